@@ -1,0 +1,69 @@
+"""What can stand at one path of the bundle."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """Permission bits (with set-user-ID, set-group-ID, sticky), owner, and time of change in ns since the epoch.
+
+    `mtime_ns` is None where the host has no time to give: such a thing is as young as the youngest file of the plan.
+    """
+
+    mode: int
+    uid: int = 0
+    gid: int = 0
+    mtime_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """A directory; `source` is the directory of the host whose extended attributes it takes, if any.
+
+    One that is `implied` only holds something else: any other directory for the same path takes its place.
+    """
+
+    attributes: Attributes
+    source: str | None = None
+    implied: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A regular file with the bytes of `source`, a path on the host that is no symbolic link.
+
+    `size` in bytes and `inode` (device, inode number) are what the file was when the plan was made. Two copies of one
+    inode become hard links of each other.
+    """
+
+    source: str
+    size: int
+    inode: tuple[int, int]
+    attributes: Attributes
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A symbolic link with `target` as its text."""
+
+    target: str
+    attributes: Attributes
+
+
+@dataclass(frozen=True, slots=True)
+class Fifo:
+    """A named pipe."""
+
+    attributes: Attributes
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A regular file that magicpak makes itself."""
+
+    data: bytes
+    attributes: Attributes
+
+
+Entry: TypeAlias = Directory | Copy | Link | Fifo | Content

@@ -1,0 +1,123 @@
+"""The plan: what will stand at each path of the bundle, and because of what."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from magicpak.bundle.entry import Attributes, Content, Copy, Directory, Entry, Fifo, Link
+from magicpak.bundle.path import BundlePath
+from magicpak.display import shown
+from magicpak.errors import PlanConflict
+
+
+@dataclass(frozen=True, slots=True)
+class Because:
+    """Why something is in the bundle: in words, and the path of the bundle that asked for it, if one did."""
+
+    words: str
+    of: str | None = None
+
+    def __str__(self) -> str:
+        """Return the reason on one line."""
+        return shown(f"{self.words} {self.of}" if self.of else self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One path of the bundle, what stands there, and why."""
+
+    path: BundlePath
+    entry: Entry
+    because: Because
+
+
+class BundlePlan:
+    """An immutable set of items, at most one for each path, in the order in which they can be written.
+
+    Every parent directory of an item is an item too, except for the root, which always is.
+    """
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Mapping[BundlePath, Item] | None = None) -> None:
+        """Take items by their path, which are trusted to be free of contradictions."""
+        self._items: dict[BundlePath, Item] = dict(items or {})
+
+    def __iter__(self) -> Iterator[Item]:
+        """Yield the items, each directory before what it holds, names in byte order of their components."""
+        yield from sorted(self._items.values(), key=lambda item: item.path.parts)
+
+    def __len__(self) -> int:
+        """Return the number of items."""
+        return len(self._items)
+
+    def __contains__(self, path: str) -> bool:
+        """Tell whether something stands at `path`."""
+        return path in self._items
+
+    def get(self, path: str) -> Item | None:
+        """Return the item at `path`, not following links."""
+        return self._items.get(path)  # type: ignore[call-overload]
+
+    def adding(self, items: Iterable[Item]) -> "BundlePlan":
+        """Return a plan with `items` too; for an equal entry the first reason stays. Raises PlanConflict."""
+        merged = dict(self._items)
+        for item in items:
+            known = merged.get(item.path)
+            merged[item.path] = item if known is None else _reconciled(known, item)
+        for item in merged.values():
+            _refuse_a_parent_that_is_no_directory(item, merged)
+        return BundlePlan(merged)
+
+    def without(self, unwanted: Callable[[Item], bool]) -> "BundlePlan":
+        """Return a plan that lacks the items for which `unwanted` is true, and what stands below them."""
+        kept: dict[BundlePath, Item] = {}
+        for item in self:
+            parent = item.path.parent
+            if (parent == "/" or parent in kept) and not unwanted(item):
+                kept[item.path] = item
+        return BundlePlan(kept)
+
+
+def _refuse_a_parent_that_is_no_directory(item: Item, items: Mapping[BundlePath, Item]) -> None:
+    parent = item.path.parent
+    if parent == "/":
+        return
+    holder = items.get(parent)
+    if holder is None:
+        message = f"{item.path} has no parent in the plan"
+        raise ValueError(message)
+    if not isinstance(holder.entry, Directory):
+        raise PlanConflict(parent, description(holder), f"a directory for {shown(item.path)} ({item.because})")
+
+
+def _reconciled(known: Item, new: Item) -> Item:
+    first, second = known.entry, new.entry
+    if isinstance(first, Directory) and isinstance(second, Directory):
+        return new if first.implied and not second.implied else known
+    if first == second:
+        return known
+    if isinstance(first, Copy) and isinstance(second, Copy) and first.inode == second.inode:
+        return known
+    raise PlanConflict(known.path, description(known), description(new))
+
+
+def description(item: Item) -> str:
+    """Return what `item` is and why it is there, for a message."""
+    match item.entry:
+        case Copy(source=source):
+            what = f"the file {shown(source)}"
+        case Link(target=target):
+            what = f"a link to {shown(target)}"
+        case Directory():
+            what = "a directory"
+        case Fifo():
+            what = "a named pipe"
+        case Content():
+            what = "a file made by magicpak"
+    return f"{what} ({item.because})"
+
+
+def made_directory(path: str) -> Directory:
+    """Return the directory that is made where the host has none: 0755, and 1777 for those that all may write to."""
+    mode = 0o1777 if path in {"/tmp", "/var/tmp"} else 0o755  # noqa: S108 - the bundle's, not the host's
+    return Directory(Attributes(mode))

@@ -1,0 +1,159 @@
+"""The command line: options in, one line and an exit code out. The only catcher and printer."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from magicpak import __version__
+from magicpak.command import GroupedCommand, grouped, later
+from magicpak.display import shown, write_error
+from magicpak.errors import ExitCode, Interrupted, MagicpakError, reason
+from magicpak.options import LogLevel, Options
+
+_IN = "What goes in"
+_FOUND = "How libraries are found"
+_MESSAGES = "Messages"
+
+
+@click.command(
+    cls=GroupedCommand,
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": None},
+    epilog="Exit codes: 0 done, 1 failure, 2 wrong usage, 3 libraries missing, 4 INPUT cannot be bundled, "
+    "5 OUTPUT cannot be used; 130 and 143 after SIGINT and SIGTERM.",
+)
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.argument("output", metavar="OUTPUT")
+@grouped(_IN, "-i", "--include", metavar="GLOB", multiple=True, help="Add files and directories, with libraries.")
+@grouped(_IN, "-e", "--exclude", metavar="GLOB", multiple=True, help="Leave out what matches; * crosses /.")
+@grouped(_IN, "--mkdir", metavar="PATH", multiple=True, help="Make a directory in the bundle.")
+@grouped(_IN, "-r", "--install-to", metavar="PATH", help="Where the executable goes; with / at its end, a directory.")
+@grouped(
+    _IN,
+    "--layout",
+    type=click.Choice(["host", "directories"]),
+    default="host",
+    help="Keep links to directories as the host has them, or make each path real, for base images whose /lib is no "
+    "link.  [default: host]",
+)
+@grouped(
+    _FOUND,
+    "--resolver",
+    type=click.Choice(["auto", "dlopen", "noload", "static"]),
+    help="Work out what the loader does (static), ask it by dlopen(3), ask it without running libraries' code "
+    "(noload), or work it out and ask for what is not found (auto).  [default: auto]",
+)
+@grouped(_FOUND, "--no-hwcaps", is_flag=True, help="Leave out variants of libraries for newer processors.")
+@grouped(
+    _FOUND,
+    "--cc",
+    metavar="PATH or NAME",
+    envvar="CC",
+    default="cc",
+    help="The C compiler, where the loader is asked.  [env: CC] [default: cc]",
+)
+@grouped(_FOUND, "--experimental-noload-resolver", is_flag=True, help="The old name of --resolver noload.")
+@grouped(
+    _MESSAGES,
+    "--log-level",
+    type=click.Choice(["Off", "Error", "Warn", "Info", "Debug"], case_sensitive=False),
+    default="Warn",
+    help="How much is told on stderr.  [default: Warn]",
+)
+@grouped(_MESSAGES, "-v", "--verbose", is_flag=True, help="The same as --log-level Info.")
+@later("-t", "--test", is_flag=True)
+@later("--test-command", "--test-stdin", "--test-stdout")
+@later("-d", "--dynamic", is_flag=True)
+@later("--dynamic-arg", "--dynamic-stdin")
+@later("-c", "--compress", is_flag=True)
+@later("--upx-arg", "--busybox", "--upx")
+@click.version_option(__version__, prog_name="magicpak", message="%(prog)s %(version)s", help="Show the version.")
+def command(**given: object) -> Options:
+    """Turn executables into the smallest directory they run in.
+
+    Each INPUT is the path of an executable; OUTPUT is the directory to be made, or an empty one. A Dockerfile copies
+    it into an image that is FROM scratch.
+    """
+    return _options(given)
+
+
+def _options(given: dict[str, object]) -> Options:
+    from magicpak.ldso.choosing import Resolver  # noqa: PLC0415 - not for --help and --version
+    from magicpak.sources.mirror import Layout  # noqa: PLC0415
+
+    old, resolver = given["experimental_noload_resolver"], given["resolver"]
+    if old and resolver not in (None, "noload"):
+        message = f"--experimental-noload-resolver and --resolver {resolver} contradict each other"
+        raise click.UsageError(message)
+    level = LogLevel[str(given["log_level"]).upper()]
+    return Options(
+        inputs=_texts(given["inputs"]),
+        output=str(given["output"]),
+        include=_texts(given["include"]),
+        exclude=_texts(given["exclude"]),
+        mkdir=_texts(given["mkdir"]),
+        install_to=None if given["install_to"] is None else str(given["install_to"]),
+        layout=Layout(given["layout"]),
+        resolver=Resolver.NOLOAD if old else Resolver(resolver or "auto"),
+        compiler=str(given["cc"]),
+        hwcaps=not given["no_hwcaps"],
+        log_level=max(level, LogLevel.INFO) if given["verbose"] else level,
+        library_path=os.environ.get("LD_LIBRARY_PATH", ""),
+        source_date_epoch=_source_date_epoch(),
+    )
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(str(each) for each in value) if isinstance(value, (tuple, list)) else ()
+
+
+def _source_date_epoch() -> int | None:
+    """Return SOURCE_DATE_EPOCH in seconds (reproducible-builds.org's specification); None where it is not set."""
+    text = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 11):  # noqa: PLR2004 - what a file system can hold
+        message = f"SOURCE_DATE_EPOCH is {shown(text)}, not a number of seconds"
+        raise click.UsageError(message)
+    return int(text)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line `arguments`; return the exit code. All that is wrong has been said then, on stderr."""
+    try:
+        return _run(arguments)
+    except Interrupted as interrupted:
+        return interrupted.exit_code
+    except click.ClickException as error:
+        return _fail(error.format_message(), [], _usage_hints(error), ExitCode.USAGE)
+    except MagicpakError as error:
+        return _fail(error.message, error.details, error.hints, error.exit_code)
+    except RecursionError:
+        return _fail("the files to be bundled are nested too deeply", [], [], ExitCode.FAILURE)
+    except MemoryError:
+        return _fail("out of memory", [], [], ExitCode.FAILURE)
+    except OSError as error:
+        name = f"{shown(os.fsdecode(error.filename))}: " if error.filename else ""
+        return _fail(f"{name}{reason(error)}", [], [], ExitCode.FAILURE)
+
+
+def _run(arguments: Sequence[str]) -> int:
+    options = command.main(list(arguments), prog_name="magicpak", standalone_mode=False)
+    if isinstance(options, Options):
+        from magicpak.logs import Log  # noqa: PLC0415 - not for --help and --version
+        from magicpak.pipeline import bundle  # noqa: PLC0415
+
+        bundle(options, Log(options.log_level))
+    sys.stdout.flush()
+    return ExitCode.SUCCESS
+
+
+def _fail(message: str, details: Sequence[str], hints: Sequence[str], code: ExitCode) -> int:
+    lines = [f"error: {message}", *(f"  {line}" for line in details), *(f"hint: {line}" for line in hints)]
+    write_error("".join(f"{shown(line)}\n" for line in lines))
+    return code
+
+
+def _usage_hints(error: click.ClickException) -> list[str]:
+    return ["magicpak --help lists all options"] if isinstance(error, click.UsageError) else []

@@ -1,0 +1,53 @@
+"""How a name from the outside world is shown to a person.
+
+File names and strings inside ELF files are bytes that anybody may have chosen: they can hold terminal escapes or be
+no text at all. Python carries undecodable bytes as lone surrogates (PEP 383).
+"""
+
+import sys
+
+
+def shown(name: str) -> str:
+    """Return `name` on one line, with control characters and bytes that are not text as backslash escapes.
+
+    What the terminal would act upon (C0 and C1 controls, line and paragraph separators, bidirectional overrides) is
+    never let through.
+    """
+    if name.isascii() and name.isprintable():
+        return name
+    return "".join(character if character.isprintable() else _escaped(character) for character in name)
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that could not be decoded (os.fsdecode)
+        return f"\\x{code - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def size(count: int) -> str:
+    """Return `count` bytes as a person reads them: `812 B`, `1.3 MB` (powers of ten, as docker prints them)."""
+    if count < 1000:
+        return f"{count} B"
+    value = float(count)
+    for unit in ("kB", "MB", "GB"):
+        value /= 1000
+        if value < 1000:
+            return f"{value:.1f} {unit}"
+    return f"{value / 1000:.1f} TB"
+
+
+def plural(count: int, noun: str) -> str:
+    """Return `1 file`, `2 files`; a noun in -y gets -ies."""
+    if count == 1:
+        return f"1 {noun}"
+    return f"{count} {noun[:-1]}ies" if noun.endswith("y") else f"{count} {noun}s"
+
+
+def write_error(text: str) -> None:
+    """Write `text` to stderr; an stderr that is closed or full ends nothing."""
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except (OSError, ValueError, AttributeError):
+        return

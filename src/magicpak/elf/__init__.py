@@ -1,0 +1,1 @@
+"""Facts of ELF files, each read once."""

@@ -1,0 +1,108 @@
+"""One class per failure: its words, its hint and its exit code stand here and nowhere else."""
+
+import os
+from collections.abc import Sequence
+from enum import IntEnum
+
+from magicpak.display import shown
+
+
+class ExitCode(IntEnum):
+    """What the exit code tells, as documented in docs/exit-codes.md."""
+
+    SUCCESS = 0
+    FAILURE = 1
+    USAGE = 2
+    LIBRARIES_MISSING = 3
+    INPUT_NOT_BUNDLEABLE = 4
+    OUTPUT_NOT_USABLE = 5
+
+
+class MagicpakError(Exception):
+    """A failure that the user can read: one line, where there is a cure a hint, and an exit code."""
+
+    exit_code = ExitCode.FAILURE
+
+    def __init__(self, message: str, *, hints: Sequence[str] = (), details: Sequence[str] = ()) -> None:
+        """Take the one line, further lines that belong to it, and the cures."""
+        super().__init__(message)
+        self.message = message
+        self.details = tuple(details)
+        self.hints = tuple(hints)
+
+
+class Interrupted(BaseException):
+    """SIGINT, SIGTERM or SIGHUP has arrived; not an Exception, so that nothing on the way swallows it."""
+
+    def __init__(self, signal_number: int) -> None:
+        """Take the number of the signal."""
+        super().__init__(signal_number)
+        self.exit_code = 128 + signal_number
+
+
+class UsageRefused(MagicpakError):
+    """The command line is well-formed but asks for what cannot be."""
+
+    exit_code = ExitCode.USAGE
+
+
+class InputNotBundleable(MagicpakError):
+    """An INPUT is not an executable that can be bundled."""
+
+    exit_code = ExitCode.INPUT_NOT_BUNDLEABLE
+
+    def __init__(self, path: str, why: str, hint: str | None = None) -> None:
+        """Take the INPUT as the user wrote it and what is wrong with it."""
+        super().__init__(f"{shown(path)} {why}", hints=[hint] if hint else [])
+
+
+class OutputNotUsable(MagicpakError):
+    """OUTPUT cannot become the bundle."""
+
+    exit_code = ExitCode.OUTPUT_NOT_USABLE
+
+    def __init__(self, path: str, why: str, hint: str | None = None) -> None:
+        """Take OUTPUT as the user wrote it and what is wrong with it."""
+        super().__init__(f"output {shown(path)} {why}", hints=[hint] if hint else [])
+
+
+class LibrariesMissing(MagicpakError):
+    """The loader would not find these libraries (or the interpreter)."""
+
+    exit_code = ExitCode.LIBRARIES_MISSING
+
+
+class PlanConflict(MagicpakError):
+    """Two different things are to stand at one path of the bundle."""
+
+    def __init__(self, path: str, first: str, second: str, hint: str | None = None) -> None:
+        """Take the path and what each side wants there, with its reason."""
+        super().__init__(
+            f"two different things for {shown(path)} in the bundle: {first}; and {second}",
+            hints=[hint] if hint else [],
+        )
+
+
+class SourceChanged(MagicpakError):
+    """A file of the host is no longer what it was when the plan was made."""
+
+    def __init__(self, path: str, how: str) -> None:
+        """Take the host's path and how it has changed."""
+        super().__init__(f"{shown(path)} {how} while it was being bundled")
+
+
+class CannotRead(MagicpakError):
+    """A file of the host that the bundle needs cannot be read."""
+
+    def __init__(self, path: str, error: OSError) -> None:
+        """Take the host's path and the system's reason."""
+        super().__init__(f"cannot read {shown(path)}: {reason(error)}")
+
+
+class ToolFailed(MagicpakError):
+    """Another program that is needed is missing, fails, hangs, or answers nonsense."""
+
+
+def reason(error: OSError) -> str:
+    """Return the system's words for `error`, without the number and the path."""
+    return os.strerror(error.errno) if error.errno else str(error)

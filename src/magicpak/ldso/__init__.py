@@ -1,0 +1,1 @@
+"""How Linux loads programs: the loaders' rules, and asking a real one."""

@@ -1,0 +1,179 @@
+"""Loaders that do not emulate but ask the real one, through the helper."""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from magicpak.elf.facts import DF_1_NODEFLIB
+from magicpak.errors import MagicpakError
+from magicpak.ldso.asking import Answer, HelperProgram, LoaderProcess, same_file_in_error
+from magicpak.ldso.glibc import GlibcNames
+from magicpak.ldso.loader import Found, Loaded, Loader, LoadingStops, Names, Rule
+
+
+class Searching(Loader, Protocol):
+    """An emulated loader, which can tell its search path."""
+
+    def before_cache(self, asker: Loaded) -> list[str]:
+        """Return the directories that come before the system's for `asker`, in order."""
+
+
+class RealLoader:
+    """Asks the program's own interpreter: one process for each search path, which answers many names."""
+
+    def __init__(self, helper: HelperProgram, interpreter: str) -> None:
+        """Take the helper, which may still be compiling, and the interpreter that runs it."""
+        self._helper = helper
+        self._interpreter = interpreter
+        self._processes: dict[tuple[str, ...], LoaderProcess] = {}
+        self._preloaded: dict[tuple[str, ...], list[str]] = {}
+        self._answers: dict[tuple[str, tuple[str, ...], bool], Answer] = {}
+
+    def start(self) -> None:
+        """Begin to compile."""
+        self._helper.start()
+
+    def close(self) -> None:
+        """End all processes."""
+        for process in self._processes.values():
+            process.close()
+        self._processes.clear()
+
+    def dlopen(self, name: str, search_path: Sequence[str]) -> Answer:
+        """Return the loader's answer to dlopen(3) of `name` with `search_path` before its own. Raises ToolFailed."""
+        key = (name, tuple(search_path), False)
+        if key not in self._answers:
+            self._answers[key] = self._process(tuple(search_path), ()).ask(name, noload=False)
+        return self._answers[key]
+
+    def noload(self, names: Sequence[str], name: str, search_path: Sequence[str]) -> Answer:
+        """Return where `name` is in a process that was started with `names` loaded, in this order. Raises ToolFailed.
+
+        A process that was started for other names in the same search path is asked first, and started anew with
+        these names too where it has not loaded `name`.
+        """
+        path = tuple(search_path)
+        key = (name, path, True)
+        known = self._answers.get(key)
+        if known is not None and known.path is not None:
+            return known
+        preloaded = self._preloaded.setdefault(path, [])
+        if preloaded:
+            answer = self._process(("noload", *path), preloaded).ask(name, noload=True)
+            if answer.path is not None:
+                self._answers[key] = answer
+                return answer
+        more = [each for each in names if each not in preloaded and not set(each) & set(": /")]
+        if not more:
+            return Answer(None, "not loaded")
+        preloaded += more
+        old = self._processes.pop(("noload", *path), None)
+        if old is not None:
+            old.close()
+        self._answers[key] = self._process(("noload", *path), preloaded).ask(name, noload=True)
+        return self._answers[key]
+
+    def _process(self, key: tuple[str, ...], preload: Sequence[str]) -> LoaderProcess:
+        if key not in self._processes:
+            search_path = key[1:] if key[:1] == ("noload",) else key
+            command = [self._interpreter, self._helper.path()]
+            self._processes[key] = LoaderProcess(command, search_path, preload)
+        return self._processes[key]
+
+
+class AskingLoader:
+    """Finds libraries by asking; the search path of the one who asks is worked out by an emulated loader."""
+
+    def __init__(self, real: RealLoader, emulated: Searching | None, *, noload: bool) -> None:
+        """Take the real loader, the emulated one where there is one, and whether RTLD_NOLOAD is to be used."""
+        self._real = real
+        self._emulated = emulated
+        self._noload = noload
+
+    def names(self) -> Names:
+        """Return an empty record of names, by the emulated loader's rules or else glibc's."""
+        return self._emulated.names() if self._emulated else GlibcNames()
+
+    def searched(self, asker: Loaded) -> list[str]:
+        """Return the directories that are searched, as far as they are known."""
+        return self._emulated.searched(asker) if self._emulated else []
+
+    def find(self, name: str, asker: Loaded) -> Found | None:
+        """Return where the real loader finds `name`. Raises LoadingStops, and ToolFailed."""
+        if self._emulated and (self._must_emulate(name, asker)):
+            return self._emulated.find(name, asker)
+        directories = self._emulated.before_cache(asker) if self._emulated else _environment(asker)
+        path = self._ask(name, asker, directories)
+        emulated = self._emulated_answer(name, asker)
+        if path is None:
+            return emulated
+        if emulated and (path == emulated.path or path in emulated.variants):
+            return emulated
+        return Found(path, Rule.ASKED)
+
+    def _must_emulate(self, name: str, asker: Loaded) -> bool:
+        """Tell whether the helper cannot be put into the place of `asker`: paths, tokens, and DF_1_NODEFLIB."""
+        separators = (
+            any(set(directory) & set(":;$") for directory in self._emulated.before_cache(asker))
+            if (self._emulated)
+            else False
+        )
+        return "/" in name or "$" in name or separators or bool(asker.facts.flags_1 & DF_1_NODEFLIB)
+
+    def _ask(self, name: str, asker: Loaded, directories: Sequence[str]) -> str | None:
+        if not self._noload:
+            answer = self._real.dlopen(name, directories)
+            path = answer.path or same_file_in_error(answer, name)
+            if path is not None or _is_not_there(answer, name):
+                return path
+        return self._real.noload(asker.facts.needed, name, directories).path
+
+    def _emulated_answer(self, name: str, asker: Loaded) -> Found | None:
+        """Return the emulated loader's answer, which knows by which rule, and what dlopen(3) refuses to load."""
+        try:
+            return self._emulated.find(name, asker) if self._emulated else None
+        except LoadingStops:
+            return None
+
+
+class AskingWhenNotFound:
+    """Emulates, and asks the real loader for what is not found before it is given up."""
+
+    def __init__(self, emulated: Searching, asking: Callable[[], AskingLoader]) -> None:
+        """Take the emulated loader, and what makes the one that asks when it is needed."""
+        self._emulated = emulated
+        self._asking = asking
+        self._refused = False
+
+    def names(self) -> Names:
+        """Return an empty record of names."""
+        return self._emulated.names()
+
+    def searched(self, asker: Loaded) -> list[str]:
+        """Return the directories that are searched."""
+        return self._emulated.searched(asker)
+
+    def find(self, name: str, asker: Loaded) -> Found | None:
+        """Return where `name` is found. Raises LoadingStops."""
+        found = self._emulated.find(name, asker)
+        if found is not None or self._refused:
+            return found
+        try:
+            return self._asking().find(name, asker)
+        except MagicpakError:  # no compiler, or it fails: the emulated loader's answer stands
+            self._refused = True
+            return None
+
+
+def _is_not_there(answer: Answer, name: str) -> bool:
+    """Tell whether dlerror(3) says that the file itself is not found, by glibc's and musl's words."""
+    error = answer.error or ""
+    return error.startswith(f"{name}: cannot open shared object file") or (
+        error.startswith(f"Error loading shared library {name}: No such file")
+    )
+
+
+def _environment(asker: Loaded) -> list[str]:
+    """Return what an unknown loader surely searches first: LD_LIBRARY_PATH."""
+    path = "" if asker.secure else os.environ.get("LD_LIBRARY_PATH", "")
+    return [element for element in path.split(":") if element]

@@ -1,0 +1,299 @@
+"""Asks the real dynamic loader where it finds a library, through the small C program beside this module."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import monotonic
+from types import TracebackType
+from typing import NoReturn, Self
+
+from magicpak.display import shown
+from magicpak.errors import ToolFailed
+from magicpak.tools import Ran, Running, as_shell_line
+
+_SOURCE = os.path.join(os.path.dirname(__file__), "helper.c")
+_READY = b"\0magicpak helper\0"
+_LONGEST_NAME = 4094
+"""Bytes of a name: with its two framing bytes a question fits into PATH_MAX, PIPE_BUF and the helper's buffer."""
+_LONGEST_ANSWER = 1 << 16
+_GRACE = 0.5
+"""Seconds that the helper has to end what a library has left running; it looks ten times a second."""
+_STATIC_HINT = "search without running the loader: --resolver static"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Where the loader found a library (link_map's l_name, see dlinfo(3)), or in its words why it did not."""
+
+    path: str | None
+    error: str | None
+
+
+class HelperProgram:
+    """The helper, compiled in the background."""
+
+    def __init__(self, compiler: str, interpreter: str, directory: str, *, seconds: float = 60) -> None:
+        """Take what is needed to compile; nothing is started yet.
+
+        Args:
+            compiler: a path or a name, with or without arguments, as CC has it.
+            interpreter: the absolute path that becomes the program's PT_INTERP.
+            directory: a private directory for the program; the caller removes it, after `close()`.
+            seconds: how long `path()` waits at most.
+        """
+        self._compiler = compiler
+        self._path = os.path.join(os.path.abspath(directory), "helper")
+        self._interpreter = interpreter
+        self._seconds = seconds
+        self._running: Running | None = None
+        self._is_compiled = False
+
+    def start(self) -> None:
+        """Begin compiling, unless it has begun.
+
+        Raises:
+            ToolFailed: the compiler cannot be found or started.
+        """
+        if self._running is not None or self._is_compiled:
+            return
+        own = {name: value for name, value in os.environ.items() if not name.startswith("LD_")}
+        environment = own | {"TMPDIR": os.path.dirname(self._path)}  # what a killed compiler leaves, goes with it
+        self._running = Running(self._command(), env=environment)
+        try:
+            self._running.start()
+        except ToolFailed as error:
+            self.close()
+            self._fail(f"cannot be started: {error.message}")
+        except BaseException:
+            self.close()
+            raise
+
+    def path(self) -> str:
+        """Return the path of the compiled program; starts to compile if need be, and waits for it.
+
+        Raises:
+            ToolFailed: the compiler cannot be started, fails, hangs, or makes no ELF executable.
+        """
+        self.start()
+        if self._running is not None:
+            try:
+                self._check(self._ran(self._running))
+                self._is_compiled = True
+            finally:
+                self.close()
+        return self._path
+
+    def close(self) -> None:
+        """End the compiler if it is still running; the program stays."""
+        if self._running is not None:
+            self._running.end()
+            self._running = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _command(self) -> list[str]:
+        import shlex  # noqa: PLC0415 - most runs of magicpak compile nothing
+
+        try:
+            compiler = shlex.split(self._compiler)
+        except ValueError as error:
+            self._fail(f"is no command: {error}")
+        if not compiler:
+            self._fail("is no command")
+        # Without what needs more of a libc than every libc has: the program runs under another than it is linked with.
+        plain = ["-O1", "-w", "-U_FORTIFY_SOURCE", "-fno-stack-protector"]
+        # -Xlinker and not -Wl, which a comma in the path would split.
+        interpreter = ["-Xlinker", f"--dynamic-linker={self._interpreter}"]
+        return [*compiler, *plain, "-o", self._path, _SOURCE, *interpreter, "-ldl"]
+
+    def _ran(self, running: Running) -> Ran:
+        try:
+            return running.finish(timeout=self._seconds)
+        except ToolFailed as error:
+            self._fail(f"has to be ended: {error.message}")
+
+    def _check(self, ran: Ran) -> None:
+        if ran.returncode != 0:
+            how = f"exit code {ran.returncode}" if ran.returncode > 0 else f"signal {-ran.returncode}"
+            self._fail(f"failed ({how})", ran.output)
+        try:
+            with open(self._path, "rb") as program:
+                is_program = program.read(4) == b"\x7fELF" and os.access(self._path, os.X_OK)
+        except OSError:
+            is_program = False
+        if not is_program:
+            self._fail("made no executable program", ran.output)
+
+    def _fail(self, how: str, output: bytes = b"") -> NoReturn:
+        message = f"the C compiler {shown(self._compiler)} {how}"
+        raise ToolFailed(
+            message,
+            details=_last_lines(output),
+            hints=["install one, for example: apt-get install gcc libc6-dev", _STATIC_HINT],
+        )
+
+
+class LoaderProcess:
+    """A running helper: one process that answers many questions; it starts with the first."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        search_path: Sequence[str],
+        preload: Sequence[str] = (),
+        *,
+        seconds: float = 15,
+    ) -> None:
+        """Take the process's command and environment.
+
+        Args:
+            command: the program's interpreter and the helper, so that it is the program's own loader that answers,
+                whatever the compiler has made of PT_INTERP.
+            search_path: LD_LIBRARY_PATH; no element holds `:` or `;` (ld.so(8)).
+            preload: LD_PRELOAD; no element holds `:` or a space (ld.so(8)).
+            seconds: until a question must be answered; the helper itself gives a library ten.
+        """
+        self._command = list(command)
+        self._environment = {name: os.environ[name] for name in ("HOME", "PATH") if name in os.environ}
+        if search_path:
+            self._environment["LD_LIBRARY_PATH"] = ":".join(search_path)
+        if preload:
+            self._environment["LD_PRELOAD"] = ":".join(preload)
+        self._seconds = seconds
+        self._running: Running | None = None
+        self._received = b""
+        self._messages = -1
+
+    def ask(self, name: str, *, noload: bool) -> Answer:
+        """Return where the loader finds `name`, as a library of the program needs it or as a path.
+
+        Args:
+            name: a name to search for or, if it has a slash, a path.
+            noload: find it only among what is loaded already, with what was preloaded.
+
+        Raises:
+            ToolFailed: the process cannot be started, dies, is silent for too long, or talks nonsense.
+        """
+        encoded = os.fsencode(name)
+        if not encoded or b"\0" in encoded:
+            return Answer(None, "not a name")
+        if len(encoded) > _LONGEST_NAME:
+            return Answer(None, "File name too long")
+        deadline = monotonic() + self._seconds
+        try:
+            running = self._started(deadline)
+            self._send(running, (b"N" if noload else b"D") + encoded + b"\0")
+            return self._understood(self._receive(running, b"\0", deadline))
+        except BaseException:
+            self.close()  # else its late answer would be taken for that to the next question
+            raise
+
+    def close(self) -> None:
+        """End the process, and with it what it runs; another question starts it anew."""
+        running = self._running
+        if running is not None:
+            running.end(_GRACE)
+            self._running = None
+        messages, self._messages = self._messages, -1
+        if messages >= 0:
+            os.close(messages)
+        self._received = b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _started(self, deadline: float) -> Running:
+        if self._running is None:
+            # stderr is a file and not a pipe, so that nobody needs to read it
+            self._messages = os.memfd_create("magicpak")
+            self._running = Running(self._command, env=self._environment, stderr=self._messages)
+            self._running.start()
+            self._receive(self._running, _READY, deadline)  # what stands before it, a preloaded library has printed
+        return self._running
+
+    def _send(self, running: Running, question: bytes) -> None:
+        if self._received:
+            self._fail("talks unasked")
+        try:
+            os.write(running.stdin, question)
+        except BrokenPipeError:
+            self._fail("has ended unexpectedly")
+
+    def _receive(self, running: Running, until: bytes, deadline: float) -> bytes:
+        """Return what the process writes until `until`, which is taken away."""
+        import select  # noqa: PLC0415 - most runs of magicpak ask no loader
+
+        poller = select.poll()
+        poller.register(running.stdout, select.POLLIN)
+        while until not in self._received:
+            if len(self._received) > _LONGEST_ANSWER:
+                self._fail("answers without end")
+            if not poller.poll(max(deadline - monotonic(), 0) * 1000):
+                self._fail(f"did not answer within {self._seconds:g} seconds")
+            chunk = os.read(running.stdout, _LONGEST_ANSWER)
+            if not chunk:
+                self._fail("has ended unexpectedly")
+            self._received += chunk
+        received, _, self._received = self._received.partition(until)
+        return received
+
+    def _understood(self, answer: bytes) -> Answer:
+        kind, text = answer[:1], os.fsdecode(answer[1:])
+        if kind == b"=" and text:
+            return Answer(text, None)
+        if kind == b"!":
+            return Answer(None, text)
+        if kind not in _DEATHS or not text.isdecimal():
+            self._fail("answers nonsense")
+        return Answer(None, _DEATHS[kind].format(text))
+
+    def _fail(self, how: str) -> NoReturn:
+        messages = os.pread(self._messages, _LONGEST_ANSWER, 0) if self._messages >= 0 else b""
+        message = f"the dynamic loader, asked through a helper program, {how}"
+        raise ToolFailed(
+            message,
+            details=[as_shell_line(self._command), *_last_lines(messages)],
+            hints=[_STATIC_HINT],
+        )
+
+
+_DEATHS = {
+    b"S": "died of signal {} while it was being loaded",
+    b"X": "exited with code {} while it was being loaded",
+    b"T": "was not loaded within {} seconds",
+}
+"""What became of the process that loaded the library, by the helper's word for it."""
+
+
+def same_file_in_error(answer: Answer, name: str) -> str | None:
+    """Return the path of the library `name` if the loader found it and only refused to load it; else None.
+
+    When a program starts, the loader can load what dlopen(3) cannot load later. glibc's dlerror(3) is then for example
+    `/lib/libjemalloc.so.2: cannot allocate memory in static TLS block`, musl's `Error relocating /lib/libx.so: …`.
+    """
+    error = (answer.error or "").removeprefix("Error relocating ")
+    if not error.startswith("/") or "cannot open shared object file" in error:
+        return None
+    position = error.find(": ")
+    while position >= 0:  # a path may hold ": " itself
+        path = error[:position]
+        if name in (path, os.path.basename(path)) and os.path.isfile(path):
+            return path
+        position = error.find(": ", position + 1)
+    return None
+
+
+def _last_lines(output: bytes) -> list[str]:
+    lines = os.fsdecode(output[-4000:]).splitlines()
+    return [shown(line) for line in lines if line.strip()][-10:]

@@ -1,0 +1,177 @@
+"""ld.so.cache, read and written (format: glibc's sysdeps/generic/dl-cache.h, ldconfig(8))."""
+
+import struct
+from dataclasses import dataclass
+
+_OLD_MAGIC = b"ld.so-1.7.0\0"
+_NEW_MAGIC = b"glibc-ld.so.cache1.1"
+_EXTENSION_MAGIC = 0xEAA42174
+_TAG_HWCAPS = 1
+_HWCAP_EXTENSION = 1 << 62
+_OLD_ENTRY = 12
+_ENTRY = 24
+_LITTLE, _BIG = 2, 3
+_HEADER = 48
+
+
+@dataclass(frozen=True, slots=True)
+class CacheEntry:
+    """One library of the cache: its soname, path, flags, and for which processors it is.
+
+    `hwcaps` is None for the baseline, else the directory below glibc-hwcaps/, or empty for a legacy mask of bits.
+    """
+
+    name: str
+    path: str
+    flags: int
+    hwcaps: str | None = None
+
+
+def parse_cache(data: bytes) -> dict[str, list[CacheEntry]]:
+    """Return the entries of a cache by name, in file order.
+
+    Both formats and both byte orders are read; what is malformed or cut off has no entries, as for the loader, which
+    goes on without a cache then.
+    """
+    start = 0
+    if data.startswith(_OLD_MAGIC) and len(data) >= len(_OLD_MAGIC) + 4:
+        entries: dict[str, list[CacheEntry]] = {}
+        for order in "<>":
+            (count,) = struct.unpack_from(order + "I", data, len(_OLD_MAGIC))
+            end = len(_OLD_MAGIC) + 4 + count * _OLD_ENTRY
+            if end > len(data):
+                continue
+            start = -(-end // 8) * 8
+            if data[start:].startswith(_NEW_MAGIC):
+                break
+            return _old_entries(data, order, end)
+        else:
+            return entries
+    return _new_entries(data, start) if data[start:].startswith(_NEW_MAGIC) else {}
+
+
+def _old_entries(data: bytes, order: str, strings: int) -> dict[str, list[CacheEntry]]:
+    entries: dict[str, list[CacheEntry]] = {}
+    for flags, key, value in struct.iter_unpack(order + "iII", data[len(_OLD_MAGIC) + 4 : strings]):
+        name, path = _string(data, strings + key), _string(data, strings + value)
+        if name and path:
+            entries.setdefault(name, []).append(CacheEntry(name, path, flags))
+    return entries
+
+
+def _new_entries(data: bytes, start: int) -> dict[str, list[CacheEntry]]:
+    entries: dict[str, list[CacheEntry]] = {}
+    if len(data) < start + _HEADER:
+        return entries
+    order = ">" if data[start + 28] & 3 == _BIG else "<"
+    (count,) = struct.unpack_from(order + "I", data, start + 20)
+    if data[start + 28] & 3 == 0 and start + _HEADER + count * _ENTRY > len(data):
+        order = ">"  # before glibc 2.33 the header did not tell
+        (count,) = struct.unpack_from(">I", data, start + 20)
+    end = start + _HEADER + count * _ENTRY
+    if end > len(data):
+        return entries
+    hwcaps = _hwcaps_names(data, start, order)
+    for flags, key, value, _, mask in struct.iter_unpack(order + "iIIIQ", data[start + _HEADER : end]):
+        name, path = _string(data, start + key), _string(data, start + value)
+        if name and path:
+            entries.setdefault(name, []).append(CacheEntry(name, path, flags, _hwcaps_of(mask, hwcaps)))
+    return entries
+
+
+def _hwcaps_of(mask: int, names: list[str]) -> str | None:
+    if not mask:
+        return None
+    index = mask & 0xFFFFFFFF
+    is_extension = mask >> 32 == _HWCAP_EXTENSION >> 32
+    return names[index] if is_extension and index < len(names) else ""
+
+
+def _hwcaps_names(data: bytes, start: int, order: str) -> list[str]:
+    (offset,) = struct.unpack_from(order + "I", data, start + 32)
+    offset += start
+    if offset == start or offset + 8 > len(data):
+        return []
+    magic, count = struct.unpack_from(order + "II", data, offset)
+    if magic != _EXTENSION_MAGIC or offset + 8 + count * 16 > len(data):
+        return []
+    for tag, _, where, size in struct.iter_unpack(order + "IIII", data[offset + 8 : offset + 8 + count * 16]):
+        if tag == _TAG_HWCAPS and start + where + size <= len(data):
+            offsets = struct.unpack_from(f"{order}{size // 4}I", data, start + where)
+            return [_string(data, start + position) or "" for position in offsets]
+    return []
+
+
+def _string(data: bytes, offset: int) -> str | None:
+    end = data.find(b"\0", offset) if offset < len(data) else -1
+    return data[offset:end].decode("utf-8", "surrogateescape") if end >= 0 else None
+
+
+def make_cache(entries: list[CacheEntry], *, little: bool) -> bytes:
+    """Return a cache with exactly `entries`, in the new format, which every glibc since 2.2 reads.
+
+    A name's variants for certain processors come before its baseline, since the loader stops there.
+    """
+    order = "<" if little else ">"
+    hwcaps = sorted({entry.hwcaps for entry in entries if entry.hwcaps})
+    ordered = sorted(entries, key=lambda entry: (*_sort_key(entry.name), entry.hwcaps is None, entry.flags, entry.path))
+    ordered = _descending_by_name(ordered)
+    strings, positions = bytearray(), {}
+    base = _HEADER + len(ordered) * _ENTRY
+    for text in [text for entry in ordered for text in (entry.name, entry.path)] + hwcaps:
+        if text not in positions:
+            positions[text] = base + len(strings)
+            strings += text.encode("utf-8", "surrogateescape") + b"\0"
+    body = b"".join(
+        struct.pack(order + "iIIIQ", e.flags, positions[e.name], positions[e.path], 0, _mask(e.hwcaps, hwcaps))
+        for e in ordered
+    )
+    extension_at = -(-(base + len(strings)) // 4) * 4
+    padding = bytes(extension_at - base - len(strings))
+    extension = b""
+    if hwcaps:
+        offsets = struct.pack(f"{order}{len(hwcaps)}I", *(positions[name] for name in hwcaps))
+        extension = struct.pack(order + "II", _EXTENSION_MAGIC, 1)
+        extension += struct.pack(order + "IIII", _TAG_HWCAPS, 0, extension_at + 24, len(offsets)) + offsets
+    header = struct.pack(
+        order + "20sIIB3xI12x",
+        _NEW_MAGIC,
+        len(ordered),
+        len(strings),
+        _LITTLE if little else _BIG,
+        extension_at if hwcaps else 0,
+    )
+    return header + body + bytes(strings) + padding + extension
+
+
+def _mask(hwcaps: str | None, names: list[str]) -> int:
+    return _HWCAP_EXTENSION | names.index(hwcaps) if hwcaps else 0
+
+
+def _descending_by_name(ordered: list[CacheEntry]) -> list[CacheEntry]:
+    """Return the entries with names in falling order, entries of one name as they are: the loader bisects by name."""
+    groups: dict[str, list[CacheEntry]] = {}
+    for entry in ordered:
+        groups.setdefault(entry.name, []).append(entry)
+    return [entry for name in reversed(groups) for entry in groups[name]]
+
+
+def _sort_key(name: str) -> tuple[list[tuple[int, int]], str]:
+    """Return what orders names as the loader compares them (_dl_cache_libcmp): runs of digits as numbers.
+
+    A digit comes after any other character there, and the end of a name before all.
+    """
+    keys: list[tuple[int, int]] = []
+    raw = name.encode("utf-8", "surrogateescape")
+    at = 0
+    while at < len(raw):
+        end = at
+        while end < len(raw) and 0x30 <= raw[end] <= 0x39:  # noqa: PLR2004 - b"0" and b"9"
+            end += 1
+        if end > at:
+            keys.append((1, int(raw[at:end])))
+            at = end
+        else:
+            keys.append((0, raw[at] - 256 if raw[at] > 127 else raw[at]))  # noqa: PLR2004 - C's char is signed
+            at += 1
+    return keys, name

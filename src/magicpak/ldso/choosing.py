@@ -1,0 +1,136 @@
+"""Which loader answers for a program: emulated or asked, glibc or musl."""
+
+import os
+from collections.abc import Callable
+from enum import Enum
+
+from magicpak.elf.refusal import NotElf
+from magicpak.elf.store import ElfStore
+from magicpak.errors import ToolFailed
+from magicpak.ldso.asked import AskingLoader, AskingWhenNotFound, RealLoader, Searching
+from magicpak.ldso.asking import HelperProgram
+from magicpak.ldso.cache import CacheEntry, parse_cache
+from magicpak.ldso.glibc import GlibcLoader
+from magicpak.ldso.interpreter import Glibc, Interpreter, Musl, built_in
+from magicpak.ldso.loader import Found, Loaded, Loader, Rule
+from magicpak.ldso.machines import machine_of
+from magicpak.ldso.musl import MuslLoader, path_file
+
+
+class Resolver(Enum):
+    """How libraries are found: `--resolver`."""
+
+    AUTO = "auto"
+    DLOPEN = "dlopen"
+    NOLOAD = "noload"
+    STATIC = "static"
+
+
+class Loaders:
+    """Makes the loader for each program, and shares between them what they have in common."""
+
+    def __init__(
+        self, resolver: Resolver, compiler: str, library_path: str, store: ElfStore, private: Callable[[], str]
+    ) -> None:
+        """Take `--resolver`, `--cc`, LD_LIBRARY_PATH, and what returns the path of a private directory when needed."""
+        self._resolver = resolver
+        self._compiler = compiler
+        self._library_path = library_path
+        self._store = store
+        self._private = private
+        self._interpreters: dict[str, Interpreter] = {}
+        self._caches: dict[str, dict[str, list[CacheEntry]]] = {}
+        self._real: dict[str, RealLoader] = {}
+
+    def interpreter(self, path: str) -> Interpreter:
+        """Return the interpreter at `path`. Raises OSError and NotElf where it is not a loader that can run."""
+        known = self._interpreters.get(path)
+        if known is None:
+            file = self._store.get(path)
+            inside = built_in(path, machine_of(file.facts.kind))
+            known = self._interpreters[path] = Interpreter(path, file.facts, file.inode, inside)
+            if self._resolver in (Resolver.DLOPEN, Resolver.NOLOAD):
+                self._real_loader(path).start()
+        return known
+
+    def for_interpreter(self, interpreter: Interpreter) -> tuple[Loader, Loaded]:
+        """Return the loader of one process and the interpreter as an object of it. Raises ToolFailed."""
+        itself = Loaded(
+            interpreter.path,
+            interpreter.facts,
+            Found(interpreter.path, Rule.INTERPRETER),
+            name=interpreter.path,
+            origin=os.path.dirname(interpreter.path),
+        )
+        emulated = self._emulated(interpreter, itself)
+        if self._resolver is Resolver.STATIC:
+            if emulated is None:
+                raise ToolFailed(
+                    f"the loader {interpreter.path} is neither a glibc nor a musl that --resolver static knows",
+                    hints=["ask it itself, with --resolver dlopen and a C compiler"],
+                )
+            return emulated, itself
+
+        def asking() -> AskingLoader:
+            real = self._real_loader(interpreter.path)
+            return AskingLoader(real, emulated, noload=self._resolver is Resolver.NOLOAD)
+
+        if self._resolver is Resolver.AUTO and emulated is not None:
+            return AskingWhenNotFound(emulated, asking), itself
+        return asking(), itself
+
+    def preloads(self, interpreter: Interpreter) -> list[str]:
+        """Return the names in /etc/ld.so.preload, as glibc reads them: white space and colons part them."""
+        inside = interpreter.built_in
+        text = _text(inside.preload) if isinstance(inside, Glibc) and inside.preload else None
+        lines = [line.partition("#")[0] for line in (text or "").splitlines()]
+        return " ".join(lines).replace(":", " ").split()
+
+    def close(self) -> None:
+        """End the processes that were asked."""
+        for real in self._real.values():
+            real.close()
+
+    def _real_loader(self, interpreter: str) -> RealLoader:
+        if interpreter not in self._real:
+            helper = HelperProgram(self._compiler, interpreter, self._private())
+            self._real[interpreter] = RealLoader(helper, interpreter)
+        return self._real[interpreter]
+
+    def _emulated(self, interpreter: Interpreter, itself: Loaded) -> Searching | None:
+        inside, machine = interpreter.built_in, machine_of(interpreter.facts.kind)
+        if isinstance(inside, Musl):
+            system_path = _text(path_file(interpreter.path, inside.arch))
+            return MuslLoader(itself, self._store, system_path, self._library_path)
+        if isinstance(inside, Glibc) and machine is not None:
+            cache = self._cache(inside.cache) if inside.cache else {}
+            return GlibcLoader(inside, machine, self._store, cache, self._library_path)
+        return None
+
+    def _cache(self, path: str) -> dict[str, list[CacheEntry]]:
+        if path not in self._caches:
+            try:
+                with open(path, "rb", buffering=0) as file:
+                    self._caches[path] = parse_cache(file.read())
+            except OSError:
+                self._caches[path] = {}
+        return self._caches[path]
+
+
+def is_loader(file_path: str, store: ElfStore) -> str | None:
+    """Return what is wrong with the file at `file_path` as an interpreter; None if nothing is."""
+    try:
+        store.get(file_path)
+    except NotElf as error:
+        return str(error)
+    except OSError as error:
+        return os.strerror(error.errno or 0)
+    return None
+
+
+def _text(path: str) -> str | None:
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return os.fsdecode(file.read(1 << 20))
+    except OSError:
+        return None

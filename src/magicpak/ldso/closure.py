@@ -1,0 +1,134 @@
+"""All objects that a loader brings into one process, breadth first."""
+
+import os
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from magicpak.elf.store import ElfStore
+from magicpak.ldso.loader import Found, Loaded, Loader, LoadingStops, Names, Need
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """The objects of a process in load order, the program first, and their variants for certain processors."""
+
+    program: Loaded
+    interpreter: Loaded | None
+    objects: tuple[Loaded, ...]
+    variants: tuple[Loaded, ...]
+
+    @property
+    def missing(self) -> list[Need]:
+        """The needs that nothing satisfies and that the loader does not forgive, in load order."""
+        everything = (*self.objects, *self.variants)
+        return [need for each in everything for need in each.needs if not need.satisfied_by and not need.optional]
+
+
+class _Process:
+    """The state of the loader while it maps the objects of one process."""
+
+    def __init__(self, loader: Loader, store: ElfStore, *, hwcaps: bool) -> None:
+        self._loader = loader
+        self._store = store
+        self._hwcaps = hwcaps
+        self._names: Names = loader.names()
+        self._by_inode: dict[tuple[int, int], Loaded] = {}
+        self.queue: deque[Loaded] = deque()
+        self.objects: list[Loaded] = []
+
+    def admit(self, loaded: Loaded, name: str, inode: tuple[int, int] | None, *, queued: bool = True) -> None:
+        self._names.add(loaded, name)
+        if inode:
+            self._by_inode.setdefault(inode, loaded)
+        if queued:
+            self.objects.append(loaded)
+            self.queue.append(loaded)
+
+    def run(self) -> None:
+        while self.queue:
+            self.load_needs_of(self.queue.popleft())
+
+    def load_needs_of(self, asker: Loaded) -> None:
+        facts = asker.facts
+        for name in facts.needed:
+            asker.needs.append(self.need(name, asker))
+        for name in facts.filter:
+            asker.needs.append(self.need(name, asker))
+        for name in facts.auxiliary:
+            asker.needs.append(replace(self.need(name, asker), optional=True))
+
+    def need(self, name: str, asker: Loaded) -> Need:
+        known = self._names.get(name)
+        if known is not None:
+            return Need(name, asker, known, None)
+        try:
+            found = self._loader.find(name, asker)
+        except LoadingStops as stop:
+            return Need(name, asker, None, None, trouble=f"{stop.path} {stop.why}")
+        if found is None:
+            return Need(name, asker, None, None)
+        if not self._hwcaps:
+            found = replace(found, variants=())
+        file = self._store.get(found.path)
+        same = self._by_inode.get(file.inode)
+        if same is not None:
+            self._names.add(same, name)
+            return Need(name, asker, same, found)
+        loaded = Loaded(
+            found.path, file.facts, found, asker, name, origin=os.path.dirname(found.path), secure=asker.secure
+        )
+        self.admit(loaded, name, file.inode)
+        return Need(name, asker, loaded, found)
+
+    def variants(self) -> list[Loaded]:
+        """Return the variants of all objects, with what they in turn need, which joins the objects."""
+        result = []
+        for loaded in self.objects:  # grows while the variants' own needs are loaded
+            for path in loaded.found.variants:
+                origin = os.path.dirname(path)
+                variant = Loaded(path, self._store.get(path).facts, Found(path, loaded.found.rule), loaded.needed_by)
+                variant.name, variant.origin, variant.secure = loaded.name, origin, loaded.secure
+                result.append(variant)
+                self.load_needs_of(variant)
+                self.run()
+        return result
+
+
+def load(
+    program: Loaded,
+    interpreter: Loaded | None,
+    loader: Loader,
+    store: ElfStore,
+    *,
+    preloads: Sequence[str] = (),
+    present: Sequence[Loaded] = (),
+    hwcaps: bool = True,
+) -> Closure:
+    """Return what `loader` brings into the process of `program`.
+
+    `preloads` are the names in /etc/ld.so.preload; `present` are objects that are in the process already, where
+    `program` is a library that it loads by dlopen(3). `hwcaps` False leaves variants for certain processors out.
+    Files are read through `store`; what is not found is in the closure's `missing`, nothing is raised.
+    """
+    process = _Process(loader, store, hwcaps=hwcaps)
+    process.admit(program, program.name, store.get(program.path).inode)
+    if interpreter is not None:
+        process.admit(interpreter, interpreter.path, store.get(interpreter.path).inode, queued=False)
+    for loaded in present:
+        process.admit(loaded, loaded.name, store.get(loaded.path).inode, queued=False)
+    for name in preloads:
+        program.needs.append(replace(process.need(name, program), optional=True))
+    process.run()
+    variants = process.variants()
+    return Closure(program, interpreter, tuple(process.objects), tuple(variants))
+
+
+def chain(need: Need) -> list[str]:
+    """Return the paths from the program to the object that needs it, the program first."""
+    path = []
+    loaded: Loaded | None = need.by
+    while loaded is not None:
+        path.append(loaded.path)
+        loaded = loaded.needed_by
+    return path[::-1]

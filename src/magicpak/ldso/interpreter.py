@@ -1,0 +1,78 @@
+"""The program interpreter: which loader it is, and what is built into it."""
+
+import re
+from dataclasses import dataclass
+
+from magicpak.elf.facts import ElfFacts
+from magicpak.ldso.machines import Machine
+
+_READ_AT_MOST = 16 << 20
+_DIRECTORIES = re.compile(rb"(?:/[\x21-\x7e]*/\0)+")
+_CACHE = re.compile(rb"(/[\x21-\x7e]*/ld\.so\.cache)\0")
+_PRELOAD = re.compile(rb"(/[\x21-\x7e]*/ld\.so\.preload)\0")
+_VERSION = re.compile(rb"release version (\d+)\.(\d+)")
+_MUSL = re.compile(rb"/etc/ld-musl-([\x21-\x7e]+?)\.path\0")
+_LAST_LEGACY = (2, 36)
+
+
+@dataclass(frozen=True, slots=True)
+class Glibc:
+    """A glibc loader: its default directories in order, `$LIB`, its cache and preload files (None: it has none).
+
+    `legacy_hwcaps` tells that it looks into tls/ and the like (glibc up to 2.36).
+    """
+
+    directories: tuple[str, ...]
+    lib: str
+    cache: str | None
+    preload: str | None
+    legacy_hwcaps: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Musl:
+    """A musl loader: the architecture in the name of its path file, `/etc/ld-musl-ARCH.path`."""
+
+    arch: str
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """One PT_INTERP: its path as the program names it, its ELF facts, and what it is; None where it is not known."""
+
+    path: str
+    facts: ElfFacts
+    inode: tuple[int, int]
+    built_in: Glibc | Musl | None
+
+
+def built_in(path: str, machine: Machine | None) -> Glibc | Musl | None:
+    """Return what is built into the loader at `path`, by the strings in it; None if it is no glibc and no musl.
+
+    glibc's loader holds its default directories as one run of strings that end in `/` (SYSTEM_DIRS), so a
+    distribution's own, as Debian's multiarch directories, are seen. Raises OSError.
+    """
+    with open(path, "rb", buffering=0) as file:
+        data = file.read(_READ_AT_MOST)
+    musl = _MUSL.search(data)
+    if musl:
+        return Musl(musl[1].decode("ascii"))
+    if machine is None or b"GLIBC_" not in data:
+        return None
+    directories = max((run[0] for run in _DIRECTORIES.finditer(data)), key=len, default=b"")
+    found = tuple(part.decode("ascii").rstrip("/") or "/" for part in directories.split(b"\0") if b"lib" in part)
+    found = found or machine.directories
+    cache, preload, version = _CACHE.search(data), _PRELOAD.search(data), _VERSION.search(data)
+    return Glibc(
+        directories=found,
+        lib=_lib_token(found[0]),
+        cache=cache[1].decode("ascii") if cache else None,
+        preload=preload[1].decode("ascii") if preload else None,
+        legacy_hwcaps=version is None or (int(version[1]), int(version[2])) <= _LAST_LEGACY,
+    )
+
+
+def _lib_token(first: str) -> str:
+    """Return what `$LIB` stands for (ld.so(8)): the first default directory, relative to its prefix."""
+    start = first.find("/lib")
+    return first[start + 1 :] if start >= 0 else "lib"

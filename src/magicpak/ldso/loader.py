@@ -1,0 +1,105 @@
+"""What a dynamic loader is asked, and what it answers."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+from magicpak.elf.facts import ElfFacts
+
+
+class Rule(Enum):
+    """The rule of ld.so(8) by which an object was found, in the words of a message."""
+
+    PROGRAM = "the program itself"
+    PATH = "its path"
+    RPATH = "RPATH"
+    LIBRARY_PATH = "LD_LIBRARY_PATH"
+    RUNPATH = "RUNPATH"
+    CACHE = "ld.so.cache"
+    DEFAULT = "default directories"
+    PRELOAD = "/etc/ld.so.preload"
+    INTERPRETER = "the interpreter"
+    ASKED = "the real loader"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where a needed library is: the path as the loader names it, the rule, and variants of it for other CPUs.
+
+    `through` is the object whose `$ORIGIN` is part of how the path came about; `relative` tells that the current
+    directory is.
+    """
+
+    path: str
+    rule: Rule
+    variants: tuple[str, ...] = ()
+    through: "Loaded | None" = None
+    relative: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Loaded:
+    """One object of a process, as the loader would have it."""
+
+    path: str
+    """The path under which it was found, as the loader names it."""
+    facts: ElfFacts
+    found: Found
+    needed_by: "Loaded | None" = None
+    """The object that was the first to need it (glibc's l_loader)."""
+    name: str = ""
+    """The name by which it was first needed; empty for the program."""
+    origin: str = ""
+    """What `$ORIGIN` means in it."""
+    secure: bool = False
+    """Whether the process runs with AT_SECURE (set-user-ID and the like)."""
+    needs: list["Need"] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Need:
+    """One name that an object needs, and the object that satisfies it (None: nothing does)."""
+
+    name: str
+    by: Loaded
+    satisfied_by: Loaded | None
+    found: Found | None
+    optional: bool = False
+    trouble: str | None = None
+    """Why the loader stops at what it found, where it does."""
+
+
+class LoadingStops(Exception):  # noqa: N818 - not a failure of ours: the loader's answer
+    """The loader does not go on searching: what it has found by that name cannot be loaded."""
+
+    def __init__(self, path: str, why: str) -> None:
+        """Take the path and what is wrong with it, in words that follow the path."""
+        super().__init__(path, why)
+        self.path = path
+        self.why = why
+
+
+class Names(Protocol):
+    """By which names an object that is loaded already satisfies a need."""
+
+    def get(self, name: str) -> Loaded | None:
+        """Return the loaded object that the loader takes for `name` without a search."""
+
+    def add(self, loaded: Loaded, name: str) -> None:
+        """Record that `loaded` was asked for as `name`."""
+
+
+class Loader(Protocol):
+    """Finds libraries as one dynamic loader does."""
+
+    def names(self) -> Names:
+        """Return an empty record of names, by this loader's rules."""
+
+    def find(self, name: str, asker: Loaded) -> Found | None:
+        """Return where the loader finds `name`, needed by `asker` and not loaded yet; None if it does not.
+
+        Raises LoadingStops.
+        """
+
+    def searched(self, asker: Loaded) -> list[str]:
+        """Return the directories in which a name that `asker` needs is looked for, in order, for a message."""

@@ -1,0 +1,131 @@
+"""One row for each architecture: what its loaders do that others do not."""
+
+from dataclasses import dataclass
+
+from magicpak.elf.facts import ElfFacts, Kind
+
+_LIBC6 = 0x0003
+_RISCV_FLOAT_ABI = 0x0006
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What the glibc of one architecture has built in (its sysdeps/*/dl-machine.h, dl-hwcaps.c and dl-cache.h)."""
+
+    name: str
+    kind: Kind
+    interpreter: str
+    """Where its ABI puts glibc's loader."""
+    cache_flags: int
+    """The flags of its libraries in ld.so.cache."""
+    directories: tuple[str, ...]
+    """The default directories where the loader itself does not tell: those of a glibc as it comes from upstream."""
+    platforms: tuple[str, ...]
+    """What `$PLATFORM` can be, the value on any processor first (AT_PLATFORM, see getauxval(3))."""
+    hwcaps: tuple[str, ...] = ()
+    """The directories below glibc-hwcaps/, the least demanding first."""
+    legacy_hwcaps: tuple[str, ...] = ()
+    """The directories that were searched beside tls/ until glibc 2.36, in the order in which they nest."""
+    flags_mask: int = 0
+    """The bits of e_flags that must be the same in all objects of a process."""
+    alien_cache_flags: tuple[int, ...] = ()
+    """Flags in ld.so.cache that this loader takes too."""
+
+    def accepts(self, program: ElfFacts, library: ElfFacts) -> bool:
+        """Tell whether the loader of `program` takes `library`, or skips it as made for another machine."""
+        return program.kind == library.kind and not (program.flags ^ library.flags) & self.flags_mask
+
+
+_LIB = ("/lib", "/usr/lib")
+_LIB64 = ("/lib64", "/usr/lib64")
+_X86_64, _I386, _ARM, _AARCH64, _RISCV, _PPC64, _S390 = 62, 3, 40, 183, 243, 21, 22
+
+MACHINES = (
+    Machine(
+        "x86_64",
+        Kind(64, little=True, machine=_X86_64),
+        "/lib64/ld-linux-x86-64.so.2",
+        0x0300 | _LIBC6,
+        _LIB64,
+        ("x86_64", "haswell", "xeon_phi"),
+        ("x86-64-v2", "x86-64-v3", "x86-64-v4"),
+        ("haswell", "xeon_phi", "avx512_1", "x86_64"),
+    ),
+    Machine(
+        "x32",
+        Kind(32, little=True, machine=_X86_64),
+        "/libx32/ld-linux-x32.so.2",
+        0x0800 | _LIBC6,
+        ("/libx32", "/usr/libx32"),
+        ("x86_64", "haswell", "xeon_phi"),
+        ("x86-64-v2", "x86-64-v3", "x86-64-v4"),
+        ("haswell", "xeon_phi", "avx512_1", "x86_64"),
+    ),
+    Machine(
+        "i386",
+        Kind(32, little=True, machine=_I386),
+        "/lib/ld-linux.so.2",
+        _LIBC6,
+        _LIB,
+        ("i686", "i586", "i486", "i386"),
+        (),
+        ("i586", "i686", "sse2"),
+    ),
+    Machine(
+        "aarch64",
+        Kind(64, little=True, machine=_AARCH64),
+        "/lib/ld-linux-aarch64.so.1",
+        0x0A00 | _LIBC6,
+        _LIB64,
+        ("aarch64",),
+        (),
+        ("atomics",),
+    ),
+    Machine(
+        "armhf",
+        Kind(32, little=True, machine=_ARM),
+        "/lib/ld-linux-armhf.so.3",
+        0x0900 | _LIBC6,
+        _LIB,
+        ("v7l", "v6l", "v8l"),
+        (),
+        ("v7l", "v6l", "v8l", "vfp", "neon"),
+        alien_cache_flags=(0x0B00 | _LIBC6,),
+    ),
+    Machine(
+        "riscv64",
+        Kind(64, little=True, machine=_RISCV),
+        "/lib/ld-linux-riscv64-lp64d.so.1",
+        0x1000 | _LIBC6,
+        ("/lib64/lp64d", "/usr/lib64/lp64d"),
+        (),
+        flags_mask=_RISCV_FLOAT_ABI,
+    ),
+    Machine(
+        "ppc64le",
+        Kind(64, little=True, machine=_PPC64),
+        "/lib64/ld64.so.2",
+        0x0500 | _LIBC6,
+        _LIB64,
+        ("power8", "power9", "power10"),
+        ("power9", "power10"),
+        ("power8", "power9", "power10", "altivec", "vsx"),
+    ),
+    Machine(
+        "s390x",
+        Kind(64, little=False, machine=_S390),
+        "/lib/ld64.so.1",
+        0x0400 | _LIBC6,
+        _LIB64,
+        ("z900", "z990", "z9-109", "z10", "z196", "zEC12", "z13", "z14", "z15", "z16"),
+        ("z13", "z14", "z15", "z16", "z17"),
+        ("z13", "z14", "z15", "z16", "vx"),
+    ),
+)
+
+_BY_KIND = {machine.kind: machine for machine in MACHINES}
+
+
+def machine_of(kind: Kind) -> Machine | None:
+    """Return the row for `kind`; None for an architecture that we do not know."""
+    return _BY_KIND.get(kind)

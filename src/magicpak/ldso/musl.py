@@ -1,0 +1,133 @@
+"""The search of musl's dynamic linker, emulated rule by rule (behaviour of ldso/dynlink.c)."""
+
+import errno
+import os
+import re
+from collections.abc import Sequence
+
+from magicpak.elf.facts import FileType
+from magicpak.elf.refusal import NotElf
+from magicpak.elf.store import ElfStore
+from magicpak.ldso.loader import Found, Loaded, LoadingStops, Names, Rule
+
+DEFAULT_PATH = "/lib:/usr/local/lib:/usr/lib"
+_GO_ON = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ENAMETOOLONG)
+_BUILT_IN = ("c.", "pthread.", "rt.", "m.", "dl.", "util.", "xnet.")
+_ORIGIN = re.compile(r"\$ORIGIN|\$\{ORIGIN\}")
+
+
+class MuslNames:
+    """musl takes an object for the file name under which a search found it; the libc's names are the loader's own."""
+
+    def __init__(self, interpreter: Loaded) -> None:
+        """Take the loader, which is the C library too."""
+        self._interpreter = interpreter
+        self._objects: dict[str, Loaded] = {}
+
+    def get(self, name: str) -> Loaded | None:
+        """Return the loaded object that goes by `name`."""
+        if is_built_in(name) or name == self._interpreter.path:
+            return self._interpreter
+        return self._objects.get(name)
+
+    def add(self, loaded: Loaded, name: str) -> None:
+        """Record `name`, unless it is a path: those are told apart by inode alone."""
+        if "/" not in name:
+            self._objects.setdefault(name, loaded)
+
+
+def is_built_in(name: str) -> bool:
+    """Tell whether musl takes itself for `name`: libc.so, libpthread.so.0 and the like."""
+    return name.startswith("lib") and name[3:].startswith(_BUILT_IN)
+
+
+def path_file(interpreter: str, arch: str) -> str:
+    """Return the path of the file with the search path: etc/ld-musl-ARCH.path beside the loader's own directory."""
+    prefix = interpreter.rsplit("/", 2)[0] if interpreter.count("/") > 1 else ""
+    return f"{prefix}/etc/ld-musl-{arch}.path"
+
+
+class MuslLoader:
+    """Finds libraries for the objects of one process as its musl does."""
+
+    def __init__(self, interpreter: Loaded, store: ElfStore, system_path: str | None, library_path: str) -> None:
+        """Take the loader itself, the text of its path file (None: there is none), and LD_LIBRARY_PATH."""
+        self._interpreter = interpreter
+        self._store = store
+        self._system = _elements(DEFAULT_PATH if system_path is None else system_path)
+        self._library_path = _elements(library_path)
+
+    def names(self) -> Names:
+        """Return a record of names that knows the loader's own."""
+        return MuslNames(self._interpreter)
+
+    def find(self, name: str, asker: Loaded) -> Found | None:
+        """Return where musl finds `name` for `asker`. Raises LoadingStops."""
+        if "/" in name:
+            path = os.path.abspath(name) if not name.startswith("/") else name
+            return Found(path, Rule.PATH, relative=path != name) if self._opens(path) else None
+        try:
+            return self._search(name, asker)
+        except OSError:
+            return None  # anything but "not there" ends the search
+
+    def _search(self, name: str, asker: Loaded) -> Found | None:
+        for rule, directories, through in self._lists(asker):
+            for directory in directories:
+                relative = not directory.startswith("/")
+                path = f"{os.getcwd()}/{directory}/{name}" if relative else f"{directory.rstrip('/')}/{name}"
+                if self._opens(path):
+                    return Found(path, rule, (), through, relative)
+        return None
+
+    def searched(self, asker: Loaded) -> list[str]:
+        """Return the directories that are searched for what `asker` needs, in order."""
+        return list(dict.fromkeys(directory for _, directories, _ in self._lists(asker) for directory in directories))
+
+    def before_cache(self, asker: Loaded) -> list[str]:
+        """Return the directories that come before the system's for `asker`, in order."""
+        lists = self._lists(asker)[:-1]
+        return list(dict.fromkeys(directory for _, directories, _ in lists for directory in directories))
+
+    def _lists(self, asker: Loaded) -> list[tuple[Rule, Sequence[str], Loaded | None]]:
+        lists: list[tuple[Rule, Sequence[str], Loaded | None]] = []
+        if self._library_path and not asker.secure:
+            lists.append((Rule.LIBRARY_PATH, self._library_path, None))
+        loaded: Loaded | None = asker
+        while loaded is not None:
+            text = loaded.facts.rpath if loaded.facts.runpath is None else loaded.facts.runpath
+            if text:
+                rule = Rule.RPATH if loaded.facts.runpath is None else Rule.RUNPATH
+                lists.append((rule, _elements(_expanded(text, loaded)), loaded if "$" in text else None))
+            loaded = loaded.needed_by
+        lists.append((Rule.DEFAULT, self._system, None))
+        return lists
+
+    def _opens(self, path: str) -> bool:
+        """Tell whether there is a file at `path`; the first that opens is taken. Raises LoadingStops, and OSError."""
+        try:
+            facts = self._store.get(path).facts
+        except NotElf as error:
+            raise LoadingStops(path, str(error)) from None
+        except OSError as error:
+            if error.errno in _GO_ON:
+                return False
+            raise
+        if facts.kind != self._interpreter.facts.kind:
+            raise LoadingStops(path, "is made for another machine")
+        if facts.type not in (FileType.DYN, FileType.EXEC):
+            raise LoadingStops(path, "is an ELF file, but no shared library")
+        return True
+
+
+def _elements(text: str) -> list[str]:
+    return [element for element in re.split("[:\n]", text) if element]
+
+
+def _expanded(text: str, owner: Loaded) -> str:
+    """Return `text` with `$ORIGIN` replaced; a token that musl does not know voids the whole path."""
+    if text.count("$") != len(_ORIGIN.findall(text)):
+        return ""
+    if "$" in text and owner.secure and owner.needed_by is None:
+        return ""
+    return _ORIGIN.sub(lambda _: owner.origin, text)

@@ -1,0 +1,29 @@
+"""What every form of output does: take a whole plan, and tell what was written."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from magicpak.bundle.plan import BundlePlan
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written: regular files (hard links too), and the bytes of their contents, each content once.
+
+    `remarks` are warnings of one line each: what could not be kept, one line for each kind of trouble.
+    """
+
+    files: int
+    size: int
+    remarks: tuple[str, ...] = ()
+
+
+class Output(Protocol):
+    """Somewhere a bundle can go."""
+
+    def write(self, plan: BundlePlan) -> Written:
+        """Write all of `plan`, or nothing.
+
+        Raises OutputNotUsable, SourceChanged or CannotRead, or Interrupted; then all is as it was before.
+        """
+        ...

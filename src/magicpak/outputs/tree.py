@@ -1,0 +1,139 @@
+"""A plan, written below an open directory."""
+
+import errno
+import os
+from collections.abc import Iterable
+from typing import assert_never
+
+from magicpak.bundle.entry import Content, Copy, Directory, Fifo, Link
+from magicpak.bundle.path import BundlePath
+from magicpak.bundle.plan import Item
+from magicpak.display import shown
+from magicpak.errors import OutputNotUsable, reason
+from magicpak.outputs.attributes import Finisher
+from magicpak.outputs.copying import Copier, open_source, write_all
+from magicpak.workspace import Descent, give_way
+
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_FIFO = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+_NO_HARD_LINK = {errno.EMLINK, errno.EPERM, errno.EXDEV, errno.EACCES, errno.EOPNOTSUPP}
+_ITEMS_BETWEEN_SIGNALS = 32
+
+
+class TreeWriter:
+    """Writes a plan, each path relative to the open directory that holds it. While unfinished, all is ours alone."""
+
+    def __init__(self, root: int, output: str, finisher: Finisher) -> None:
+        """Take the descriptor of the bundle's root, what to call it in messages, and the rule for attributes."""
+        self.made: list[str] = []
+        self.files = 0
+        self.size = 0
+        self._root = root
+        self._at = "/"
+        self._output = output
+        self._finisher = finisher
+        self._copier = Copier()
+        self._copied: dict[tuple[int, int], BundlePath] = {}
+        self._way = Descent(root)
+        self._open: list[tuple[str, Directory]] = []
+
+    def write(self, items: Iterable[Item]) -> None:
+        """Write a plan's items, in its order. `made` then names what was made in the root, also after a failure.
+
+        Raises OutputNotUsable, SourceChanged, CannotRead, Interrupted.
+        """
+        try:
+            for count, item in enumerate(items):
+                if not count % _ITEMS_BETWEEN_SIGNALS:
+                    give_way()
+                parent, _, name = item.path.rpartition("/")
+                while (self._open[-1][0] if self._open else "") != parent:
+                    self._leave()
+                self._at = item.path
+                if not parent:
+                    self.made.append(name)
+                self._write(item, name)
+            while self._open:
+                self._leave()
+        except OSError as error:
+            if isinstance(error, FileExistsError) and self._at.count("/") == 1:
+                self.made.pop()  # somebody else's
+            raise OutputNotUsable(self._output, f"cannot take {shown(self._at)}: {reason(error)}") from error
+        finally:
+            self._way.close()
+
+    def _write(self, item: Item, name: str) -> None:
+        match item.entry:
+            case Copy() as entry:
+                self._copy(name, entry, item.path)
+            case Directory() as entry:
+                os.mkdir(name, 0o700, dir_fd=self._way.fd)
+                self._way.enter(name)
+                self._open.append((item.path, entry))
+            case Link(target, attributes):
+                os.symlink(target, name, dir_fd=self._way.fd)
+                self._finisher.finish_link(name, self._way.fd, attributes, item.path)
+            case Content() as entry:
+                self._write_content(name, entry, item.path)
+            case Fifo(attributes):
+                os.mkfifo(name, 0o600, dir_fd=self._way.fd)
+                fifo = os.open(name, _FIFO, dir_fd=self._way.fd)
+                try:
+                    self._finisher.finish(fifo, attributes, item.path)
+                finally:
+                    os.close(fifo)
+            case _:
+                assert_never(item.entry)
+
+    def _leave(self) -> None:
+        """Finish the innermost directory: from now on nothing changes its time."""
+        self._at, entry = self._open.pop()
+        left = self._way.leave()
+        try:
+            self._finisher.finish(left, entry.attributes, self._at, entry.source)
+        finally:
+            os.close(left)
+
+    def _copy(self, name: str, entry: Copy, path: BundlePath) -> None:
+        first = self._copied.get(entry.inode)
+        self.files += 1
+        if first is not None and self._hard_linked(first, name):
+            return
+        source = open_source(entry)
+        try:
+            target = os.open(name, _NEW_FILE, 0o600, dir_fd=self._way.fd)
+            try:
+                self._copier.copy(entry, source, target)
+                self._finisher.finish(target, entry.attributes, path, source)
+            finally:
+                os.close(target)
+        finally:
+            os.close(source)
+        self._copied[entry.inode] = path
+        if first is None:
+            self.size += entry.size
+
+    def _hard_linked(self, first: BundlePath, name: str) -> bool:
+        """Make `name` a hard link of `first`, going there from the root by directories alone, unless refused."""
+        way = Descent(self._root)
+        try:
+            for part in first.parts[:-1]:
+                way.enter(part)
+            os.link(first.name, name, src_dir_fd=way.fd, dst_dir_fd=self._way.fd, follow_symlinks=False)
+        except OSError as error:
+            if error.errno in _NO_HARD_LINK:
+                return False
+            raise
+        finally:
+            way.close()
+        return True
+
+    def _write_content(self, name: str, entry: Content, path: BundlePath) -> None:
+        target = os.open(name, _NEW_FILE, 0o600, dir_fd=self._way.fd)
+        try:
+            write_all(target, entry.data)
+            self._finisher.finish(target, entry.attributes, path)
+        finally:
+            os.close(target)
+        self.files += 1
+        self.size += len(entry.data)

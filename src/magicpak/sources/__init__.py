@@ -1,0 +1,1 @@
+"""Where items of the plan come from."""

@@ -1,0 +1,167 @@
+"""The libraries that the dynamic loader brings into each program, and where they stand in the bundle."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from magicpak.bundle.path import BundlePath
+from magicpak.bundle.plan import Because
+from magicpak.elf.refusal import NotElf
+from magicpak.elf.store import ElfFile, ElfStore
+from magicpak.errors import reason
+from magicpak.ldso.choosing import Loaders
+from magicpak.ldso.closure import Closure, load
+from magicpak.ldso.interpreter import Interpreter
+from magicpak.ldso.loader import Found, Loaded, Loader, Need, Rule
+from magicpak.ldso.machines import machine_of
+from magicpak.sources.mirror import Mirror
+from magicpak.sources.programs import Program
+
+_S_ISUID_OR_ISGID = 0o6000
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """One program or library with all that its loader brings in.
+
+    `trouble` tells why the interpreter cannot be used, where it cannot. `at` is the directory of the bundle that
+    `$ORIGIN` of the program will be.
+    """
+
+    name: str
+    closure: Closure
+    interpreter: Interpreter | None
+    loader: Loader | None
+    at: str
+    trouble: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """One closure with the place of each of its needs in the bundle."""
+
+    resolved: Resolved
+    places: dict[Need, BundlePath | str]
+
+
+def resolve_program(program: Program, loaders: Loaders, store: ElfStore, *, hwcaps: bool) -> Resolved:
+    """Return what the loader of `program` brings in: nothing where it has no PT_INTERP. Raises ToolFailed."""
+    facts = program.file.facts
+    itself = Loaded(
+        program.real,
+        facts,
+        Found(program.real, Rule.PROGRAM),
+        origin=os.path.dirname(program.real),
+        secure=_is_secure(program),
+    )
+    at = program.at.parent if program.is_moved else itself.origin
+    alone = Closure(itself, None, (itself,), ())
+    if facts.interpreter is None:
+        return Resolved(program.given, alone, None, None, at)
+    try:
+        interpreter = loaders.interpreter(_absolute(facts.interpreter))
+    except NotElf as error:
+        return Resolved(program.given, alone, None, None, at, str(error))
+    except OSError as error:
+        return Resolved(program.given, alone, None, None, at, f"cannot be read: {reason(error)}")
+    if interpreter.facts.kind != facts.kind:
+        return Resolved(program.given, alone, None, None, at, "is made for another machine")
+    loader, loaded = loaders.for_interpreter(interpreter)
+    closure = load(itself, loaded, loader, store, preloads=loaders.preloads(interpreter), hwcaps=hwcaps)
+    return Resolved(program.given, closure, interpreter, loader, at)
+
+
+def resolve_library(
+    path: str, file: ElfFile, programs: Sequence[Resolved], loaders: Loaders, store: ElfStore, *, hwcaps: bool
+) -> Resolved | None:
+    """Return what comes with the library at the real path `path`; None if nothing here could load it.
+
+    It is taken as loaded by the first of `programs` that is made for its machine: what that has loaded satisfies its
+    needs, and that one's DT_RPATH is searched for them. Where there is none, the loader of its ABI is asked (a static
+    program loads NSS modules so). Raises ToolFailed.
+    """
+    itself = Loaded(path, file.facts, Found(path, Rule.PATH), name=path, origin=os.path.dirname(path))
+    for within in programs:
+        if within.loader is not None and within.closure.program.facts.kind == file.facts.kind:
+            itself.needed_by, itself.secure = within.closure.program, within.closure.program.secure
+            present, loaded = within.closure.objects, within.closure.interpreter
+            closure = load(itself, loaded, within.loader, store, present=present, hwcaps=hwcaps)
+            return Resolved(path, closure, within.interpreter, within.loader, itself.origin)
+    machine = machine_of(file.facts.kind)
+    try:
+        interpreter = loaders.interpreter(machine.interpreter) if machine else None
+    except (OSError, NotElf):
+        return None
+    if interpreter is None or interpreter.facts.kind != file.facts.kind:
+        return None
+    loader, loaded = loaders.for_interpreter(interpreter)
+    closure = load(itself, loaded, loader, store, hwcaps=hwcaps)
+    return Resolved(path, closure, interpreter if file.facts.needed else None, loader, itself.origin)
+
+
+def place_libraries(resolved: Resolved, mirror: Mirror) -> dict[Need, BundlePath | str]:
+    """Collect the interpreter and all libraries of one closure; return the place of each need that has a file.
+
+    What was found through the `$ORIGIN` of something that stands elsewhere in the bundle moves along with it.
+    """
+    closure = resolved.closure
+    if resolved.interpreter is not None:
+        mirror.place(resolved.interpreter.path, Because("the interpreter (PT_INTERP) of", closure.program.path))
+    origins: dict[Loaded, str] = {closure.program: resolved.at}
+    places: dict[Need, BundlePath | str] = {}
+    for asker in (*closure.objects, *closure.variants):
+        for need in asker.needs:
+            if need.found is not None and need.satisfied_by is not None:
+                place = _place_need(need, need.found, origins, mirror)
+                places[need] = place
+                if need.satisfied_by.found is need.found:
+                    origins[need.satisfied_by] = os.path.dirname(place)
+    return places
+
+
+def _place_need(need: Need, found: Found, origins: dict[Loaded, str], mirror: Mirror) -> BundlePath | str:
+    rule = "" if found.rule is Rule.PATH else f", found by {found.rule.value},"
+    because = Because(f"{need.name}{rule} needed by", need.by.path)
+    variants = Because(f"a variant of {need.name} for certain processors, needed by", need.by.path)
+    old = found.through.origin if found.through else None
+    new = origins.get(found.through, old) if found.through else None
+    if old is not None and new is not None and old != new:
+        for variant in found.variants:
+            mirror.place_at(variant, _moved(variant, old, new), variants)
+        return mirror.place_at(found.path, _moved(found.path, old, new), because)
+    if found.relative and found.rule is Rule.PATH:
+        return mirror.place_at(found.path, BundlePath(need.name), because)
+    for variant in found.variants:
+        mirror.place(variant, variants)
+    mirror.place(found.path, because)
+    return found.path
+
+
+def _moved(path: str, old: str, new: str) -> BundlePath:
+    return BundlePath(f"{new}/{path.removeprefix(old)}")
+
+
+def _is_secure(program: Program) -> bool:
+    """Tell whether the kernel sets AT_SECURE for an ordinary user (execve(2)): set-user-ID, capabilities."""
+    if program.file.mode & _S_ISUID_OR_ISGID:
+        return True
+    try:
+        return bool(os.getxattr(program.real, "security.capability"))
+    except OSError:
+        return False
+
+
+def _absolute(path: str) -> str:
+    return os.path.join(os.getcwd(), path)
+
+
+def missing_needs(all_resolved: Sequence[Resolved]) -> list[tuple[Resolved, Need]]:
+    """Return every need of the closures that nothing satisfies, each name once for each program."""
+    result = []
+    for resolved in all_resolved:
+        seen: set[str] = set()
+        for need in resolved.closure.missing:
+            if need.name not in seen:
+                seen.add(need.name)
+                result.append((resolved, need))
+    return result

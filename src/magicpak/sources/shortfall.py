@@ -1,0 +1,67 @@
+"""What is said when libraries are missing: all of them at once, who needs each, where it was searched, and a cure."""
+
+from collections.abc import Sequence
+
+from magicpak.display import plural, shown
+from magicpak.elf.facts import Kind
+from magicpak.errors import LibrariesMissing
+from magicpak.ldso.closure import chain
+from magicpak.ldso.loader import Need
+from magicpak.sources.libraries import Resolved, missing_needs
+from magicpak.sources.missing import hints_for
+
+_MOST_DIRECTORIES = 12
+
+
+def shortfall(all_resolved: Sequence[Resolved]) -> LibrariesMissing | None:
+    """Return the error that tells of every missing library and interpreter; None if nothing is missing."""
+    missing = missing_needs(all_resolved)
+    bad_interpreters = [resolved for resolved in all_resolved if resolved.trouble]
+    details = [_about_interpreter(resolved) for resolved in bad_interpreters]
+    details += [line for resolved, need in missing for line in _about(resolved, need)]
+    if not details:
+        return None
+    names = list(dict.fromkeys(need.name for _, need in missing))
+    what = []
+    if bad_interpreters:
+        whom = dict.fromkeys(shown(resolved.closure.program.facts.interpreter or "") for resolved in bad_interpreters)
+        what.append(f"the interpreter {', '.join(whom)} cannot be used")
+    if names:
+        verb = "is" if len(names) == 1 else "are"
+        noun = "library" if len(names) == 1 else plural(len(names), "library")
+        what.append(f"{noun} {verb} missing: {', '.join(map(shown, names))}")
+    return LibrariesMissing("; ".join(what), details=details, hints=_hints(missing))
+
+
+def tell(resolved: Resolved) -> list[str]:
+    """Return a line for each need of `resolved` that is missing, for a warning."""
+    return [f"{shown(need.name)} is missing: needed by {_chain(need)}" for _, need in missing_needs([resolved])]
+
+
+def _about_interpreter(resolved: Resolved) -> str:
+    path = resolved.closure.program.facts.interpreter or ""
+    return f"{shown(path)} {resolved.trouble}: it is the interpreter (PT_INTERP) of {shown(resolved.name)}"
+
+
+def _about(resolved: Resolved, need: Need) -> list[str]:
+    lines = [f"{shown(need.name)} is needed by {_chain(need)}"]
+    if need.trouble:
+        lines.append(f"  the loader stops at {shown(need.trouble)}")
+    elif resolved.loader is not None and "/" not in need.name:
+        directories = resolved.loader.searched(need.by)
+        more = f" and {len(directories) - _MOST_DIRECTORIES} more" if len(directories) > _MOST_DIRECTORIES else ""
+        lines.append(f"  searched in {', '.join(map(shown, directories[:_MOST_DIRECTORIES]))}{more}, and ld.so.cache")
+    return lines
+
+
+def _chain(need: Need) -> str:
+    return ", which is needed by ".join(shown(path) for path in reversed(chain(need)))
+
+
+def _hints(missing: Sequence[tuple[Resolved, Need]]) -> list[str]:
+    by_kind: dict[Kind, list[str]] = {}
+    for _, need in missing:
+        names = by_kind.setdefault(need.by.facts.kind, [])
+        if need.name not in names and not need.trouble:
+            names.append(need.name)
+    return list(dict.fromkeys(hint for kind, names in by_kind.items() for hint in hints_for(names, kind).values()))

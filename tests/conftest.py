@@ -1,0 +1,196 @@
+"""What tests need of the machine, and the rule that in CI no test is skipped.
+
+`@pytest.mark.needs("root", "mount")` skips a test on a machine that has not what it needs; each need is probed by
+trying the thing, once. With MAGICPAK_NO_SKIP set, every skip, wherever it comes from, is a failure with its reason.
+"""
+
+import ctypes
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Generator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+NO_SKIP = "MAGICPAK_NO_SKIP"
+PROBE_SECONDS = 60
+
+PACKAGES = Path(__file__).parent / "needs.txt"
+
+C_PROGRAM = "#include <stdio.h>\nint main(void) { return puts(__VERSION__) < 0; }\n"
+
+# Needs no header and no library of 32 bits: exit(0) by the system call that all i386 kernels have.
+I386_PROGRAM = 'void _start(void) { __asm__ volatile("int $0x80" : : "a"(1), "b"(0)); }\n'
+
+PTRACE_TRACEME = 0
+"""sys/ptrace.h"""
+
+
+def why_not(command: Sequence[str]) -> str | None:
+    """Return None if `command` succeeds, otherwise what it says, on one line."""
+    try:
+        ran = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PROBE_SECONDS, check=False, text=True
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        return str(error)
+    if ran.returncode == 0:
+        return None
+    said = " ".join((ran.stderr or ran.stdout).split())
+    return f"`{' '.join(command)}` fails ({ran.returncode}): {said}"
+
+
+def why_not_compiled(source: str, *compiler: str) -> str | None:
+    """Return None if a program of this C source can be compiled and run, otherwise why not."""
+    with tempfile.TemporaryDirectory() as directory:
+        program = f"{directory}/program"
+        Path(f"{program}.c").write_text(source)
+        return why_not([*compiler, "-o", program, f"{program}.c"]) or why_not([program])
+
+
+def why_not_after(command: Callable[[str], Sequence[str]]) -> str | None:
+    """Return None if `command`, for the path of a new file in the directory for temporary files, succeeds."""
+    with tempfile.NamedTemporaryFile() as file:
+        return why_not(command(file.name))
+
+
+def root() -> str | None:
+    return None if os.geteuid() == 0 else f"the user is {os.geteuid()}"
+
+
+def chroot() -> str | None:
+    return why_not([sys.executable, "-c", "import os; os.chroot('/')"])
+
+
+def mount() -> str | None:
+    return why_not(["unshare", "--mount", "sh", "-c", f"mount -t tmpfs none {tempfile.gettempdir()}"])
+
+
+def user_namespace() -> str | None:
+    return why_not(["unshare", "--user", "--map-root-user", "true"])
+
+
+def ptrace() -> str | None:
+    code = f"import ctypes; raise SystemExit(ctypes.CDLL(None).ptrace({PTRACE_TRACEME}, 0, None, None) != 0)"
+    return why_not([sys.executable, "-c", code])
+
+
+def compiler() -> str | None:
+    return why_not_compiled(C_PROGRAM, "cc")
+
+
+def musl() -> str | None:
+    return why_not_compiled(C_PROGRAM, "musl-gcc")
+
+
+def i386() -> str | None:
+    """Try a dynamic program, for its loader is what a machine lacks most often."""
+    if os.uname().machine != "x86_64" or ctypes.sizeof(ctypes.c_void_p) != 8:
+        return "the machine is not amd64"
+    loader = "-Wl,--dynamic-linker=/lib/ld-linux.so.2"
+    return why_not_compiled(I386_PROGRAM, "gcc", "-m32", "-nostdlib", "-fPIE", "-pie", loader)
+
+
+def docker() -> str | None:
+    return why_not(["docker", "version"])
+
+
+def capabilities() -> str | None:
+    return why_not_after(lambda path: ["setcap", "cap_net_raw=p", path])
+
+
+def xattr() -> str | None:
+    return why_not_after(lambda path: ["setfattr", "-n", "user.magicpak", "-v", "1", path])
+
+
+def apt() -> str | None:
+    return why_not(["apt-cache", "--version"])
+
+
+def packages() -> str | None:
+    """Whether all of tests/needs.txt is installed."""
+    names = [line.split("#")[0].strip() for line in PACKAGES.read_text().splitlines()]
+    return why_not(["dpkg-query", "--show", *filter(None, names)])
+
+
+def program(name: str, *arguments: str) -> Callable[[], str | None]:
+    def probe() -> str | None:
+        return why_not([name, *arguments]) if shutil.which(name) else "no such program"
+
+    return probe
+
+
+PROBES: Mapping[str, Callable[[], str | None]] = {
+    "apt": apt,
+    "busybox": program("busybox", "true"),
+    "capabilities": capabilities,
+    "chroot": chroot,
+    "compiler": compiler,
+    "docker": docker,
+    "i386": i386,
+    "mount": mount,
+    "musl": musl,
+    "packages": packages,
+    "patchelf": program("patchelf", "--version"),
+    "ptrace": ptrace,
+    "readelf": program("readelf", "--version"),
+    "root": root,
+    "strace": program("strace", "--version"),
+    "user namespace": user_namespace,
+    "xattr": xattr,
+}
+
+
+@cache
+def lacking(need: str) -> str | None:
+    """Return None if the machine has what `need` names, otherwise why not."""
+    return PROBES[need]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", f"needs(*names): what the test needs of the machine: {', '.join(PROBES)}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    unknown = {need for item in items for mark in item.iter_markers("needs") for need in mark.args} - PROBES.keys()
+    if unknown:
+        message = f"no probe for the needs {sorted(unknown)}: see PROBES in {__file__}"
+        raise pytest.UsageError(message)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for mark in item.iter_markers("needs"):
+        for need in mark.args:
+            if why := lacking(need):
+                pytest.skip(f"needs {need}: {why}")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail"):  # an expected failure is no skip
+        refuse(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    if report.skipped:
+        refuse(report)
+    return report
+
+
+def refuse(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Turn the report of a skip into that of a failure, if NO_SKIP is set."""
+    if os.environ.get(NO_SKIP):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        report.outcome = "failed"
+        report.longrepr = f"{NO_SKIP} is set, and this was skipped: {reason.removeprefix('Skipped: ')}"

@@ -1,0 +1,439 @@
+"""The ELF reader on files made by hand: what it reads, what it refuses, and that nothing makes it read much."""
+
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from elfmaking import (
+    AARCH64,
+    BIG_PAGE,
+    DT_FLAGS_1,
+    DT_NEEDED,
+    DT_RUNPATH,
+    DT_SONAME,
+    DT_STRTAB,
+    I386,
+    PPC,
+    PT_DYNAMIC,
+    PT_GNU_STACK,
+    PT_INTERP,
+    PT_LOAD,
+    S390X,
+    X86_64,
+    make_elf,
+    segments_of,
+    with_header,
+    with_segment,
+)
+from magicpak.elf.facts import ElfFacts, FileType, Kind
+from magicpak.elf.reader import NotElf, Refusal, read_facts, read_path
+
+LIBRARY = make_elf(needed=["libone.so.1", "libtwo.so.2"], soname="libthree.so.3", runpath="$ORIGIN/../lib")
+LIBRARY_FACTS = ElfFacts(
+    X86_64,
+    FileType.DYN,
+    flags=0,
+    entry=0,
+    is_dynamic=True,
+    needed=("libone.so.1", "libtwo.so.2"),
+    soname="libthree.so.3",
+    runpath="$ORIGIN/../lib",
+)
+PROGRAM = make_elf(type=FileType.EXEC, interpreter="/lib/ld.so", needed=["libc.so.6"], code=b"\xc3")
+READ_AT_MOST = 17 << 20  # bytes, of whatever file
+
+
+@contextmanager
+def opened(data: bytes) -> Iterator[int]:
+    with tempfile.TemporaryFile(buffering=0) as file:
+        file.write(data)
+        yield file.fileno()
+
+
+def facts_of(data: bytes) -> ElfFacts:
+    with opened(data) as descriptor:
+        return read_facts(descriptor)
+
+
+def refusal_of(data: bytes) -> tuple[str, Refusal]:
+    with pytest.raises(NotElf) as caught:
+        facts_of(data)
+    assert str(caught.value) == caught.value.why
+    return caught.value.why, caught.value.kind
+
+
+def malformed(why: str) -> tuple[str, Refusal]:
+    return why, Refusal.MALFORMED
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The sizes asked of pread, as they come."""
+    sizes: list[int] = []
+    pread = os.pread
+
+    def counting(descriptor: int, size: int, offset: int) -> bytes:
+        sizes.append(size)
+        return pread(descriptor, size, offset)
+
+    monkeypatch.setattr(os, "pread", counting)
+    return sizes
+
+
+@pytest.mark.parametrize("kind", [X86_64, I386, AARCH64, S390X, PPC, Kind(32, little=True, machine=62)], ids=str)
+@pytest.mark.parametrize("file_type", [FileType.EXEC, FileType.DYN])
+def test_every_fact_is_read_in_each_class_and_byte_order(kind: Kind, file_type: FileType) -> None:
+    elf = make_elf(
+        kind=kind,
+        type=file_type,
+        flags=0x70000001,
+        entry=0x1234,
+        interpreter="/lib/ld.so",
+        needed=["libz.so", "liba.so", "libz.so"],
+        soname="libme.so.1",
+        rpath="/rpath",
+        runpath="/runpath:$ORIGIN",
+        flags_1=0x08000800,
+        auxiliary=["libaux1.so", "libaux2.so"],
+        filter=["libfilter2.so", "libfilter1.so"],
+    )
+
+    assert facts_of(elf) == ElfFacts(
+        kind,
+        file_type,
+        flags=0x70000001,
+        entry=0x1234,
+        interpreter="/lib/ld.so",
+        is_dynamic=True,
+        needed=("libz.so", "liba.so", "libz.so"),
+        soname="libme.so.1",
+        rpath="/rpath",
+        runpath="/runpath:$ORIGIN",
+        flags_1=0x08000800,
+        auxiliary=("libaux1.so", "libaux2.so"),
+        filter=("libfilter2.so", "libfilter1.so"),
+    )
+
+
+def test_a_static_program_has_neither_interpreter_nor_dynamic_section() -> None:
+    elf = make_elf(type=FileType.EXEC, dynamic=False, entry=0x401000)
+
+    assert facts_of(elf) == ElfFacts(X86_64, FileType.EXEC, flags=0, entry=0x401000)
+
+
+def test_an_empty_name_is_not_an_absent_one() -> None:
+    facts = facts_of(make_elf(soname="", rpath="", runpath=""))
+
+    assert (facts.soname, facts.rpath, facts.runpath) == ("", "", "")
+
+
+def test_names_that_are_not_utf_8_are_read_as_file_names_are() -> None:
+    facts = facts_of(make_elf(needed=[b"lib\xff.so"], interpreter=b"/\xe9/ld.so"))
+
+    assert facts.needed == (os.fsdecode(b"lib\xff.so"),)
+    assert facts.interpreter == os.fsdecode(b"/\xe9/ld.so")
+
+
+def test_the_position_of_the_descriptor_stays() -> None:
+    with opened(LIBRARY) as descriptor:
+        os.lseek(descriptor, 7, os.SEEK_SET)
+        read_facts(descriptor)
+
+        assert os.lseek(descriptor, 0, os.SEEK_CUR) == 7
+
+
+@pytest.mark.parametrize("e_shoff", [0, 64, 1 << 40, (1 << 64) - 1])
+def test_section_headers_may_be_anything(e_shoff: int) -> None:
+    elf = with_header(LIBRARY, e_shoff=e_shoff, e_shnum=0xFFFF, e_shentsize=3, e_shstrndx=0xFFFF)
+
+    assert facts_of(elf) == LIBRARY_FACTS
+
+
+def test_the_dynamic_section_is_found_by_its_address_and_not_by_its_offset() -> None:
+    assert facts_of(with_segment(LIBRARY, PT_DYNAMIC, p_offset=1 << 50)) == LIBRARY_FACTS
+
+
+def test_the_dynamic_section_ends_with_dt_null_and_not_with_its_size() -> None:
+    assert facts_of(with_segment(LIBRARY, PT_DYNAMIC, p_filesz=16, p_memsz=16)) == LIBRARY_FACTS
+
+
+def test_a_segment_is_mapped_in_whole_pages() -> None:
+    assert facts_of(with_segment(LIBRARY, PT_LOAD, p_filesz=16, p_memsz=16)) == LIBRARY_FACTS
+
+
+def test_after_its_part_of_the_file_a_segment_is_zeros() -> None:
+    nothing = with_segment(LIBRARY, PT_LOAD, p_filesz=0, p_memsz=1)
+    one_entry = with_segment(LIBRARY, PT_LOAD, p_filesz=16, p_memsz=1 << 40)
+
+    assert facts_of(nothing) == ElfFacts(X86_64, FileType.DYN, flags=0, entry=0, is_dynamic=True)
+    assert refusal_of(one_entry) == malformed("has a dynamic section without a string table")
+
+
+def test_a_later_segment_covers_an_earlier_one() -> None:
+    overlapping = {"p_type": PT_LOAD, "p_vaddr": BIG_PAGE, "p_filesz": 4096, "p_memsz": 4096}
+
+    assert facts_of(with_segment(LIBRARY, PT_GNU_STACK, X86_64, **overlapping)) == LIBRARY_FACTS
+
+
+def test_the_last_dynamic_segment_that_is_not_empty_counts() -> None:
+    wrong = with_segment(LIBRARY, PT_GNU_STACK, p_type=PT_DYNAMIC, p_vaddr=0x40, p_filesz=64, p_memsz=64)
+    real = segments_of(LIBRARY)[-1]
+    followed_by_empty = with_segment(
+        with_segment(LIBRARY, PT_DYNAMIC, p_filesz=0),
+        PT_GNU_STACK,
+        X86_64,
+        **{**real, "p_type": PT_DYNAMIC},
+    )
+
+    assert facts_of(wrong) == LIBRARY_FACTS
+    assert facts_of(followed_by_empty) == LIBRARY_FACTS
+
+
+def test_the_empty_dynamic_segment_of_a_debug_file_is_none() -> None:
+    assert facts_of(with_segment(LIBRARY, PT_DYNAMIC, p_filesz=0)) == ElfFacts(X86_64, FileType.DYN, flags=0, entry=0)
+
+
+def test_the_first_interpreter_counts() -> None:
+    second = with_segment(PROGRAM, PT_GNU_STACK, p_type=PT_INTERP, p_offset=0, p_filesz=9)
+
+    assert facts_of(second) == facts_of(PROGRAM)
+
+
+def test_the_last_of_a_single_tag_counts() -> None:
+    elf = make_elf(
+        soname="first",
+        runpath="/first",
+        flags_1=1,
+        more=[(DT_SONAME, 1 << 60), (DT_RUNPATH, "/second"), (DT_SONAME, "second"), (DT_FLAGS_1, 8)],
+    )
+
+    expected = ElfFacts(
+        X86_64, FileType.DYN, flags=0, entry=0, is_dynamic=True, soname="second", runpath="/second", flags_1=8
+    )
+    assert facts_of(elf) == expected
+
+
+@pytest.mark.parametrize("file_type", [FileType.NONE, FileType.REL, FileType.CORE, 0xFE00])
+def test_of_a_type_that_nothing_loads_only_the_header_is_read(file_type: int) -> None:
+    elf = with_header(LIBRARY, e_type=file_type, e_phnum=0xFFFF, e_phentsize=0)
+
+    assert facts_of(elf) == ElfFacts(X86_64, file_type, flags=0, entry=0)
+
+
+def test_a_file_without_program_headers_has_its_header() -> None:
+    assert facts_of(with_header(LIBRARY, e_phnum=0)) == ElfFacts(X86_64, FileType.DYN, flags=0, entry=0)
+
+
+@pytest.mark.parametrize(
+    ("data", "why", "script"),
+    [
+        (b"", "is empty", None),
+        (b"\x7fEL", "is not an ELF file", None),
+        (b"hello\n", "is not an ELF file", None),
+        (b"MZ" + bytes(5000), "is not an ELF file", None),
+        (b"#!/bin/sh\necho\n", "is a script (it begins with #!/bin/sh)", "/bin/sh"),
+        (b"#! /bin/env -S a \r\n", "is a script (it begins with #!/bin/env -S a)", "/bin/env -S a"),
+        (b"#!", "is a script (it begins with #!)", ""),
+        (b"#!/\x1b[31m\xff", "is a script (it begins with #!/\\x1b[31m\\xff)", "/\x1b[31m\udcff"),
+        (b"#!" + b"a" * 9999, f"is a script (it begins with #!{'a' * 254})", "a" * 254),
+    ],
+)
+def test_what_is_no_elf_is_told_in_words(data: bytes, why: str, script: str | None) -> None:
+    with pytest.raises(NotElf) as caught:
+        facts_of(data)
+
+    assert (caught.value.why, caught.value.kind, caught.value.script) == (why, Refusal.NOT_ELF, script)
+
+
+def test_a_file_of_the_magic_only_is_cut_off() -> None:
+    assert refusal_of(b"\x7fELF") == malformed("is cut off: it should have at least 16 bytes")
+
+
+@pytest.mark.parametrize("ident", [b"\x00\x01", b"\x03\x01", b"\x02\x00", b"\x02\x03"])
+def test_an_unknown_class_or_byte_order_is_refused(ident: bytes) -> None:
+    why = f"has a damaged header (class {ident[0]}, byte order {ident[1]})"
+
+    assert refusal_of(LIBRARY[:4] + ident + LIBRARY[6:]) == malformed(why)
+
+
+@pytest.mark.parametrize("elf", [LIBRARY, PROGRAM, make_elf(kind=PPC, interpreter="/ld", needed=["lib"])])
+def test_a_file_cut_anywhere_never_passes_for_one_that_needs_less(elf: bytes) -> None:
+    for length in range(4, len(elf)):
+        why, kind = refusal_of(elf[:length])
+        assert why.startswith("is cut off: it should have at least "), length
+        assert kind is Refusal.MALFORMED
+
+
+@pytest.mark.parametrize(
+    ("elf", "why"),
+    [
+        (with_header(LIBRARY, e_phnum=0xFFFF), "has 65535 program headers, more than the kernel accepts"),
+        (with_header(LIBRARY, e_phentsize=32), "has program headers of 32 bytes each instead of 56"),
+        (
+            with_header(LIBRARY, e_phoff=(1 << 64) - 1),
+            f"is cut off: it should have at least {(1 << 64) - 1 + 4 * 56} bytes",
+        ),
+        (
+            with_segment(PROGRAM, PT_INTERP, p_filesz=2 << 30),
+            "has an interpreter's path of 2147483648 bytes, which the kernel refuses",
+        ),
+        (
+            with_segment(PROGRAM, PT_INTERP, p_filesz=1),
+            "has an interpreter's path of 1 bytes, which the kernel refuses",
+        ),
+        (
+            with_segment(PROGRAM, PT_INTERP, p_filesz=4),
+            "has an interpreter's path without an end, which the kernel refuses",
+        ),
+        (
+            with_segment(PROGRAM, PT_INTERP, p_offset=1 << 63),
+            f"is cut off: it should have at least {(1 << 63) + 11} bytes",
+        ),
+        (
+            with_segment(LIBRARY, PT_DYNAMIC, p_vaddr=1 << 63),
+            "refers to address 0x8000000000000000, which none of its segments has",
+        ),
+        (
+            with_segment(LIBRARY, PT_LOAD, p_offset=1 << 45),
+            f"is cut off: it should have at least {(1 << 45) + 16} bytes",
+        ),
+        (
+            make_elf(more=[(DT_STRTAB, 0x100), (DT_SONAME, 1 << 62)]),
+            "refers to address 0x4000000000000100, which none of its segments has",
+        ),
+        (
+            make_elf(needed=["lib"], more=[(DT_STRTAB, 0xDEAD0000)]),
+            "refers to address 0xdead0001, which none of its segments has",
+        ),
+        (make_elf(more=[(21, 0)] * 70000), "has a dynamic section without an end"),
+        (make_elf(soname="x" * 65536), "has a dynamic section whose names are too long"),
+        (
+            make_elf(soname="x" * 65000, more=[(DT_NEEDED, each) for each in range(1, 60000)]),
+            "has a dynamic section whose names are too long",
+        ),
+        (
+            make_elf(needed=[f"{number:04101}" for number in range(4200)]),
+            "has a dynamic section whose names are too long",
+        ),
+    ],
+    ids=range(15),
+)
+def test_a_hostile_file_is_refused_after_few_bytes(elf: bytes, why: str, reads: list[int]) -> None:
+    assert refusal_of(elf) == malformed(why)
+    assert sum(reads) < READ_AT_MOST
+
+
+@settings(max_examples=300, deadline=None, database=None)
+@given(st.lists(st.tuples(st.integers(0, len(PROGRAM) - 1), st.integers(0, 255)), min_size=1, max_size=12))
+def test_flipped_bytes_give_facts_or_a_refusal(flips: list[tuple[int, int]]) -> None:
+    damaged = bytearray(PROGRAM)
+    for position, byte in flips:
+        damaged[position] = byte
+
+    assert answers(bytes(damaged))
+
+
+NUMBERS = st.sampled_from([0, 1, 15, 16, 4095, 4096, BIG_PAGE, 1 << 32, 1 << 63, (1 << 64) - 1]) | st.integers(0, 1024)
+
+
+@settings(max_examples=300, deadline=None, database=None)
+@given(
+    st.sampled_from([PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_GNU_STACK]),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "p_type": st.integers(0, 3),
+            **dict.fromkeys(("p_offset", "p_vaddr", "p_filesz", "p_memsz"), NUMBERS),
+        },
+    ),
+)
+def test_damaged_program_headers_give_facts_or_a_refusal(segment_type: int, fields: dict[str, int]) -> None:
+    assert answers(with_segment(PROGRAM, segment_type, X86_64, **fields))
+
+
+@settings(max_examples=300, deadline=None, database=None)
+@given(st.lists(st.tuples(st.sampled_from([1, 5, 14, 15, 29, 0x6FFFFFFB, 0x7FFFFFFD, 0x7FFFFFFF]), NUMBERS)))
+def test_damaged_dynamic_sections_give_facts_or_a_refusal(entries: list[tuple[int, int]]) -> None:
+    assert answers(make_elf(needed=["libc.so.6"], more=entries))
+
+
+@settings(max_examples=200, deadline=None, database=None)
+@given(
+    st.sampled_from([b"", b"\x7fELF", b"\x7fELF\x02\x01", b"\x7fELF\x01\x02\x01\x00", b"#!"]), st.binary(max_size=200)
+)
+def test_any_bytes_give_facts_or_a_refusal(start: bytes, rest: bytes) -> None:
+    assert answers(start + rest)
+
+
+def answers(data: bytes) -> bool:
+    """Whether the reader gives facts, or a refusal in words of one printable line; any other exception passes."""
+    try:
+        return isinstance(facts_of(data), ElfFacts)
+    except NotElf as refusal:
+        return refusal.why.isprintable() and refusal.why == str(refusal)
+
+
+def test_of_a_file_with_a_huge_hole_only_what_is_asked_for_is_read(tmp_path: Path, reads: list[int]) -> None:
+    path = tmp_path / "hole"
+    path.write_bytes(with_segment(LIBRARY, PT_LOAD, p_offset=1 << 32))
+    os.truncate(path, 5 << 30)
+    (tmp_path / "nothing").touch()
+    os.truncate(tmp_path / "nothing", 5 << 30)
+
+    assert read_path(str(path)) == ElfFacts(X86_64, FileType.DYN, flags=0, entry=0, is_dynamic=True)
+    with pytest.raises(NotElf, match=r"^is not an ELF file$"):
+        read_path(str(tmp_path / "nothing"))
+    assert sum(reads) <= 4 * 4096
+
+
+def test_a_usual_library_takes_three_reads(reads: list[int]) -> None:
+    facts_of(LIBRARY)
+
+    assert len(reads) == 3
+    assert max(reads) == 4096
+
+
+def test_a_path_is_read_through_links(tmp_path: Path) -> None:
+    (tmp_path / "library").write_bytes(LIBRARY)
+    (tmp_path / "link").symlink_to("library")
+
+    assert read_path(str(tmp_path / "link")) == LIBRARY_FACTS
+
+
+def test_what_is_no_regular_file_is_named_and_never_read(tmp_path: Path, reads: list[int]) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "socket"))
+        paths = [str(tmp_path), str(tmp_path / "fifo"), str(tmp_path / "socket"), "/dev/zero"]
+        refusals = []
+        for path in paths:
+            with pytest.raises(NotElf) as caught:
+                read_path(path)
+            refusals.append((caught.value.why, caught.value.kind))
+
+    names = ["a directory", "a named pipe", "a socket", "a character device"]
+    assert refusals == [(f"is {name}", Refusal.NOT_ELF) for name in names]
+    assert reads == []
+
+
+def test_a_file_that_cannot_be_opened_keeps_the_reason_of_the_system(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        read_path(str(tmp_path / "missing"))
+
+
+def test_no_descriptor_stays_open(tmp_path: Path) -> None:
+    (tmp_path / "good").write_bytes(LIBRARY)
+    (tmp_path / "bad").write_bytes(LIBRARY[:20])
+    before = os.listdir("/proc/self/fd")
+    read_path(str(tmp_path / "good"))
+    with pytest.raises(NotElf):
+        read_path(str(tmp_path / "bad"))
+
+    assert os.listdir("/proc/self/fd") == before
