@@ -12,7 +12,6 @@ def main() -> None:
     """Run the command line of this process and exit with its code."""
     _open_standard_streams()
     code = _run()
-    sys.stdout = sys.stderr = None  # type: ignore[assignment]  # nothing is left to be flushed, or to fail
     os._exit(code)
 
 
@@ -21,9 +20,9 @@ def _run() -> int:
 
     def end(signal_number: int, _frame: FrameType | None) -> None:
         nonlocal interrupted
+        if interrupted is not None:
+            return  # the first is being cleaned up after
         interrupted = signal_number
-        for each in _ENDING:
-            signal.signal(each, signal.SIG_IGN)
         from magicpak.errors import Interrupted  # noqa: PLC0415 - only when a signal comes
 
         raise Interrupted(signal_number)

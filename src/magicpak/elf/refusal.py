@@ -19,7 +19,7 @@ class Refusal(Enum):
     MALFORMED = auto()
 
 
-class NotElf(Exception):  # noqa: N818  # an answer that callers expect and turn into words of their own
+class NotElf(Exception):
     """The file has no facts to read; `why` (also its str) fits after the file's name, such as `is empty`.
 
     `script` is the first line of a script, without its `#!` and as it is in the file; else None.

@@ -34,10 +34,11 @@ class RealLoader:
         self._helper.start()
 
     def close(self) -> None:
-        """End all processes."""
+        """End all processes, the compiler too."""
         for process in self._processes.values():
             process.close()
         self._processes.clear()
+        self._helper.close()
 
     def dlopen(self, name: str, search_path: Sequence[str]) -> Answer:
         """Return the loader's answer to dlopen(3) of `name` with `search_path` before its own. Raises ToolFailed."""

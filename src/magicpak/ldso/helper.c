@@ -1,14 +1,15 @@
 /* Tells where the dynamic loader that runs this program finds a library.
  *
- * A question on stdin: 'D' (load it) or 'N' (is it loaded already?), a name, NUL. An answer on stdout: one of `enum kind`,
- * a text, NUL. Before the first answer stands READY, so that what a preloaded library prints before main() can be
- * told apart. The program ends when stdin does.
+ * A question on stdin: 'D' (load it) or 'N' (is it loaded already?), a name, NUL. An answer on stdout: one of
+ * `enum kind`, a text, NUL. Before the first answer stands READY, so that what a preloaded library prints before main()
+ * can be told apart. The program ends when stdin does.
  *
  * Whatever a library does when it is loaded, it does in a child of its own, so that no answer depends on an earlier
  * one. The child answers through shared memory, which outlives even a library that closes all descriptors.
  *
- * glibc and musl both run this file's program, whichever of them it was built for. So it uses only what both have under
- * the same name and with the same layout, hence no stdio. Sources: dlopen(3), dlinfo(3), prctl(2), waitid(2).
+ * The loader of musl runs this program also where it was built for glibc (not the other way round: glibc refuses what
+ * musl-gcc links with, `libc.so`). So it uses only what both have under the same name and with the same layout, hence
+ * no stdio. Sources: dlopen(3), dlinfo(3), prctl(2), waitid(2).
  */
 
 /* Compilers may predefine these; each of them renames functions to names that not every libc has. */
