@@ -1,7 +1,7 @@
 """All that can be asked for on the command line, one field for each flag."""
 
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from magicpak.ldso.choosing import Resolver
 from magicpak.sources.mirror import Layout
@@ -17,8 +17,7 @@ class LogLevel(IntEnum):
     DEBUG = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """The command line, checked; paths as the user wrote them, `library_path` as LD_LIBRARY_PATH has it."""
 
     inputs: tuple[str, ...]

@@ -8,8 +8,8 @@ import os
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from time import monotonic
+from typing import NamedTuple
 
 from magicpak.display import shown
 from magicpak.errors import ToolFailed, reason
@@ -23,8 +23,7 @@ _LONGEST_WAIT = 0.05
 """Seconds between two looks at whether a program has ended (older kernels and sandboxes have no pidfd_open(2))."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ran:
+class Ran(NamedTuple):
     """How a program ended (as `os.waitstatus_to_exitcode` has it) and the end of its stdout and stderr together."""
 
     returncode: int

@@ -209,8 +209,9 @@ class TestDebian:
     def test_an_architecture_that_dpkg_has_not_enabled_is_enabled_first(self, tool: MakeTool) -> None:
         tool("dpkg", DPKG)
         tool("apt-cache", "echo libfoo1; echo libc6")
+        tool("apt-file", "echo libodd: /usr/lib/libbar.so.1")
         enable = "dpkg --add-architecture i386 && apt-get update && "
-        assert hints_of_debian("libfoo.so.1", "ld-linux.so.2", kind=I386) == {
+        assert hints_of_debian("libfoo.so.1", "libbar.so.1", "ld-linux.so.2", kind=I386) == {
             "libfoo.so.1": f"{enable}apt-get install libfoo1:i386",
             "ld-linux.so.2": f"{enable}apt-get install libc6:i386",
         }

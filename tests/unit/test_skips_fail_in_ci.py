@@ -30,6 +30,7 @@ PROBES = "\nPROBES = {'nothing': lambda: 'the reason', 'something': lambda: None
 def inner(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """Return a project with our conftest, in which the need `nothing` is never met and `something` always is."""
     monkeypatch.delenv("MAGICPAK_NO_SKIP", raising=False)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # each would be loaded anew by each run
     pytester.makeconftest(CONFTEST.read_text() + PROBES)
     return pytester
 

@@ -1,11 +1,9 @@
 """What can stand at one path of the bundle."""
 
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 
-@dataclass(frozen=True, slots=True)
-class Attributes:
+class Attributes(NamedTuple):
     """Permission bits (with set-user-ID, set-group-ID, sticky), owner, and time of change in ns since the epoch.
 
     `mtime_ns` is None where the host has no time to give: such a thing is as young as the youngest file of the plan.
@@ -17,8 +15,7 @@ class Attributes:
     mtime_ns: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Directory:
+class Directory(NamedTuple):
     """A directory; `source` is the directory of the host whose extended attributes it takes, if any.
 
     One that is `implied` only holds something else: any other directory for the same path takes its place.
@@ -29,8 +26,7 @@ class Directory:
     implied: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(NamedTuple):
     """A regular file with the bytes of `source`, a path on the host that is no symbolic link.
 
     `size` in bytes and `inode` (device, inode number) are what the file was when the plan was made. Two copies of one
@@ -43,23 +39,20 @@ class Copy:
     attributes: Attributes
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """A symbolic link with `target` as its text."""
 
     target: str
     attributes: Attributes
 
 
-@dataclass(frozen=True, slots=True)
-class Fifo:
+class Fifo(NamedTuple):
     """A named pipe."""
 
     attributes: Attributes
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(NamedTuple):
     """A regular file that magicpak makes itself."""
 
     data: bytes

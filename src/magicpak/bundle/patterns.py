@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from magicpak.bundle.entry import Directory, Link
 from magicpak.bundle.path import BundlePath
-from magicpak.bundle.plan import BundlePlan, Item
+from magicpak.bundle.plan import BundlePlan
 
 _MAGIC = frozenset("*?[")
 

@@ -1,7 +1,7 @@
 """The plan: what will stand at each path of the bundle, and because of what."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from magicpak.bundle.entry import Attributes, Content, Copy, Directory, Entry, Fifo, Link
 from magicpak.bundle.path import BundlePath
@@ -9,8 +9,7 @@ from magicpak.display import shown
 from magicpak.errors import PlanConflict
 
 
-@dataclass(frozen=True, slots=True)
-class Because:
+class Because(NamedTuple):
     """Why something is in the bundle: in words, and the path of the bundle that asked for it, if one did."""
 
     words: str
@@ -21,8 +20,7 @@ class Because:
         return shown(f"{self.words} {self.of}" if self.of else self.words)
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One path of the bundle, what stands there, and why."""
 
     path: BundlePath
@@ -56,7 +54,7 @@ class BundlePlan:
 
     def get(self, path: str) -> Item | None:
         """Return the item at `path`, not following links."""
-        return self._items.get(path)  # type: ignore[call-overload]
+        return self._items.get(BundlePath(path))
 
     def adding(self, items: Iterable[Item]) -> "BundlePlan":
         """Return a plan with `items` too; for an equal entry the first reason stays. Raises PlanConflict."""
@@ -94,7 +92,7 @@ def _reconciled(known: Item, new: Item) -> Item:
     first, second = known.entry, new.entry
     if isinstance(first, Directory) and isinstance(second, Directory):
         return new if first.implied and not second.implied else known
-    if first == second:
+    if type(first) is type(second) and first == second:
         return known
     if isinstance(first, Copy) and isinstance(second, Copy) and first.inode == second.inode:
         return known

@@ -1,7 +1,7 @@
 """What the kernel and the dynamic loader read of an ELF file, as one value."""
 
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 
 class FileType(IntEnum):
@@ -18,8 +18,7 @@ DF_1_NODEFLIB = 0x800
 DF_1_PIE = 0x08000000
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """What must be the same for two objects to live in one process: class in bits, byte order, machine (e_machine)."""
 
     bits: int
@@ -27,8 +26,7 @@ class Kind:
     machine: int
 
 
-@dataclass(frozen=True, slots=True)
-class ElfFacts:
+class ElfFacts(NamedTuple):
     """The header, the interpreter and the dynamic section of one ELF file; strings decoded as file names are.
 
     `rpath` and `runpath` are None where the tag is absent; `flags` is e_flags, `flags_1` is DT_FLAGS_1.

@@ -7,7 +7,6 @@ Section headers are never looked at, since neither of the two does.
 import os
 import struct
 from collections.abc import Iterable
-from dataclasses import replace
 
 from magicpak.elf.facts import ElfFacts, FileType, Kind
 from magicpak.elf.image import PAGE, File, Memory, Segment, layout_of
@@ -76,8 +75,7 @@ def _dynamic_facts(facts: ElfFacts, memory: Memory, address: int, form: struct.S
     last = dict(entries)
     offsets = [value for tag, value in entries if tag in REPEATED] + [last[tag] for tag in SINGLE if tag in last]
     strings = _strings(memory, last.get(DT_STRTAB), offsets)
-    return replace(
-        facts,
+    return facts._replace(
         is_dynamic=True,
         needed=tuple([strings[value] for tag, value in entries if tag == DT_NEEDED]),
         soname=strings[last[DT_SONAME]] if DT_SONAME in last else None,

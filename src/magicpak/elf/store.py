@@ -2,15 +2,14 @@
 
 import os
 import stat
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from magicpak.elf.facts import ElfFacts
 from magicpak.elf.reader import read_facts
 from magicpak.elf.refusal import NotElf, require_regular
 
 
-@dataclass(frozen=True, slots=True)
-class ElfFile:
+class ElfFile(NamedTuple):
     """One ELF file: its facts, (device, inode number) and permission bits."""
 
     facts: ElfFacts

@@ -2,10 +2,9 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from time import monotonic
 from types import TracebackType
-from typing import NoReturn, Self
+from typing import NamedTuple, NoReturn, Self
 
 from magicpak.display import shown
 from magicpak.errors import ToolFailed
@@ -21,8 +20,7 @@ _GRACE = 0.5
 _STATIC_HINT = "search without running the loader: --resolver static"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """Where the loader found a library (link_map's l_name, see dlinfo(3)), or in its words why it did not."""
 
     path: str | None

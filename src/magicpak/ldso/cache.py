@@ -1,7 +1,7 @@
 """ld.so.cache, read and written (format: glibc's sysdeps/generic/dl-cache.h, ldconfig(8))."""
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _OLD_MAGIC = b"ld.so-1.7.0\0"
 _NEW_MAGIC = b"glibc-ld.so.cache1.1"
@@ -14,8 +14,7 @@ _LITTLE, _BIG = 2, 3
 _HEADER = 48
 
 
-@dataclass(frozen=True, slots=True)
-class CacheEntry:
+class CacheEntry(NamedTuple):
     """One library of the cache: its soname, path, flags, and for which processors it is.
 
     `hwcaps` is None for the baseline, else the directory below glibc-hwcaps/, or empty for a legacy mask of bits.

@@ -3,14 +3,13 @@
 import os
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from magicpak.elf.store import ElfStore
 from magicpak.ldso.loader import Found, Loaded, Loader, LoadingStops, Names, Need
 
 
-@dataclass(frozen=True, slots=True)
-class Closure:
+class Closure(NamedTuple):
     """The objects of a process in load order, the program first, and their variants for certain processors."""
 
     program: Loaded
@@ -56,7 +55,7 @@ class _Process:
         for name in facts.filter:
             asker.needs.append(self.need(name, asker))
         for name in facts.auxiliary:
-            asker.needs.append(replace(self.need(name, asker), optional=True))
+            asker.needs.append(self.need(name, asker)._replace(optional=True))
 
     def need(self, name: str, asker: Loaded) -> Need:
         known = self._names.get(name)
@@ -69,7 +68,7 @@ class _Process:
         if found is None:
             return Need(name, asker, None, None)
         if not self._hwcaps:
-            found = replace(found, variants=())
+            found = found._replace(variants=())
         file = self._store.get(found.path)
         same = self._by_inode.get(file.inode)
         if same is not None:
@@ -118,7 +117,7 @@ def load(
     for loaded in present:
         process.admit(loaded, loaded.name, store.get(loaded.path).inode, queued=False)
     for name in preloads:
-        program.needs.append(replace(process.need(name, program), optional=True))
+        program.needs.append(process.need(name, program)._replace(optional=True))
     process.run()
     variants = process.variants()
     return Closure(program, interpreter, tuple(process.objects), tuple(variants))

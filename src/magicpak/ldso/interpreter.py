@@ -1,7 +1,7 @@
 """The program interpreter: which loader it is, and what is built into it."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from magicpak.elf.facts import ElfFacts
 from magicpak.ldso.machines import Machine
@@ -15,8 +15,7 @@ _MUSL = re.compile(rb"/etc/ld-musl-([\x21-\x7e]+?)\.path\0")
 _LAST_LEGACY = (2, 36)
 
 
-@dataclass(frozen=True, slots=True)
-class Glibc:
+class Glibc(NamedTuple):
     """A glibc loader: its default directories in order, `$LIB`, its cache and preload files (None: it has none).
 
     `legacy_hwcaps` tells that it looks into tls/ and the like (glibc up to 2.36).
@@ -29,15 +28,13 @@ class Glibc:
     legacy_hwcaps: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Musl:
+class Musl(NamedTuple):
     """A musl loader: the architecture in the name of its path file, `/etc/ld-musl-ARCH.path`."""
 
     arch: str
 
 
-@dataclass(frozen=True, slots=True)
-class Interpreter:
+class Interpreter(NamedTuple):
     """One PT_INTERP: its path as the program names it, its ELF facts, and what it is; None where it is not known."""
 
     path: str

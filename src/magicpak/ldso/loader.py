@@ -1,8 +1,7 @@
 """What a dynamic loader is asked, and what it answers."""
 
-from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from magicpak.elf.facts import ElfFacts
 
@@ -22,8 +21,7 @@ class Rule(Enum):
     ASKED = "the real loader"
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """Where a needed library is: the path as the loader names it, the rule, and variants of it for other CPUs.
 
     `through` is the object whose `$ORIGIN` is part of how the path came about; `relative` tells that the current
@@ -37,28 +35,44 @@ class Found:
     relative: bool = False
 
 
-@dataclass(eq=False, slots=True)
 class Loaded:
-    """One object of a process, as the loader would have it."""
+    """One object of a process, as the loader would have it; two are the same only if they are one.
 
-    path: str
-    """The path under which it was found, as the loader names it."""
-    facts: ElfFacts
-    found: Found
-    needed_by: "Loaded | None" = None
-    """The object that was the first to need it (glibc's l_loader)."""
-    name: str = ""
-    """The name by which it was first needed; empty for the program."""
-    origin: str = ""
-    """What `$ORIGIN` means in it."""
-    secure: bool = False
-    """Whether the process runs with AT_SECURE (set-user-ID and the like)."""
-    needs: list["Need"] = field(default_factory=list)
+    `path` is the path under which it was found, as the loader names it; `needed_by` is the object that was the first
+    to need it (glibc's l_loader), by `name`, which is empty for the program; `origin` is what `$ORIGIN` means in it;
+    `secure` tells that the process runs with AT_SECURE (set-user-ID and the like).
+    """
+
+    __slots__ = ("facts", "found", "name", "needed_by", "needs", "origin", "path", "secure")
+
+    def __init__(  # noqa: PLR0913 - all that the loader knows of an object
+        self,
+        path: str,
+        facts: ElfFacts,
+        found: Found,
+        needed_by: "Loaded | None" = None,
+        name: str = "",
+        *,
+        origin: str = "",
+        secure: bool = False,
+    ) -> None:
+        """Take all but its needs, which are recorded as they are satisfied."""
+        self.path = path
+        self.facts = facts
+        self.found = found
+        self.needed_by = needed_by
+        self.name = name
+        self.origin = origin
+        self.secure = secure
+        self.needs: list[Need] = []
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Need:
-    """One name that an object needs, and the object that satisfies it (None: nothing does)."""
+class Need(NamedTuple):
+    """One name that an object needs, and the object that satisfies it (None: nothing does).
+
+    `found` is where it was found, unless an object that is loaded already goes by that name; `trouble` tells why the
+    loader stops at what it found, where it does.
+    """
 
     name: str
     by: Loaded
@@ -66,7 +80,6 @@ class Need:
     found: Found | None
     optional: bool = False
     trouble: str | None = None
-    """Why the loader stops at what it found, where it does."""
 
 
 class LoadingStops(Exception):  # noqa: N818 - not a failure of ours: the loader's answer

@@ -1,6 +1,6 @@
 """One row for each architecture: what its loaders do that others do not."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from magicpak.elf.facts import ElfFacts, Kind
 
@@ -8,8 +8,7 @@ _LIBC6 = 0x0003
 _RISCV_FLOAT_ABI = 0x0006
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(NamedTuple):
     """What the glibc of one architecture has built in (its sysdeps/*/dl-machine.h, dl-hwcaps.c and dl-cache.h)."""
 
     name: str

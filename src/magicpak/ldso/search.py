@@ -2,15 +2,14 @@
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from magicpak.ldso.loader import Loaded
 
 TOKENS = ("ORIGIN", "LIB", "PLATFORM")
 
 
-@dataclass(frozen=True, slots=True)
-class SearchDirectory:
+class SearchDirectory(NamedTuple):
     """One directory of a search path.
 
     `alternatives` are what it is on other processors (`$PLATFORM`). `through` is the object whose `$ORIGIN` is in it,
@@ -23,8 +22,7 @@ class SearchDirectory:
     relative: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Tokens:
+class Tokens(NamedTuple):
     """What the dynamic string tokens of one object stand for; `origin` None where it is unknown or not trusted."""
 
     origin: str | None

@@ -4,7 +4,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from magicpak.bundle.entry import Attributes, Copy
 from magicpak.bundle.plan import Item
@@ -43,8 +43,7 @@ def _more(count: int) -> str:
     return f" (and {count - 1} more)" if count > 1 else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Times:
+class Times(NamedTuple):
     """The rule for times of change, in ns since the epoch: none after `latest`, and `unknown` for what has none."""
 
     unknown: int

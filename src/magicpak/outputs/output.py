@@ -1,13 +1,11 @@
 """What every form of output does: take a whole plan, and tell what was written."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from magicpak.bundle.plan import BundlePlan
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """What was written: regular files (hard links too), and the bytes of their contents, each content once.
 
     `remarks` are warnings of one line each: what could not be kept, one line for each kind of trouble.

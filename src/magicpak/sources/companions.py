@@ -1,7 +1,7 @@
 """The libraries that included ELF files bring along."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from magicpak.bundle.path import BundlePath
 from magicpak.display import shown
@@ -14,8 +14,7 @@ from magicpak.sources.programs import Program
 from magicpak.sources.shortfall import tell
 
 
-@dataclass(frozen=True, slots=True)
-class Companions:
+class Companions(NamedTuple):
     """What the loader brings in for included ELF files, and a line for each that is worth a warning."""
 
     resolved: tuple[Resolved, ...]

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Because
@@ -20,8 +20,7 @@ from magicpak.sources.programs import Program
 _S_ISUID_OR_ISGID = 0o6000
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(NamedTuple):
     """One program or library with all that its loader brings in.
 
     `trouble` tells why the interpreter cannot be used, where it cannot. `at` is the directory of the bundle that
@@ -36,8 +35,7 @@ class Resolved:
     trouble: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """One closure with the place of each of its needs in the bundle."""
 
     resolved: Resolved

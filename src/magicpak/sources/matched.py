@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.patterns import glob_paths, is_literal
@@ -15,8 +15,7 @@ from magicpak.sources.trees import Trees
 _ELF_MAGIC = b"\x7fELF"
 
 
-@dataclass(frozen=True, slots=True)
-class Matched:
+class Matched(NamedTuple):
     """What the patterns brought: the ELF files among it, and a line for each pattern or file that is worth a warning."""
 
     elf_files: tuple[str, ...]

@@ -174,7 +174,8 @@ def _install_hints(names: Sequence[str], kind: Kind, until: float) -> dict[str, 
         before = "" if enabled else f"dpkg --add-architecture {architecture} && apt-get update && "
     # The names come first: apt-file is exact, but reads all of Debian's list of files, which takes seconds.
     packages = _known_by_name(candidates, until)
-    packages |= _known_by_file([name for name in candidates if name not in packages], architecture, until)
+    if not before:  # of an architecture that is not enabled there is no list
+        packages |= _known_by_file([name for name in candidates if name not in packages], architecture, until)
     after = f":{architecture}" if architecture else ""
     return {name: f"{before}apt-get install {package}{after}" for name, package in packages.items()}
 

@@ -4,7 +4,7 @@ import errno
 import os
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Because
@@ -16,8 +16,7 @@ from magicpak.errors import InputNotBundleable, PlanConflict, UsageRefused, reas
 from magicpak.sources.mirror import Mirror
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(NamedTuple):
     """An INPUT: as it was given, its absolute path with links as they are, its real path, and where it will stand."""
 
     given: str

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from magicpak.bundle.entry import Directory
 from magicpak.bundle.path import BundlePath
@@ -11,8 +11,7 @@ from magicpak.errors import CannotRead
 from magicpak.sources.mirror import Mirror, attributes_of
 
 
-@dataclass(frozen=True, slots=True)
-class _Branch:
+class _Branch(NamedTuple):
     """A directory to walk: its real path, its place in the bundle, and the real path of the tree that it is part of."""
 
     real: str
