@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import click
 
 from magicpak import __version__
+from magicpak.bundle.layout import Layout
 from magicpak.command import GroupedCommand, grouped, later
 from magicpak.display import shown, write_error
 from magicpak.errors import ExitCode, Interrupted, MagicpakError, reason
+from magicpak.ldso.resolver import Resolver
 from magicpak.options import LogLevel, Options
 
 _IN = "What goes in"
@@ -79,9 +81,6 @@ def command(**given: object) -> Options:
 
 
 def _options(given: dict[str, object]) -> Options:
-    from magicpak.ldso.choosing import Resolver  # noqa: PLC0415 - not for --help and --version
-    from magicpak.sources.mirror import Layout  # noqa: PLC0415
-
     old, resolver = given["experimental_noload_resolver"], given["resolver"]
     if old and resolver not in (None, "noload"):
         message = f"--experimental-noload-resolver and --resolver {resolver} contradict each other"

@@ -3,8 +3,8 @@
 from enum import IntEnum
 from typing import NamedTuple
 
-from magicpak.ldso.choosing import Resolver
-from magicpak.sources.mirror import Layout
+from magicpak.bundle.layout import Layout
+from magicpak.ldso.resolver import Resolver
 
 
 class LogLevel(IntEnum):

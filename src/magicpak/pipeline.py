@@ -1,10 +1,13 @@
-"""The story from the command line's options to the finished bundle: look, decide, write."""
+"""The story from the command line's options to the finished bundle: look, decide, write.
+
+What only some runs need is imported where they need it.
+"""
 
 import os
+from collections.abc import Sequence
 from contextlib import ExitStack
 from time import monotonic
 
-from magicpak.bundle.patterns import excluded
 from magicpak.bundle.plan import BundlePlan
 from magicpak.display import plural, shown, size
 from magicpak.elf.store import ElfStore
@@ -13,14 +16,10 @@ from magicpak.logs import Log
 from magicpak.options import LogLevel, Options
 from magicpak.outputs.directory import DirectoryOutput
 from magicpak.outputs.output import Output, Written
-from magicpak.sources.companions import companions
-from magicpak.sources.directories import requested_directories
 from magicpak.sources.libraries import Placed, Resolved, place_libraries, resolve_program
 from magicpak.sources.loader_files import with_loader_files
-from magicpak.sources.matched import include
 from magicpak.sources.mirror import Mirror
 from magicpak.sources.programs import Program, find_programs, place_programs
-from magicpak.sources.shortfall import shortfall
 from magicpak.workspace import private_directory
 
 
@@ -35,13 +34,8 @@ def bundle(options: Options, log: Log) -> Written:
     store = ElfStore()
     programs = find_programs(options.inputs, options.install_to, store)
     with ExitStack() as stack:
-        loaders = Loaders(
-            options.resolver,
-            options.compiler,
-            options.library_path,
-            store,
-            lambda: stack.enter_context(private_directory()),
-        )
+        private = lambda: stack.enter_context(private_directory())  # noqa: E731 - made when it is needed
+        loaders = Loaders(options.resolver, options.compiler, options.library_path, store, private)
         stack.callback(loaders.close)
         plan = _plan(options, programs, loaders, store, log)
     written = _write(plan, output, log)
@@ -51,35 +45,54 @@ def bundle(options: Options, log: Log) -> Written:
     return written
 
 
-def _plan(options: Options, programs: list[Program], loaders: Loaders, store: ElfStore, log: Log) -> BundlePlan:
+def _plan(options: Options, programs: Sequence[Program], loaders: Loaders, store: ElfStore, log: Log) -> BundlePlan:
     mirror = Mirror(options.layout, os.path.realpath(options.output))
     resolved = [resolve_program(program, loaders, store, hwcaps=options.hwcaps) for program in programs]
     _tell_libraries(resolved, log)
-    missing = shortfall(resolved)
-    if missing:
-        raise missing
     placed = [Placed(each, place_libraries(each, mirror)) for each in resolved]
     place_programs(programs, mirror)
-    requested_directories(options.mkdir, mirror)
-    matched = include(options.include, mirror)
-    brought = companions(matched.elf_files, resolved, loaders, store, hwcaps=options.hwcaps)
-    placed += [Placed(each, place_libraries(each, mirror)) for each in brought.resolved]
+    if options.mkdir:
+        from magicpak.sources.directories import requested_directories  # noqa: PLC0415
+
+        requested_directories(options.mkdir, mirror)
     if options.include:
-        log.info(f"included {plural(len(matched.elf_files), 'ELF file')} and what else the patterns match")
-    plan, told = with_loader_files(BundlePlan().adding(mirror.take()), placed)
-    plan, unused = excluded(plan, options.exclude)
-    for remark in (*matched.remarks, *brought.remarks, *mirror.remarks(), *told):
-        log.warn(remark)
-    for pattern in unused:
-        log.warn(f"--exclude {shown(pattern)} matches nothing")
+        brought = _include(options, resolved, loaders, store, mirror, log)
+        placed += [Placed(each, place_libraries(each, mirror)) for each in brought]
+    plan, remarks = with_loader_files(BundlePlan().adding(mirror.take()), placed)
+    _warn((*mirror.remarks(), *remarks), log)
+    if options.exclude:
+        from magicpak.bundle.patterns import excluded  # noqa: PLC0415
+
+        before = len(plan)
+        plan, unused = excluded(plan, options.exclude)
+        _warn([f"--exclude {shown(pattern)} matches nothing" for pattern in unused], log)
+        log.info(f"excluded {plural(before - len(plan), 'entry')}")
     log.info(f"planned {plural(len(plan), 'entry')}")
     return plan
 
 
-def _tell_libraries(resolved: list[Resolved], log: Log) -> None:
+def _tell_libraries(resolved: Sequence[Resolved], log: Log) -> None:
+    """Tell how many libraries each program needs. Raises LibrariesMissing, for all programs at once."""
     for each in resolved:
-        count = plural(len(each.closure.objects) - 1, "library")
-        log.info(f"{shown(each.name)} needs {count}")
+        log.info(f"{shown(each.name)} needs {plural(len(each.closure.objects) - 1, 'library')}")
+    if any(each.trouble or each.closure.missing for each in resolved):
+        from magicpak.sources.shortfall import shortfall  # noqa: PLC0415
+
+        raise shortfall(resolved)
+
+
+def _include(
+    options: Options, programs: Sequence[Resolved], loaders: Loaders, store: ElfStore, mirror: Mirror, log: Log
+) -> Sequence[Resolved]:
+    """Collect what `--include` matches, and return what its ELF files need."""
+    from magicpak.sources.companions import companions  # noqa: PLC0415
+    from magicpak.sources.matched import include  # noqa: PLC0415
+
+    matched = include(options.include, mirror)
+    brought = companions(matched.elf_files, programs, loaders, store, hwcaps=options.hwcaps)
+    _warn((*matched.remarks, *brought.remarks), log)
+    log.info(f"included what {plural(len(options.include), 'pattern')} match, {len(matched.elf_files)} ELF files in it")
+    return brought.resolved
 
 
 def _write(plan: BundlePlan, output: Output, log: Log) -> Written:
@@ -87,7 +100,11 @@ def _write(plan: BundlePlan, output: Output, log: Log) -> Written:
         for item in plan:
             log.debug(f"{shown(item.path)}: {item.because}")
     written = output.write(plan)
-    for remark in written.remarks:
-        log.warn(remark)
+    _warn(written.remarks, log)
     log.info(f"wrote {plural(written.files, 'file')}, {size(written.size)}")
     return written
+
+
+def _warn(remarks: Sequence[str], log: Log) -> None:
+    for remark in remarks:
+        log.warn(remark)

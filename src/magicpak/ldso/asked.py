@@ -1,21 +1,12 @@
 """Loaders that do not emulate but ask the real one, through the helper."""
 
 import os
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Sequence
 
 from magicpak.elf.facts import DF_1_NODEFLIB
-from magicpak.errors import MagicpakError
 from magicpak.ldso.asking import Answer, HelperProgram, LoaderProcess, same_file_in_error
 from magicpak.ldso.glibc import GlibcNames
-from magicpak.ldso.loader import Found, Loaded, Loader, LoadingStops, Names, Rule
-
-
-class Searching(Loader, Protocol):
-    """An emulated loader, which can tell its search path."""
-
-    def before_cache(self, asker: Loaded) -> list[str]:
-        """Return the directories that come before the system's for `asker`, in order."""
+from magicpak.ldso.loader import Found, Loaded, LoadingStops, Names, Rule, Searching
 
 
 class RealLoader:
@@ -134,35 +125,6 @@ class AskingLoader:
         try:
             return self._emulated.find(name, asker) if self._emulated else None
         except LoadingStops:
-            return None
-
-
-class AskingWhenNotFound:
-    """Emulates, and asks the real loader for what is not found before it is given up."""
-
-    def __init__(self, emulated: Searching, asking: Callable[[], AskingLoader]) -> None:
-        """Take the emulated loader, and what makes the one that asks when it is needed."""
-        self._emulated = emulated
-        self._asking = asking
-        self._refused = False
-
-    def names(self) -> Names:
-        """Return an empty record of names."""
-        return self._emulated.names()
-
-    def searched(self, asker: Loaded) -> list[str]:
-        """Return the directories that are searched."""
-        return self._emulated.searched(asker)
-
-    def find(self, name: str, asker: Loaded) -> Found | None:
-        """Return where `name` is found. Raises LoadingStops."""
-        found = self._emulated.find(name, asker)
-        if found is not None or self._refused:
-            return found
-        try:
-            return self._asking().find(name, asker)
-        except MagicpakError:  # no compiler, or it fails: the emulated loader's answer stands
-            self._refused = True
             return None
 
 

@@ -2,28 +2,22 @@
 
 import os
 from collections.abc import Callable
-from enum import Enum
+from typing import TYPE_CHECKING
 
 from magicpak.elf.refusal import NotElf
 from magicpak.elf.store import ElfStore
 from magicpak.errors import ToolFailed
-from magicpak.ldso.asked import AskingLoader, AskingWhenNotFound, RealLoader, Searching
-from magicpak.ldso.asking import HelperProgram
 from magicpak.ldso.cache import CacheEntry, parse_cache
+from magicpak.ldso.fallback import AskingWhenNotFound
 from magicpak.ldso.glibc import GlibcLoader
 from magicpak.ldso.interpreter import Glibc, Interpreter, Musl, built_in
-from magicpak.ldso.loader import Found, Loaded, Loader, Rule
+from magicpak.ldso.loader import Found, Loaded, Loader, Rule, Searching
 from magicpak.ldso.machines import machine_of
 from magicpak.ldso.musl import MuslLoader, path_file
+from magicpak.ldso.resolver import Resolver
 
-
-class Resolver(Enum):
-    """How libraries are found: `--resolver`."""
-
-    AUTO = "auto"
-    DLOPEN = "dlopen"
-    NOLOAD = "noload"
-    STATIC = "static"
+if TYPE_CHECKING:
+    from magicpak.ldso.asked import RealLoader
 
 
 class Loaders:
@@ -40,7 +34,7 @@ class Loaders:
         self._private = private
         self._interpreters: dict[str, Interpreter] = {}
         self._caches: dict[str, dict[str, list[CacheEntry]]] = {}
-        self._real: dict[str, RealLoader] = {}
+        self._real: dict[str, "RealLoader"] = {}
 
     def interpreter(self, path: str) -> Interpreter:
         """Return the interpreter at `path`. Raises OSError and NotElf where it is not a loader that can run."""
@@ -71,7 +65,9 @@ class Loaders:
                 )
             return emulated, itself
 
-        def asking() -> AskingLoader:
+        def asking() -> Loader:
+            from magicpak.ldso.asked import AskingLoader  # noqa: PLC0415 - most runs do not ask
+
             real = self._real_loader(interpreter.path)
             return AskingLoader(real, emulated, noload=self._resolver is Resolver.NOLOAD)
 
@@ -91,7 +87,10 @@ class Loaders:
         for real in self._real.values():
             real.close()
 
-    def _real_loader(self, interpreter: str) -> RealLoader:
+    def _real_loader(self, interpreter: str) -> "RealLoader":
+        from magicpak.ldso.asked import RealLoader  # noqa: PLC0415 - most runs do not ask
+        from magicpak.ldso.asking import HelperProgram  # noqa: PLC0415
+
         if interpreter not in self._real:
             helper = HelperProgram(self._compiler, interpreter, self._private())
             self._real[interpreter] = RealLoader(helper, interpreter)

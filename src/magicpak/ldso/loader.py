@@ -116,3 +116,10 @@ class Loader(Protocol):
 
     def searched(self, asker: Loaded) -> list[str]:
         """Return the directories in which a name that `asker` needs is looked for, in order, for a message."""
+
+
+class Searching(Loader, Protocol):
+    """An emulated loader, which can tell its search path."""
+
+    def before_cache(self, asker: Loaded) -> list[str]:
+        """Return the directories that come before the system's for `asker`, in order."""

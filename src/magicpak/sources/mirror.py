@@ -3,9 +3,9 @@
 import errno
 import os
 import stat
-from enum import Enum
 
 from magicpak.bundle.entry import Attributes, Copy, Directory, Fifo, Link
+from magicpak.bundle.layout import Layout
 from magicpak.bundle.path import ROOT, BundlePath
 from magicpak.bundle.plan import Because, Item, made_directory
 from magicpak.display import shown
@@ -13,13 +13,6 @@ from magicpak.errors import CannotRead, MagicpakError
 
 _MOST_LINKS = 40  # as many as the kernel follows, path_resolution(7)
 _VIRTUAL = ("/proc", "/sys")
-
-
-class Layout(Enum):
-    """Whether links to directories are kept (`host`) or each path gets directories of its own (`directories`)."""
-
-    HOST = "host"
-    DIRECTORIES = "directories"
 
 
 class Mirror:

@@ -13,14 +13,12 @@ from magicpak.sources.missing import hints_for
 _MOST_DIRECTORIES = 12
 
 
-def shortfall(all_resolved: Sequence[Resolved]) -> LibrariesMissing | None:
-    """Return the error that tells of every missing library and interpreter; None if nothing is missing."""
+def shortfall(all_resolved: Sequence[Resolved]) -> LibrariesMissing:
+    """Return the error that tells of every missing library and interpreter, of which there is one at least."""
     missing = missing_needs(all_resolved)
     bad_interpreters = [resolved for resolved in all_resolved if resolved.trouble]
     details = [_about_interpreter(resolved) for resolved in bad_interpreters]
     details += [line for resolved, need in missing for line in _about(resolved, need)]
-    if not details:
-        return None
     names = list(dict.fromkeys(need.name for _, need in missing))
     what = []
     if bad_interpreters:

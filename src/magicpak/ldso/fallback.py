@@ -1,0 +1,35 @@
+"""Emulating first, and asking the real loader before a library is given up."""
+
+from collections.abc import Callable
+
+from magicpak.errors import MagicpakError
+from magicpak.ldso.loader import Found, Loaded, Loader, Names, Searching
+
+
+class AskingWhenNotFound:
+    """Emulates, and asks the real loader for what is not found before it is given up."""
+
+    def __init__(self, emulated: Searching, asking: Callable[[], Loader]) -> None:
+        """Take the emulated loader, and what makes the one that asks when it is needed."""
+        self._emulated = emulated
+        self._asking = asking
+        self._refused = False
+
+    def names(self) -> Names:
+        """Return an empty record of names."""
+        return self._emulated.names()
+
+    def searched(self, asker: Loaded) -> list[str]:
+        """Return the directories that are searched."""
+        return self._emulated.searched(asker)
+
+    def find(self, name: str, asker: Loaded) -> Found | None:
+        """Return where `name` is found. Raises LoadingStops."""
+        found = self._emulated.find(name, asker)
+        if found is not None or self._refused:
+            return found
+        try:
+            return self._asking().find(name, asker)
+        except MagicpakError:  # no compiler, or it fails: the emulated loader's answer stands
+            self._refused = True
+            return None
