@@ -79,11 +79,11 @@ def yardstick(path: str) -> ElfFacts | str:
 
 
 def with_dynamic(header: ElfFacts, interpreter: str | None, segment: DynamicSegment) -> ElfFacts:
-    table = segment._get_stringtable()
     tags = [(tag.entry.d_tag, tag.entry.d_val) for tag in segment.iter_tags()]
 
     def texts(name: str) -> tuple[str, ...]:
-        return tuple(table.get_string(value) for tag, value in tags if tag == name)
+        # The table is asked for late: pyelftools has none for a static-pie program without any dynamic string.
+        return tuple(segment._get_stringtable().get_string(value) for tag, value in tags if tag == name)
 
     return ElfFacts(
         header.kind,

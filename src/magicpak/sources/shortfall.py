@@ -1,9 +1,12 @@
 """What is said when libraries are missing: all of them at once, who needs each, where it was searched, and a cure."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from magicpak.display import plural, shown
 from magicpak.elf.facts import Kind
+from magicpak.elf.reader import read_path
+from magicpak.elf.refusal import NotElf
 from magicpak.errors import LibrariesMissing
 from magicpak.ldso.closure import chain
 from magicpak.ldso.loader import Need
@@ -62,4 +65,16 @@ def _hints(missing: Sequence[tuple[Resolved, Need]]) -> list[str]:
         names = by_kind.setdefault(need.by.facts.kind, [])
         if need.name not in names and not need.trouble:
             names.append(need.name)
-    return list(dict.fromkeys(hint for kind, names in by_kind.items() for hint in hints_for(names, kind).values()))
+    hints = {
+        f"{shown(name)}: {hint}"
+        for kind, names in by_kind.items()
+        for name, hint in hints_for(names, kind, matches=partial(_is_of, kind)).items()
+    }
+    return sorted(hints)
+
+
+def _is_of(kind: Kind, path: str) -> bool:
+    try:
+        return read_path(path).kind == kind
+    except (OSError, NotElf):
+        return False
