@@ -79,7 +79,7 @@ def yardstick(path: str) -> ElfFacts | str:
 
 
 def with_dynamic(header: ElfFacts, interpreter: str | None, segment: DynamicSegment) -> ElfFacts:
-    tags = [(tag.entry.d_tag, tag.entry.d_val) for tag in segment.iter_tags()]
+    tags = [(tag.d_tag, tag.d_val) for tag in segment._iter_tags()]
 
     def texts(name: str) -> tuple[str, ...]:
         # The table is asked for late: pyelftools has none for a static-pie program without any dynamic string.
