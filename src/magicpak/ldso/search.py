@@ -1,12 +1,13 @@
 """Lists of directories that a loader searches, and the tokens in them."""
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from magicpak.ldso.loader import Loaded
 
-TOKENS = ("ORIGIN", "LIB", "PLATFORM")
+_TOKEN = re.compile(r"\$(?:(ORIGIN|LIB|PLATFORM)(?![A-Za-z0-9_])|\{(ORIGIN|LIB|PLATFORM)\})")
 
 
 class SearchDirectory(NamedTuple):
@@ -34,7 +35,7 @@ class Tokens(NamedTuple):
 
         An element with a token that has no value is dropped: the list is empty then. Other tokens stay as they are.
         """
-        if "$" not in text:
+        if not has_token(text):
             return [text]
         results: list[str] = []
         for platform in self.platforms or (None,):
@@ -45,24 +46,33 @@ class Tokens(NamedTuple):
 
 
 def _substitute(text: str, values: dict[str, str | None]) -> str | None:
-    pieces = text.split("$")
-    result = [pieces[0]]
-    for piece in pieces[1:]:
-        for name in TOKENS:
-            if piece.startswith(name) or piece.startswith("{" + name + "}"):
-                value = values[name]
-                if value is None:
-                    return None
-                result.append(value + piece[len(name) + (2 if piece[0] == "{" else 0) :])
-                break
-        else:
-            result.append("$" + piece)
-    return "".join(result)
+    """Return `text` with its tokens replaced by `values`; None if one of them has no value."""
+    names = _names(text)
+    if any(values[name] is None for name in names):
+        return None
+    return _TOKEN.sub(lambda match: values[match[1] or match[2]] or "", text)
+
+
+def _names(text: str) -> list[str]:
+    return [plain or braced for plain, braced in _TOKEN.findall(text)]
+
+
+def has_token(text: str) -> bool:
+    """Tell whether a dynamic string token is in `text`: `$LIB` or `${LIB}`, but not `$LIBRARY` or `${LIB`."""
+    return _TOKEN.search(text) is not None
 
 
 def has_origin(text: str) -> bool:
     """Tell whether `$ORIGIN` or `${ORIGIN}` is in `text`."""
-    return "$ORIGIN" in text or "${ORIGIN}" in text
+    return "ORIGIN" in _names(text)
+
+
+def starts_with_origin(text: str) -> bool:
+    """Tell whether `$ORIGIN` is the first component of the path `text`, and is nowhere else in it."""
+    match = _TOKEN.match(text)
+    if match is None or (match[1] or match[2]) != "ORIGIN":
+        return False
+    return text[match.end() :][:1] in ("", "/") and not has_origin(text[match.end() :])
 
 
 def glibc_directories(
@@ -70,8 +80,8 @@ def glibc_directories(
 ) -> list[SearchDirectory]:
     """Return the directories of an RPATH, RUNPATH or LD_LIBRARY_PATH of `owner` as glibc takes them apart.
 
-    An empty element is the current directory. With `trusted`, an element with `$ORIGIN` counts only where it begins
-    with it and its expansion is trusted: what holds for the program itself under AT_SECURE.
+    An empty element is the current directory. Under AT_SECURE an element with `$ORIGIN` counts only where that is its
+    first component; with `trusted`, which is for the program itself, its expansion must be trusted too.
     """
     for separator in separators[1:]:
         text = text.replace(separator, separators[0])
@@ -79,9 +89,9 @@ def glibc_directories(
     for element in text.split(separators[0]):
         expanded = tokens.expand(element)
         through_origin = has_origin(element)
-        if trusted and through_origin:
-            starts = element.startswith(("$ORIGIN", "${ORIGIN}"))
-            expanded = [path for path in expanded if starts and trusted(path)]
+        if owner.secure and through_origin:
+            starts = starts_with_origin(element)
+            expanded = [path for path in expanded if starts and (trusted is None or trusted(path))]
         if expanded and (expanded[0] or not element):
             paths = [absolute(path) for path in expanded]
             through = owner if through_origin else None

@@ -12,7 +12,7 @@ from magicpak.display import shown
 from magicpak.errors import CannotRead, MagicpakError
 
 _MOST_LINKS = 40  # as many as the kernel follows, path_resolution(7)
-_VIRTUAL = ("/proc", "/sys")
+_VIRTUAL = ("/proc/", "/sys/")
 
 
 class Mirror:
@@ -21,7 +21,7 @@ class Mirror:
     def __init__(self, layout: Layout, output: str | None = None) -> None:
         """Take the layout, and the real path of the output, which is never part of the bundle."""
         self._layout = layout
-        self._output = output
+        self._output = None if output is None else output.rstrip("/") + "/"
         self._items: dict[tuple[BundlePath, bool], Item] = {}
         self._status: dict[str, os.stat_result | None] = {}
         self._left_out: dict[str, list[str]] = {}
@@ -176,10 +176,10 @@ class Mirror:
 
     def is_off_limits(self, real: str) -> bool:
         """Tell whether `real` is the output itself or a file that the kernel makes; the latter is remarked on."""
-        path = BundlePath(real)
-        if self._output is not None and path.is_under(self._output):
+        path = real + "/"  # compared as text, since every file of a tree comes by
+        if self._output is not None and path.startswith(self._output):
             return True
-        if any(path.is_under(virtual) for virtual in _VIRTUAL):
+        if path.startswith(_VIRTUAL):
             self._left_out.setdefault("the kernel makes it, it is no file", []).append(real)
             return True
         return False
