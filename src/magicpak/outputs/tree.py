@@ -12,6 +12,7 @@ from magicpak.display import shown
 from magicpak.errors import OutputNotUsable, reason
 from magicpak.outputs.attributes import Finisher
 from magicpak.outputs.copying import Copier, open_source, write_all
+from magicpak.outputs.crew import LARGE, Crew, Job
 from magicpak.workspace import Descent, give_way
 
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -33,6 +34,7 @@ class TreeWriter:
         self._output = output
         self._finisher = finisher
         self._copier = Copier()
+        self._crew = Crew(self._copier.copy, self._finish_copied)
         self._copied: dict[tuple[int, int], BundlePath] = {}
         self._way = Descent(root)
         self._open: list[tuple[str, Directory]] = []
@@ -55,11 +57,13 @@ class TreeWriter:
                 self._write(item, name)
             while self._open:
                 self._leave()
+            self._crew.finish_all()
         except OSError as error:
             if isinstance(error, FileExistsError) and self._at.count("/") == 1:
                 self.made.pop()  # somebody else's
             raise OutputNotUsable(self._output, f"cannot take {shown(self._at)}: {reason(error)}") from error
         finally:
+            self._crew.dismiss()
             self._way.close()
 
     def _write(self, item: Item, name: str) -> None:
@@ -102,16 +106,27 @@ class TreeWriter:
         source = open_source(entry)
         try:
             target = os.open(name, _NEW_FILE, 0o600, dir_fd=self._way.fd)
-            try:
-                self._copier.copy(entry, source, target)
-                self._finisher.finish(target, entry.attributes, path, source)
-            finally:
-                os.close(target)
-        finally:
+        except OSError:
             os.close(source)
+            raise
         self._copied[entry.inode] = path
         if first is None:
             self.size += entry.size
+        job = Job(entry, source, target, path)
+        if entry.size >= LARGE:
+            self._crew.add(job)
+            return
+        try:
+            self._copier.copy(entry, source, target)
+            self._finish_copied(job)
+        finally:
+            job.close()
+
+    def _finish_copied(self, job: Job) -> None:
+        self._at = job.path
+        if job.error is not None:
+            raise job.error
+        self._finisher.finish(job.target, job.entry.attributes, job.path, job.source)
 
     def _hard_linked(self, first: BundlePath, name: str) -> bool:
         """Make `name` a hard link of `first`, going there from the root by directories alone, unless refused."""
