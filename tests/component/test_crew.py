@@ -59,10 +59,13 @@ def test_the_error_of_a_copy_is_the_jobs_when_it_is_finished(tmp_path: Path) -> 
     crew = Crew(copy, lambda each: None if each.error is None else pytest.fail(str(each.entry.size)))
     before = descriptors()
 
-    with pytest.raises(pytest.fail.Exception, match="^7$"):
+    def copy_all() -> None:
         for number in range(100):
             crew.add(job(tmp_path, number))
         crew.finish_all()
+
+    with pytest.raises(pytest.fail.Exception, match=r"^7$"):
+        copy_all()
     crew.dismiss()
 
     assert descriptors() == before
