@@ -8,12 +8,13 @@ import click
 
 from magicpak import __version__
 from magicpak.bundle.layout import Layout
-from magicpak.command import GroupedCommand, grouped, later
+from magicpak.command import GroupedCommand, described, grouped, later
 from magicpak.display import shown, write_error
 from magicpak.errors import ExitCode, Interrupted, MagicpakError, reason
 from magicpak.ldso.resolver import Resolver
 from magicpak.options import LogLevel, Options
 
+_LEVELS = {level.name.title(): level for level in LogLevel}
 _IN = "What goes in"
 _FOUND = "How libraries are found"
 _MESSAGES = "Messages"
@@ -23,10 +24,10 @@ _MESSAGES = "Messages"
     cls=GroupedCommand,
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": None},
     epilog="Exit codes: 0 done, 1 failure, 2 wrong usage, 3 libraries missing, 4 INPUT cannot be bundled, "
-    "5 OUTPUT cannot be used; 130 and 143 after SIGINT and SIGTERM.",
+    "5 OUTPUT cannot be used; 129, 130 and 143 after SIGHUP, SIGINT and SIGTERM.",
 )
-@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
-@click.argument("output", metavar="OUTPUT")
+@described("inputs", "The path of an executable, or of several.", metavar="INPUT...", nargs=-1, required=True)
+@described("output", "The directory to be made, or an empty one.", metavar="OUTPUT")
 @grouped(_IN, "-i", "--include", metavar="GLOB", multiple=True, help="Add files and directories, with libraries.")
 @grouped(_IN, "-e", "--exclude", metavar="GLOB", multiple=True, help="Leave out what matches; * crosses /.")
 @grouped(_IN, "--mkdir", metavar="PATH", multiple=True, help="Make a directory in the bundle.")
@@ -43,7 +44,7 @@ _MESSAGES = "Messages"
     _FOUND,
     "--resolver",
     type=click.Choice(["auto", "dlopen", "noload", "static"]),
-    help="Work out what the loader does (static), ask it by dlopen(3), ask it without running libraries' code "
+    help="Work out what the loader does (static), ask it by dlopen(3), ask one that has loaded them at its start "
     "(noload), or work it out and ask for what is not found (auto).  [default: auto]",
 )
 @grouped(_FOUND, "--no-hwcaps", is_flag=True, help="Leave out variants of libraries for newer processors.")
@@ -59,23 +60,28 @@ _MESSAGES = "Messages"
 @grouped(
     _MESSAGES,
     "--log-level",
-    type=click.Choice(["Off", "Error", "Warn", "Info", "Debug"], case_sensitive=False),
+    metavar=f"[{'|'.join(_LEVELS)}]",
+    callback=lambda _context, _option, value: _level(value),
     default="Warn",
     help="How much is told on stderr.  [default: Warn]",
 )
 @grouped(_MESSAGES, "-v", "--verbose", is_flag=True, help="The same as --log-level Info.")
 @later("-t", "--test", is_flag=True)
-@later("--test-command", "--test-stdin", "--test-stdout")
+@later("--test-command")
+@later("--test-stdin")
+@later("--test-stdout")
 @later("-d", "--dynamic", is_flag=True)
-@later("--dynamic-arg", "--dynamic-stdin")
+@later("--dynamic-arg")
+@later("--dynamic-stdin")
 @later("-c", "--compress", is_flag=True)
-@later("--upx-arg", "--busybox", "--upx")
+@later("--upx-arg")
+@later("--busybox")
+@later("--upx")
 @click.version_option(__version__, prog_name="magicpak", message="%(prog)s %(version)s", help="Show the version.")
 def command(**given: object) -> Options:
     """Turn executables into the smallest directory they run in.
 
-    Each INPUT is the path of an executable; OUTPUT is the directory to be made, or an empty one. A Dockerfile copies
-    it into an image that is FROM scratch.
+    A Dockerfile copies OUTPUT into an image that is FROM scratch.
     """
     return _options(given)
 
@@ -85,7 +91,7 @@ def _options(given: dict[str, object]) -> Options:
     if old and resolver not in (None, "noload"):
         message = f"--experimental-noload-resolver and --resolver {resolver} contradict each other"
         raise click.UsageError(message)
-    level = LogLevel[str(given["log_level"]).upper()]
+    level = _LEVELS[str(given["log_level"])]
     return Options(
         inputs=_texts(given["inputs"]),
         output=str(given["output"]),
@@ -101,6 +107,13 @@ def _options(given: dict[str, object]) -> Options:
         library_path=os.environ.get("LD_LIBRARY_PATH", ""),
         source_date_epoch=_source_date_epoch(),
     )
+
+
+def _level(word: str) -> str:
+    if word.title() not in _LEVELS:
+        message = f"{shown(word)!r} is none of {', '.join(_LEVELS)}"
+        raise click.BadParameter(message)
+    return word.title()
 
 
 def _texts(value: object) -> tuple[str, ...]:
@@ -135,23 +148,44 @@ def run(arguments: Sequence[str]) -> int:
     except OSError as error:
         name = f"{shown(os.fsdecode(error.filename))}: " if error.filename else ""
         return _fail(f"{name}{reason(error)}", [], [], ExitCode.FAILURE)
+    except Exception as error:  # noqa: BLE001 - a mistake of ours is one line too, not a traceback
+        return _fail(*_mistake(error), ExitCode.FAILURE)
 
 
 def _run(arguments: Sequence[str]) -> int:
-    options = command.main(list(arguments), prog_name="magicpak", standalone_mode=False)
+    options = _parsed(arguments)
     if isinstance(options, Options):
         from magicpak.logs import Log  # noqa: PLC0415 - not for --help and --version
         from magicpak.pipeline import bundle  # noqa: PLC0415
 
         bundle(options, Log(options.log_level))
-    sys.stdout.flush()
     return ExitCode.SUCCESS
+
+
+def _parsed(arguments: Sequence[str]) -> object:
+    """Return the options, or something else after the help or the version. Raises OSError that names the stream."""
+    try:
+        parsed: object = command.main(list(arguments), prog_name="magicpak", standalone_mode=False)
+        if sys.stdout is not None:  # it was closed: nobody waits for what is written there
+            sys.stdout.flush()
+    except OSError as error:
+        raise OSError(error.errno, reason(error), "standard output") from None
+    return parsed
 
 
 def _fail(message: str, details: Sequence[str], hints: Sequence[str], code: ExitCode) -> int:
     lines = [f"error: {message}", *(f"  {line}" for line in details), *(f"hint: {line}" for line in hints)]
     write_error("".join(f"{shown(line)}\n" for line in lines))
     return code
+
+
+def _mistake(error: Exception) -> tuple[str, list[str], list[str]]:
+    """Return what to say of an error that nobody has thought of: what it is, where it arose, what to do."""
+    from traceback import extract_tb  # noqa: PLC0415 - costs more than all the rest of this module
+
+    where = [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in extract_tb(error.__traceback__)[-4:]]
+    message = f"this is a mistake in magicpak {__version__}: {type(error).__name__}: {error}"
+    return message, where, ["please report it, with these lines"]
 
 
 def _usage_hints(error: click.ClickException) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import click
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+_ARGUMENTS = "Arguments"
 
 
 class GroupedOption(click.Option):
@@ -17,24 +18,41 @@ class GroupedOption(click.Option):
         self.group = group
 
 
+class DescribedArgument(click.Argument):
+    """An argument with a line of help."""
+
+    def __init__(self, declarations: Sequence[str], *, about: str, **attributes: Any) -> None:  # noqa: ANN401 - click's
+        """Take the line and what click takes."""
+        super().__init__(declarations, **attributes)
+        self.about = about
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str]:
+        """Return its name and its line."""
+        del ctx
+        return self.metavar or "", self.about
+
+
 def grouped(group: str, *declarations: str, **attributes: Any) -> Callable[[_Function], _Function]:  # noqa: ANN401
     """Declare an option under the heading `group`; all else is click's."""
     return click.option(*declarations, cls=GroupedOption, group=group, **attributes)
 
 
-def later(*names: str, is_flag: bool = False) -> Callable[[_Function], _Function]:
-    """Declare options that are known but do not work yet: they are not in the help, and refused by name."""
-    declared = [names] if is_flag else [(name,) for name in names]
+def described(name: str, about: str, **attributes: Any) -> Callable[[_Function], _Function]:  # noqa: ANN401
+    """Declare an argument with a line of help; all else is click's."""
+    return click.argument(name, cls=DescribedArgument, about=about, **attributes)
 
-    def decorate(function: _Function) -> _Function:
-        for declarations in declared:
-            option = click.option(
-                *declarations, is_flag=is_flag, hidden=True, expose_value=False, multiple=not is_flag, callback=_refuse
-            )
-            function = option(function)
-        return function
 
-    return decorate
+def later(*declarations: str, is_flag: bool = False) -> Callable[[_Function], _Function]:
+    """Declare an option that is known but does not work yet: it is not in the help, and refused by name."""
+    return click.option(
+        *declarations,
+        is_flag=is_flag or None,
+        multiple=not is_flag,
+        hidden=True,
+        expose_value=False,
+        is_eager=True,
+        callback=_refuse,
+    )
 
 
 def _refuse(_context: click.Context, option: click.Parameter, value: object) -> object:
@@ -52,12 +70,14 @@ class GroupedCommand(click.Command):
         return super().parse_args(ctx, list(self._without_equals_signs(args)))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options under their headings."""
+        """Write arguments and options under their headings; what click adds itself comes last."""
         groups: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
             if record is not None:
-                groups.setdefault(getattr(parameter, "group", "Messages"), []).append(record)
+                default = _ARGUMENTS if isinstance(parameter, click.Argument) else "Messages"
+                groups.setdefault(getattr(parameter, "group", default), []).append(record)
+        groups["Messages"] = groups.pop("Messages", [])
         for heading, records in groups.items():
             with formatter.section(heading):
                 formatter.write_dl(records, col_max=26)
@@ -67,7 +87,6 @@ class GroupedCommand(click.Command):
         takes_value = {name for option in self.params if _takes_value(option) for name in option.opts}
         is_value = ended = False
         for argument in arguments:
-            name, equals, value = argument.partition("=")
             if is_value or ended or not argument.startswith("-"):
                 is_value = False
                 yield argument
@@ -76,9 +95,13 @@ class GroupedCommand(click.Command):
                 is_value = argument in takes_value
                 yield argument
             else:
-                first = next((at for at, letter in enumerate(argument[1:], 1) if f"-{letter}" in takes_value), None)
+                first = next((at for at, letter in enumerate(argument) if f"-{letter}" in takes_value), len(argument))
                 is_value = first == len(argument) - 1
-                yield name + value if equals and first == len(name) - 1 else argument
+                if argument[first + 1 :].startswith("="):
+                    yield argument[: first + 1]
+                    yield argument[first + 2 :]
+                else:
+                    yield argument
 
 
 def _takes_value(parameter: click.Parameter) -> bool:

@@ -6,6 +6,10 @@ no text at all. Python carries undecodable bytes as lone surrogates (PEP 383).
 
 import sys
 
+_BYTES = range(0xDC80, 0xDD00)  # the surrogates that stand for bytes which are no text, PEP 383
+_BYTES_START = 0xDC00
+_STEP = 1000
+
 
 def shown(name: str) -> str:
     """Return `name` on one line, with control characters and bytes that are not text as backslash escapes.
@@ -20,21 +24,21 @@ def shown(name: str) -> str:
 
 def _escaped(character: str) -> str:
     code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:  # a byte that could not be decoded (os.fsdecode)
-        return f"\\x{code - 0xDC00:02x}"
+    if code in _BYTES:
+        return f"\\x{code - _BYTES_START:02x}"
     return character.encode("unicode_escape").decode("ascii")
 
 
 def size(count: int) -> str:
     """Return `count` bytes as a person reads them: `812 B`, `1.3 MB` (powers of ten, as docker prints them)."""
-    if count < 1000:
+    if count < _STEP:
         return f"{count} B"
     value = float(count)
     for unit in ("kB", "MB", "GB"):
-        value /= 1000
-        if value < 1000:
+        value /= _STEP
+        if value < _STEP:
             return f"{value:.1f} {unit}"
-    return f"{value / 1000:.1f} TB"
+    return f"{value / _STEP:.1f} TB"
 
 
 def plural(count: int, noun: str) -> str:

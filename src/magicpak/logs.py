@@ -64,7 +64,7 @@ class _Stream:
 def _logger() -> Any:  # noqa: ANN401 - structlog's loggers are dynamic
     import structlog  # noqa: PLC0415 - 60 ms at import
 
-    coloured = is_terminal() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+    coloured = is_terminal() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return structlog.wrap_logger(
         structlog.PrintLogger(_Stream()),  # type: ignore[arg-type]  # all that it needs of a file
         processors=[structlog.processors.add_log_level, _coloured_line if coloured else _line],

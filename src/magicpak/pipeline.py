@@ -32,7 +32,7 @@ def bundle(options: Options, log: Log) -> Written:
     output = DirectoryOutput(options.output, options.source_date_epoch)
     output.check()
     store = ElfStore()
-    programs = find_programs(options.inputs, options.install_to, store)
+    programs = find_programs(options.inputs, options.install_to, options.layout, store)
     with ExitStack() as stack:
         private = lambda: stack.enter_context(private_directory())  # noqa: E731 - made when it is needed
         loaders = Loaders(options.resolver, options.compiler, options.library_path, store, private)

@@ -37,6 +37,22 @@ def give_way() -> None:
             raise Interrupted(number)
 
 
+class Settled:
+    """Whether the process has done what it was started for, so that a signal is too late to undo it."""
+
+    _is_so = False
+
+    @classmethod
+    def now(cls) -> None:
+        """Say that it is done: from here on a signal that would end the process has nothing to end."""
+        cls._is_so = True
+
+    @classmethod
+    def already(cls) -> bool:
+        """Tell whether it is done."""
+        return cls._is_so
+
+
 @contextmanager
 def private_directory() -> Iterator[str]:
     """Yield the absolute path of a new directory that is ours alone, in TMPDIR or else /tmp; at exit it is removed.

@@ -1,6 +1,9 @@
-"""A path inside the bundle, which cannot lead out of it."""
+"""A path inside the bundle, which cannot lead out of it, and the way along one with links."""
 
 import posixpath
+from typing import Self
+
+MOST_LINKS = 40  # as many as the kernel follows on one way, path_resolution(7)
 
 
 class BundlePath(str):
@@ -12,7 +15,7 @@ class BundlePath(str):
 
     __slots__ = ()
 
-    def __new__(cls, text: str) -> "BundlePath":
+    def __new__(cls, text: str) -> Self:
         """Normalise `text`."""
         if "\0" in text:
             message = "a path cannot hold a NUL byte"
@@ -40,7 +43,54 @@ class BundlePath(str):
 
     def is_under(self, directory: str) -> bool:
         """Tell whether this is `directory` or stands somewhere below it."""
-        return self == directory or directory == "/" or self.startswith(directory + "/")
+        return directory in (self, "/") or self.startswith(directory + "/")
 
 
 ROOT = BundlePath("/")
+
+
+class Way:
+    """A path that is followed name by name, as the kernel follows it (path_resolution(7)).
+
+    `at` is how far it has come, with the links on the way resolved. `real` is the same as seen from outside, for a
+    root (and a start) that stands elsewhere: with a `real` of `/srv`, the way to `/x` ends at the `real` `/srv/x`.
+    """
+
+    __slots__ = ("_ahead", "_links", "at", "real")
+
+    def __init__(self, path: str, at: BundlePath = ROOT, real: BundlePath = ROOT) -> None:
+        """Start for `path` at the directory `at`, which is really `real`; neither has a link on its way."""
+        self.at = at
+        self.real = real
+        self._ahead = _names(path)
+        self._links = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing comes after `at`, not even a slash."""
+        return not self._ahead
+
+    def step(self) -> bool:
+        """Go on to the next name; False at the end."""
+        while self._ahead:
+            name = self._ahead.pop()
+            if name == "..":
+                self.at, self.real = self.at.parent, self.real.parent
+            elif name not in ("", "."):
+                self.at, self.real = self.at.joined(name), self.real.joined(name)
+                return True
+        return False
+
+    def follow(self, target: str) -> bool:
+        """Go on through a link that stands at `at`; False where the kernel would give up, for a loop of links."""
+        self._links += 1
+        if target.startswith("/"):
+            self.at = self.real = ROOT
+        else:
+            self.at, self.real = self.at.parent, self.real.parent
+        self._ahead += _names(target)
+        return self._links <= MOST_LINKS
+
+
+def _names(path: str) -> list[str]:
+    return path.split("/")[::-1]

@@ -1,12 +1,15 @@
 """What `--include` and `--exclude` patterns mean; the only user of wcmatch."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 
 from magicpak.bundle.entry import Directory, Link
-from magicpak.bundle.path import BundlePath
+from magicpak.bundle.path import BundlePath, Way
 from magicpak.bundle.plan import BundlePlan
 
 _MAGIC = frozenset("*?[")
+_ROOTED = ("/", "*", "?", "[")
+_MOST_NAMES = 64  # of one directory: more have only links that lead in a circle
 
 
 def is_literal(pattern: str) -> bool:
@@ -36,16 +39,16 @@ def exclusion(pattern: str) -> Callable[[str], bool]:
     `*` and `?` match any character, `/` too. A pattern without a leading `/` or `*` is taken from the root, as is
     every relative path of the command line.
     """
-    pattern = pattern.removeprefix("./")
-    if pattern[:1] not in ("/", "*", "[", "?"):
-        pattern = "/" + pattern
-    pattern = pattern.rstrip("/") or "/"
     if is_literal(pattern):
-        return lambda path: path == pattern
+        whole = BundlePath(pattern)
+        return lambda path: path == whole
+    if pattern[:1] not in _ROOTED:
+        pattern = "/" + pattern.removeprefix("./")
     from wcmatch import fnmatch  # noqa: PLC0415 - 20 ms at import
 
-    matcher = fnmatch.compile(_escaped(pattern), flags=fnmatch.DOTMATCH | fnmatch.CASE, limit=0)
-    return lambda path: bool(matcher.match(path))
+    (regex,), _ = fnmatch.translate(_escaped(pattern.rstrip("/")), flags=fnmatch.DOTMATCH | fnmatch.CASE)
+    matches = re.compile(regex).fullmatch  # `$` lets a newline follow
+    return lambda path: bool(matches(path))
 
 
 def excluded(plan: BundlePlan, patterns: Sequence[str]) -> tuple[BundlePlan, list[str]]:
@@ -53,7 +56,7 @@ def excluded(plan: BundlePlan, patterns: Sequence[str]) -> tuple[BundlePlan, lis
 
     A pattern is held against each path under which the bundle knows a thing: its own, those through links to the
     directories above it, and, for a link, what it leads to. A directory goes with all it holds. Directories that are
-    left empty go, unless they were so before.
+    left empty go, unless they were so before, and so do links that would lead to nothing.
     """
     if not patterns:
         return plan, []
@@ -66,11 +69,19 @@ def excluded(plan: BundlePlan, patterns: Sequence[str]) -> tuple[BundlePlan, lis
         unused -= hits
         if hits:
             gone.add(item.path)
-    for item in plan:
-        if isinstance(item.entry, Link) and not gone.isdisjoint(aliases.leads_to(item.path)):
-            gone.add(item.path)
-    kept = plan.without(lambda item: item.path in gone)
-    return _without_emptied(plan, kept), [pattern for pattern in patterns if pattern in unused]
+    return _without(plan, gone, aliases), [pattern for pattern in patterns if pattern in unused]
+
+
+def _without(plan: BundlePlan, gone: set[BundlePath], aliases: "Aliases") -> BundlePlan:
+    """Return `plan` without `gone`, the directories that are empty then, and the links that lead to any of it."""
+    while True:
+        kept = _without_emptied(plan, plan.without(lambda item: item.path in gone))
+        dropped = {item.path for item in plan if item.path not in kept}
+        links = [item.path for item in kept if isinstance(item.entry, Link)]
+        dead = {link for link in links if not dropped.isdisjoint(aliases.passed(link))}
+        if not dead:
+            return kept
+        gone = gone | dead
 
 
 def _without_emptied(before: BundlePlan, after: BundlePlan) -> BundlePlan:
@@ -86,57 +97,51 @@ def _without_emptied(before: BundlePlan, after: BundlePlan) -> BundlePlan:
 
 
 class Aliases:
-    """The other paths that lead to a path of the bundle, through its symbolic links."""
+    """The names that the bundle has for a path, through its symbolic links."""
 
     def __init__(self, plan: BundlePlan) -> None:
         """Read the links of `plan`."""
         self._plan = plan
-        self._links_to: dict[BundlePath, list[BundlePath]] = {}
+        self._links_to: dict[str, list[BundlePath]] = {}
+        self._names: dict[BundlePath, list[str]] = {}
         for item in plan:
             if isinstance(item.entry, Link):
-                end = self.resolve(item.path)
-                if end is not None and isinstance(self._entry(end), Directory):
+                end = self._followed(item.path)[1]
+                if end is not None and not item.path.is_under(end):
                     self._links_to.setdefault(end, []).append(item.path)
 
-    def of(self, path: BundlePath) -> list[BundlePath]:
-        """Return `path` and what it is called through links to the directories above it."""
-        result = [path]
+    def of(self, path: BundlePath) -> list[str]:
+        """Return `path`, first, and what it is called through links to the directories above it."""
         above = path.parent
-        rest = path.name
-        while self._links_to and above != "/":
-            for link in self._links_to.get(above, ()):
-                if not link.is_under(above):
-                    result += [BundlePath(f"{alias}/{rest}") for alias in self.of(link)]
-            above, rest = above.parent, f"{above.name}/{rest}"
-        return result
+        if above not in self._names:
+            self._names[above] = self._names_of(above)
+        return [f"{name.rstrip('/')}/{path.name}" for name in self._names[above]]
 
-    def leads_to(self, path: BundlePath) -> list[BundlePath]:
-        """Return every path that the link at `path` passes through, to the end."""
+    def passed(self, path: BundlePath) -> list[BundlePath]:
+        """Return every path on the way to `path`, and to where the links on it lead."""
+        return self._followed(path)[0]
+
+    def _names_of(self, directory: BundlePath) -> list[str]:
+        """Return the names of `directory`, its own first; links in a circle give endless ones, so at most some."""
+        names: list[str] = [directory]
+        for name in names:
+            head, tail = name.rstrip("/"), ""
+            while True:
+                new = [link + tail for link in self._links_to.get(head or "/", ())]
+                names += [each for each in new if each not in names][: _MOST_NAMES - len(names)]
+                if not head:
+                    break
+                head, _, last = head.rpartition("/")
+                tail = f"/{last}{tail}"
+        return names
+
+    def _followed(self, path: BundlePath) -> tuple[list[BundlePath], BundlePath | None]:
+        """Return the paths on the way to `path`, and where it ends; None for a dead end."""
         passed: list[BundlePath] = []
-        self.resolve(path, passed)
-        return passed
-
-    def _entry(self, path: BundlePath) -> object:
-        item = self._plan.get(path)
-        return item.entry if item else Directory if path == "/" else None
-
-    def resolve(self, path: BundlePath, passed: list[BundlePath] | None = None) -> BundlePath | None:
-        """Return where `path` ends when all links are followed, as path_resolution(7) says; None for a dead end."""
-        todo = list(path.parts)[::-1]
-        at = BundlePath("/")
-        for _ in range(4096):
-            if not todo:
-                return at
-            name = todo.pop()
-            if name in ("", "."):
-                continue
-            at = at.parent if name == ".." else at.joined(name)
-            item = self._plan.get(at)
-            if item is None and at != "/":
-                return None
-            if passed is not None and at != path:
-                passed.append(at)
-            if item is not None and isinstance(item.entry, Link):
-                todo += item.entry.target.split("/")[::-1]
-                at = BundlePath("/") if item.entry.target.startswith("/") else at.parent
-        return None
+        way = Way(path)
+        while way.step():
+            passed.append(way.at)
+            item = self._plan.get(way.at)
+            if item is None or (isinstance(item.entry, Link) and not way.follow(item.entry.target)):
+                return passed, None
+        return passed, way.at

@@ -3,10 +3,13 @@
 import os
 from collections.abc import Sequence
 
-from magicpak.elf.facts import DF_1_NODEFLIB
+from magicpak.elf.facts import DF_1_NODEFLIB, ElfFacts
+from magicpak.errors import ToolFailed
 from magicpak.ldso.asking import Answer, HelperProgram, LoaderProcess, same_file_in_error
-from magicpak.ldso.glibc import GlibcNames
-from magicpak.ldso.loader import Found, Loaded, LoadingStops, Names, Rule, Searching
+from magicpak.ldso.glibc_names import GlibcNames, wanted_by_glibc
+from magicpak.ldso.loader import Found, Loaded, LoadingStops, Names, Rule, Searching, Wanted
+
+_NOT_LOADED = Answer(None, "not loaded")
 
 
 class RealLoader:
@@ -32,7 +35,7 @@ class RealLoader:
         self._helper.close()
 
     def dlopen(self, name: str, search_path: Sequence[str]) -> Answer:
-        """Return the loader's answer to dlopen(3) of `name` with `search_path` before its own. Raises ToolFailed."""
+        """Return the loader's answer for `name` to be loaded, `search_path` before its own. Raises ToolFailed."""
         key = (name, tuple(search_path), False)
         if key not in self._answers:
             self._answers[key] = self._process(tuple(search_path), ()).ask(name, noload=False)
@@ -42,28 +45,39 @@ class RealLoader:
         """Return where `name` is in a process that was started with `names` loaded, in this order. Raises ToolFailed.
 
         A process that was started for other names in the same search path is asked first, and started anew with
-        these names too where it has not loaded `name`.
+        these names too where it has not loaded `name`. Where one of them ends the process, as it does if a library
+        of its own is missing, `name` is loaded alone.
         """
         path = tuple(search_path)
-        key = (name, path, True)
-        known = self._answers.get(key)
+        known = self._answers.get((name, path, True))
         if known is not None and known.path is not None:
             return known
-        preloaded = self._preloaded.setdefault(path, [])
-        if preloaded:
-            answer = self._process(("noload", *path), preloaded).ask(name, noload=True)
-            if answer.path is not None:
-                self._answers[key] = answer
-                return answer
+        preloaded = self._preloaded.get(path, [])
+        answer = self._ask_loaded(path, preloaded, name) if preloaded else _NOT_LOADED
         more = [each for each in names if each not in preloaded and not set(each) & set(": /")]
-        if not more:
-            return Answer(None, "not loaded")
-        preloaded += more
-        old = self._processes.pop(("noload", *path), None)
-        if old is not None:
-            old.close()
-        self._answers[key] = self._process(("noload", *path), preloaded).ask(name, noload=True)
-        return self._answers[key]
+        if answer.path is None and more:
+            self._end(path)
+            answer = self._ask_loaded(path, [*preloaded, *more], name)
+            if answer.path is not None:
+                self._preloaded[path] = [*preloaded, *more]
+            else:
+                self._end(path)
+                answer = self._ask_loaded(path, [name], name)
+                self._end(path)
+        self._answers[name, path, True] = answer
+        return answer
+
+    def _ask_loaded(self, path: tuple[str, ...], preload: Sequence[str], name: str) -> Answer:
+        process = self._process(("noload", *path), preload)
+        try:
+            return process.ask(name, noload=True)
+        except ToolFailed as error:
+            return Answer(None, error.message)
+
+    def _end(self, path: tuple[str, ...]) -> None:
+        process = self._processes.pop(("noload", *path), None)
+        if process is not None:
+            process.close()
 
     def _process(self, key: tuple[str, ...], preload: Sequence[str]) -> LoaderProcess:
         if key not in self._processes:
@@ -86,6 +100,10 @@ class AskingLoader:
         """Return an empty record of names, by the emulated loader's rules or else glibc's."""
         return self._emulated.names() if self._emulated else GlibcNames()
 
+    def wanted(self, facts: ElfFacts) -> list[Wanted]:
+        """Return what an object with `facts` needs, in order, by the emulated loader's rules or else glibc's."""
+        return self._emulated.wanted(facts) if self._emulated else wanted_by_glibc(facts)
+
     def searched(self, asker: Loaded) -> list[str]:
         """Return the directories that are searched, as far as they are known."""
         return self._emulated.searched(asker) if self._emulated else []
@@ -99,6 +117,7 @@ class AskingLoader:
         emulated = self._emulated_answer(name, asker)
         if path is None:
             return emulated
+        path = os.path.join(os.getcwd(), path)  # musl keeps a relative directory as it is
         if emulated and (path == emulated.path or path in emulated.variants):
             return emulated
         return Found(path, Rule.ASKED)
@@ -131,9 +150,8 @@ class AskingLoader:
 def _is_not_there(answer: Answer, name: str) -> bool:
     """Tell whether dlerror(3) says that the file itself is not found, by glibc's and musl's words."""
     error = answer.error or ""
-    return error.startswith(f"{name}: cannot open shared object file") or (
-        error.startswith(f"Error loading shared library {name}: No such file")
-    )
+    by_glibc, by_musl = f"{name}: cannot open shared object file", f"Error loading shared library {name}: No such file"
+    return error.startswith((by_glibc, by_musl))
 
 
 def _environment(asker: Loaded) -> list[str]:

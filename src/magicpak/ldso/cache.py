@@ -8,10 +8,13 @@ _NEW_MAGIC = b"glibc-ld.so.cache1.1"
 _EXTENSION_MAGIC = 0xEAA42174
 _TAG_HWCAPS = 1
 _HWCAP_EXTENSION = 1 << 62
+_ISA_LEVEL = 0x3FF << 32
 _OLD_ENTRY = 12
 _ENTRY = 24
 _LITTLE, _BIG = 2, 3
 _HEADER = 48
+_LONGEST_STRING = 4096  # PATH_MAX, with the NUL
+_INT_RANGE = 1 << 32
 
 
 class CacheEntry(NamedTuple):
@@ -82,27 +85,26 @@ def _hwcaps_of(mask: int, names: list[str]) -> str | None:
     if not mask:
         return None
     index = mask & 0xFFFFFFFF
-    is_extension = mask >> 32 == _HWCAP_EXTENSION >> 32
+    is_extension = (mask & ~_ISA_LEVEL) >> 32 == _HWCAP_EXTENSION >> 32
     return names[index] if is_extension and index < len(names) else ""
 
 
 def _hwcaps_names(data: bytes, start: int, order: str) -> list[str]:
-    (offset,) = struct.unpack_from(order + "I", data, start + 32)
-    offset += start
-    if offset == start or offset + 8 > len(data):
+    (offset,) = struct.unpack_from(order + "I", data, start + 32)  # of the file, unlike those of strings
+    if offset == 0 or offset + 8 > len(data):
         return []
     magic, count = struct.unpack_from(order + "II", data, offset)
     if magic != _EXTENSION_MAGIC or offset + 8 + count * 16 > len(data):
         return []
     for tag, _, where, size in struct.iter_unpack(order + "IIII", data[offset + 8 : offset + 8 + count * 16]):
-        if tag == _TAG_HWCAPS and start + where + size <= len(data):
-            offsets = struct.unpack_from(f"{order}{size // 4}I", data, start + where)
+        if tag == _TAG_HWCAPS and where + size <= len(data):
+            offsets = struct.unpack_from(f"{order}{size // 4}I", data, where)
             return [_string(data, start + position) or "" for position in offsets]
     return []
 
 
 def _string(data: bytes, offset: int) -> str | None:
-    end = data.find(b"\0", offset) if offset < len(data) else -1
+    end = data.find(b"\0", offset, offset + _LONGEST_STRING)
     return data[offset:end].decode("utf-8", "surrogateescape") if end >= 0 else None
 
 
@@ -158,7 +160,8 @@ def _descending_by_name(ordered: list[CacheEntry]) -> list[CacheEntry]:
 def _sort_key(name: str) -> tuple[list[tuple[int, int]], str]:
     """Return what orders names as the loader compares them (_dl_cache_libcmp): runs of digits as numbers.
 
-    A digit comes after any other character there, and the end of a name before all.
+    A digit comes after any other character there. The end of a name counts as the character 0, and a char and an int
+    are what they are in C on x86: signed, of 8 and 32 bits.
     """
     keys: list[tuple[int, int]] = []
     raw = name.encode("utf-8", "surrogateescape")
@@ -168,9 +171,9 @@ def _sort_key(name: str) -> tuple[list[tuple[int, int]], str]:
         while end < len(raw) and 0x30 <= raw[end] <= 0x39:  # noqa: PLR2004 - b"0" and b"9"
             end += 1
         if end > at:
-            keys.append((1, int(raw[at:end])))
+            keys.append((1, (int(raw[at:end]) + _INT_RANGE // 2) % _INT_RANGE - _INT_RANGE // 2))
             at = end
         else:
             keys.append((0, raw[at] - 256 if raw[at] > 127 else raw[at]))  # noqa: PLR2004 - C's char is signed
             at += 1
-    return keys, name
+    return [*keys, (0, 0)], name

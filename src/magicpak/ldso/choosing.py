@@ -1,10 +1,10 @@
 """Which loader answers for a program: emulated or asked, glibc or musl."""
 
 import os
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from magicpak.elf.refusal import NotElf
 from magicpak.elf.store import ElfStore
 from magicpak.errors import ToolFailed
 from magicpak.ldso.cache import CacheEntry, parse_cache
@@ -13,7 +13,7 @@ from magicpak.ldso.glibc import GlibcLoader
 from magicpak.ldso.interpreter import Glibc, Interpreter, Musl, built_in
 from magicpak.ldso.loader import Found, Loaded, Loader, Rule, Searching
 from magicpak.ldso.machines import machine_of
-from magicpak.ldso.musl import MuslLoader, path_file
+from magicpak.ldso.musl import MuslLoader, path_file, system_path
 from magicpak.ldso.resolver import Resolver
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Loaders:
         self._private = private
         self._interpreters: dict[str, Interpreter] = {}
         self._caches: dict[str, dict[str, list[CacheEntry]]] = {}
-        self._real: dict[str, "RealLoader"] = {}
+        self._real: dict[str, RealLoader] = {}
 
     def interpreter(self, path: str) -> Interpreter:
         """Return the interpreter at `path`. Raises OSError and NotElf where it is not a loader that can run."""
@@ -79,8 +79,7 @@ class Loaders:
         """Return the names in /etc/ld.so.preload, as glibc reads them: white space and colons part them."""
         inside = interpreter.built_in
         text = _text(inside.preload) if isinstance(inside, Glibc) and inside.preload else None
-        lines = [line.partition("#")[0] for line in (text or "").splitlines()]
-        return " ".join(lines).replace(":", " ").split()
+        return [name for name in re.split("[: \t\n]", re.sub("#[^\n]*", "", text or "")) if name]
 
     def close(self) -> None:
         """End the processes that were asked."""
@@ -99,8 +98,8 @@ class Loaders:
     def _emulated(self, interpreter: Interpreter, itself: Loaded) -> Searching | None:
         inside, machine = interpreter.built_in, machine_of(interpreter.facts.kind)
         if isinstance(inside, Musl):
-            system_path = _text(path_file(interpreter.path, inside.arch))
-            return MuslLoader(itself, self._store, system_path, self._library_path)
+            path = path_file(interpreter.path, inside.arch)
+            return MuslLoader(itself, self._store, system_path(path), self._library_path)
         if isinstance(inside, Glibc) and machine is not None:
             cache = self._cache(inside.cache) if inside.cache else {}
             return GlibcLoader(inside, machine, self._store, cache, self._library_path)
@@ -114,17 +113,6 @@ class Loaders:
             except OSError:
                 self._caches[path] = {}
         return self._caches[path]
-
-
-def is_loader(file_path: str, store: ElfStore) -> str | None:
-    """Return what is wrong with the file at `file_path` as an interpreter; None if nothing is."""
-    try:
-        store.get(file_path)
-    except NotElf as error:
-        return str(error)
-    except OSError as error:
-        return os.strerror(error.errno or 0)
-    return None
 
 
 def _text(path: str) -> str | None:

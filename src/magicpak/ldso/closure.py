@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from magicpak.elf.refusal import NotElf
 from magicpak.elf.store import ElfStore
 from magicpak.ldso.loader import Found, Loaded, Loader, LoadingStops, Names, Need
 
@@ -49,13 +50,13 @@ class _Process:
             self.load_needs_of(self.queue.popleft())
 
     def load_needs_of(self, asker: Loaded) -> None:
-        facts = asker.facts
-        for name in facts.needed:
-            asker.needs.append(self.need(name, asker))
-        for name in facts.filter:
-            asker.needs.append(self.need(name, asker))
-        for name in facts.auxiliary:
-            asker.needs.append(self.need(name, asker)._replace(optional=True))
+        filtered: deque[Loaded] = deque()
+        for name, optional, is_filter in self._loader.wanted(asker.facts):
+            known = len(self.queue)
+            asker.needs.append(self.need(name, asker)._replace(optional=optional))
+            if is_filter and len(self.queue) > known:
+                filtered.append(self.queue.pop())
+        self.queue.extendleft(reversed(filtered))
 
     def need(self, name: str, asker: Loaded) -> Need:
         known = self._names.get(name)
@@ -69,7 +70,10 @@ class _Process:
             return Need(name, asker, None, None)
         if not self._hwcaps:
             found = found._replace(variants=())
-        file = self._store.get(found.path)
+        try:
+            file = self._store.get(found.path)
+        except (NotElf, OSError) as error:  # the real loader has found it, but cannot load it either
+            return Need(name, asker, None, None, trouble=f"{found.path} {error}")
         same = self._by_inode.get(file.inode)
         if same is not None:
             self._names.add(same, name)
@@ -117,7 +121,7 @@ def load(
     for loaded in present:
         process.admit(loaded, loaded.name, store.get(loaded.path).inode, queued=False)
     for name in preloads:
-        program.needs.append(process.need(name, program)._replace(optional=True))
+        program.needs.append(process.need(name, program)._replace(optional=True, preloaded=True))
     process.run()
     variants = process.variants()
     return Closure(program, interpreter, tuple(process.objects), tuple(variants))

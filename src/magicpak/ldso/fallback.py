@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
+from magicpak.elf.facts import ElfFacts
 from magicpak.errors import MagicpakError
-from magicpak.ldso.loader import Found, Loaded, Loader, Names, Searching
+from magicpak.ldso.loader import Found, Loaded, Loader, Names, Searching, Wanted
 
 
 class AskingWhenNotFound:
@@ -18,6 +19,10 @@ class AskingWhenNotFound:
     def names(self) -> Names:
         """Return an empty record of names."""
         return self._emulated.names()
+
+    def wanted(self, facts: ElfFacts) -> list[Wanted]:
+        """Return what an object with `facts` needs, in order."""
+        return self._emulated.wanted(facts)
 
     def searched(self, asker: Loaded) -> list[str]:
         """Return the directories that are searched."""

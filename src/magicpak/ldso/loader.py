@@ -16,7 +16,6 @@ class Rule(Enum):
     RUNPATH = "RUNPATH"
     CACHE = "ld.so.cache"
     DEFAULT = "default directories"
-    PRELOAD = "/etc/ld.so.preload"
     INTERPRETER = "the interpreter"
     ASKED = "the real loader"
 
@@ -45,7 +44,7 @@ class Loaded:
 
     __slots__ = ("facts", "found", "name", "needed_by", "needs", "origin", "path", "secure")
 
-    def __init__(  # noqa: PLR0913 - all that the loader knows of an object
+    def __init__(
         self,
         path: str,
         facts: ElfFacts,
@@ -71,7 +70,7 @@ class Need(NamedTuple):
     """One name that an object needs, and the object that satisfies it (None: nothing does).
 
     `found` is where it was found, unless an object that is loaded already goes by that name; `trouble` tells why the
-    loader stops at what it found, where it does.
+    loader stops at what it found, where it does; `preloaded` tells that it is /etc/ld.so.preload that asks for it.
     """
 
     name: str
@@ -80,9 +79,10 @@ class Need(NamedTuple):
     found: Found | None
     optional: bool = False
     trouble: str | None = None
+    preloaded: bool = False
 
 
-class LoadingStops(Exception):  # noqa: N818 - not a failure of ours: the loader's answer
+class LoadingStops(Exception):
     """The loader does not go on searching: what it has found by that name cannot be loaded."""
 
     def __init__(self, path: str, why: str) -> None:
@@ -102,11 +102,26 @@ class Names(Protocol):
         """Record that `loaded` was asked for as `name`."""
 
 
+class Wanted(NamedTuple):
+    """One name that an object asks for.
+
+    `optional` tells that it is harmless where nothing goes by that name. What a `filter` needs is loaded before what
+    the objects that are loaded already need.
+    """
+
+    name: str
+    optional: bool = False
+    filter: bool = False
+
+
 class Loader(Protocol):
     """Finds libraries as one dynamic loader does."""
 
     def names(self) -> Names:
         """Return an empty record of names, by this loader's rules."""
+
+    def wanted(self, facts: ElfFacts) -> list[Wanted]:
+        """Return what this loader loads for an object with `facts`, in order."""
 
     def find(self, name: str, asker: Loaded) -> Found | None:
         """Return where the loader finds `name`, needed by `asker` and not loaded yet; None if it does not.

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from magicpak.elf.facts import ElfFacts, Kind
 
-_LIBC6 = 0x0003
+_ELF, _LIBC6 = 0x0001, 0x0003
 _RISCV_FLOAT_ABI = 0x0006
 
 
@@ -69,6 +69,7 @@ MACHINES = (
         ("i686", "i586", "i486", "i386"),
         (),
         ("i586", "i686", "sse2"),
+        alien_cache_flags=(_ELF,),
     ),
     Machine(
         "aarch64",
@@ -89,7 +90,7 @@ MACHINES = (
         ("v7l", "v6l", "v8l"),
         (),
         ("v7l", "v6l", "v8l", "vfp", "neon"),
-        alien_cache_flags=(0x0B00 | _LIBC6,),
+        alien_cache_flags=(_LIBC6,),
     ),
     Machine(
         "riscv64",
@@ -106,8 +107,8 @@ MACHINES = (
         "/lib64/ld64.so.2",
         0x0500 | _LIBC6,
         _LIB64,
-        ("power8", "power9", "power10"),
-        ("power9", "power10"),
+        ("power8", "power9", "power10", "power11"),
+        ("power9", "power10", "power11"),
         ("power8", "power9", "power10", "altivec", "vsx"),
     ),
     Machine(
@@ -116,7 +117,7 @@ MACHINES = (
         "/lib/ld64.so.1",
         0x0400 | _LIBC6,
         _LIB64,
-        ("z900", "z990", "z9-109", "z10", "z196", "zEC12", "z13", "z14", "z15", "z16"),
+        ("z900", "z990", "z9-109", "z10", "z196", "zEC12", "z13", "z14", "z15", "z16", "z17"),
         ("z13", "z14", "z15", "z16", "z17"),
         ("z13", "z14", "z15", "z16", "vx"),
     ),

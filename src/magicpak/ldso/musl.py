@@ -5,13 +5,16 @@ import os
 import re
 from collections.abc import Sequence
 
-from magicpak.elf.facts import FileType
+from magicpak.elf.facts import ElfFacts, FileType
 from magicpak.elf.refusal import NotElf
 from magicpak.elf.store import ElfStore
-from magicpak.ldso.loader import Found, Loaded, LoadingStops, Names, Rule
+from magicpak.ldso.loader import Found, Loaded, LoadingStops, Names, Rule, Wanted
 
 DEFAULT_PATH = "/lib:/usr/local/lib:/usr/lib"
 _GO_ON = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ENAMETOOLONG)
+_LONGEST_NAME = 255
+_LONGEST_PATH_FILE = 1 << 20
+_PATH_BUFFER = 2 * _LONGEST_NAME + 2
 _BUILT_IN = ("c.", "pthread.", "rt.", "m.", "dl.", "util.", "xnet.")
 _ORIGIN = re.compile(r"\$ORIGIN|\$\{ORIGIN\}")
 
@@ -31,9 +34,12 @@ class MuslNames:
         return self._objects.get(name)
 
     def add(self, loaded: Loaded, name: str) -> None:
-        """Record `name`, unless it is a path: those are told apart by inode alone."""
-        if "/" not in name:
-            self._objects.setdefault(name, loaded)
+        """Record the file name of `loaded` if a search found it; what a path led to is told apart by inode alone.
+
+        An object that a search finds again by another name of the file keeps its first.
+        """
+        if name and "/" not in name:
+            self._objects.setdefault(os.path.basename(loaded.path), loaded)
 
 
 def is_built_in(name: str) -> bool:
@@ -47,27 +53,42 @@ def path_file(interpreter: str, arch: str) -> str:
     return f"{prefix}/etc/ld-musl-{arch}.path"
 
 
+def system_path(path: str) -> str:
+    """Return the text of the path file at `path`; DEFAULT_PATH where there is none, nothing where it is unreadable."""
+    try:
+        with open(path, "rb") as file:
+            return os.fsdecode(file.read(_LONGEST_PATH_FILE))
+    except FileNotFoundError:
+        return DEFAULT_PATH
+    except OSError:
+        return ""
+
+
 class MuslLoader:
     """Finds libraries for the objects of one process as its musl does."""
 
-    def __init__(self, interpreter: Loaded, store: ElfStore, system_path: str | None, library_path: str) -> None:
-        """Take the loader itself, the text of its path file (None: there is none), and LD_LIBRARY_PATH."""
+    def __init__(self, interpreter: Loaded, store: ElfStore, system_path: str, library_path: str) -> None:
+        """Take the loader itself, the text of its path file (DEFAULT_PATH without one), and LD_LIBRARY_PATH."""
         self._interpreter = interpreter
         self._store = store
-        self._system = _elements(DEFAULT_PATH if system_path is None else system_path)
+        self._system = _elements(system_path)
         self._library_path = _elements(library_path)
 
     def names(self) -> Names:
         """Return a record of names that knows the loader's own."""
         return MuslNames(self._interpreter)
 
+    def wanted(self, facts: ElfFacts) -> list[Wanted]:
+        """Return the DT_NEEDED of an object; musl knows no filters."""
+        return [Wanted(name) for name in facts.needed]
+
     def find(self, name: str, asker: Loaded) -> Found | None:
         """Return where musl finds `name` for `asker`. Raises LoadingStops."""
-        if "/" in name:
-            path = os.path.abspath(name) if not name.startswith("/") else name
-            return Found(path, Rule.PATH, relative=path != name) if self._opens(path) else None
         try:
-            return self._search(name, asker)
+            if "/" in name:
+                path = os.path.join(os.getcwd(), name)
+                return Found(path, Rule.PATH, relative=path != name) if self._opens(path) else None
+            return self._search(name, asker) if len(os.fsencode(name)) <= _LONGEST_NAME else None
         except OSError:
             return None  # anything but "not there" ends the search
 
@@ -76,7 +97,7 @@ class MuslLoader:
             for directory in directories:
                 relative = not directory.startswith("/")
                 path = f"{os.getcwd()}/{directory}/{name}" if relative else f"{directory.rstrip('/')}/{name}"
-                if self._opens(path):
+                if len(os.fsencode(f"{directory}/{name}")) < _PATH_BUFFER and self._opens(path):
                     return Found(path, rule, (), through, relative)
         return None
 
@@ -115,7 +136,7 @@ class MuslLoader:
             raise
         if facts.kind != self._interpreter.facts.kind:
             raise LoadingStops(path, "is made for another machine")
-        if facts.type not in (FileType.DYN, FileType.EXEC):
+        if facts.type not in (FileType.DYN, FileType.EXEC) or not facts.is_dynamic:
             raise LoadingStops(path, "is an ELF file, but no shared library")
         return True
 
@@ -130,4 +151,5 @@ def _expanded(text: str, owner: Loaded) -> str:
         return ""
     if "$" in text and owner.secure and owner.needed_by is None:
         return ""
-    return _ORIGIN.sub(lambda _: owner.origin, text)
+    origin = owner.origin.rstrip("/")  # the root is the empty text for musl, and so no directory where it stands alone
+    return _ORIGIN.sub(lambda _: origin, text)

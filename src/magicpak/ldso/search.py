@@ -107,8 +107,11 @@ def absolute(path: str) -> str:
 
 
 def without_repeats(directories: Sequence[SearchDirectory]) -> list[SearchDirectory]:
-    """Return the directories in order, each once."""
-    return list({directory.path: directory for directory in reversed(directories)}.values())[::-1]
+    """Return the directories in order, each where it comes first."""
+    once: dict[str, SearchDirectory] = {}
+    for directory in directories:
+        once.setdefault(directory.path, directory)
+    return list(once.values())
 
 
 def is_trusted(path: str, trusted_directories: Sequence[str]) -> bool:

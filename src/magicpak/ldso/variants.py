@@ -1,4 +1,4 @@
-"""Variants of a library for certain processors, in subdirectories of where it is found (ld.so(8), "HARDWARE CAPABILITIES")."""
+"""Variants of a library for certain processors, in subdirectories of where it is found (see hwcaps in ld.so(8))."""
 
 import itertools
 import os

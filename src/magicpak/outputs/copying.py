@@ -81,22 +81,41 @@ class Copier:
         return True
 
     def _copy_in_kernel(self, entry: Copy, source: int, target: int, at: int, end: int) -> int:
-        """Copy from `at` on as far as copy_file_range(2) goes, and return the offset that was reached."""
+        """Copy from `at` on as far as the kernel does it by itself, and return the offset that was reached."""
         device = entry.inode[0]
-        if device in self._refusing_ranges or not hasattr(os, "copy_file_range"):  # an old glibc's
-            return at
+        if device not in self._refusing_ranges and hasattr(os, "copy_file_range"):  # an old glibc has it not
+            at = self._copy_range(entry, source, target, at, end)
+        return _send(source, target, at, end)
+
+    def _copy_range(self, entry: Copy, source: int, target: int, at: int, end: int) -> int:
         while at < end:
             give_way()
             try:
                 count = os.copy_file_range(source, target, min(KERNEL_CHUNK, end - at), at, at)
             except OSError as error:  # reading and writing will tell whose trouble it is
                 if error.errno in _NEVER:
-                    self._refusing_ranges.add(device)
+                    self._refusing_ranges.add(entry.inode[0])
                 return at
             if count == 0:
                 return at
             at += count
         return at
+
+
+def _send(source: int, target: int, at: int, end: int) -> int:
+    """Copy with sendfile(2), which goes from one file system to another too, and return the offset that was reached."""
+    if at < end:
+        os.lseek(target, at, os.SEEK_SET)
+    while at < end:
+        give_way()
+        try:
+            count = os.sendfile(target, source, at, min(KERNEL_CHUNK, end - at))
+        except OSError:
+            return at
+        if count == 0:
+            return at
+        at += count
+    return at
 
 
 def _copy_by_reading(entry: Copy, source: int, target: int, at: int, end: int) -> None:

@@ -9,7 +9,7 @@ from magicpak.outputs.attributes import Finisher, Times
 from magicpak.outputs.output import Written
 from magicpak.outputs.place import Place, place_for
 from magicpak.outputs.tree import TreeWriter
-from magicpak.workspace import uninterrupted
+from magicpak.workspace import Settled, uninterrupted
 
 
 class DirectoryOutput:
@@ -42,6 +42,7 @@ class DirectoryOutput:
             made = tree.made
             tree.write(items)
             place.commit(finisher)
+            Settled.now()
         except BaseException as error:
             if not place.undo(made) and isinstance(error, MagicpakError):
                 error.details += (f"what was written to {shown(self._path)} could not be removed",)

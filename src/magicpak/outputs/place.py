@@ -71,6 +71,8 @@ def _refuse_unmakeable(path: str, clean: str) -> None:
     parent, name = os.path.split(clean)
     if name in {"", ".", ".."}:
         raise OutputNotUsable(path, "names nothing that can be made")
+    if not clean.startswith("/") and not os.stat(".").st_nlink:
+        raise OutputNotUsable(path, "cannot be made: the current directory was removed")
     while not os.path.lexists(parent or "."):
         parent = os.path.dirname(parent)
     ancestor = parent or "."

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from magicpak.bundle.path import BundlePath
 from magicpak.display import shown
 from magicpak.elf.facts import FileType
 from magicpak.elf.refusal import NotElf
 from magicpak.elf.store import ElfFile, ElfStore
 from magicpak.ldso.choosing import Loaders
+from magicpak.sources.given import Spot
 from magicpak.sources.libraries import Resolved, resolve_library, resolve_program
 from magicpak.sources.programs import Program
 from magicpak.sources.shortfall import tell
@@ -22,13 +22,14 @@ class Companions(NamedTuple):
 
 
 def companions(
-    paths: Sequence[str], programs: Sequence[Resolved], loaders: Loaders, store: ElfStore, *, hwcaps: bool
+    spots: Sequence[Spot], programs: Sequence[Resolved], loaders: Loaders, store: ElfStore, *, hwcaps: bool
 ) -> Companions:
-    """Return what the ELF files at the real paths `paths` need. What is missing is a remark. Raises ToolFailed."""
+    """Return what the ELF files at `spots` need. What is missing is a remark. Raises ToolFailed."""
     known = {loaded.path for resolved in programs for loaded in resolved.closure.objects}
     result: list[Resolved] = []
     remarks: list[str] = []
-    for path in paths:
+    for spot in spots:
+        path = spot.real
         if path in known:
             continue
         try:
@@ -38,7 +39,7 @@ def companions(
             continue
         if file.facts.type not in (FileType.EXEC, FileType.DYN) or not (file.facts.needed or file.facts.interpreter):
             continue
-        resolved = _resolve(path, file, programs, loaders, store, hwcaps=hwcaps)
+        resolved = _resolve(spot, file, programs, loaders, store, hwcaps=hwcaps)
         if resolved is None:
             remarks.append(f"{shown(path)} goes in without libraries: it is made for another machine")
             continue
@@ -51,10 +52,11 @@ def companions(
     return Companions(tuple(result), tuple(remarks))
 
 
-def _resolve(  # noqa: PLR0913 - what every closure takes
-    path: str, file: ElfFile, programs: Sequence[Resolved], loaders: Loaders, store: ElfStore, *, hwcaps: bool
+def _resolve(
+    spot: Spot, file: ElfFile, programs: Sequence[Resolved], loaders: Loaders, store: ElfStore, *, hwcaps: bool
 ) -> Resolved | None:
     if file.facts.interpreter is not None:
-        program = Program(path, path, path, file, BundlePath(path))
+        program = Program(spot.real, spot.real, spot.real, file, spot.at)
         return resolve_program(program, loaders, store, hwcaps=hwcaps)
-    return resolve_library(path, file, programs, loaders, store, hwcaps=hwcaps)
+    resolved = resolve_library(spot.real, file, programs, loaders, store, hwcaps=hwcaps)
+    return resolved._replace(at=spot.at.parent) if resolved and spot.at != spot.real else resolved

@@ -11,7 +11,7 @@ from magicpak.elf.store import ElfFile, ElfStore
 from magicpak.errors import reason
 from magicpak.ldso.choosing import Loaders
 from magicpak.ldso.closure import Closure, load
-from magicpak.ldso.interpreter import Interpreter
+from magicpak.ldso.interpreter import Glibc, Interpreter
 from magicpak.ldso.loader import Found, Loaded, Loader, Need, Rule
 from magicpak.ldso.machines import machine_of
 from magicpak.sources.mirror import Mirror
@@ -63,7 +63,10 @@ def resolve_program(program: Program, loaders: Loaders, store: ElfStore, *, hwca
     except OSError as error:
         return Resolved(program.given, alone, None, None, at, f"cannot be read: {reason(error)}")
     if interpreter.facts.kind != facts.kind:
-        return Resolved(program.given, alone, None, None, at, "is made for another machine")
+        from magicpak.elf.names import machine_name  # noqa: PLC0415 - for this message alone
+
+        why = f"is made for {machine_name(interpreter.facts.kind)}, not {machine_name(facts.kind)}"
+        return Resolved(program.given, alone, None, None, at, why)
     loader, loaded = loaders.for_interpreter(interpreter)
     closure = load(itself, loaded, loader, store, preloads=loaders.preloads(interpreter), hwcaps=hwcaps)
     return Resolved(program.given, closure, interpreter, loader, at)
@@ -105,38 +108,69 @@ def place_libraries(resolved: Resolved, mirror: Mirror) -> dict[Need, BundlePath
     closure = resolved.closure
     if resolved.interpreter is not None:
         mirror.place(resolved.interpreter.path, Because("the interpreter (PT_INTERP) of", closure.program.path))
-    origins: dict[Loaded, str] = {closure.program: resolved.at}
+        _place_preload_file(resolved.interpreter, closure, mirror)
+    placing = _Placing(mirror, {closure.program: resolved.at})
     places: dict[Need, BundlePath | str] = {}
     for asker in (*closure.objects, *closure.variants):
+        placing.origins.setdefault(asker, os.path.dirname(placing.moved.get(asker.path, asker.path)))
         for need in asker.needs:
             if need.found is not None and need.satisfied_by is not None:
-                place = _place_need(need, need.found, origins, mirror)
+                place = placing.place(need, need.found)
                 places[need] = place
                 if need.satisfied_by.found is need.found:
-                    origins[need.satisfied_by] = os.path.dirname(place)
+                    placing.origins[need.satisfied_by] = os.path.dirname(place)
     return places
 
 
-def _place_need(need: Need, found: Found, origins: dict[Loaded, str], mirror: Mirror) -> BundlePath | str:
-    rule = "" if found.rule is Rule.PATH else f", found by {found.rule.value},"
-    because = Because(f"{need.name}{rule} needed by", need.by.path)
-    variants = Because(f"a variant of {need.name} for certain processors, needed by", need.by.path)
-    old = found.through.origin if found.through else None
-    new = origins.get(found.through, old) if found.through else None
-    if old is not None and new is not None and old != new:
+class _Placing:
+    """Where the objects of one closure go: `$ORIGIN` of each in the bundle, and the new paths of variants."""
+
+    def __init__(self, mirror: Mirror, origins: dict[Loaded, str]) -> None:
+        self.mirror = mirror
+        self.origins = origins
+        self.moved: dict[str, str] = {}
+
+    def place(self, need: Need, found: Found) -> BundlePath | str:
+        rule = "" if found.rule is Rule.PATH else f", found by {found.rule.value},"
+        because = Because(f"{need.name}{rule} needed by", need.by.path)
         for variant in found.variants:
-            mirror.place_at(variant, _moved(variant, old, new), variants)
-        return mirror.place_at(found.path, _moved(found.path, old, new), because)
-    if found.relative and found.rule is Rule.PATH:
-        return mirror.place_at(found.path, BundlePath(need.name), because)
-    for variant in found.variants:
-        mirror.place(variant, variants)
-    mirror.place(found.path, because)
-    return found.path
+            self._variant(variant, need, found)
+        old, new = self._move(found)
+        if old != new:
+            return self.mirror.place_at(found.path, _moved(found.path, old, new), because)
+        if found.relative and found.rule is Rule.PATH:
+            return self.mirror.place_at(found.path, BundlePath(need.name), because)
+        self.mirror.place(found.path, because)
+        return found.path
+
+    def _variant(self, path: str, need: Need, found: Found) -> None:
+        because = Because(f"a variant of {need.name} for certain processors, needed by", need.by.path)
+        old, new = self._move(found)
+        if old == new or not path.startswith(f"{old.rstrip('/')}/"):
+            self.mirror.place(path, because)
+        else:
+            self.moved[path] = self.mirror.place_at(path, _moved(path, old, new), because)
+
+    def _move(self, found: Found) -> tuple[str, str]:
+        """Return what `$ORIGIN` in the way to `found` is here and in the bundle; the same where there is none."""
+        if found.through is None:
+            return "", ""
+        return found.through.origin, self.origins.get(found.through, found.through.origin)
 
 
 def _moved(path: str, old: str, new: str) -> BundlePath:
     return BundlePath(f"{new}/{path.removeprefix(old)}")
+
+
+def _place_preload_file(interpreter: Interpreter, closure: Closure, mirror: Mirror) -> None:
+    """Collect /etc/ld.so.preload where the loader has taken from it what it names: else nothing would load that."""
+    inside = interpreter.built_in
+    if (
+        isinstance(inside, Glibc)
+        and inside.preload
+        and any(each.preloaded and each.satisfied_by for each in closure.program.needs)
+    ):
+        mirror.place(inside.preload, Because("names what the loader brings into", closure.program.path))
 
 
 def _is_secure(program: Program) -> bool:

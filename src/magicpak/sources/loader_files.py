@@ -14,6 +14,7 @@ from magicpak.ldso.interpreter import Glibc, Interpreter, Musl
 from magicpak.ldso.loader import Need, Rule
 from magicpak.ldso.machines import machine_of
 from magicpak.ldso.musl import DEFAULT_PATH, path_file
+from magicpak.sources.agreement import is_left_to_the_system, refuse_contradictions
 from magicpak.sources.libraries import Placed
 
 
@@ -67,7 +68,8 @@ def loader_files(all_placed: Sequence[Placed]) -> list[Item]:
             path = _cache_path(interpreter, entries)
             caches.setdefault(path, []).extend(entries)
             little[path] = interpreter.facts.kind.little
-    _refuse_contradictions(all_placed, [entry for entries in caches.values() for entry in entries])
+    cached = {(e.name, e.flags): e.path for entries in caches.values() for e in entries if e.hwcaps is None}
+    refuse_contradictions(all_placed, cached, paths)
     because = Because("tells the loader where the libraries outside its default directories are")
     result = [_content(p, make_cache(_once(e), little=little[p]), because) for p, e in caches.items()]
     for path, directories in paths.items():
@@ -104,6 +106,7 @@ def _cache_entries(placed: Placed, interpreter: Interpreter) -> list[CacheEntry]
         found = need.found
         if found is None or not _needs_help(need, str(place), defaults):
             continue
+        _refuse_useless(need, str(place), defaults)
         for variant in found.variants:
             level = os.path.basename(os.path.dirname(variant))
             if level in machine.hwcaps:
@@ -112,14 +115,19 @@ def _cache_entries(placed: Placed, interpreter: Interpreter) -> list[CacheEntry]
     return entries
 
 
+def _refuse_useless(need: Need, place: str, defaults: Sequence[str]) -> None:
+    """Refuse what the loader does not take from its cache: a default directory's, for a program that forbids those."""
+    if need.by.facts.flags_1 & DF_1_NODEFLIB and place.startswith(tuple(f"{each.rstrip('/')}/" for each in defaults)):
+        message = (
+            f"{shown(need.by.path)} forbids its loader the default directories (DF_1_NODEFLIB), and so it would not "
+            f"find {shown(need.name)} at {shown(place)}"
+        )
+        raise MagicpakError(message, hints=["give it a RUNPATH: patchelf --set-rpath"])
+
+
 def _needs_help(need: Need, place: str, defaults: Sequence[str]) -> bool:
     """Tell whether the loader in the bundle, without LD_LIBRARY_PATH and a cache, would not find `need` at `place`."""
-    found = need.found
-    if found is None or "/" in need.name:
-        return False
-    if found.relative:
-        return True
-    if found.rule in (Rule.RPATH, Rule.RUNPATH):
+    if not is_left_to_the_system(need):
         return False
     in_default = os.path.dirname(place) in defaults and os.path.basename(place) == need.name
     return not in_default or bool(need.by.facts.flags_1 & DF_1_NODEFLIB)
@@ -130,9 +138,13 @@ def _musl_directories(placed: Placed) -> list[str]:
     used: set[str] = set()
     for need, place in placed.places.items():
         found = need.found
-        if found is None or "/" in need.name or (found.rule in (Rule.RPATH, Rule.RUNPATH) and not found.relative):
+        if found is None or "/" in need.name:
             continue
-        used.add(os.path.dirname(place))
+        directory = os.path.dirname(place)
+        by_rpath = found.rule in (Rule.RPATH, Rule.RUNPATH) and not found.relative
+        if by_rpath and directory != "/":  # musl takes an `$ORIGIN` that is the root for nothing at all
+            continue
+        used.add(directory)
     defaults = DEFAULT_PATH.split(":")
     if used.issubset(defaults):
         return []
@@ -141,22 +153,3 @@ def _musl_directories(placed: Placed) -> list[str]:
     return sorted(used, key=lambda path: (order.index(path) if path in order else len(order), path)) + [
         path for path in defaults if path not in used
     ]
-
-
-def _refuse_contradictions(all_placed: Sequence[Placed], entries: Sequence[CacheEntry]) -> None:
-    """Refuse a cache that would lead one program to another's library of the same name."""
-    cached = {(entry.name, entry.flags): entry.path for entry in entries if entry.hwcaps is None}
-    for placed in all_placed:
-        interpreter = placed.resolved.interpreter
-        machine = machine_of(interpreter.facts.kind) if interpreter else None
-        for need, place in placed.places.items():
-            found = need.found
-            if machine is None or found is None or (found.rule in (Rule.RPATH, Rule.RUNPATH) and not found.relative):
-                continue
-            other = cached.get((need.name, machine.cache_flags), place)
-            if other != place and os.path.realpath(other) != os.path.realpath(place):
-                message = (
-                    f"the loader in the bundle would find one {shown(need.name)} for two: {shown(other)}, "
-                    f"and {shown(str(place))} for {shown(need.by.path)}"
-                )
-                raise MagicpakError(message, hints=["bundle the executables apart, or give them a RUNPATH"])

@@ -6,18 +6,21 @@ import stat
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from magicpak.bundle.path import BundlePath
+from magicpak.bundle.layout import Layout
+from magicpak.bundle.path import ROOT, BundlePath
 from magicpak.bundle.plan import Because
 from magicpak.display import shown
 from magicpak.elf.facts import FileType
 from magicpak.elf.refusal import NotElf
 from magicpak.elf.store import ElfFile, ElfStore
 from magicpak.errors import InputNotBundleable, PlanConflict, UsageRefused, reason
+from magicpak.sources.given import Given, given_path
+from magicpak.sources.host import description
 from magicpak.sources.mirror import Mirror
 
 
 class Program(NamedTuple):
-    """An INPUT: as it was given, its absolute path with links as they are, its real path, and where it will stand."""
+    """An INPUT: as it was given, its absolute path with the links that are kept, its real path, its place."""
 
     given: str
     path: str
@@ -31,12 +34,15 @@ class Program(NamedTuple):
         return self.at != self.path
 
 
-def find_programs(inputs: Sequence[str], install_to: str | None, store: ElfStore) -> list[Program]:
+def find_programs(inputs: Sequence[str], install_to: str | None, layout: Layout, store: ElfStore) -> list[Program]:
     """Return the programs of the command line. Raises InputNotBundleable, UsageRefused, and PlanConflict."""
+    if install_to is not None and not install_to.endswith("/") and BundlePath(install_to) == ROOT:
+        message = f"--install-to {shown(install_to)!r} is the bundle's root, where no file can be"
+        raise UsageRefused(message, hints=["end it with / to keep the name of the executable"])
     if install_to is not None and len(inputs) > 1 and not install_to.endswith("/"):
         message = f"--install-to {shown(install_to)} is one path for {len(inputs)} executables"
         raise UsageRefused(message, hints=[f"end it with / to make it a directory: --install-to {shown(install_to)}/"])
-    programs = [_program(given, install_to, store) for given in inputs]
+    programs = [_program(given, install_to, layout, store) for given in inputs]
     places: dict[str, Program] = {}
     for program in programs:
         other = places.setdefault(program.at, program)
@@ -60,33 +66,31 @@ def place_programs(programs: Sequence[Program], mirror: Mirror) -> None:
             mirror.place(program.path, because)
 
 
-def _program(given: str, install_to: str | None, store: ElfStore) -> Program:
+def _program(given: str, install_to: str | None, layout: Layout, store: ElfStore) -> Program:
     if not given:
         raise InputNotBundleable("INPUT", "is an empty name")
     try:
         status = os.stat(given)
         file = store.get(given) if stat.S_ISREG(status.st_mode) else None
+        path = given_path(given)
     except OSError as error:
         raise InputNotBundleable(given, f"cannot be read: {reason(error)}", _hint_for_absent(given, error)) from None
     except NotElf as error:
         raise InputNotBundleable(given, str(error), _hint_for_script(error)) from None
     if file is None:
-        raise InputNotBundleable(given, _kind(status.st_mode))
+        raise InputNotBundleable(given, f"is {description(status.st_mode)}, not an executable")
     _check(given, file)
-    path = _host_path(given)
-    return Program(given, path, os.path.realpath(given), file, _place(given, path, install_to))
+    if install_to is None and path.in_bundle.is_under("/proc"):
+        raise InputNotBundleable(given, "stands in /proc, which no bundle holds", "say where it goes with --install-to")
+    real = os.path.realpath(given)
+    return Program(given, path.on_host if layout is Layout.HOST else real, real, file, _place(path, install_to))
 
 
 def _check(given: str, file: ElfFile) -> None:
     facts = file.facts
-    kinds = {FileType.REL: "is a relocatable object file (.o)", FileType.CORE: "is a core dump"}
     if facts.type not in (FileType.EXEC, FileType.DYN):
-        raise InputNotBundleable(
-            given,
-            kinds.get(FileType(facts.type), "is no executable")
-            if facts.type in list(FileType)
-            else f"is an ELF file of unknown type {facts.type}",
-        )
+        kinds: dict[int, str] = {FileType.REL: "is a relocatable object file (.o)", FileType.CORE: "is a core dump"}
+        raise InputNotBundleable(given, kinds.get(facts.type, f"is an ELF file of type {facts.type}, no executable"))
     if facts.entry == 0 and facts.interpreter is None:
         raise InputNotBundleable(
             given,
@@ -95,33 +99,11 @@ def _check(given: str, file: ElfFile) -> None:
         )
 
 
-def _host_path(given: str) -> str:
-    """Return the absolute path of `given`; what stands before `..` is resolved as the kernel does it."""
-    path = os.path.join(os.getcwd(), given)
-    if ".." in path.split("/"):
-        path = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
-    return os.path.normpath("/" + path.lstrip("/"))
-
-
-def _place(given: str, path: str, install_to: str | None) -> BundlePath:
-    """Return the place in the bundle: `--install-to`, or where INPUT stands relative to the root or the bundle's."""
-    if install_to is not None:
-        return BundlePath(install_to + os.path.basename(path) if install_to.endswith("/") else install_to)
-    normal = os.path.normpath(given)
-    if normal.startswith(("/", "../")):
-        return BundlePath(path)
-    return BundlePath(normal)
-
-
-def _kind(mode: int) -> str:
-    for test, words in (
-        (stat.S_ISDIR, "is a directory, not an executable"),
-        (stat.S_ISFIFO, "is a named pipe, not an executable"),
-        (stat.S_ISSOCK, "is a socket, not an executable"),
-    ):
-        if test(mode):
-            return words
-    return "is a device, not an executable"
+def _place(path: Given, install_to: str | None) -> BundlePath:
+    """Return the place in the bundle: what `--install-to` says, or its own."""
+    if install_to is None:
+        return path.in_bundle
+    return BundlePath(install_to + path.in_bundle.name if install_to.endswith("/") else install_to)
 
 
 def _hint_for_absent(given: str, error: OSError) -> str | None:
@@ -135,6 +117,6 @@ def _hint_for_absent(given: str, error: OSError) -> str | None:
 
 
 def _hint_for_script(error: NotElf) -> str | None:
-    if "script" not in str(error):
+    if error.script is None:
         return None
     return "bundle its interpreter as INPUT and bring the script with --include"

@@ -4,19 +4,18 @@ import os
 import stat
 from typing import NamedTuple
 
-from magicpak.bundle.entry import Directory
-from magicpak.bundle.path import BundlePath
-from magicpak.bundle.plan import Because, Item
+from magicpak.bundle.layout import Layout
+from magicpak.bundle.plan import Because
 from magicpak.errors import CannotRead
-from magicpak.sources.mirror import Mirror, attributes_of
+from magicpak.sources.given import HOST, Spot
+from magicpak.sources.mirror import Mirror
 
 
 class _Branch(NamedTuple):
-    """A directory to walk: its real path, its place in the bundle, and the real path of the tree that it is part of."""
+    """A directory to walk, and the directories in which links on the way to it stand, by their real paths."""
 
-    real: str
-    where: BundlePath
-    root: str
+    spot: Spot
+    came_from: tuple[str, ...] = ()
 
 
 class Trees:
@@ -28,83 +27,50 @@ class Trees:
     def __init__(self, mirror: Mirror) -> None:
         """Take what collects the items."""
         self._mirror = mirror
-        self._walked: set[tuple[str, str]] = set()
-        self._files: list[str] = []
+        self._walked: set[Spot] = set()
         self._waiting: list[_Branch] = []
 
-    def mirrored(self, path: str, because: Because) -> list[str]:
-        """Collect the tree at the absolute `path` of the host, and return the real paths of its regular files."""
-        return self._walk(path, None, because)
-
-    def moved(self, path: str, at: BundlePath, because: Because) -> list[str]:
-        """Collect the file or tree at `path` as `at` in the bundle, and return the real paths of its regular files."""
-        return self._walk(path, at, because)
-
-    def _walk(self, path: str, at: BundlePath | None, because: Because) -> list[str]:
-        self._files = []
-        self._reach(path, at, because)
+    def collect(self, path: str, because: Because, start: Spot = HOST) -> bool:
+        """Collect what `path`, taken from `start`, leads to; False where that is nothing. Raises CannotRead."""
+        end = self._mirror.place(path, because, start)
+        if end is not None and os.path.isdir(end.real):
+            self._waiting.append(_Branch(end))
         while self._waiting:
-            self._branch(self._waiting.pop(), because, moved=at is not None)
-        return self._files
+            self._walk(self._waiting.pop(), because)
+        return end is not None
 
-    def _reach(self, path: str, at: BundlePath | None, because: Because) -> None:
-        """Collect what `path` leads to, a directory as a branch that waits to be walked."""
-        if at is None:
-            end = self._mirror.place(path, because)
-            if end is None:
-                return
-            if os.path.isdir(end):
-                self._waiting.append(_Branch(end, self._mirror.standing(path, end), end))
-            else:
-                self._files.append(end)
+    def _walk(self, branch: _Branch, because: Because) -> None:
+        spot = branch.spot
+        if spot in self._walked or self._mirror.host.is_off_limits(spot.real):
             return
-        real = os.path.realpath(path)
-        if os.path.isdir(real):
-            self._waiting.append(_Branch(real, self._mirror.directory(at, because), real))
-        elif os.path.exists(real):
-            self._mirror.place_at(real, at, because)
-            self._files.append(real)
-
-    def _branch(self, branch: _Branch, because: Because, *, moved: bool) -> None:
-        if (branch.real, branch.where) in self._walked or self._mirror.is_off_limits(branch.real):
-            return
-        self._walked.add((branch.real, branch.where))
+        self._walked.add(spot)
         try:
-            if branch.where != "/":
-                attributes = attributes_of(os.lstat(branch.real))
-                self._mirror.add(Item(branch.where, Directory(attributes, source=branch.real), because))
-            with os.scandir(branch.real) as listing:
+            self._mirror.whole_directory(spot, os.lstat(spot.real), because)
+            with os.scandir(spot.real) as listing:
                 children = sorted(listing, key=lambda child: child.name)
             for child in children:
-                self._child(child, branch, because, moved=moved)
+                self._child(child, branch, because)
         except OSError as error:
-            raise CannotRead(error.filename or branch.real, error) from None
+            raise CannotRead(error.filename or spot.real, error) from None
 
-    def _child(self, child: os.DirEntry[str], branch: _Branch, because: Because, *, moved: bool) -> None:
-        where = branch.where.joined(child.name)
+    def _child(self, child: os.DirEntry[str], branch: _Branch, because: Because) -> None:
+        if child.is_symlink():
+            self._link(child.name, branch, because)
+            return
+        spot = Spot(branch.spot.real.joined(child.name), branch.spot.at.joined(child.name))
         status = child.stat(follow_symlinks=False)
         if stat.S_ISDIR(status.st_mode):
-            self._waiting.append(_Branch(child.path, where, branch.root))
-        elif stat.S_ISLNK(status.st_mode):
-            self._link(child.path, where, status, branch, because, moved=moved)
-        elif self._mirror.leaf(where, child.path, status, because) and stat.S_ISREG(status.st_mode):
-            self._files.append(child.path)
-
-    def _link(  # noqa: PLR0913 - the parts of one link
-        self, path: str, where: BundlePath, status: os.stat_result, branch: _Branch, because: Because, *, moved: bool
-    ) -> None:
-        end = os.path.realpath(path)
-        is_above = os.path.isdir(end) and BundlePath(path).is_under(end)
-        if not moved:
-            if is_above:
-                self._mirror.place(where, because)
-            else:
-                self._reach(where, None, because)
-            return
-        target = self._mirror.link(where, path, status, because)
-        if is_above or BundlePath(end).is_under(branch.root):
-            return
-        if target.startswith("/"):
-            self._reach(target, None, because)
+            self._waiting.append(_Branch(spot, branch.came_from))
         else:
-            self._reach(path, BundlePath(f"{where.parent}/{target}"), because)
+            self._mirror.leaf(spot, status, because)
+
+    def _link(self, name: str, branch: _Branch, because: Because) -> None:
+        end = self._mirror.place(name, because, branch.spot)
+        if end is None or not os.path.isdir(end.real):
+            return
+        way = (*branch.came_from, branch.spot.real)
+        if not any(os.path.commonpath((end.real, each)) == end.real for each in way):
+            self._waiting.append(_Branch(end, way))
+        elif self._mirror.layout is Layout.DIRECTORIES:
+            link = branch.spot.real.joined(name)
+            self._mirror.host.leave_out(link, "it is a link to a directory above itself, which cannot be a directory")

@@ -1,0 +1,65 @@
+"""Where a path of the command line leads on the host, and where it stands in the bundle."""
+
+import os
+from typing import NamedTuple
+
+from magicpak.bundle.path import ROOT, BundlePath
+from magicpak.errors import reason
+
+
+class Spot(NamedTuple):
+    """A place of the host, by its real path, and the place in the bundle that it has."""
+
+    real: BundlePath
+    at: BundlePath
+
+
+HOST = Spot(ROOT, ROOT)
+
+
+class Given(NamedTuple):
+    """A path of the command line, as the way from `start`: the host's root, or the current directory."""
+
+    start: Spot
+    path: str
+
+    @property
+    def on_host(self) -> str:
+        """Its absolute path on the host, links as they are."""
+        return f"{self.start.real.rstrip('/')}/{self.path.lstrip('/')}".rstrip("/") or "/"
+
+    @property
+    def in_bundle(self) -> BundlePath:
+        """Its path in the bundle, links as they are."""
+        return BundlePath(self.path)
+
+    def joined(self, name: str) -> "Given":
+        """Return the path of `name`, which may have several components, in this directory."""
+        return Given(self.start, f"{self.path.rstrip('/')}/{name}") if name else self
+
+
+def given_path(text: str) -> Given:
+    """Return what `text` means.
+
+    A relative path stands at the same path below the bundle's root, an absolute one and one that climbs out of the
+    current directory at its absolute path. What stands before `..` is resolved as the kernel does it. Raises
+    FileNotFoundError, with `text` for a name, for a relative path in a current directory that was removed.
+    """
+    try:
+        path = _absolute(text)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(error.errno, reason(error), text) from None
+    normal = os.path.normpath(text)
+    if text.startswith("/") or normal == ".." or normal.startswith("../"):
+        return Given(HOST, path)
+    here = BundlePath(os.getcwd())
+    if here == ROOT or not path.is_under(here):
+        return Given(HOST, path)
+    return Given(Spot(here, ROOT), path[len(here) :] or "/")
+
+
+def _absolute(text: str) -> BundlePath:
+    path = text if text.startswith("/") else os.path.join(os.getcwd(), text)
+    if ".." in path.split("/"):
+        path = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+    return BundlePath(path)

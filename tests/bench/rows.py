@@ -1,0 +1,178 @@
+"""What is measured, against what, and the limits: each row of the table."""
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from bench.timing import Command, Run, Runner, middle, quickest, ratio
+from elfmaking import X86_64_EXIT_0, make_elf
+
+LIMITS = {
+    "original": 0.6,  # times the original, cold
+    "shell": 1.0,  # times ldd and cp in a shell script
+    "chain": 1.3,  # times the cost of a library in the chain before; 1 is a growth that is exactly linear
+    "tree": 3.0,  # times cp -a
+    "memory": 150.0,  # MiB
+}
+
+ORIGINAL_ROWS = {
+    "`/bin/ls`": ["/bin/ls"],
+    "`curl`": ["/usr/bin/curl"],
+    "`git`": ["/usr/bin/git"],
+    "eight programs at once": [
+        *("/bin/ls", "/bin/bash", "/bin/grep", "/bin/sed"),
+        *("/usr/bin/curl", "/usr/bin/git", "/usr/bin/openssl", "/usr/bin/sqlite3"),
+    ],
+}
+SHELL_ROWS = {"`ffmpeg`": "/usr/bin/ffmpeg", "`clang-format`": "/usr/bin/clang-format"}
+CHAINS = (100, 300, 1000)
+TREE_FILES = 50_000
+TREE_DIRECTORIES = 250
+
+# The shortest honest form of what people write: one ldd for the whole closure, one cp for all files. It drops links,
+# owners, times and capabilities, and asks no questions.
+SHELL = """set -e; mkdir "$2"
+{ echo "$1"; ldd "$1" | awk '$2 == "=>" { print $3; next } $1 ~ /^\\// { print $1 }'; } |
+xargs cp -L --parents -t "$2"
+"""
+
+
+class Row(NamedTuple):
+    """One line of the table: the work, against what, both times in seconds, the ratio, and its limit."""
+
+    work: str
+    against: str
+    ours: float
+    theirs: float
+    ratio: float
+    limit: float
+
+
+class Bench:
+    """Measures rows with one installed magicpak, and remembers the most memory that it took."""
+
+    def __init__(self, runner: Runner, magicpak: str, original: str | None, work: str, times: int) -> None:
+        """Take the runner, the paths of both programs and of a private directory, and how often a row is run."""
+        self.peak = 0
+        self._runner = runner
+        self._magicpak = magicpak
+        self._original = original
+        self._work = work
+        self._output = os.path.join(work, "output")
+        self._times = times
+
+    def against_original(self) -> list[Row]:
+        """Measure programs against the original, whose compiled helper is removed before each run."""
+        if self._original is None:
+            return []
+        rows = []
+        for work, programs in ORIGINAL_ROWS.items():
+            original = Command([self._original, *programs, self._output], self._clear_helper)
+            rows.append(self._pair(work, "the original, cold", programs, original, LIMITS["original"]))
+        return rows
+
+    def against_shell(self) -> list[Row]:
+        """Measure programs with many or large libraries against a shell script."""
+        rows = []
+        for work, program in SHELL_ROWS.items():
+            shell = Command(["/bin/sh", "-c", SHELL, "sh", program, self._output], self._clear)
+            rows.append(self._pair(work, "`ldd` and `cp`", [program], shell, LIMITS["shell"]))
+        return rows
+
+    def tree(self) -> list[Row]:
+        """Measure a tree of many small files against cp -a of it."""
+        tree = os.path.join(self._work, "tree")
+        _make_tree(tree)
+        words = ["--include", tree, "/bin/true"]
+        copy = Command(["/bin/cp", "-a", tree, self._output], self._clear)
+        row = self._pair(f"`--include` of {TREE_FILES:,} files", "`cp -a`", words, copy, LIMITS["tree"], times=5)
+        shutil.rmtree(tree)
+        return [row]
+
+    def chains(self) -> list[Row]:
+        """Measure a library of a chain against one of a shorter chain; what a run costs without any is subtracted.
+
+        The quickest runs are compared: a difference of two medians would be as large as what disturbs them.
+        """
+        commands = []
+        for length in (0, *CHAINS):
+            chain = os.path.join(self._work, f"chain{length}")
+            _make_chain(chain, length)
+            commands.append(self._ours([f"{chain}/program"]))
+        none, *chains = self._runner.in_turns(commands, self._times)
+        self._remember(none, *chains)
+        each = [(quickest(runs) - quickest(none)) / length for runs, length in zip(chains, CHAINS, strict=True)]
+        return [
+            Row(
+                f"a chain of {CHAINS[at]:,} libraries, for each",
+                f"of {CHAINS[at - 1]:,}",
+                each[at],
+                each[at - 1],
+                each[at] / each[at - 1],
+                LIMITS["chain"],
+            )
+            for at in range(1, len(CHAINS))
+        ]
+
+    def _pair(
+        self, work: str, against: str, words: Sequence[str], other: Command, limit: float, *, times: int | None = None
+    ) -> Row:
+        ours, theirs = self._runner.in_turns([self._ours(words), other], min(times or self._times, self._times))
+        self._clear()
+        self._remember(ours)
+        return Row(work, against, middle(ours), middle(theirs), ratio(ours, theirs), limit)
+
+    def _ours(self, words: Sequence[str]) -> Command:
+        return Command([self._magicpak, *words, self._output], self._clear)
+
+    def _remember(self, *groups: Sequence[Run]) -> None:
+        self.peak = max(self.peak, *(run.peak for runs in groups for run in runs))
+
+    def _clear(self) -> None:
+        if os.path.lexists(self._output):
+            shutil.rmtree(self._output)
+
+    def _clear_helper(self) -> None:
+        """Make the original cold: it leaves its compiled helper in TMPDIR."""
+        self._clear()
+        for name in os.listdir(self._work):
+            if name.startswith("magicpak_resolver"):
+                os.unlink(os.path.join(self._work, name))
+
+
+Part = Callable[[Bench], list[Row]]
+PARTS: dict[str, Part] = {
+    "original": Bench.against_original,
+    "shell": Bench.against_shell,
+    "chain": Bench.chains,
+    "tree": Bench.tree,
+}
+
+
+def _make_tree(tree: str) -> None:
+    """Make files of 0 to 4 KiB, in directories of 200."""
+    each = TREE_FILES // TREE_DIRECTORIES
+    for directory in range(TREE_DIRECTORIES):
+        path = os.path.join(tree, str(directory // 10), str(directory))
+        os.makedirs(path)
+        for file in range(each):
+            with open(os.path.join(path, f"file{file}"), "wb") as made:
+                made.write(b"x" * (file * 4096 // each))
+
+
+def _make_chain(directory: str, length: int) -> None:
+    """Make a program that needs a library that needs a library, found by the RPATH of the program.
+
+    A DT_RPATH is the dearest of all ways: it is asked of each object on the way from a library up to the program.
+    """
+    os.mkdir(directory)
+    names = [f"libchain{number}.so" for number in range(length)]
+    interpreter = "/lib64/ld-linux-x86-64.so.2"
+    program = make_elf(interpreter=interpreter, needed=names[:1], rpath=directory, code=X86_64_EXIT_0)
+    for name, elf in [
+        ("program", program),
+        *((name, make_elf(soname=name, needed=names[at + 1 : at + 2])) for at, name in enumerate(names)),
+    ]:
+        with open(os.path.join(directory, name), "wb") as file:
+            file.write(elf)

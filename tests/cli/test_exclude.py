@@ -1,0 +1,70 @@
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from running import Result, chrooted, executable, magicpak, names
+
+
+@pytest.fixture(scope="module")
+def bundle_of_ls(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    out = tmp_path_factory.mktemp("ls") / "out"
+    assert magicpak("/bin/ls", out) == Result(0, "", "")
+    return names(out)
+
+
+def without(here: Path, *patterns: str, told: Sequence[str] = ()) -> list[str]:
+    options = [f"--exclude={pattern}" for pattern in patterns]
+    result = magicpak("/bin/ls", here / "out", *options)
+    assert result == Result(0, "", "".join(f"warning: {line}\n" for line in told))
+    return names(here / "out")
+
+
+def gone(before: Sequence[str], after: Sequence[str]) -> set[str]:
+    """Return what is no longer there; nothing may have come."""
+    assert set(after) <= set(before)
+    return {line.partition(" -> ")[0] for line in before if line not in after}
+
+
+def test_a_library_goes_with_the_links_to_it_and_its_needs_stay(here: Path, bundle_of_ls: list[str]) -> None:
+    after = without(here, "/lib/x86_64-linux-gnu/libselinux.so.1")
+    assert gone(bundle_of_ls, after) == {"usr/lib/x86_64-linux-gnu/libselinux.so.1"}
+    assert "usr/lib/x86_64-linux-gnu/libpcre2-8.so.0" in " ".join(after)
+
+
+def test_a_link_goes_alone_and_its_file_with_it(here: Path, bundle_of_ls: list[str]) -> None:
+    link = next(line for line in bundle_of_ls if "libpcre2-8.so.0 -> " in line)
+    name, _, target = link.partition(" -> ")
+    directory = name.rpartition("/")[0]
+    assert gone(bundle_of_ls, without(here, f"/{name}")) == {name}
+    (here / "out").rename(here / "first")
+    assert gone(bundle_of_ls, without(here, f"*/{target}")) == {name, f"{directory}/{target}"}
+
+
+def test_stars_cross_slashes_and_emptied_directories_go(here: Path) -> None:
+    assert without(here, "/usr/lib*", "/lib*") == ["bin -> usr/bin", "usr/", "usr/bin/", "usr/bin/ls"]
+
+
+def test_nothing_at_all_may_be_left(here: Path) -> None:
+    assert without(here, "*") == []
+
+
+def test_a_pattern_that_matches_nothing_is_told_by_name(here: Path, bundle_of_ls: list[str]) -> None:
+    told = ["--exclude ls matches nothing", "--exclude /usr/bin/\\x1b[31m matches nothing"]
+    assert without(here, "ls", "/usr/bin/\x1b[31m", told=told) == bundle_of_ls
+
+
+def test_what_was_included_can_be_excluded_and_a_directory_that_was_asked_for_stays(here: Path, static: Path) -> None:
+    executable(here / "prog", static.read_bytes())
+    for name in ("conf/a", "conf/sub/b", "conf/sub/c", "other/d"):
+        executable(here / name, b"")
+    options = ["-iconf", "-iother", "--mkdir=/empty/deep", "-e", "conf/*/[bc]", "-e=*/d"]
+    assert magicpak("prog", "out", *options, cwd=here) == Result(0, "", "")
+    assert names(here / "out") == ["conf/", "conf/a", "empty/", "empty/deep/", "prog"]
+
+
+@pytest.mark.needs("chroot")
+def test_what_is_left_runs_if_it_can(here: Path, bundle_of_ls: list[str]) -> None:
+    after = without(here, "*/none", told=["--exclude */none matches nothing"])
+    assert after == bundle_of_ls
+    assert chrooted(here / "out", "/bin/ls", "/").stdout == "bin\nlib\nlib64\nusr\n"

@@ -1,0 +1,149 @@
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from elfmaking import X86_64_EXIT_0, make_elf
+from running import Result, command, environment, errors, executable, magicpak, magicpak_as_nobody, names, tree
+
+LOADER = "/lib64/ld-linux-x86-64.so.2"
+
+
+@pytest.fixture(autouse=True)
+def prog(here: Path, static: Path) -> Path:
+    return executable(here / "prog", static.read_bytes())
+
+
+def test_0_for_a_bundle_that_has_been_written(here: Path) -> None:
+    assert magicpak("prog", "out", cwd=here) == Result(0, "", "")
+    assert names(here / "out") == ["prog"]
+
+
+def test_1_for_a_file_that_cannot_be_read(public: Path, prog: Path) -> None:
+    executable(public / "prog", prog.read_bytes())
+    for secret in ("conf/file", "tree/directory/file"):
+        executable(public / secret, b"x", mode=0)
+    (public / "tree/directory").chmod(0)
+    before = tree(public)
+    assert magicpak_as_nobody("prog", "out", "-iconf", cwd=public) == Result(
+        1, "", f"error: cannot read {public}/conf/file: Permission denied\n"
+    )
+    assert magicpak_as_nobody("prog", "out", "-itree", cwd=public) == Result(
+        1, "", f"error: cannot read {public}/tree/directory: Permission denied\n"
+    )
+    assert tree(public) == before
+
+
+def test_1_for_two_different_things_at_one_path(here: Path) -> None:
+    executable(here / "sub/prog", (here / "prog").read_bytes())
+    assert magicpak("prog", "sub/prog", "-rbin/", "out", cwd=here) == Result(
+        1,
+        "",
+        "error: two different things for /bin/prog in the bundle: the input prog; and the input sub/prog\n"
+        "hint: bundle them at their own paths, without --install-to\n",
+    )
+    assert names(here) == ["prog", "sub/", "sub/prog"]
+
+
+def test_2_for_one_path_that_is_to_hold_several_executables(here: Path) -> None:
+    executable(here / "other", (here / "prog").read_bytes())
+    assert magicpak("prog", "other", "out", "--install-to=bin/x", cwd=here) == Result(
+        2,
+        "",
+        "error: --install-to bin/x is one path for 2 executables\n"
+        "hint: end it with / to make it a directory: --install-to bin/x/\n",
+    )
+
+
+def test_3_for_missing_libraries_all_at_once_with_the_chains_that_lead_to_them(here: Path) -> None:
+    executable(here / "libmid.so", make_elf(soname="libmid.so", needed=["libgone2.so", "libgone.so"]))
+    for name in ("one", "two"):
+        program = make_elf(
+            interpreter=LOADER, needed=["libgone.so", "libmid.so"], runpath="$ORIGIN", code=X86_64_EXIT_0
+        )
+        executable(here / name, program)
+    result = magicpak("one", "two", "out", "--resolver=static", cwd=here)
+    lines = result.stderr.splitlines()
+    assert (result.code, result.stdout, lines[0]) == (
+        3,
+        "",
+        "error: 2 libraries are missing: libgone.so, libgone2.so",
+    )
+    assert [line for line in lines if " is needed by " in line] == [
+        line
+        for name in ("one", "two")
+        for line in (
+            f"  libgone.so is needed by {here}/{name}",
+            f"  libgone2.so is needed by {here}/libmid.so, which is needed by {here}/{name}",
+        )
+    ]
+    assert any(line.startswith(f"    searched in {here}, ") for line in lines)
+    assert names(here) == ["libmid.so", "one", "prog", "two"]
+
+
+@pytest.mark.parametrize(
+    ("interpreter", "why"),
+    [
+        ("/none/ld.so", "cannot be read: No such file or directory"),
+        ("/etc", "is a directory"),
+        ("/dev/zero", "is a character device"),
+        ("/etc/passwd", "is not an ELF file"),
+    ],
+)
+def test_3_for_an_interpreter_that_cannot_be_used(interpreter: str, why: str, here: Path) -> None:
+    executable(here / "one", make_elf(interpreter=interpreter, code=X86_64_EXIT_0))
+    result = magicpak("one", "out", cwd=here)
+    assert (result.code, errors(result)) == (3, [f"error: the interpreter {interpreter} cannot be used"])
+    assert f"  {interpreter} {why}" in result.stderr
+    assert names(here) == ["one", "prog"]
+
+
+def test_4_for_an_input_and_5_for_an_output_that_will_not_do(here: Path) -> None:
+    assert magicpak("none", "out", cwd=here).code == 4
+    (here / "full").mkdir()
+    (here / "full/file").touch()
+    (here / "dangling").symlink_to("nothing")
+    before = names(here)
+    refusals = {
+        "full": "is a directory that holds something already: file",
+        "prog": "is there already and no directory",
+        "prog/x": "cannot be made: prog is no directory",
+        "": "names nothing that can be made",
+        "/": f"is a directory that holds something already: {min(os.listdir('/'))}",
+        ".": "is a directory that holds something already: dangling",
+        "..": "is a directory that holds something already: here",
+        "dangling": "is a link to nothing, which does not exist",
+        "/proc/x": None,
+        "x" * 256: "cannot be looked at: File name too long",
+        "x/" * 2500: "cannot be looked at: File name too long",
+        "/dev/null": "is there already and no directory",
+    }
+    for output, why in refusals.items():
+        result = magicpak("prog", output, cwd=here)
+        assert (result.code, len(errors(result)), result.stdout) == (5, 1, ""), result
+        assert why is None or errors(result) == [f"error: output {output} {why}"]
+    assert magicpak("prog", "prog", cwd=here).code == 5
+    assert names(here) == before
+
+
+@pytest.mark.needs("mount")
+def test_5_for_a_file_system_that_is_full_and_nothing_is_left_there(here: Path) -> None:
+    line = (
+        "mount -t tmpfs -o size=64k none mnt && cd mnt && head -c 100000 /dev/zero > ../big &&"
+        ' { "$@" || echo $? && find .; }'
+    )
+    (here / "mnt").mkdir()
+    ran = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", line, "sh", *command(here / "prog", "new/out", "-i../big", "-rx")],
+        cwd=here,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (ran.stdout, ran.stderr) == (
+        "5\n.\n",
+        f"error: output new/out cannot take {here}/big: No space left on device\n",
+    )

@@ -1,0 +1,140 @@
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from running import SECONDS, Node, Result, Text, command, environment, executable, tree
+
+CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+MOMENTS = (0.03, 0.05, 0.07, 0.09, 0.11, 0.14, 0.2)  # seconds: in imports, in planning, in writing
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory, static: Path) -> Path:
+    """A tree that takes a while to be bundled."""
+    root = tmp_path_factory.mktemp("host")
+    executable(root / "prog", static.read_bytes())
+    for number in range(1500):
+        executable(root / f"t/{number % 50}/{number}", os.urandom(2000))
+    (root / "work/tmp").mkdir(parents=True)
+    return root
+
+
+@contextmanager
+def running(
+    host: Path, *args: Text, before: tuple[Text, ...] = (), preexec_fn: Callable[[], object] | None = None
+) -> Iterator["subprocess.Popen[bytes]"]:
+    arguments = [*before, *command(host / "prog", "-i", host / "t", *args)]
+    with subprocess.Popen(
+        arguments,
+        cwd=host / "work",
+        env=environment(TMPDIR=str(host / "work/tmp")),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=preexec_fn,  # noqa: PLW1509 - there are no threads here
+    ) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+def ended(process: "subprocess.Popen[bytes]") -> Result:
+    stdout, stderr = process.communicate(timeout=SECONDS)
+    return Result(process.returncode, stdout.decode(), stderr.decode())
+
+
+def state(host: Path) -> dict[str, Node]:
+    """Return what stands in the current directory of the runs, without the times of directories."""
+    return {
+        name: node._replace(mtime_ns=0) if node.kind == "directory" else node
+        for name, node in tree(host / "work").items()
+    }
+
+
+def wait_for_writing(work: Path, process: "subprocess.Popen[bytes]", *, there: int = 1) -> None:
+    until = time.monotonic() + SECONDS
+    while process.poll() is None and time.monotonic() < until:
+        if len(os.listdir(work)) > there:
+            return
+        time.sleep(0.001)
+
+
+@pytest.mark.parametrize("number", CODES, ids=lambda number: number.name)
+def test_a_signal_at_any_moment_leaves_nothing_behind(number: signal.Signals, host: Path) -> None:
+    before = state(host)
+    for moment in MOMENTS:
+        with running(host, "new/out") as process:
+            time.sleep(moment)
+            process.send_signal(number)
+            result = ended(process)
+        assert result.code in (CODES[number], -number, 0), (moment, result)  # -number: Python itself was starting
+        if result.code == 0:
+            shutil.rmtree(host / "work/new")
+        elif result.code == CODES[number]:
+            assert (moment, result.stderr) == (moment, "")
+        assert state(host) == before, moment
+
+
+@pytest.mark.parametrize("number", CODES, ids=lambda number: number.name)
+def test_a_signal_while_the_bundle_is_written_leaves_nothing_behind(number: signal.Signals, host: Path) -> None:
+    before = state(host)
+    with running(host, "out") as process:
+        wait_for_writing(host / "work", process)
+        process.send_signal(number)
+        assert ended(process) == Result(CODES[number], "", "")
+    assert state(host) == before
+
+
+def test_an_empty_directory_is_emptied_again(host: Path) -> None:
+    (host / "work/out").mkdir()
+    before = state(host)
+    with running(host, "out") as process:
+        while process.poll() is None and not os.listdir(host / "work/out"):
+            time.sleep(0.001)
+        process.send_signal(signal.SIGTERM)
+        assert ended(process) == Result(143, "", "")
+    assert state(host) == before
+    (host / "work/out").rmdir()
+
+
+def test_further_signals_do_not_keep_the_first_from_being_cleaned_up_after(host: Path) -> None:
+    before = state(host)
+    with running(host, "out") as process:
+        wait_for_writing(host / "work", process)
+        for _ in range(200):
+            for number in CODES:
+                process.send_signal(number)
+        result = ended(process)
+    assert (result.code in CODES.values(), result.stdout, result.stderr) == (True, "", "")
+    assert state(host) == before
+
+
+def test_a_hangup_that_is_ignored_stays_ignored(host: Path) -> None:
+    before = state(host)
+    with running(host, "out", preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)) as process:
+        for _ in range(20):
+            process.send_signal(signal.SIGHUP)
+            time.sleep(0.01)
+        assert ended(process) == Result(0, "", "")
+    assert len(list((host / "work/out").rglob("*"))) > 1500
+    shutil.rmtree(host / "work/out")
+    assert state(host) == before
+
+
+def test_a_signal_whose_error_stream_is_closed_or_full_ends_the_run_all_the_same(host: Path) -> None:
+    before = state(host)
+    for end in ("2>&-", "2>/dev/full"):
+        with running(host, "out", before=("sh", "-c", f'exec "$@" {end}', "sh")) as process:
+            wait_for_writing(host / "work", process)
+            process.send_signal(signal.SIGINT)
+            assert ended(process) == Result(130, "", "")
+        assert state(host) == before

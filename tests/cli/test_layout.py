@@ -1,0 +1,245 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from running import (
+    Node,
+    Result,
+    chrooted,
+    compiled,
+    done,
+    executable,
+    magicpak,
+    magicpak_as_nobody,
+    names,
+    tree,
+)
+
+DAY = 86_400 * 10**9
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`/bin/ls`, through links of the host where there are some, in both layouts."""
+    made = tmp_path_factory.mktemp("bundles")
+    for layout in ("host", "directories"):
+        done("/bin/ls", made / layout, "--layout", layout)
+    return made
+
+
+def test_links_to_directories_are_kept_as_the_host_has_them(bundles: Path) -> None:
+    host = {name: os.readlink(f"/{name}") for name in ("bin", "lib", "lib64") if os.path.islink(f"/{name}")}
+    found = names(bundles / "host")
+    assert {
+        line.partition(" -> ")[0]: line.partition(" -> ")[2] for line in found if "/" not in line.split(" ")[0]
+    } == host
+
+
+def test_every_path_resolves_to_the_same_bytes_as_on_the_host(bundles: Path) -> None:
+    for layout in ("host", "directories"):
+        for name, node in tree(bundles / layout).items():
+            if node.kind == "file":
+                assert (bundles / layout / name).read_bytes() == Path(f"/{name}").read_bytes()
+            if node.kind == "link":
+                assert node.what == os.readlink(f"/{name}")
+            if node.kind == "directory" and name != ".":
+                assert node.mode == Path(f"/{name}").stat().st_mode & 0o7777
+
+
+@pytest.mark.needs("chroot")
+def test_with_layout_directories_no_link_leads_to_a_directory_and_the_program_runs(bundles: Path) -> None:
+    assert [path for path in (bundles / "directories").rglob("*") if path.is_symlink() and path.is_dir()] == []
+    assert {name for name in names(bundles / "directories") if name.count("/") == 1} >= {"bin/", "bin/ls", "lib64/"}
+    for layout in ("host", "directories"):
+        assert chrooted(bundles / layout, "/bin/ls", "/bin/ls") == Result(0, "/bin/ls\n", "")
+
+
+def host_tree(here: Path) -> None:
+    """Make a host with links to directories, to files, within and out of itself, and a circle."""
+    for name in ("real/lib/sub/data", "real/lib/libz.so.1.2", "real/etc/conf"):
+        executable(here / name, name.encode())
+    for name, target in {
+        "lib": "real/lib",
+        "real/lib/libz.so.1": "libz.so.1.2",
+        "real/lib/libz.so": "libz.so.1",
+        "real/lib/conf": "../etc/conf",
+        "real/lib/again": "sub",
+        "real/lib/sub/up": "..",
+        "real/lib/sub/gone": "nothing",
+        "real/lib/sub/far": "/nowhere/at/all",
+        "real/lib/loop": "loop",
+        "real/etc/lib": "../lib",
+    }.items():
+        (here / name).symlink_to(target)
+
+
+def test_an_included_tree_has_real_directories_and_hard_links_where_two_paths_lead_to_one_file(
+    here: Path, static: Path
+) -> None:
+    host_tree(here)
+    result = magicpak(static, "out", "-rx", "-ilib", "--layout=directories", cwd=here)
+    why = "left out: it is a link to a directory above itself, which cannot be a directory"
+    assert result == Result(0, "", f"warning: {here}/real/lib/sub/up {why}\n")
+    found = tree(here / "out")
+    assert [line for line in names(here / "out") if line.startswith("lib")] == [
+        "lib/",
+        "lib/again/",
+        "lib/again/data",
+        "lib/again/far -> /nowhere/at/all",
+        "lib/again/gone -> nothing",
+        "lib/again/up/",
+        "lib/conf",
+        "lib/libz.so -> libz.so.1",
+        "lib/libz.so.1 -> libz.so.1.2",
+        "lib/libz.so.1.2",
+        "lib/loop -> loop",
+        "lib/sub/",
+        "lib/sub/data",
+        "lib/sub/far -> /nowhere/at/all",
+        "lib/sub/gone -> nothing",
+        "lib/sub/up/",
+    ]
+    assert found["lib/sub/data"].same_as == "lib/again/data"
+    assert (here / "out/lib/conf").read_bytes() == b"real/etc/conf"
+
+
+def test_directories_that_link_to_each_other_end(here: Path, static: Path) -> None:
+    for name in ("a", "b", "c"):
+        executable(here / f"t/{name}/file", b"")
+        for other in "abc".replace(name, ""):
+            (here / f"t/{name}/to_{other}").symlink_to(f"../{other}")
+    for layout, count in (("host", 1), ("directories", 5)):
+        result = magicpak(static, layout, "-rx", "-it", "--layout", layout, cwd=here)
+        assert (result.code, len(result.stderr.splitlines())) == (0, int(layout == "directories"))
+        files = [line for line in names(here / layout) if line.startswith("t/a/") and line.endswith("file")]
+        assert len(files) == count, files
+
+
+def test_a_relative_input_stands_at_the_same_path_and_one_that_climbs_out_at_its_absolute_path(
+    here: Path, static: Path
+) -> None:
+    for name in ("app", "build/app", "..app/x"):
+        executable(here / name, static.read_bytes())
+    (here / "link").symlink_to("build/app")
+    (here / "elsewhere").mkdir()
+    absolute = [f"{here}/build/app"[1:]]
+    for number, (given, found) in enumerate({
+        "./app": ["app"],
+        "build//app": ["build/", "build/app"],
+        "build/../app": ["app"],
+        "link": ["link"],
+        "..app/x": ["..app/", "..app/x"],
+        f"../{here.name}/build/app": absolute,
+        f"{here}/build/app": absolute,
+        f"{here}/elsewhere/../build/app": absolute,
+    }.items()):  # fmt: skip
+        done(given, here.parent / f"out{number}", cwd=here)
+        listed = names(here.parent / f"out{number}")
+        assert (given, listed[-len(found) :]) == (given, found)
+
+
+def test_an_absolute_input_through_a_link_keeps_the_link(here: Path, static: Path) -> None:
+    executable(here / "versions/2/bin/app", static.read_bytes())
+    (here / "current").symlink_to("versions/2")
+    (here / "app").symlink_to("current/bin/app")
+    done(here / "app", here / "current/../2/bin/app", here / "out", cwd="/")
+    base = here / "out" / str(here)[1:]
+    assert names(base) == [
+        "app -> current/bin/app",
+        "current -> versions/2",
+        "versions/",
+        "versions/2/",
+        "versions/2/bin/",
+        "versions/2/bin/app",
+    ]
+
+
+def test_made_directories_have_their_modes_whatever_the_umask(here: Path, static: Path) -> None:
+    arguments = [f"--mkdir={path}" for path in ("/tmp", "var/tmp", "/data/a/b", "../up", "/", "data/a")]
+    for umask in (0o077, 0):
+        assert magicpak(static, f"out{umask}", "-rx", *arguments, cwd=here, umask=umask) == Result(0, "", "")
+        modes = {name: oct(node.mode) for name, node in tree(here / f"out{umask}").items() if name not in (".", "x")}
+        assert modes == {
+            "data": "0o755",
+            "data/a": "0o755",
+            "data/a/b": "0o755",
+            "tmp": "0o1777",
+            "up": "0o755",
+            "var": "0o755",
+            "var/tmp": "0o1777",
+        }
+
+
+def test_the_parents_that_were_made_have_the_modes_of_the_host(here: Path, static: Path) -> None:
+    executable(here / "secret/shared/file", b"")
+    (here / "secret").chmod(0o711)
+    (here / "secret/shared").chmod(0o2775)
+    for number, pattern in enumerate(("secret/shared/file", f"{here}/secret/shared/file")):
+        done(static, f"out{number}", "-rx", "-i", pattern, cwd=here, umask=0o077)
+        found = tree(here / f"out{number}" / pattern.rpartition("/secret")[0].lstrip("/"))
+        assert {name: oct(found[name].mode) for name in ("secret", "secret/shared")} == {
+            "secret": "0o711",
+            "secret/shared": "0o2775",
+        }
+
+
+def test_two_runs_give_equal_trees_times_included(here: Path) -> None:
+    host_tree(here)
+    executable(here / "prog", Path("/bin/true").read_bytes())
+    for run in ("one", "two"):
+        arguments = ["/bin/ls", "prog", "/bin/true", run, "-ireal", f"-i{here}/lib", "--mkdir=/tmp/x", "-e*/data"]
+        assert magicpak(*arguments, cwd=here, env={"PYTHONHASHSEED": str(len(run) + ord(run[0]))}).code == 0
+    assert tree(here / "one") == tree(here / "two")
+
+
+def test_no_time_is_later_than_source_date_epoch(here: Path, static: Path) -> None:
+    host_tree(here)
+    os.utime(here / "real/etc/conf", ns=(DAY, DAY))
+    for number in (1, 2):
+        assert magicpak(
+            static, f"out{number}", "-rx", "-ireal", "--mkdir=tmp", cwd=here, env={"SOURCE_DATE_EPOCH": str(2 * 86_400)}
+        ) == Result(0, "", "")
+    found = tree(here / "out1")
+    assert found == tree(here / "out2")
+    assert {name: node.mtime_ns for name, node in found.items() if node.mtime_ns != 2 * DAY} == {"real/etc/conf": DAY}
+
+
+def test_an_ordinary_user_gets_the_same_bundle_but_for_the_owner(public: Path, static: Path) -> None:
+    executable(public / "prog", static.read_bytes())
+    executable(public / "conf/file", b"data", mode=0o640 if os.geteuid() else 0o644)
+    os.mkfifo(public / "conf/fifo", 0o644)
+    os.utime(public / "conf", ns=(DAY, DAY))
+    arguments = ["prog", "/bin/ls", "-iconf", "--mkdir=/tmp", "--mkdir=/data"]
+    assert magicpak_as_nobody(*arguments, "theirs", cwd=public) == Result(0, "", "")
+    done(*arguments, "ours", cwd=public)
+
+    def but_owners(root: Path) -> dict[str, Node]:
+        return {name: node._replace(owner=(0, 0)) for name, node in tree(root).items()}
+
+    assert but_owners(public / "theirs") == but_owners(public / "ours")
+
+
+def test_missing_parents_of_output_are_made_and_an_empty_directory_stays_the_same(here: Path, static: Path) -> None:
+    done(static, "a/b/c/out", "-rx", cwd=here)
+    assert names(here) == ["a/", "a/b/", "a/b/c/", "a/b/c/out/", "a/b/c/out/x"]
+    (here / "empty").mkdir(mode=0o700)
+    before = (here / "empty").stat()
+    done(static, "empty", "-rx", cwd=here)
+    after = (here / "empty").stat()
+    assert (after.st_ino, after.st_mode, names(here / "empty")) == (before.st_ino, before.st_mode, ["x"])
+
+
+@pytest.mark.needs("compiler", "chroot")
+def test_with_layout_directories_a_program_finds_its_libraries_by_any_name(here: Path) -> None:
+    compiled(here / "usr/lib/libx.so.1.0", "int x(void) { return 42; }", "-shared", "-fPIC", "-Wl,-soname,libx.so.1")
+    (here / "usr/lib/libx.so.1").symlink_to("libx.so.1.0")
+    (here / "lib").symlink_to("usr/lib")
+    (here / "bin").symlink_to("usr/bin")
+    compiled(here / "usr/bin/run", "int x(void); int main(void) { return x(); }", here / "usr/lib/libx.so.1",
+             "-Wl,-rpath,$ORIGIN/../lib")  # fmt: skip
+    for layout in ("host", "directories"):
+        done(here / "bin/run", here / layout, "--layout", layout)
+        assert (layout, chrooted(here / layout, f"{here}/bin/run").code) == (layout, 42)
+    base = here / "directories" / str(here)[1:]
+    assert names(base) == ["bin/", "bin/run", "lib/", "lib/libx.so.1"]

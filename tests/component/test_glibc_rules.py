@@ -1,0 +1,608 @@
+"""Each rule by which glibc's ld.so finds a library, held against the real one."""
+
+import os
+import random
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from elfmaking import AARCH64, I386, S390X, make_elf
+from loading import (
+    GLIBC,
+    Listing,
+    Tree,
+    World,
+    agreed,
+    inside,
+    listed,
+    listing_of,
+    ours,
+    resolved,
+)
+from magicpak.elf.facts import DF_1_NODEFLIB, DF_1_PIE, FileType
+from magicpak.elf.store import ElfFile, ElfStore
+from magicpak.ldso.interpreter import Glibc, built_in
+from magicpak.ldso.machines import machine_of
+from random_trees import differences
+
+pytestmark = pytest.mark.skipif(not os.path.exists(GLIBC), reason=f"there is no {GLIBC}")
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Tree:
+    return Tree(tmp_path)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def found(*pairs: tuple[str, str]) -> Listing:
+    return Listing(pairs)
+
+
+def missing(*names: str) -> Listing:
+    return Listing((), names)
+
+
+STOPS = Listing(stops=True)
+
+
+class TestRpath:
+    def test_that_of_an_object_is_searched_before_that_of_its_loaders(self, tree: Tree) -> None:
+        first, own = tree.library("lib/liba.so", needed=["libb.so"], rpath=tree / "own"), tree.library("own/libb.so")
+        tree.library("lib/libb.so")
+        program = tree.program("app", needed=["liba.so"], rpath=tree / "lib")
+        assert agreed(program) == found(("liba.so", first), ("libb.so", own))
+
+    def test_that_of_all_its_loaders_is_searched_too(self, tree: Tree) -> None:
+        first, second = (
+            tree.library("lib/liba.so", needed=["libb.so"]),
+            tree.library("lib/libb.so", needed=["libc1.so"]),
+        )
+        third = tree.library("lib/libc1.so")
+        program = tree.program("app", needed=["liba.so"], rpath=tree / "lib")
+        assert agreed(program) == found(("liba.so", first), ("libb.so", second), ("libc1.so", third))
+
+    def test_the_loaders_are_those_that_needed_the_object_first(self, tree: Tree) -> None:
+        tree.library("one/liba.so", needed=["libx.so"], rpath=tree / "a")
+        tree.library("one/libb.so", needed=["libx.so"], rpath=tree / "b")
+        at_a, at_b = (tree.library(f"{each}/libx.so", needed=["liby.so"]) for each in "ab")
+        deep = tree.library("a/liby.so")
+        tree.library("b/liby.so")
+        program = tree.program("app", needed=["liba.so", "libb.so"], rpath=tree / "one")
+        assert agreed(program).found[2:] == (("libx.so", at_a), ("liby.so", deep))
+        assert at_b not in str(agreed(program))
+
+    def test_it_is_void_for_an_object_with_runpath(self, tree: Tree) -> None:
+        first = tree.library("lib/liba.so", needed=["libb.so"], runpath=tree / "nothing")
+        tree.library("lib/libb.so")
+        program = tree.program("app", needed=["liba.so"], rpath=tree / "lib")
+        assert agreed(program) == Listing((("liba.so", first),), ("libb.so",))
+
+    def test_an_objects_own_is_void_with_runpath_also_for_what_it_loads(self, tree: Tree) -> None:
+        first = tree.library("lib/liba.so", needed=["libb.so"])
+        tree.library("rpath/libb.so")
+        program = tree.program("app", needed=["liba.so"], rpath=tree / "rpath", runpath=tree / "lib")
+        assert agreed(program) == Listing((("liba.so", first),), ("libb.so",))
+
+    def test_an_empty_runpath_voids_it_all_the_same(self, tree: Tree) -> None:
+        tree.library("lib/liba.so")
+        assert agreed(tree.program("app", needed=["liba.so"], rpath=tree / "lib", runpath="")) == missing("liba.so")
+
+    def test_a_directory_counts_where_it_comes_first(self, tree: Tree) -> None:
+        wanted = tree.library("b/liba.so")
+        tree.library("a/liba.so")
+        program = tree.program("app", needed=["liba.so"], rpath=f"{tree / 'b'}/:$ORIGIN/a:$ORIGIN/b")
+        assert agreed(program) == found(("liba.so", wanted))
+
+
+class TestRunpath:
+    def test_it_is_for_the_objects_own_needs_only(self, tree: Tree) -> None:
+        first = tree.library("lib/liba.so", needed=["libb.so"])
+        tree.library("lib/libb.so")
+        program = tree.program("app", needed=["liba.so"], runpath=tree / "lib")
+        assert agreed(program) == Listing((("liba.so", first),), ("libb.so",))
+
+
+class TestLibraryPath:
+    def test_it_comes_after_rpath_and_before_runpath(self, tree: Tree) -> None:
+        paths = {each: tree.library(f"{each}/liba.so") for each in ("rpath", "environment", "runpath")}
+        by_rpath = tree.program("one", needed=["liba.so"], rpath=tree / "rpath")
+        by_runpath = tree.program("two", needed=["liba.so"], runpath=tree / "runpath")
+        library_path = tree / "environment"
+        assert agreed(by_rpath, library_path=library_path) == found(("liba.so", paths["rpath"]))
+        assert agreed(by_runpath, library_path=library_path) == found(("liba.so", paths["environment"]))
+
+    @pytest.mark.parametrize("separator", [":", ";"])
+    def test_both_separators_part_it(self, tree: Tree, separator: str) -> None:
+        path = tree.library("b/liba.so")
+        program = tree.program("app", needed=["liba.so"])
+        library_path = f"{tree / 'a'}{separator}{tree / 'b'}"
+        assert agreed(program, library_path=library_path) == found(("liba.so", path))
+
+    def test_a_semicolon_parts_no_runpath(self, tree: Tree) -> None:
+        path = tree.library("a;b/liba.so")
+        tree.library("b/liba.so")
+        assert agreed(tree.program("app", needed=["liba.so"], runpath="$ORIGIN/a;b")) == found(("liba.so", path))
+
+    @pytest.mark.parametrize("library_path", ["", ":", ";", "nowhere::", ":nowhere"])
+    def test_an_empty_element_is_the_current_directory_but_an_empty_value_is_none(
+        self, tree: Tree, library_path: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = tree.library("here/liba.so")
+        program = tree.program("app", needed=["liba.so"])
+        monkeypatch.chdir(tree / "here")
+        expected = found(("liba.so", path)) if library_path else missing("liba.so")
+        assert agreed(program, library_path=library_path) == expected
+
+    def test_its_origin_is_the_programs(self, tree: Tree) -> None:
+        first = tree.library("deep/liba.so", needed=["libb.so"])
+        second = tree.library("deep/libb.so")
+        program = tree.program("app", needed=["liba.so"])
+        assert agreed(program, library_path="$ORIGIN/deep") == found(("liba.so", first), ("libb.so", second))
+
+
+class TestTokens:
+    @pytest.mark.parametrize(
+        ("text", "directory"),
+        [
+            ("$ORIGIN/x", "x"),
+            ("${ORIGIN}/x", "x"),
+            ("$ORIGIN/$LIB", "lib/x86_64-linux-gnu"),
+            ("$ORIGIN/${LIB}x", "lib/x86_64-linux-gnux"),
+            ("$ORIGIN/$LIB-x", "lib/x86_64-linux-gnu-x"),
+            ("$ORIGIN/$LIBx", "$LIBx"),
+            ("$ORIGIN/$LIB_", "$LIB_"),
+            ("$ORIGIN/$UNKNOWN", "$UNKNOWN"),
+            ("$ORIGIN/$", "$"),
+            ("$ORIGIN/$$LIB", "$lib/x86_64-linux-gnu"),
+            ("$ORIGIN/${LIB", "${LIB"),
+            ("$ORIGIN/${}", "${}"),
+        ],
+    )
+    def test_only_what_the_loader_knows_is_replaced(self, tree: Tree, text: str, directory: str) -> None:
+        if "lib/x86_64-linux-gnu" in directory and not os.path.exists("/etc/debian_version"):
+            pytest.skip("$LIB is another where there is no multiarch")
+        path = tree.library(f"{directory}/liba.so")
+        assert agreed(tree.program("app", needed=["liba.so"], runpath=text)) == found(("liba.so", path))
+
+    def test_origin_of_a_program_is_its_real_files(self, tree: Tree) -> None:
+        path = tree.library("real/liba.so")
+        tree.library("linked/liba.so")
+        tree.program("real/app", needed=["liba.so"], runpath="$ORIGIN")
+        assert agreed(tree.link("linked/app", "../real/app")) == found(("liba.so", path))
+
+    def test_origin_of_a_library_is_its_links_directory(self, tree: Tree) -> None:
+        tree.library("real/liba.so", needed=["libb.so"], runpath="$ORIGIN")
+        tree.library("real/libb.so")
+        link, path = tree.link("linked/liba.so", "../real/liba.so"), tree.library("linked/libb.so")
+        program = tree.program("app", needed=["liba.so"], runpath="$ORIGIN/linked")
+        assert agreed(program) == found(("liba.so", link), ("libb.so", path))
+
+    def test_every_platform_has_what_it_would_find(self, tree: Tree) -> None:
+        """AT_PLATFORM is `haswell` on some processors and `x86_64` on others: what each finds comes along."""
+        paths = {each: tree.library(f"{each}/liba.so") for each in ("x86_64", "xeon_phi", "any")}
+        program = tree.program("app", needed=["liba.so"], runpath="$ORIGIN/$PLATFORM:$ORIGIN/any")
+        needs = resolved(program).closure.program.needs
+        assert [need.found and {need.found.path, *need.found.variants} for need in needs] == [set(paths.values())]
+        assert listed(program).found[0][1] in paths.values()
+
+
+class TestNames:
+    def test_a_path_is_opened_as_it_is(self, tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+        path = tree.library("lib/liba.so")
+        tree.library("lib/libb.so")
+        program = tree.program("app", needed=["lib/liba.so", "libb.so", "nowhere/libc1.so"])
+        monkeypatch.chdir(tree.root)
+        assert agreed(program) == Listing((("lib/liba.so", path),), ("libb.so", "nowhere/libc1.so"))
+
+    def test_a_path_with_origin_is_each_askers_own(self, tree: Tree) -> None:
+        """The two libraries of one name in two directories are two."""
+        one, two = tree.library("one/libx.so"), tree.library("two/libx.so")
+        first = tree.library("one/liba.so", needed=["$ORIGIN/libx.so"])
+        second = tree.library("two/libb.so", needed=["$ORIGIN/libx.so"])
+        program = tree.program("app", needed=[first, second])
+        assert [path for _, path in listed(program).found] == [first, second, one, two]
+        assert [path for _, path in ours(program).found] == [first, second, one, two]
+
+    def test_the_soname_of_a_loaded_library_satisfies(self, tree: Tree) -> None:
+        first = tree.library("lib/liba.so", soname="libb.so")
+        tree.library("lib/libb.so")
+        assert agreed(tree.program("app", needed=["liba.so", "libb.so"], rpath="$ORIGIN/lib")) == found(
+            ("liba.so", first)
+        )
+
+    def test_breadth_comes_before_depth(self, tree: Tree) -> None:
+        """`libc1.so` of the program is loaded before liba.so can ask for its own."""
+        first = tree.library("lib/liba.so", needed=["libc1.so"], rpath="$ORIGIN/../deep")
+        second, third = tree.library("lib/libb.so"), tree.library("lib/libc1.so")
+        tree.library("deep/libc1.so")
+        program = tree.program("app", needed=["liba.so", "libb.so", "libc1.so"], rpath="$ORIGIN/lib")
+        assert agreed(program) == found(("liba.so", first), ("libb.so", second), ("libc1.so", third))
+
+    @pytest.mark.parametrize("make_second", [os.link, os.symlink])
+    def test_a_second_name_of_a_loaded_file_is_the_same_object_and_stays_needed(
+        self, tree: Tree, make_second: Callable[[str, str], None]
+    ) -> None:
+        first = tree.library("lib/liba.so")
+        make_second(first, tree / "lib/libb.so")
+        program = tree.program("app", needed=["liba.so", "libb.so"], rpath="$ORIGIN/lib")
+        assert agreed(program) == found(("liba.so", first))
+        second = resolved(program).closure.program.needs[1].found
+        assert second is not None
+        assert second.path == tree / "lib/libb.so"
+
+
+class TestFiles:
+    @pytest.mark.parametrize("kind", [I386, AARCH64, S390X])
+    def test_those_for_another_machine_are_skipped(self, tree: Tree, kind: object) -> None:
+        assert kind in (I386, AARCH64, S390X)
+        for machine in (I386, AARCH64, S390X):
+            if machine == kind:
+                tree.library("first/liba.so", kind=machine)
+        path = tree.library("second/liba.so")
+        program = tree.program("app", needed=["liba.so"], runpath="$ORIGIN/first:$ORIGIN/second")
+        assert agreed(program) == found(("liba.so", path))
+
+    @pytest.mark.parametrize("data", [make_elf(kind=I386)[:80], make_elf(kind=AARCH64)[:64], make_elf(kind=S390X)[:64]])
+    def test_those_for_another_machine_are_skipped_also_if_they_are_cut_off(self, tree: Tree, data: bytes) -> None:
+        tree.add("first/liba.so", data)
+        path = tree.library("second/liba.so")
+        program = tree.program("app", needed=["liba.so"], runpath="$ORIGIN/first:$ORIGIN/second")
+        assert agreed(program) == found(("liba.so", path))
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            b"",
+            b"INPUT(libreal.so)\n" * 9,
+            b"\x7fELF",
+            make_elf(kind=I386)[:60],
+            make_elf()[:100],
+            make_elf(type=FileType.REL),
+            make_elf(type=FileType.CORE),
+            make_elf(type=FileType.EXEC),
+            make_elf(flags_1=DF_1_PIE),
+            make_elf(dynamic=False),
+        ],
+        ids=["empty", "text", "magic", "header cut", "cut", "object", "core", "executable", "pie", "debug"],
+    )
+    def test_what_is_no_library_stops_the_loader(self, tree: Tree, data: bytes) -> None:
+        tree.add("first/liba.so", data)
+        tree.library("second/liba.so")
+        assert agreed(tree.program("app", needed=["liba.so"], runpath="$ORIGIN/first:$ORIGIN/second")) == STOPS
+
+    def test_a_directory_by_the_librarys_name_stops_the_loader(self, tree: Tree) -> None:
+        tree.library("first/liba.so/x")
+        tree.library("second/liba.so")
+        assert agreed(tree.program("app", needed=["liba.so"], runpath="$ORIGIN/first:$ORIGIN/second")) == STOPS
+
+    def test_a_dangling_link_is_skipped(self, tree: Tree) -> None:
+        tree.link("first/liba.so", "nowhere")
+        path = tree.library("second/liba.so")
+        program = tree.program("app", needed=["liba.so"], runpath="$ORIGIN/first:$ORIGIN/second")
+        assert agreed(program) == found(("liba.so", path))
+
+    def test_a_loop_of_links_ends_one_list_but_not_the_next(self, tree: Tree) -> None:
+        """Each object's RPATH is a list of its own, and so is LD_LIBRARY_PATH."""
+        first = tree.library("lib/liba.so", needed=["libx.so"], rpath="$ORIGIN/../loop:$ORIGIN/../after")
+        tree.link("loop/libx.so", "libx.so")
+        tree.library("after/libx.so")
+        path = tree.library("lib/libx.so")
+        program = tree.program("app", needed=["liba.so"], rpath="$ORIGIN/lib")
+        assert agreed(program) == found(("liba.so", first), ("libx.so", path))
+
+    def test_a_loop_of_links_in_the_only_list_leaves_the_library_missing(self, tree: Tree) -> None:
+        tree.link("loop/liba.so", "liba.so")
+        tree.library("after/liba.so")
+        program = tree.program("app", needed=["liba.so"], runpath="$ORIGIN/loop:$ORIGIN/after")
+        assert agreed(program) == missing("liba.so")
+
+    def test_after_a_directory_that_is_none_the_search_goes_on(self, tree: Tree) -> None:
+        tree.add("file", b"")
+        path = tree.library("after/liba.so")
+        program = tree.program("app", needed=["liba.so"], runpath="$ORIGIN/file:$ORIGIN/nowhere:$ORIGIN/after")
+        assert agreed(program) == found(("liba.so", path))
+
+
+class TestFilters:
+    def test_a_missing_auxiliary_library_is_harmless(self, tree: Tree) -> None:
+        path = tree.library("lib/liba.so", auxiliary=["libnowhere.so"])
+        program = tree.program("app", needed=["liba.so"], runpath="$ORIGIN/lib")
+        closure = resolved(program).closure
+        assert (listing_of(closure), listed(program).found) == (found(("liba.so", path)), (("liba.so", path),))
+        assert subprocess.run([program], check=False).returncode == 0
+
+    def test_a_missing_filter_library_is_missing(self, tree: Tree) -> None:
+        path = tree.library("lib/liba.so", filter=["libnowhere.so"])
+        program = tree.program("app", needed=["liba.so"], runpath="$ORIGIN/lib")
+        assert agreed(program) == Listing((("liba.so", path),), ("libnowhere.so",))
+        assert subprocess.run([program], check=False, capture_output=True).returncode == 127
+
+    def test_what_is_filtered_comes_along_and_its_needs_before_those_of_others(self, tree: Tree) -> None:
+        """The filtered libx.so asks for liby.so before libb.so does."""
+        tree.library("lib/liba.so", filter=["libx.so"], auxiliary=["libz.so"])
+        tree.library("lib/libb.so", needed=["liby.so"], rpath=tree / "late")
+        tree.library("lib/libx.so", needed=["liby.so"], rpath=tree / "early")
+        tree.library("lib/libz.so")
+        early = tree.library("early/liby.so")
+        tree.library("late/liby.so")
+        program = tree.program("app", needed=["liba.so", "libb.so"], rpath="$ORIGIN/lib")
+        theirs = listed(program)
+        assert sorted(ours(program).found) == sorted(theirs.found)
+        assert ("liby.so", early) in theirs.found
+
+
+@pytest.mark.needs("chroot")
+class TestCacheAndDefaults:
+    def test_the_cache_comes_before_the_default_directories(self, world: World) -> None:
+        for directory in ("opt", "lib"):
+            world.library(f"{directory}/liba.so", soname="liba.so")
+        world.program("app", needed=["liba.so"])
+        assert world.agreed("/app") == found(("liba.so", "/lib/liba.so"))
+        world.ldconfig("/opt")
+        assert world.agreed("/app") == found(("liba.so", "/opt/liba.so"))
+
+    def test_the_default_directories_have_their_order(self, world: World) -> None:
+        world.program("app", needed=["liba.so"])
+        for directory in ("usr/lib", "lib", "usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu"):
+            world.library(f"{directory}/liba.so")
+            assert world.agreed("/app") == found(("liba.so", f"/{directory}/liba.so"))
+
+    def test_a_file_that_the_cache_has_in_vain_is_looked_for_in_the_default_directories(self, world: World) -> None:
+        world.library("opt/liba.so", soname="liba.so")
+        world.library("more/liba.so", soname="liba.so")
+        world.ldconfig("/opt", "/more")
+        world.library("usr/lib/liba.so")
+        world.program("app", needed=["liba.so"])
+        (world.root / "opt/liba.so").unlink()
+        assert world.agreed("/app") == found(("liba.so", "/usr/lib/liba.so"))
+        world.library("opt/liba.so", kind=I386)
+        assert world.agreed("/app") == found(("liba.so", "/usr/lib/liba.so"))
+
+    def test_of_two_in_the_cache_the_first_counts_and_the_other_stays_behind(self, world: World) -> None:
+        world.library("opt/liba.so", soname="liba.so")
+        world.library("more/liba.so", soname="liba.so")
+        world.ldconfig("/opt", "/more")
+        world.program("app", needed=["liba.so"])
+        assert world.agreed("/app") == found(("liba.so", "/opt/liba.so"))
+        assert inside(world.root, lambda: resolved("/app").closure.variants) == ()
+
+    def test_nodeflib_is_for_the_default_directories_and_all_below_them_but_not_for_the_rest_of_the_cache(
+        self, world: World
+    ) -> None:
+        for path in ("opt/liba.so", "usr/lib/libb.so", "usr/lib/deep/libc1.so"):
+            world.library(path, soname=os.path.basename(path))
+        world.ldconfig("/opt", "/usr/lib/deep")
+        world.program("app", needed=["liba.so", "libb.so", "libc1.so"], flags_1=DF_1_NODEFLIB)
+        assert world.agreed("/app") == Listing((("liba.so", "/opt/liba.so"),), ("libb.so", "libc1.so"))
+
+    def test_a_text_file_in_the_cache_stops_the_loader(self, world: World) -> None:
+        world.library("opt/liba.so", soname="liba.so")
+        world.ldconfig("/opt")
+        world.add("opt/liba.so", b"text\n" * 30)
+        world.program("app", needed=["liba.so"])
+        assert world.agreed("/app") == STOPS
+
+
+@pytest.mark.needs("chroot")
+class TestPreload:
+    def test_what_is_preloaded_comes_first_and_is_searched_as_for_the_program(self, world: World) -> None:
+        world.library("opt/libpre.so", soname="liba.so")
+        world.library("by/path.so", needed=["libpre.so"])
+        world.library("lib/liba.so")
+        world.add("etc/ld.so.preload", b"# a comment\nlibpre.so:\t/by/path.so #another\n/nowhere.so")
+        world.program("app", needed=["liba.so"], rpath="/opt")
+        expected = found(("libpre.so", "/opt/libpre.so"), ("/by/path.so", "/by/path.so"))
+        assert world.agreed("/app") == expected
+
+    def test_what_cannot_be_preloaded_is_ignored(self, world: World) -> None:
+        world.add("text.so", b"text\n" * 30)
+        world.add("etc/ld.so.preload", b"/text.so /nowhere.so")
+        world.program("app")
+        assert world.agreed("/app") == Listing()
+
+
+@pytest.mark.needs("chroot", "root")
+class TestSetUserId:
+    """Under AT_SECURE the loader traces nothing, so the programs are run."""
+
+    @pytest.fixture
+    def world(self) -> Iterator[World]:
+        with tempfile.TemporaryDirectory() as directory:  # not below pytest's, which other users cannot enter
+            os.chmod(directory, 0o755)
+            (Path(directory) / "proc/self").mkdir(parents=True)
+            yield World(Path(directory))
+
+    def agreed(self, world: World, *names: str, library_path: str | None = None) -> dict[str, bool]:
+        """Return which programs find all of their libraries, after it is held against ours."""
+
+        def runs(name: str) -> bool:
+            environment = {} if library_path is None else {"LD_LIBRARY_PATH": library_path}
+            Path("/proc/self/exe").unlink(missing_ok=True)
+            Path("/proc/self/exe").symlink_to(name)  # from which the loader has $ORIGIN: no /proc is mounted here
+            return (
+                subprocess.run([name], user=NOBODY, env=environment, check=False, capture_output=True).returncode == 0
+            )
+
+        def look() -> tuple[dict[str, bool], dict[str, bool]]:
+            complete = {name: not resolved(name, library_path=library_path).closure.missing for name in names}
+            return {name: runs(name) for name in names}, complete
+
+        real, mine = inside(world.root, look)
+        assert mine == real
+        return real
+
+    def test_ld_library_path_is_ignored(self, world: World) -> None:
+        world.library("opt/liba.so")
+        world.program("plain", needed=["liba.so"])
+        world.program("secure", needed=["liba.so"])
+        os.chmod(world / "secure", 0o4755)
+        assert self.agreed(world, "/plain", "/secure", library_path="/opt") == {"/plain": True, "/secure": False}
+
+    def test_origin_in_the_programs_path_must_come_first_and_lead_to_a_default_directory(self, world: World) -> None:
+        paths = {
+            "/usr/lib/x/good": "$ORIGIN",
+            "/usr/lib/x/with-braces": "${ORIGIN}/.",
+            "/usr/lib/x/up-and-down": "/nowhere:$ORIGIN/../x",
+            "/usr/lib/x/not-first": "/$ORIGIN",
+            "/usr/lib/x/twice": "$ORIGIN/../../..$ORIGIN",
+            "/usr/lib/x/not-alone": "$ORIGIN-y/../x",
+            "/opt/elsewhere": "$ORIGIN",
+            "/usr/lib/x/out": "$ORIGIN/../../../opt",
+            "/opt/absolute": "/opt",
+        }
+        for directory in ("usr/lib/x", "opt"):
+            world.library(f"{directory}/liba.so")
+        (world.root / "usr/lib/x-y").mkdir()
+        for name, path in paths.items():
+            world.program(name[1:], needed=["liba.so"], runpath=path)
+            os.chmod(world / name[1:], 0o4755)
+        good = {"/usr/lib/x/good", "/usr/lib/x/with-braces", "/usr/lib/x/up-and-down", "/opt/absolute"}
+        assert self.agreed(world, *paths) == {name: name in good for name in paths}
+
+    def test_origin_in_a_librarys_path_must_come_first(self, world: World) -> None:
+        world.library("opt/liba.so", needed=["libx.so"], runpath="$ORIGIN/deep")
+        world.library("opt/libb.so", needed=["libx.so"], runpath="/$ORIGIN/deep")
+        world.library("opt/deep/libx.so")
+        for name, needed in (("one", "liba.so"), ("two", "libb.so")):
+            world.program(name, needed=[needed], runpath="/opt")
+            os.chmod(world / name, 0o4755)
+        assert self.agreed(world, "/one", "/two") == {"/one": True, "/two": False}
+
+    def test_a_token_in_a_needed_name_is_refused(self, world: World) -> None:
+        world.library("usr/lib/liba.so")
+        for name in ("plain", "secure"):
+            world.program(f"usr/lib/{name}", needed=["$ORIGIN/liba.so"])
+        os.chmod(world / "usr/lib/secure", 0o4755)
+        expected = {"/usr/lib/plain": True, "/usr/lib/secure": False}
+        assert self.agreed(world, *expected) == expected
+
+
+class TestProcessors:
+    LEVELS = ("x86-64-v2", "x86-64-v3", "x86-64-v4")
+
+    def test_each_level_has_the_variant_that_the_loader_takes_there(self, tree: Tree) -> None:
+        baseline = tree.library("lib/liba.so")
+        variants = {each: tree.library(f"lib/glibc-hwcaps/{each}/liba.so") for each in self.LEVELS}
+        program = tree.program("app", needed=["liba.so"], runpath="$ORIGIN/lib")
+        assert ours(program) == found(("liba.so", baseline))
+        assert {each.path for each in resolved(program).closure.variants} == set(variants.values())
+        assert {listed(program, mask=each).found[0][1] for each in ("none", *self.LEVELS)} <= {
+            baseline,
+            *variants.values(),
+        }
+        assert resolved(program, hwcaps=False).closure.variants == ()
+
+    def test_what_a_variant_needs_comes_along(self, tree: Tree) -> None:
+        tree.library("lib/liba.so")
+        tree.library("lib/glibc-hwcaps/x86-64-v3/liba.so", needed=["libfast.so"], runpath="$ORIGIN")
+        path = tree.library("lib/glibc-hwcaps/x86-64-v3/libfast.so")
+        program = tree.program("app", needed=["liba.so"], runpath="$ORIGIN/lib")
+        assert [each.path for each in resolved(program).closure.objects][2:] == [path]
+
+    def test_where_one_directory_has_a_variant_only_the_baseline_of_the_next_comes_too(self, tree: Tree) -> None:
+        variant = tree.library("first/glibc-hwcaps/x86-64-v2/liba.so")
+        baseline = tree.library("second/liba.so")
+        program = tree.program("app", needed=["liba.so"], runpath="$ORIGIN/first:$ORIGIN/second")
+        closure = resolved(program).closure
+        assert listing_of(closure) == found(("liba.so", baseline))
+        assert [each.path for each in closure.variants] == [variant]
+        assert {listed(program, mask=each).found[0][1] for each in ("none", "x86-64-v2")} <= {variant, baseline}
+
+    def test_a_variant_alone_stands_for_all(self, tree: Tree) -> None:
+        variant = tree.library("lib/glibc-hwcaps/x86-64-v2/liba.so")
+        program = tree.program("app", needed=["liba.so"], runpath="$ORIGIN/lib")
+        assert ours(program) == found(("liba.so", variant))
+
+    def test_a_broken_variant_is_left_out_and_stops_nothing(self, tree: Tree) -> None:
+        baseline = tree.library("lib/liba.so")
+        tree.add("lib/glibc-hwcaps/x86-64-v4/liba.so", b"text\n" * 30)
+        program = tree.program("app", needed=["liba.so"], runpath="$ORIGIN/lib")
+        closure = resolved(program).closure
+        assert (listing_of(closure), closure.variants) == (found(("liba.so", baseline)), ())
+
+    def test_the_old_directories_count_up_to_glibc_2_36(self, tree: Tree) -> None:
+        version = re.search(r"release version (\d+)\.(\d+)", Path(GLIBC).read_bytes().decode("latin-1"))
+        assert version is not None
+        legacy = (int(version[1]), int(version[2])) <= (2, 36)
+        baseline = tree.library("lib/liba.so")
+        old = {
+            tree.library(f"lib/{each}/liba.so")
+            for each in ("tls", "x86_64", "haswell", "tls/x86_64", "tls/haswell/avx512_1/x86_64", "avx512_1/x86_64")
+        }
+        tree.library("lib/sse2/liba.so")
+        program = tree.program("app", needed=["liba.so"], runpath="$ORIGIN/lib")
+        assert {each.path for each in resolved(program).closure.variants} == (old if legacy else set())
+        assert listed(program).found[0][1] in (old if legacy else {baseline})
+
+    @pytest.mark.needs("chroot")
+    def test_the_caches_variants_come_along(self, world: World) -> None:
+        world.library("opt/liba.so", soname="liba.so")
+        for level in self.LEVELS:
+            world.library(f"opt/glibc-hwcaps/{level}/liba.so", soname="liba.so")
+        world.ldconfig("/opt")
+        world.program("app", needed=["liba.so"])
+        theirs = inside(world.root, lambda: listed("/app").found[0][1])
+        path, variants = inside(
+            world.root, lambda: (ours("/app").found[0][1], [each.path for each in resolved("/app").closure.variants])
+        )
+        assert (path, sorted(variants)) == (
+            "/opt/liba.so",
+            [f"/opt/glibc-hwcaps/{level}/liba.so" for level in self.LEVELS],
+        )
+        assert theirs in (path, *variants)
+
+
+class CountingStore(ElfStore):
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def get(self, path: str) -> ElfFile:
+        self.count += 1
+        return super().get(path)
+
+
+@pytest.mark.parametrize("path", [{"rpath": "$ORIGIN"}, {"runpath": "$ORIGIN"}, {"rpath": "$ORIGIN/a:$ORIGIN"}])
+def test_a_chain_of_libraries_costs_as_much_as_it_is_long(tree: Tree, path: dict[str, str]) -> None:
+    def files_looked_at(length: int) -> int:
+        for index in range(length):
+            needed = [f"lib{index + 1}.so"] if index + 1 < length else []
+            tree.add(
+                f"{length}/lib{index}.so", make_elf(needed=needed, rpath=path.get("rpath"), runpath=path.get("runpath"))
+            )
+        program = tree.program(f"{length}/app", needed=["lib0.so"], runpath="$ORIGIN")
+        store = CountingStore()
+        assert len(resolved(program, store=store).closure.objects) == length + 1
+        return store.count
+
+    assert files_looked_at(1000) <= 10.5 * files_looked_at(100)
+
+
+def test_random_trees_are_read_as_the_real_loader_reads_them(tmp_path: Path) -> None:
+    assert list(differences(tmp_path, random.Random(1), 120)) == []
+    shutil.rmtree(tmp_path, ignore_errors=True)
+
+
+def test_what_is_built_into_the_loader_is_read_from_it(tmp_path: Path) -> None:
+    """What `ld.so --help` calls its search path, and the old directories only where it is of glibc 2.36 or before."""
+    said = subprocess.run([GLIBC, "--help"], capture_output=True, text=True, check=True).stdout
+    directories = tuple(re.findall(r"^  (/\S+) \(system search path\)$", said, re.MULTILINE))
+    machine = machine_of(ElfStore().get(GLIBC).facts.kind)
+    inside_host = built_in(GLIBC, machine)
+    assert isinstance(inside_host, Glibc)
+    assert inside_host[:4] == (directories, directories[0][1:], "/etc/ld.so.cache", "/etc/ld.so.preload")
+    for version, legacy in ((b"2.36", True), (b"2.37", False), (b"2.41", False)):
+        data = re.sub(rb"release version \d+\.\d+", b"release version " + version, Path(GLIBC).read_bytes())
+        (tmp_path / "ld.so").write_bytes(data)
+        assert built_in(str(tmp_path / "ld.so"), machine) == inside_host._replace(legacy_hwcaps=legacy)

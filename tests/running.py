@@ -1,0 +1,194 @@
+"""Runs magicpak as a user does, and shows a whole tree as one value that can be compared."""
+
+import hashlib
+import os
+import stat
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+SECONDS = 120
+NOBODY = 65534
+
+Text = str | bytes | Path
+
+
+class Result(NamedTuple):
+    """How a run ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+def command(*args: Text) -> list[Text]:
+    """Return the command line: the program that MAGICPAK names, or else this interpreter's magicpak."""
+    program = os.environ.get("MAGICPAK")
+    return [*([program] if program else [sys.executable, "-m", "magicpak"]), *args]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Return an environment that neither the user's settings nor the current directory has a part in."""
+    source = str(Path(__file__).parent.parent / "src")
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "MAGICPAK") if name in os.environ}
+    return {**kept, "PYTHONPATH": source, **more}
+
+
+def magicpak(
+    *args: Text,
+    cwd: Text | None = None,
+    env: Mapping[str, str] | None = None,
+    umask: int = -1,
+    preexec_fn: Callable[[], None] | None = None,
+) -> Result:
+    """Run `magicpak args`; `env` comes on top of `environment()`. Bytes that are no text are shown as surrogates."""
+    ran = subprocess.run(
+        command(*args),
+        cwd=cwd,
+        env=environment(**(env or {})),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=SECONDS,
+        check=False,
+        umask=umask,
+        preexec_fn=preexec_fn,
+    )
+    return Result(ran.returncode, os.fsdecode(ran.stdout), os.fsdecode(ran.stderr))
+
+
+_AS_NOBODY = f"""
+import difflib, importlib, os, pkgutil, traceback
+import structlog, wcmatch.fnmatch, wcmatch.glob
+import magicpak.__main__
+for module in pkgutil.walk_packages(magicpak.__path__, "magicpak."):
+    importlib.import_module(module.name)
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid({NOBODY})
+    os.setuid({NOBODY})
+magicpak.__main__.main()
+"""
+
+
+def magicpak_as_nobody(*args: Text, cwd: Text, **env: str) -> Result:
+    """Run `magicpak args` as an ordinary user, who need not be able to read this interpreter."""
+    ran = subprocess.run(
+        [sys.executable, "-c", _AS_NOBODY, *args],
+        cwd=cwd,
+        env=environment(**env),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    return Result(ran.returncode, os.fsdecode(ran.stdout), os.fsdecode(ran.stderr))
+
+
+def done(*args: Text, stderr: str = "", **how: object) -> None:
+    """Run `magicpak args`, which must end well and say `stderr`, by default nothing."""
+    result = magicpak(*args, **how)  # type: ignore[arg-type]  # magicpak's own
+    assert result == Result(0, "", stderr)
+
+
+class Node(NamedTuple):
+    """One path of a tree. `what` is a file's size and hash, a link's target, or nothing."""
+
+    kind: str
+    mode: int
+    owner: tuple[int, int]
+    what: tuple[int, str] | str | None
+    mtime_ns: int
+    xattrs: tuple[tuple[str, bytes], ...]
+    same_as: str | None  # the first path, in order of names, of the file that this is a hard link of
+
+
+def tree(path: Text) -> dict[str, Node]:
+    """Return all that stands at and below `path`, the root as `.`, in order of names."""
+    root = Path(os.fsdecode(path))
+    by_inode: dict[tuple[int, int], list[str]] = defaultdict(list)
+    nodes: dict[str, Node] = {}
+    for each in [root, *sorted(root.rglob("*"))]:
+        status = each.lstat()
+        name = str(each.relative_to(root))
+        names = by_inode[status.st_dev, status.st_ino]
+        names.append(name)
+        nodes[name] = Node(
+            kind=_kind(status.st_mode),
+            mode=stat.S_IMODE(status.st_mode),
+            owner=(status.st_uid, status.st_gid),
+            what=_content(each, status.st_mode),
+            mtime_ns=status.st_mtime_ns,
+            xattrs=_xattrs(each),
+            same_as=names[0] if names[1:] else None,
+        )
+    return nodes
+
+
+def names(path: Text) -> list[str]:
+    """Return the paths below `path`, directories with a slash at their end and links with their targets."""
+    marks = {"directory": "/", "fifo": "|"}
+    return [
+        f"{name} -> {node.what}" if node.kind == "link" else name + marks.get(node.kind, "")
+        for name, node in tree(path).items()
+        if name != "."
+    ]
+
+
+def chrooted(root: Text, *program: Text) -> Result:
+    """Run a program with `root` as its root; the loader is told what `/proc/self/exe` would tell it for $ORIGIN."""
+    path = os.fsdecode(program[0])
+
+    def enter() -> None:
+        os.chroot(root)
+        os.chdir("/")
+        os.execve(path, program, {"LD_ORIGIN_PATH": os.path.dirname(os.path.realpath(path))})
+
+    ran = subprocess.run(program, capture_output=True, timeout=SECONDS, check=False, preexec_fn=enter)
+    return Result(ran.returncode, os.fsdecode(ran.stdout), os.fsdecode(ran.stderr))
+
+
+def compiled(path: Path, source: str, *options: Text, compiler: str = "gcc") -> Path:
+    """Compile one C source to `path`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run(
+        [compiler, "-o", path, "-x", "c", "-", "-x", "none", *options],
+        input=source.encode(),
+        capture_output=True,
+        check=True,
+    )
+    return path
+
+
+def executable(path: Path, data: bytes, mode: int = 0o755) -> Path:
+    """Write an executable file, and the directories above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    path.chmod(mode)
+    return path
+
+
+def errors(result: Result) -> Sequence[str]:
+    """Return the lines that begin with `error:`."""
+    return [line for line in result.stderr.splitlines() if line.startswith("error:")]
+
+
+def _kind(mode: int) -> str:
+    kinds = {stat.S_IFDIR: "directory", stat.S_IFREG: "file", stat.S_IFLNK: "link", stat.S_IFIFO: "fifo"}
+    return kinds.get(stat.S_IFMT(mode), "other")
+
+
+def _content(path: Path, mode: int) -> tuple[int, str] | str | None:
+    if stat.S_ISLNK(mode):
+        return os.readlink(path)
+    if not stat.S_ISREG(mode):
+        return None
+    data = path.read_bytes()
+    return len(data), hashlib.sha256(data).hexdigest()
+
+
+def _xattrs(path: Path) -> tuple[tuple[str, bytes], ...]:
+    found = os.listxattr(path, follow_symlinks=False)
+    return tuple((name, os.getxattr(path, name, follow_symlinks=False)) for name in sorted(found))
