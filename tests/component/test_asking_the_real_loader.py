@@ -14,7 +14,8 @@ from types import FrameType
 import pytest
 
 from magicpak.errors import Interrupted, ToolFailed
-from magicpak.ldso.asking import Answer, HelperProgram, LoaderProcess, same_file_in_error
+from magicpak.ldso.asking import Answer, LoaderProcess, same_file_in_error
+from magicpak.ldso.compiling import HelperProgram
 
 QUICK = "cc -DQUESTION_SECONDS=1"
 MUSL = next(iter(sorted(glob.glob("/lib/ld-musl-*.so.1"))), "")

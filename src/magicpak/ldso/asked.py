@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from magicpak.elf.facts import DF_1_NODEFLIB, ElfFacts
 from magicpak.errors import ToolFailed
-from magicpak.ldso.asking import Answer, HelperProgram, LoaderProcess, same_file_in_error
+from magicpak.ldso.asking import Answer, LoaderProcess, same_file_in_error
+from magicpak.ldso.compiling import HelperProgram
 from magicpak.ldso.glibc_names import GlibcNames, wanted_by_glibc
 from magicpak.ldso.loader import Found, Loaded, LoadingStops, Names, Rule, Searching, Wanted
 

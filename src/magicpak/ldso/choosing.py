@@ -88,7 +88,7 @@ class Loaders:
 
     def _real_loader(self, interpreter: str) -> "RealLoader":
         from magicpak.ldso.asked import RealLoader  # noqa: PLC0415 - most runs do not ask
-        from magicpak.ldso.asking import HelperProgram  # noqa: PLC0415
+        from magicpak.ldso.compiling import HelperProgram  # noqa: PLC0415
 
         if interpreter not in self._real:
             helper = HelperProgram(self._compiler, interpreter, self._private())

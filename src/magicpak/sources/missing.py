@@ -9,7 +9,8 @@ from time import monotonic
 from magicpak.display import shown
 from magicpak.elf.facts import Kind
 from magicpak.errors import MagicpakError
-from magicpak.tools import find_program, run
+from magicpak.processes import run
+from magicpak.tools import find_program
 
 SECONDS = 5.0
 """How long all the guessing of one run may take."""

@@ -11,7 +11,8 @@ from types import FrameType
 import pytest
 
 from magicpak.errors import Interrupted, ToolFailed
-from magicpak.tools import OUTPUT_KEPT, Ran, Running, as_shell_line, find_program, run
+from magicpak.processes import OUTPUT_KEPT, Ran, Running, run
+from magicpak.tools import as_shell_line, find_program
 
 
 @pytest.fixture(autouse=True)
@@ -120,7 +121,7 @@ class TestRunning:
 
     def test_it_works_where_stdin_stdout_and_stderr_are_closed(self) -> None:
         script = (
-            "import os; os.closerange(0, 3); from magicpak.tools import run;"
+            "import os; os.closerange(0, 3); from magicpak.processes import run;"
             "ran = run(['sh', '-c', 'cat; echo x >&2'], timeout=5, input=b'i');"
             "os._exit(0 if ran.output == b'ix\\n' else 1)"
         )
