@@ -25,7 +25,7 @@ def test_the_readme_shows_the_help_as_it_is() -> None:
 
 def test_every_exit_code_is_in_the_document_and_in_the_help() -> None:
     document = (ROOT / "docs" / "exit-codes.md").read_text()
-    listed = {int(code) for line in re.findall(r"^\| ([\d, ]+) \|", document, re.M) for code in line.split(",")}
+    listed = {int(code) for line in re.findall(r"^\| ([\d, ]+) \|", document, re.MULTILINE) for code in line.split(",")}
     in_help = set(map(int, re.findall(r"\b(\d+)\b", help_text().split("Exit codes:")[1])))
 
     assert listed == {*ExitCode, 129, 130, 143}
@@ -45,6 +45,6 @@ def test_every_link_of_the_documents_leads_somewhere() -> None:
 def test_every_module_stands_on_a_floor_of_the_architecture() -> None:
     document = (ROOT / "docs" / "architecture.md").read_text()
     floors = document.split("## A run")[0]
-    modules = {path.stem for path in (ROOT / "src" / "magicpak").iterdir() if path.name not in ("__pycache__",)}
+    modules = {path.stem for path in (ROOT / "src" / "magicpak").iterdir() if path.name != "__pycache__"}
 
     assert {name for name in modules - {"__init__", "py"} if f"`{name}" not in floors} == set()

@@ -68,3 +68,14 @@ def test_what_is_left_runs_if_it_can(here: Path, bundle_of_ls: list[str]) -> Non
     after = without(here, "*/none", told=["--exclude */none matches nothing"])
     assert after == bundle_of_ls
     assert chrooted(here / "out", "/bin/ls", "/").stdout == "bin\nlib\nlib64\nusr\n"
+
+
+def test_a_link_to_a_directory_that_is_left_empty_goes_with_it(here: Path, static: Path) -> None:
+    (here / "real").mkdir()
+    (here / "real" / "file").touch()
+    (here / "way").symlink_to("real")
+
+    result = magicpak(static, here / "out", f"--include={here}/way/file", f"--exclude={here}/real/file")
+
+    assert result == Result(0, "", "")
+    assert [line for line in names(here / "out") if str(here).lstrip("/") in line] == []

@@ -72,8 +72,9 @@ def excluded(plan: BundlePlan, patterns: Sequence[str]) -> tuple[BundlePlan, lis
     return _without(plan, gone, aliases), [pattern for pattern in patterns if pattern in unused]
 
 
-def _without(plan: BundlePlan, gone: set[BundlePath], aliases: "Aliases") -> BundlePlan:
-    """Return `plan` without `gone`, the directories that are empty then, and the links that lead to any of it."""
+def _without(plan: BundlePlan, unwanted: set[BundlePath], aliases: "Aliases") -> BundlePlan:
+    """Return `plan` without `unwanted`, the directories that are empty then, and the links that lead to any of it."""
+    gone = set(unwanted)
     while True:
         kept = _without_emptied(plan, plan.without(lambda item: item.path in gone))
         dropped = {item.path for item in plan if item.path not in kept}
@@ -81,7 +82,7 @@ def _without(plan: BundlePlan, gone: set[BundlePath], aliases: "Aliases") -> Bun
         dead = {link for link in links if not dropped.isdisjoint(aliases.passed(link))}
         if not dead:
             return kept
-        gone = gone | dead
+        gone |= dead
 
 
 def _without_emptied(before: BundlePlan, after: BundlePlan) -> BundlePlan:

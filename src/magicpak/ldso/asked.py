@@ -114,13 +114,20 @@ class AskingLoader:
         if self._emulated and (self._must_emulate(name, asker)):
             return self._emulated.find(name, asker)
         directories = self._emulated.before_cache(asker) if self._emulated else _environment(asker)
-        path = self._ask(name, asker, directories)
-        emulated = self._emulated_answer(name, asker)
+        path, is_loaded = self._ask(name, asker, directories)
+        try:
+            emulated = self._emulated.find(name, asker) if self._emulated else None
+        except LoadingStops:
+            if not is_loaded:
+                raise
+            emulated = None
         if path is None:
             return emulated
         path = os.path.join(os.getcwd(), path)  # musl keeps a relative directory as it is
         if emulated and (path == emulated.path or path in emulated.variants):
             return emulated
+        if self._emulated and emulated is None and os.path.basename(path) != name:
+            return None  # not found, but the DT_SONAME of what was loaded beside it
         return Found(path, Rule.ASKED)
 
     def _must_emulate(self, name: str, asker: Loaded) -> bool:
@@ -132,20 +139,15 @@ class AskingLoader:
         )
         return "/" in name or "$" in name or separators or bool(asker.facts.flags_1 & DF_1_NODEFLIB)
 
-    def _ask(self, name: str, asker: Loaded, directories: Sequence[str]) -> str | None:
+    def _ask(self, name: str, asker: Loaded, directories: Sequence[str]) -> tuple[str | None, bool]:
+        """Return where the real loader finds `name`, and whether it can load that, too."""
         if not self._noload:
             answer = self._real.dlopen(name, directories)
             path = answer.path or same_file_in_error(answer, name)
             if path is not None or _is_not_there(answer, name):
-                return path
-        return self._real.noload(asker.facts.needed, name, directories).path
-
-    def _emulated_answer(self, name: str, asker: Loaded) -> Found | None:
-        """Return the emulated loader's answer, which knows by which rule, and what dlopen(3) refuses to load."""
-        try:
-            return self._emulated.find(name, asker) if self._emulated else None
-        except LoadingStops:
-            return None
+                return path, answer.path is not None
+        path = self._real.noload(asker.facts.needed, name, directories).path
+        return path, path is not None
 
 
 def _is_not_there(answer: Answer, name: str) -> bool:

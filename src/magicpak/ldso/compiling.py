@@ -123,5 +123,6 @@ class HelperProgram:
 
 
 def last_lines(output: bytes) -> list[str]:
+    """Return the last ten lines with something in them of a program's `output`, harmless to a terminal."""
     lines = os.fsdecode(output[-4000:]).splitlines()
     return [shown(line) for line in lines if line.strip()][-10:]
