@@ -1,7 +1,7 @@
 """What `--include` and `--exclude` patterns mean; the only user of wcmatch."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 
 from magicpak.bundle.entry import Directory, Link
 from magicpak.bundle.path import BundlePath, Way
@@ -72,17 +72,21 @@ def excluded(plan: BundlePlan, patterns: Sequence[str]) -> tuple[BundlePlan, lis
     return _without(plan, gone, aliases), [pattern for pattern in patterns if pattern in unused]
 
 
-def _without(plan: BundlePlan, unwanted: set[BundlePath], aliases: "Aliases") -> BundlePlan:
+def _without(plan: BundlePlan, unwanted: Set[BundlePath], aliases: "Aliases") -> BundlePlan:
     """Return `plan` without `unwanted`, the directories that are empty then, and the links that lead to any of it."""
     gone = set(unwanted)
     while True:
-        kept = _without_emptied(plan, plan.without(lambda item: item.path in gone))
+        kept = _without_emptied(plan, _lacking(plan, gone))
         dropped = {item.path for item in plan if item.path not in kept}
         links = [item.path for item in kept if isinstance(item.entry, Link)]
         dead = {link for link in links if not dropped.isdisjoint(aliases.passed(link))}
         if not dead:
             return kept
         gone |= dead
+
+
+def _lacking(plan: BundlePlan, gone: Set[BundlePath]) -> BundlePlan:
+    return plan.without(lambda item: item.path in gone)
 
 
 def _without_emptied(before: BundlePlan, after: BundlePlan) -> BundlePlan:
