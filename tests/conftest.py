@@ -21,15 +21,10 @@ pytest_plugins = ["pytester"]
 NO_SKIP = "MAGICPAK_NO_SKIP"
 PROBE_SECONDS = 60
 
-PACKAGES = Path(__file__).parent / "needs.txt"
-
 C_PROGRAM = "#include <stdio.h>\nint main(void) { return puts(__VERSION__) < 0; }\n"
 
 # Needs no header and no library of 32 bits: exit(0) by the system call that all i386 kernels have.
 I386_PROGRAM = 'void _start(void) { __asm__ volatile("int $0x80" : : "a"(1), "b"(0)); }\n'
-
-PTRACE_TRACEME = 0
-"""sys/ptrace.h"""
 
 
 def why_not(command: Sequence[str]) -> str | None:
@@ -54,12 +49,6 @@ def why_not_compiled(source: str, *compiler: str) -> str | None:
         return why_not([*compiler, "-o", program, f"{program}.c"]) or why_not([program])
 
 
-def why_not_after(command: Callable[[str], Sequence[str]]) -> str | None:
-    """Return None if `command`, for the path of a new file in the directory for temporary files, succeeds."""
-    with tempfile.NamedTemporaryFile() as file:
-        return why_not(command(file.name))
-
-
 def root() -> str | None:
     return None if os.geteuid() == 0 else f"the user is {os.geteuid()}"
 
@@ -70,15 +59,6 @@ def chroot() -> str | None:
 
 def mount() -> str | None:
     return why_not(["unshare", "--mount", "sh", "-c", f"mount -t tmpfs none {tempfile.gettempdir()}"])
-
-
-def user_namespace() -> str | None:
-    return why_not(["unshare", "--user", "--map-root-user", "true"])
-
-
-def ptrace() -> str | None:
-    code = f"import ctypes; raise SystemExit(ctypes.CDLL(None).ptrace({PTRACE_TRACEME}, 0, None, None) != 0)"
-    return why_not([sys.executable, "-c", code])
 
 
 def compiler() -> str | None:
@@ -101,22 +81,8 @@ def docker() -> str | None:
     return why_not(["docker", "version"])
 
 
-def capabilities() -> str | None:
-    return why_not_after(lambda path: ["setcap", "cap_net_raw=p", path])
-
-
-def xattr() -> str | None:
-    return why_not_after(lambda path: ["setfattr", "-n", "user.magicpak", "-v", "1", path])
-
-
-def apt() -> str | None:
-    return why_not(["apt-cache", "--version"])
-
-
-def packages() -> str | None:
-    """Whether all of tests/needs.txt is installed."""
-    names = [line.split("#")[0].strip() for line in PACKAGES.read_text().splitlines()]
-    return why_not(["dpkg-query", "--show", *filter(None, names)])
+def terminal() -> str | None:
+    return why_not([sys.executable, "-c", "import os; os.openpty()"])
 
 
 def program(name: str, *arguments: str) -> Callable[[], str | None]:
@@ -127,23 +93,15 @@ def program(name: str, *arguments: str) -> Callable[[], str | None]:
 
 
 PROBES: Mapping[str, Callable[[], str | None]] = {
-    "apt": apt,
-    "busybox": program("busybox", "true"),
-    "capabilities": capabilities,
     "chroot": chroot,
     "compiler": compiler,
     "docker": docker,
     "i386": i386,
     "mount": mount,
     "musl": musl,
-    "packages": packages,
     "patchelf": program("patchelf", "--version"),
-    "ptrace": ptrace,
-    "readelf": program("readelf", "--version"),
     "root": root,
-    "strace": program("strace", "--version"),
-    "user namespace": user_namespace,
-    "xattr": xattr,
+    "terminal": terminal,
 }
 
 

@@ -303,6 +303,7 @@ def on_terminal(*args: Text, cwd: Path, **env: str) -> str:
     return os.fsdecode(said).replace("\r\n", "\n")
 
 
+@pytest.mark.needs("terminal")
 def test_on_a_terminal_lines_are_coloured_and_the_last_tells_files_size_and_time(here: Path, static: Path) -> None:
     executable(here / "prog", static.read_bytes())
     last = rf"out\d: 1 file, {static.stat().st_size} B, in \d+\.\d s\n"

@@ -1,7 +1,8 @@
 """What `--include` and `--exclude` patterns mean; the only user of wcmatch."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 
 from magicpak.bundle.entry import Directory, Link
 from magicpak.bundle.path import BundlePath, Way
@@ -72,7 +73,7 @@ def excluded(plan: BundlePlan, patterns: Sequence[str]) -> tuple[BundlePlan, lis
     return _without(plan, gone, aliases), [pattern for pattern in patterns if pattern in unused]
 
 
-def _without(plan: BundlePlan, unwanted: Set[BundlePath], aliases: "Aliases") -> BundlePlan:
+def _without(plan: BundlePlan, unwanted: AbstractSet[BundlePath], aliases: "Aliases") -> BundlePlan:
     """Return `plan` without `unwanted`, the directories that are empty then, and the links that lead to any of it."""
     gone = set(unwanted)
     while True:
@@ -85,7 +86,7 @@ def _without(plan: BundlePlan, unwanted: Set[BundlePath], aliases: "Aliases") ->
         gone |= dead
 
 
-def _lacking(plan: BundlePlan, gone: Set[BundlePath]) -> BundlePlan:
+def _lacking(plan: BundlePlan, gone: AbstractSet[BundlePath]) -> BundlePlan:
     return plan.without(lambda item: item.path in gone)
 
 
