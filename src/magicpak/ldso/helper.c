@@ -28,6 +28,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -172,14 +173,26 @@ static void end_orphans(void)
     }
 }
 
+/* Of what magicpak was started with, nothing is a library's to write to. */
+static void close_all_but_standard(void)
+{
+    int fd;
+
+#ifdef SYS_close_range
+    if (syscall(SYS_close_range, 3U, ~0U, 0) == 0)
+        return;
+#endif
+    for (fd = 3; fd < 1024; fd++)
+        close(fd);
+}
+
 static void load_and_exit(struct answer *answer, const char *name, pid_t parent)
 {
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(1);
-    close(questions);
-    close(answers);
+    close_all_but_standard();
     sigprocmask(SIG_SETMASK, &original_mask, NULL);
     look_up(answer, name, RTLD_LAZY | RTLD_LOCAL);
     _exit(0);
