@@ -216,6 +216,16 @@ class TestHarmfulLibraries:
         path = build(constructor(body))
         assert loader.ask(path, noload=False) == Answer(path, None)
 
+    def test_a_library_has_no_descriptor_of_ours_to_write_to(self, loader: LoaderProcess, build: BuildLibrary) -> None:
+        path = build(constructor('for (int fd = 3; fd < 1024; fd++) write(fd, "x", 1);'))
+        nobody_reads, ours = os.pipe()
+        os.close(nobody_reads)
+        os.set_inheritable(ours, True)
+        try:
+            assert loader.ask(path, noload=False) == Answer(path, None)
+        finally:
+            os.close(ours)
+
     @pytest.mark.parametrize("detach", ["", "setsid(); if (fork()) _exit(0);"])
     def test_a_daemon_that_a_library_starts_does_not_stay(
         self, loader: LoaderProcess, build: BuildLibrary, tmp_path: Path, detach: str
