@@ -5,6 +5,7 @@ trying the thing, once. With MAGICPAK_NO_SKIP set, every skip, wherever it comes
 """
 
 import ctypes
+import errno
 import os
 import shutil
 import subprocess
@@ -81,6 +82,17 @@ def docker() -> str | None:
     return why_not(["docker", "version"])
 
 
+def long_paths() -> str | None:
+    """Whether the file system of temporary files treats names and trees that are too long as Linux's own do."""
+    with tempfile.TemporaryDirectory() as directory:
+        try:
+            os.stat(f"{directory}/{'x' * 300}")
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                return f"a name of 300 bytes is `{error.strerror}` in {directory}"
+    return None
+
+
 def terminal() -> str | None:
     return why_not([sys.executable, "-c", "import os; os.openpty()"])
 
@@ -97,6 +109,7 @@ PROBES: Mapping[str, Callable[[], str | None]] = {
     "compiler": compiler,
     "docker": docker,
     "i386": i386,
+    "long paths": long_paths,
     "mount": mount,
     "musl": musl,
     "patchelf": program("patchelf", "--version"),

@@ -250,6 +250,7 @@ def test_a_tree_of_3000_files_goes_in_with_bounded_memory(here: Path) -> None:
     assert tree(here / "out/t") == tree(here / "t")
 
 
+@pytest.mark.needs("long paths")
 def test_a_tree_deeper_than_a_path_can_say_is_an_error_of_one_line(here: Path) -> None:
     descriptor = os.open(here, os.O_RDONLY)
     for _ in range(30):

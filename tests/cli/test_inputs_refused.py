@@ -102,6 +102,7 @@ def test_links_that_lead_in_a_circle_or_nowhere_are_refused(here: Path) -> None:
     assert refusal(here, "dangling") == "error: dangling cannot be read: No such file or directory\n"
 
 
+@pytest.mark.needs("long paths")
 def test_names_that_cannot_be_are_refused(here: Path) -> None:
     assert refusal(here, "") == "error: INPUT is an empty name\n"
     assert refusal(here, "prog/") == "error: prog/ cannot be read: Not a directory\n"

@@ -169,6 +169,7 @@ def test_the_places_for_temporary_files_that_fail_are_named_with_their_reasons(m
     assert caught.value.details == ("/some/where: No space left on device", "/tmp: No space left on device")
 
 
+@pytest.mark.needs("long paths")
 def test_a_tree_deeper_than_python_can_recurse_is_descended_and_removed_with_few_descriptors(tmp_path: Path) -> None:
     depth, name = 1500, "n" * 20
     root = os.open(tmp_path, os.O_RDONLY)

@@ -12,8 +12,8 @@ from magicpak.workspace import give_way
 
 FICLONE = 0x40049409  # ioctl_ficlonerange(2), linux/fs.h
 SMALL = 64 * 1024  # up to here one read and one write are the quickest
-KERNEL_CHUNK = 64 * 1024 * 1024  # between two chances for a signal
 CHUNK = 1024 * 1024
+KERNEL_CHUNK = 64 * 1024 * 1024  # between two chances for a signal
 
 _SOURCE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # not blocked by a FIFO in the file's place
 _GONE = {errno.ENOENT, errno.ENOTDIR}
@@ -61,12 +61,13 @@ class Copier:
             write_all(target, data)
             return
         if not self._cloned(entry, source, target):
-            segments = _segments(source, entry.size) if sparse else ((0, entry.size),)
-            for start, end in segments:
-                at = self._copy_in_kernel(entry, source, target, start, end)
-                _copy_by_reading(entry, source, target, at, end)
             if sparse:
+                for start, end in _segments(source, entry.size):  # one, where the file system cannot tell
+                    _copy_by_reading(entry, source, target, start, end, zeros=False)
                 os.ftruncate(target, entry.size)
+            else:
+                at = self._copy_in_kernel(entry, source, target, 0, entry.size)
+                _copy_by_reading(entry, source, target, at, entry.size)
         _unchanged(entry, source)
 
     def _cloned(self, entry: Copy, source: int, target: int) -> bool:
@@ -118,18 +119,22 @@ def _send(source: int, target: int, at: int, end: int) -> int:
     return at
 
 
-def _copy_by_reading(entry: Copy, source: int, target: int, at: int, end: int) -> None:
+def _copy_by_reading(entry: Copy, source: int, target: int, at: int, end: int, *, zeros: bool = True) -> None:
+    """Copy from `at` to `end`; without `zeros`, what is nothing but them is passed over."""
     if at >= end:
         return
     os.lseek(source, at, os.SEEK_SET)
     os.lseek(target, at, os.SEEK_SET)
     while at < end:
         give_way()
-        data = _read(entry, source, min(CHUNK, end - at))
+        data = _read(entry, source, min(CHUNK if zeros else SMALL, end - at))
         if not data:
             raise SourceChanged(entry.source, "became shorter")
-        write_all(target, data)
         at += len(data)
+        if zeros or data.count(0) < len(data):
+            write_all(target, data)
+        else:
+            os.lseek(target, at, os.SEEK_SET)
 
 
 def _read(entry: Copy, source: int, count: int) -> bytes:

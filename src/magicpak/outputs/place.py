@@ -65,14 +65,21 @@ def _refuse_full(path: str, names: Sequence[str]) -> None:
         raise OutputNotUsable(path, f"is a directory that holds something already: {shown(min(names))}", hint)
 
 
+def _refuse_a_removed_start(path: str) -> None:
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise OutputNotUsable(path, "cannot be made: the current directory was removed") from error
+
+
 def _refuse_unmakeable(path: str, clean: str) -> None:
     if os.path.islink(clean):
         raise OutputNotUsable(path, f"is a link to {shown(os.readlink(clean))}, which does not exist")
     parent, name = os.path.split(clean)
     if name in {"", ".", ".."}:
         raise OutputNotUsable(path, "names nothing that can be made")
-    if not clean.startswith("/") and not os.stat(".").st_nlink:
-        raise OutputNotUsable(path, "cannot be made: the current directory was removed")
+    if not clean.startswith("/"):
+        _refuse_a_removed_start(path)
     while not os.path.lexists(parent or "."):
         parent = os.path.dirname(parent)
     ancestor = parent or "."
