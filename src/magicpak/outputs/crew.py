@@ -56,7 +56,7 @@ class Crew:
         """Take over `job`. Raises what finishing an earlier one raises."""
         self._unfinished.append(job)
         self._waiting.append(job)
-        if self._most > 0 and len(self._threads) < min(self._most, len(self._waiting)):
+        if len(self._threads) < min(self._most, len(self._waiting) - 1):  # the caller can do one itself
             self._hire()
         while len(self._unfinished) >= _MOST_OPEN or (not self._most and self._unfinished):
             self._finish_first()

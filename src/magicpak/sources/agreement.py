@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 
 from magicpak.display import shown
 from magicpak.elf.facts import DF_1_NODEFLIB, Kind
@@ -28,19 +29,26 @@ def is_left_to_the_system(need: Need) -> bool:
 
 def refuse_contradictions(all_placed: Sequence[Placed], cached: Cached, path_files: PathFiles) -> None:
     """Raise MagicpakError where a loader in the bundle would find another library of the same name."""
-    sources: dict[tuple[Kind, str], str] = {}
+    real = cache(os.path.realpath)  # few directories, asked for again and again
+
+    def key(need: Need, path: str) -> tuple[Kind, str, str]:
+        """One value for all names of a directory: links of the host are the bundle's too."""
+        return need.by.facts.kind, real(os.path.dirname(path)), os.path.basename(path)
+
+    sources: dict[tuple[Kind, str, str], str] = {}
     for placed in all_placed:
         for need, place in placed.places.items():
             if need.found is not None:
-                sources[need.by.facts.kind, _key(str(place))] = os.path.realpath(need.found.path)
+                sources[key(need, place)] = need.found.path
     for placed in all_placed:
         for need, place in placed.places.items():
             if need.found is None or not is_left_to_the_system(need) or placed.resolved.interpreter is None:
                 continue
             candidates = _candidates(need, placed.resolved.interpreter, cached, path_files)
-            other = next((each for each in candidates if (need.by.facts.kind, _key(each)) in sources), str(place))
-            if sources[need.by.facts.kind, _key(other)] != os.path.realpath(need.found.path):
-                raise _contradiction(need, other, str(place))
+            other = next((each for each in candidates if key(need, each) in sources), place)
+            theirs, ours = sources[key(need, other)], need.found.path
+            if theirs != ours and real(theirs) != real(ours):
+                raise _contradiction(need, other, place)
 
 
 def _candidates(need: Need, interpreter: Interpreter, cached: Cached, path_files: PathFiles) -> Iterator[str]:
@@ -55,11 +63,6 @@ def _candidates(need: Need, interpreter: Interpreter, cached: Cached, path_files
         yield path
     elif isinstance(inside, Glibc) and not need.by.facts.flags_1 & DF_1_NODEFLIB:
         yield from (f"{directory}/{need.name}" for directory in inside.directories)
-
-
-def _key(path: str) -> str:
-    """Return `path` as a value that is one for all names of its directory: links of the host are the bundle's too."""
-    return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
 
 
 def _contradiction(need: Need, other: str, place: str) -> MagicpakError:
