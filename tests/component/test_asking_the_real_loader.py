@@ -16,6 +16,7 @@ import pytest
 from magicpak.errors import Interrupted, ToolFailed
 from magicpak.ldso.asking import Answer, LoaderProcess, same_file_in_error
 from magicpak.ldso.compiling import HelperProgram
+from processes_seen import is_alive, is_gone_soon
 
 QUICK = "cc -DQUESTION_SECONDS=1"
 MUSL = next(iter(sorted(glob.glob("/lib/ld-musl-*.so.1"))), "")
@@ -70,20 +71,6 @@ def constructor(body: str) -> str:
     headers = ("fcntl", "signal", "stdio", "stdlib", "unistd")
     includes = "".join(f"#include <{header}.h>\n" for header in headers)
     return f"#define _GNU_SOURCE\n{includes}\n__attribute__((constructor)) static void run(void) {{ {body} }}"
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def is_gone_soon(pid: int) -> bool:
-    deadline = time.monotonic() + 5
-    while is_alive(pid) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return not is_alive(pid)
 
 
 def read_when_there(path: Path) -> int:

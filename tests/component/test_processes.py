@@ -13,6 +13,7 @@ import pytest
 from magicpak.errors import Interrupted, ToolFailed
 from magicpak.processes import OUTPUT_KEPT, Ran, Running, run
 from magicpak.tools import as_shell_line, find_program
+from processes_seen import is_gone_soon
 
 
 @pytest.fixture(autouse=True)
@@ -22,20 +23,6 @@ def no_process_and_no_descriptor_stays() -> Iterator[None]:
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
     assert os.listdir("/proc/self/fd") == before
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def is_gone_soon(pid: int) -> bool:
-    deadline = time.monotonic() + 5
-    while is_alive(pid) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return not is_alive(pid)
 
 
 def make_program(path: Path, text: str = "#!/bin/sh\n", mode: int = 0o755) -> str:
