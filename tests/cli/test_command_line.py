@@ -247,7 +247,7 @@ def test_names_inside_elf_files_are_shown_escaped(here: Path) -> None:
     program = make_elf(interpreter=interpreter, needed=[ODD + b".so"], rpath=b"/" + ODD, code=X86_64_EXIT_0)
     executable(here / "prog", program)
     result = magicpak("prog", "out", cwd=here)
-    assert (result.code, errors(result)) == (3, [f"error: library is missing: {SHOWN}.so"])
+    assert (result.code, errors(result)) == (3, [f"error: a library is missing: {SHOWN}.so"])
     assert f"  {SHOWN}.so is needed by " in result.stderr
     assert not set(result.stderr) & {"\x1b", "\u202e", "\udcff"}
     executable(here / "prog", make_elf(interpreter=b"/" + ODD, code=X86_64_EXIT_0))

@@ -206,6 +206,7 @@ def test_an_elf_file_brings_its_libraries_and_broken_ones_are_warnings(here: Pat
     lib = make_elf(soname="libx.so")
     executable(here / "t/libx.so", lib)
     executable(here / "t/plugin.so", make_elf(needed=["libc.so.6", "libgone.so"], runpath="$ORIGIN"))
+    executable(here / "t/zlugin.so", make_elf(needed=["libgone.so"]))
     executable(here / "t/broken.so", b"\x7fELF")
     executable(here / "t/cut.so", with_header(lib, e_phoff=1 << 40))
     executable(here / "t/foreign.so", make_elf(kind=PPC, needed=["libc.so.6"]))
@@ -219,7 +220,7 @@ def test_an_elf_file_brings_its_libraries_and_broken_ones_are_warnings(here: Pat
     assert others == [
         f"warning: {here}/t/foreign.so goes in without libraries: it is made for another machine",
         f"warning: {here}/t/noloader cannot run: its interpreter /none/ld.so cannot be read: No such file or directory",
-        f"warning: libgone.so is missing: needed by {here}/t/plugin.so",
+        f"warning: libgone.so is missing: needed by {here}/t/plugin.so, and by 1 more",
     ]
     assert "usr/lib/x86_64-linux-gnu/libc.so.6" in names(here / "out")
     assert tree(here / "out/t") == tree(here / "t")

@@ -127,11 +127,11 @@ def load(
     return Closure(program, interpreter, tuple(process.objects), tuple(variants))
 
 
-def chain(need: Need) -> list[str]:
-    """Return the paths from the program to the object that needs it, the program first."""
+def chain(need: Need, program: Loaded) -> list[str]:
+    """Return the paths from `program` to the object that needs it, that of `program` first."""
     path = []
     loaded: Loaded | None = need.by
     while loaded is not None:
         path.append(loaded.path)
-        loaded = loaded.needed_by
+        loaded = None if loaded is program else loaded.needed_by
     return path[::-1]

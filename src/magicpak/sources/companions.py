@@ -47,9 +47,8 @@ def companions(
             remarks.append(
                 f"{shown(path)} cannot run: its interpreter {shown(file.facts.interpreter or '')} {resolved.trouble}"
             )
-        remarks += tell(resolved)
         result.append(resolved)
-    return Companions(tuple(result), tuple(remarks))
+    return Companions(tuple(result), (*remarks, *tell(result)))
 
 
 def _resolve(

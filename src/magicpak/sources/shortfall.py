@@ -9,6 +9,7 @@ from magicpak.elf.reader import read_path
 from magicpak.elf.refusal import NotElf
 from magicpak.errors import LibrariesMissing
 from magicpak.ldso.closure import chain
+from magicpak.ldso.interpreter import Glibc
 from magicpak.ldso.loader import Need
 from magicpak.sources.libraries import Resolved, missing_needs
 from magicpak.sources.missing import hints_for
@@ -29,14 +30,20 @@ def shortfall(all_resolved: Sequence[Resolved]) -> LibrariesMissing:
         what.append(f"the interpreter {', '.join(whom)} cannot be used")
     if names:
         verb = "is" if len(names) == 1 else "are"
-        noun = "library" if len(names) == 1 else plural(len(names), "library")
+        noun = "a library" if len(names) == 1 else plural(len(names), "library")
         what.append(f"{noun} {verb} missing: {', '.join(map(shown, names))}")
     return LibrariesMissing("; ".join(what), details=details, hints=_hints(missing))
 
 
-def tell(resolved: Resolved) -> list[str]:
-    """Return a line for each need of `resolved` that is missing, for a warning."""
-    return [f"{shown(need.name)} is missing: needed by {_chain(need)}" for _, need in missing_needs([resolved])]
+def tell(all_resolved: Sequence[Resolved]) -> list[str]:
+    """Return a line for each library that is missing, however many need it, for a warning."""
+    needed_by: dict[str, list[str]] = {}
+    for resolved, need in missing_needs(all_resolved):
+        needed_by.setdefault(need.name, []).append(_chain(resolved, need))
+    return [
+        f"{shown(name)} is missing: needed by {chains[0]}{f', and by {len(chains) - 1} more' if chains[1:] else ''}"
+        for name, chains in needed_by.items()
+    ]
 
 
 def _about_interpreter(resolved: Resolved) -> str:
@@ -45,18 +52,21 @@ def _about_interpreter(resolved: Resolved) -> str:
 
 
 def _about(resolved: Resolved, need: Need) -> list[str]:
-    lines = [f"{shown(need.name)} is needed by {_chain(need)}"]
+    lines = [f"{shown(need.name)} is needed by {_chain(resolved, need)}"]
     if need.trouble:
         lines.append(f"  the loader stops at {shown(need.trouble)}")
     elif resolved.loader is not None and "/" not in need.name:
         directories = resolved.loader.searched(need.by)
         more = f" and {len(directories) - _MOST_DIRECTORIES} more" if len(directories) > _MOST_DIRECTORIES else ""
-        lines.append(f"  searched in {', '.join(map(shown, directories[:_MOST_DIRECTORIES]))}{more}, and ld.so.cache")
+        inside = resolved.interpreter.built_in if resolved.interpreter else None
+        cache = ", and ld.so.cache" if isinstance(inside, Glibc) and inside.cache else ""
+        lines.append(f"  searched in {', '.join(map(shown, directories[:_MOST_DIRECTORIES]))}{more}{cache}")
     return lines
 
 
-def _chain(need: Need) -> str:
-    return ", which is needed by ".join(shown(path) for path in reversed(chain(need)))
+def _chain(resolved: Resolved, need: Need) -> str:
+    paths = chain(need, resolved.closure.program)
+    return ", which is needed by ".join(shown(path) for path in reversed(paths))
 
 
 def _hints(missing: Sequence[tuple[Resolved, Need]]) -> list[str]:
