@@ -111,9 +111,9 @@ class AskingLoader:
 
     def find(self, name: str, asker: Loaded) -> Found | None:
         """Return where the real loader finds `name`. Raises LoadingStops, and ToolFailed."""
-        if self._emulated and (self._must_emulate(name, asker)):
-            return self._emulated.find(name, asker)
         directories = self._emulated.before_cache(asker) if self._emulated else _environment(asker)
+        if self._emulated and _is_beyond_the_helper(name, asker, directories):
+            return self._emulated.find(name, asker)
         path, is_loaded = self._ask(name, asker, directories)
         try:
             emulated = self._emulated.find(name, asker) if self._emulated else None
@@ -130,15 +130,6 @@ class AskingLoader:
             return None  # not found, but the DT_SONAME of what was loaded beside it
         return Found(path, Rule.ASKED)
 
-    def _must_emulate(self, name: str, asker: Loaded) -> bool:
-        """Tell whether the helper cannot be put into the place of `asker`: paths, tokens, and DF_1_NODEFLIB."""
-        separators = (
-            any(set(directory) & set(":;$") for directory in self._emulated.before_cache(asker))
-            if (self._emulated)
-            else False
-        )
-        return "/" in name or "$" in name or separators or bool(asker.facts.flags_1 & DF_1_NODEFLIB)
-
     def _ask(self, name: str, asker: Loaded, directories: Sequence[str]) -> tuple[str | None, bool]:
         """Return where the real loader finds `name`, and whether it can load that, too."""
         if not self._noload:
@@ -148,6 +139,12 @@ class AskingLoader:
                 return path, answer.path is not None
         path = self._real.noload(asker.facts.needed, name, directories).path
         return path, path is not None
+
+
+def _is_beyond_the_helper(name: str, asker: Loaded, directories: Sequence[str]) -> bool:
+    """Tell whether the helper cannot be put into the place of `asker`: paths, tokens, and DF_1_NODEFLIB."""
+    separators = any(set(directory) & set(":;$") for directory in directories)
+    return "/" in name or "$" in name or separators or bool(asker.facts.flags_1 & DF_1_NODEFLIB)
 
 
 def _is_not_there(answer: Answer, name: str) -> bool:

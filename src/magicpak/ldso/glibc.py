@@ -60,10 +60,8 @@ class GlibcLoader:
 
     def searched(self, asker: Loaded) -> list[str]:
         """Return the directories that are searched for what `asker` needs, in order."""
-        lists = [directories for _, directories in self._before_cache(asker)]
-        if not _no_default(asker):
-            lists.append(self._defaults)
-        return list(dict.fromkeys(directory.path for directories in lists for directory in directories))
+        defaults = [] if _no_default(asker) else [directory.path for directory in self._defaults]
+        return list(dict.fromkeys([*self.before_cache(asker), *defaults]))
 
     def before_cache(self, asker: Loaded) -> list[str]:
         """Return the directories that come before ld.so.cache for `asker`, in order."""

@@ -103,7 +103,7 @@ class MuslLoader:
 
     def searched(self, asker: Loaded) -> list[str]:
         """Return the directories that are searched for what `asker` needs, in order."""
-        return list(dict.fromkeys(directory for _, directories, _ in self._lists(asker) for directory in directories))
+        return list(dict.fromkeys([*self.before_cache(asker), *self._system]))
 
     def before_cache(self, asker: Loaded) -> list[str]:
         """Return the directories that come before the system's for `asker`, in order."""

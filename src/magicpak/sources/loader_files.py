@@ -11,7 +11,7 @@ from magicpak.elf.facts import DF_1_NODEFLIB
 from magicpak.errors import MagicpakError
 from magicpak.ldso.cache import CacheEntry, make_cache
 from magicpak.ldso.interpreter import Glibc, Interpreter, Musl
-from magicpak.ldso.loader import Need, Rule
+from magicpak.ldso.loader import Need
 from magicpak.ldso.machines import machine_of
 from magicpak.ldso.musl import DEFAULT_PATH, path_file
 from magicpak.sources.agreement import is_left_to_the_system, refuse_contradictions
@@ -137,12 +137,10 @@ def _musl_directories(placed: Placed) -> list[str]:
     """Return the search path that this closure needs, in musl's order; empty where its default is enough."""
     used: set[str] = set()
     for need, place in placed.places.items():
-        found = need.found
-        if found is None or "/" in need.name:
+        if need.found is None or "/" in need.name:
             continue
         directory = os.path.dirname(place)
-        by_rpath = found.rule in (Rule.RPATH, Rule.RUNPATH) and not found.relative
-        if by_rpath and directory != "/":  # musl takes an `$ORIGIN` that is the root for nothing at all
+        if not is_left_to_the_system(need) and directory != "/":  # an `$ORIGIN` that is the root is nothing to musl
             continue
         used.add(directory)
     defaults = DEFAULT_PATH.split(":")
