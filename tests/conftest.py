@@ -113,8 +113,10 @@ PROBES: Mapping[str, Callable[[], str | None]] = {
     "mount": mount,
     "musl": musl,
     "patchelf": program("patchelf", "--version"),
+    "ptrace": program("strace", "-o", "/dev/null", "true"),
     "root": root,
     "terminal": terminal,
+    "upx": program("upx", "--version"),
 }
 
 

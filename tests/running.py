@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import pty
 import stat
 import subprocess
 import sys
@@ -85,6 +86,25 @@ def magicpak_as_nobody(*args: Text, cwd: Text, **env: str) -> Result:
         check=False,
     )
     return Result(ran.returncode, os.fsdecode(ran.stdout), os.fsdecode(ran.stderr))
+
+
+def on_terminal(*args: Text, cwd: Path, **env: str) -> str:
+    """Run magicpak with a terminal for stderr, and return what is written there."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        command(*args), cwd=cwd, env=environment(**env), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=theirs,
+    ) as process:  # fmt: skip
+        os.close(theirs)
+        said = b""
+        while True:
+            try:
+                said += os.read(ours, 4096)
+            except OSError:  # EIO: the other end is closed
+                break
+        assert process.wait(SECONDS) == 0
+    os.close(ours)
+    return os.fsdecode(said).replace("\r\n", "\n")
 
 
 def done(*args: Text, stderr: str = "", **how: object) -> None:

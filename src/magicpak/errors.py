@@ -16,6 +16,8 @@ class ExitCode(IntEnum):
     LIBRARIES_MISSING = 3
     INPUT_NOT_BUNDLEABLE = 4
     OUTPUT_NOT_USABLE = 5
+    RUN_FAILED = 6
+    TRACING_REFUSED = 7
 
 
 class MagicpakError(Exception):
@@ -97,6 +99,18 @@ class CannotRead(MagicpakError):
     def __init__(self, path: str, error: OSError) -> None:
         """Take the host's path and the system's reason."""
         super().__init__(f"cannot read {shown(path)}: {reason(error)}")
+
+
+class RunFailed(MagicpakError):
+    """The program that `--dynamic` runs has failed."""
+
+    exit_code = ExitCode.RUN_FAILED
+
+
+class TracingRefused(MagicpakError):
+    """The system does not let us watch a program run."""
+
+    exit_code = ExitCode.TRACING_REFUSED
 
 
 class ToolFailed(MagicpakError):

@@ -140,9 +140,9 @@ class Running:
     def _spawn(self, program: str, signal_mask: set[int | signal.Signals]) -> None:
         ends: list[int] = []
         try:
-            their_stdin, self.stdin = _pipe()
+            their_stdin, self.stdin = pipe()
             ends.append(their_stdin)
-            self.stdout, their_stdout = _pipe()
+            self.stdout, their_stdout = pipe()
             ends.append(their_stdout)
             stderr = their_stdout if self._stderr is None else self._stderr
             targets = enumerate((their_stdin, their_stdout, stderr))
@@ -250,7 +250,7 @@ def _signals_held() -> Iterator[set[int | signal.Signals]]:
         signal.pthread_sigmask(signal.SIG_SETMASK, earlier)
 
 
-def _pipe() -> tuple[int, int]:
+def pipe() -> tuple[int, int]:
     """Return the ends of a pipe, above 2 even where we were started without stdin, stdout or stderr."""
     import fcntl  # noqa: PLC0415 - most runs of magicpak start no program
 

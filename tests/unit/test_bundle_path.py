@@ -93,6 +93,27 @@ def test_a_way_goes_through_links_as_the_kernel_does(
     assert walked(text, links) == (passed, end)
 
 
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        ("/jail/x", "/jail/x"),
+        ("/jail/../../x", "/jail/x"),
+        ("/jail/up/x", "/jail/x"),
+        ("/jail/absolute/x", "/jail/usr/x"),
+        ("/jail/usr/../../x", "/jail/x"),
+        ("/outside/../x", "/x"),
+        ("/outside/absolute", "/jail/usr"),
+    ],
+)
+def test_a_way_in_another_root_directory_does_not_lead_out_of_it(text: str, end: str) -> None:
+    links = {"/jail/up": "../../..", "/jail/absolute": "/usr", "/outside/absolute": "/usr"}
+    way = Way(text, root=BundlePath("/jail"))
+    while way.step():
+        if way.real in links:
+            assert way.follow(links[way.real])
+    assert (way.at, way.real) == (end, end)
+
+
 def test_a_way_in_a_circle_ends_after_as_many_links_as_the_kernel_follows() -> None:
     assert walked("/a", {"/a": "/b", "/b": "a"}) == (["/a", "/b"] * (MOST_LINKS // 2) + ["/a"], None)
 

@@ -53,15 +53,20 @@ class Way:
     """A path that is followed name by name, as the kernel follows it (path_resolution(7)).
 
     `at` is how far it has come, with the links on the way resolved. `real` is the same as seen from outside, for a
-    root (and a start) that stands elsewhere: with a `real` of `/srv`, the way to `/x` ends at the `real` `/srv/x`.
+    start that stands elsewhere: with a `real` of `/srv`, the way to `x` ends at the `real` `/srv/x`.
     """
 
-    __slots__ = ("_ahead", "_links", "at", "real")
+    __slots__ = ("_ahead", "_links", "_root", "at", "real")
 
-    def __init__(self, path: str, at: BundlePath = ROOT, real: BundlePath = ROOT) -> None:
-        """Start for `path` at the directory `at`, which is really `real`; neither has a link on its way."""
+    def __init__(self, path: str, at: BundlePath = ROOT, real: BundlePath = ROOT, root: BundlePath = ROOT) -> None:
+        """Start for `path` at the directory `at`, which is really `real`; neither has a link on its way.
+
+        `root` is what a process has for its root (chroot(2)): links to an absolute path begin there, `..` stops there.
+        `path` still begins at `at`, so that it leads through `root` to what is below.
+        """
         self.at = at
         self.real = real
+        self._root = root
         self._ahead = _names(path)
         self._links = 0
 
@@ -70,12 +75,18 @@ class Way:
         """Whether nothing comes after `at`, not even a slash."""
         return not self._ahead
 
+    @property
+    def ahead(self) -> str:
+        """What comes after `at`, links as they are."""
+        return "/".join(reversed(self._ahead))
+
     def step(self) -> bool:
         """Go on to the next name; False at the end."""
         while self._ahead:
             name = self._ahead.pop()
             if name == "..":
-                self.at, self.real = self.at.parent, self.real.parent
+                if self.real != self._root:
+                    self.at, self.real = self.at.parent, self.real.parent
             elif name not in ("", "."):
                 self.at, self.real = self.at.joined(name), self.real.joined(name)
                 return True
@@ -85,7 +96,7 @@ class Way:
         """Go on through a link that stands at `at`; False where the kernel would give up, for a loop of links."""
         self._links += 1
         if target.startswith("/"):
-            self.at = self.real = ROOT
+            self.at = self.real = self._root
         else:
             self.at, self.real = self.at.parent, self.real.parent
         self._ahead += _names(target)

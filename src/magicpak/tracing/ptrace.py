@@ -1,0 +1,222 @@
+"""ptrace(2), process_vm_readv(2) and prctl(2) with the kernel's names; each function raises OSError.
+
+Sources: linux/ptrace.h, linux/prctl.h, linux/seccomp.h, linux/elf.h, sched.h.
+"""
+
+import ctypes
+import errno
+import os
+import signal
+import struct
+from typing import NamedTuple
+
+PTRACE_PEEKDATA = 2
+PTRACE_POKEDATA = 5
+PTRACE_CONT = 7
+PTRACE_SYSCALL = 24
+PTRACE_SETOPTIONS = 0x4200
+PTRACE_GETEVENTMSG = 0x4201
+PTRACE_GETREGSET = 0x4204
+PTRACE_SETREGSET = 0x4205
+PTRACE_SEIZE = 0x4206
+PTRACE_LISTEN = 0x4208
+PTRACE_GETSIGMASK = 0x420A
+PTRACE_SETSIGMASK = 0x420B
+PTRACE_GET_SYSCALL_INFO = 0x420E
+
+PTRACE_O_TRACESYSGOOD = 0x01
+PTRACE_O_TRACEFORK = 0x02
+PTRACE_O_TRACEVFORK = 0x04
+PTRACE_O_TRACECLONE = 0x08
+PTRACE_O_TRACEEXEC = 0x10
+PTRACE_O_TRACEEXIT = 0x40
+PTRACE_O_TRACESECCOMP = 0x80
+PTRACE_O_EXITKILL = 0x100000
+
+PTRACE_EVENT_FORK = 1
+PTRACE_EVENT_VFORK = 2
+PTRACE_EVENT_CLONE = 3
+PTRACE_EVENT_EXEC = 4
+PTRACE_EVENT_EXIT = 6
+PTRACE_EVENT_SECCOMP = 7
+PTRACE_EVENT_STOP = 128
+
+PTRACE_SYSCALL_INFO_ENTRY = 1
+PTRACE_SYSCALL_INFO_EXIT = 2
+PTRACE_SYSCALL_INFO_SECCOMP = 3
+
+NT_PRSTATUS = 1
+NT_ARM_SYSTEM_CALL = 0x404
+
+PR_SET_PDEATHSIG = 1
+PR_SET_SECCOMP = 22
+PR_SET_NO_NEW_PRIVS = 38
+SECCOMP_MODE_FILTER = 2
+
+CLONE_UNTRACED = 0x00800000
+WALL = 0x40000000
+"""__WALL of waitpid(2): children by fork(2) and by clone(2) alike."""
+
+_LONGEST_REGISTERS = 512
+_WORD = 8
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_pointer, _long = ctypes.c_void_p, ctypes.c_long
+_ptrace = _libc.ptrace
+_ptrace.restype, _ptrace.argtypes = _long, (_long, ctypes.c_int, _pointer, _pointer)
+_prctl = _libc.prctl
+_prctl.restype, _prctl.argtypes = ctypes.c_int, (ctypes.c_int, *[ctypes.c_ulong] * 4)
+_read = _libc.process_vm_readv
+_read.restype = ctypes.c_ssize_t
+_read.argtypes = (ctypes.c_int, _pointer, ctypes.c_ulong, _pointer, ctypes.c_ulong, ctypes.c_ulong)
+
+
+class _Iovec(ctypes.Structure):
+    _fields_ = (("base", _pointer), ("length", ctypes.c_size_t))
+
+
+class SyscallStop(NamedTuple):
+    """What a thread that is stopped at a system call is about to do: `struct ptrace_syscall_info`.
+
+    `op` is PTRACE_SYSCALL_INFO_ENTRY, _EXIT or _SECCOMP, `arch` an AUDIT_ARCH_ number. At an exit `number` is the
+    result and there are no arguments. `data` is what the filter that stopped it has returned beside its verdict.
+    """
+
+    op: int
+    arch: int
+    instruction: int
+    number: int
+    arguments: tuple[int, ...] = ()
+    data: int = 0
+
+
+_ENTRY = struct.Struct("=B3xIQQQ6QI")
+_EXIT = struct.Struct("=B3xIQQq")
+_info = ctypes.create_string_buffer(88)
+_info_address = ctypes.addressof(_info)
+
+
+def ptrace(request: int, pid: int, address: int = 0, data: int = 0) -> int:
+    """Make a request about the thread `pid`."""
+    result: int = _ptrace(request, pid, address, data)
+    if result < 0:
+        raise _error()
+    return result
+
+
+def get_syscall_info(pid: int) -> SyscallStop:
+    """Return what the thread is stopped at (PTRACE_GET_SYSCALL_INFO, from Linux 5.3 on)."""
+    if _ptrace(PTRACE_GET_SYSCALL_INFO, pid, 88, _info_address) < 0:
+        raise _error()
+    if _info[0] == b"\x02":
+        op, arch, instruction, _, result = _EXIT.unpack_from(_info)
+        return SyscallStop(op, arch, instruction, result)
+    op, arch, instruction, _, number, *arguments, data = _ENTRY.unpack_from(_info)
+    return SyscallStop(op, arch, instruction, number, tuple(arguments), data)
+
+
+def get_event_message(pid: int) -> int:
+    """Return the number that belongs to the event at which the thread is stopped (PTRACE_GETEVENTMSG)."""
+    message = ctypes.c_ulong()
+    ptrace(PTRACE_GETEVENTMSG, pid, 0, ctypes.addressof(message))
+    return message.value
+
+
+def get_registers(pid: int) -> bytes:
+    """Return the general registers; their length tells of which kind the process is (PTRACE_GETREGSET)."""
+    buffer = ctypes.create_string_buffer(_LONGEST_REGISTERS)
+    vector = _Iovec(ctypes.addressof(buffer), _LONGEST_REGISTERS)
+    ptrace(PTRACE_GETREGSET, pid, NT_PRSTATUS, ctypes.addressof(vector))
+    return buffer.raw[: vector.length]
+
+
+def set_registers(pid: int, registers: bytes, kind: int = NT_PRSTATUS) -> None:
+    """Set the registers of one kind (PTRACE_SETREGSET)."""
+    buffer = ctypes.create_string_buffer(registers, len(registers))
+    vector = _Iovec(ctypes.addressof(buffer), len(registers))
+    ptrace(PTRACE_SETREGSET, pid, kind, ctypes.addressof(vector))
+
+
+def get_signal_mask(pid: int) -> bytes:
+    """Return the signals that the thread blocks, as a `sigset_t` of the kernel's (PTRACE_GETSIGMASK)."""
+    buffer = ctypes.create_string_buffer(_WORD)
+    ptrace(PTRACE_GETSIGMASK, pid, _WORD, ctypes.addressof(buffer))
+    return buffer.raw
+
+
+def set_signal_mask(pid: int, mask: bytes) -> None:
+    """Set the signals that the thread blocks (PTRACE_SETSIGMASK)."""
+    buffer = ctypes.create_string_buffer(mask, len(mask))
+    ptrace(PTRACE_SETSIGMASK, pid, len(mask), ctypes.addressof(buffer))
+
+
+class Window:
+    """A buffer through which the memory of other processes is read, made once (process_vm_readv(2))."""
+
+    def __init__(self, size: int) -> None:
+        """Take its size in bytes."""
+        self._buffer = ctypes.create_string_buffer(size + 1)
+        self._local = _Iovec(ctypes.addressof(self._buffer), 0)
+        self._remote = _Iovec(0, 0)
+        self._places = ctypes.addressof(self._local), ctypes.addressof(self._remote)
+
+    def fill(self, pid: int, address: int, length: int) -> int:
+        """Read up to `length` bytes, and return how many there were; after them stands a NUL. Raises OSError."""
+        self._local.length = self._remote.length = length
+        self._remote.base = address
+        local, remote = self._places
+        count: int = _read(pid, local, 1, remote, 1, 0)
+        if count < 0:
+            raise _error()
+        self._buffer[count] = b"\0"
+        return count
+
+    @property
+    def text(self) -> bytes:
+        """What was read, up to the first NUL."""
+        return self._buffer.value
+
+    def bytes(self, count: int) -> bytes:
+        """Return the first `count` bytes of what was read."""
+        return self._buffer.raw[:count]
+
+
+def peek_memory(pid: int, address: int) -> bytes:
+    """Return the eight bytes at an address that is a multiple of eight, of a thread that is stopped (PTRACE_PEEKDATA).
+
+    The kernel lets us do so for some processes for which process_vm_readv(2) is refused. EIO where it does not, too.
+    """
+    ctypes.set_errno(0)
+    word = _ptrace(PTRACE_PEEKDATA, pid, address, 0)
+    if word == -1 and ctypes.get_errno():
+        raise _error()
+    return struct.pack("=q", word)
+
+
+def poke_memory(pid: int, address: int, word: int) -> None:
+    """Write eight bytes into the memory of a thread that is stopped, also where it is read-only (PTRACE_POKEDATA)."""
+    ptrace(PTRACE_POKEDATA, pid, address, word)
+
+
+def set_file_user(user: int, group: int) -> None:
+    """Set the user and group that we are for files, /proc/PID among them (setfsuid(2), which tells no error)."""
+    _libc.setfsgid(group)
+    _libc.setfsuid(user)
+
+
+def prctl(option: int, first: int = 0, second: int = 0) -> None:
+    """Set an attribute of this process."""
+    if _prctl(option, first, second, 0, 0) < 0:
+        raise _error()
+
+
+def end_with(parent: int) -> None:
+    """Have this process killed when its parent, the process `parent`, ends; at once if it has ended already."""
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(0)
+
+
+def _error() -> OSError:
+    number = ctypes.get_errno() or errno.EIO
+    return OSError(number, os.strerror(number))
