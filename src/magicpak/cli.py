@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -17,14 +18,18 @@ from magicpak.options import LogLevel, Options
 _LEVELS = {level.name.title(): level for level in LogLevel}
 _IN = "What goes in"
 _FOUND = "How libraries are found"
+_WATCHED = "Watching it run"
+_PACKED = "Packing it"
 _MESSAGES = "Messages"
+_LONGEST = 86_400  # seconds that a run can be given: a day
 
 
 @click.command(
     cls=GroupedCommand,
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": None},
     epilog="Exit codes: 0 done, 1 failure, 2 wrong usage, 3 libraries missing, 4 INPUT cannot be bundled, "
-    "5 OUTPUT cannot be used; 129, 130 and 143 after SIGHUP, SIGINT and SIGTERM.",
+    "5 OUTPUT cannot be used, 6 the program failed, 7 it cannot be watched; 129, 130 and 143 after SIGHUP, SIGINT and "
+    "SIGTERM.",
 )
 @described("inputs", "The path of an executable, or of several.", metavar="INPUT...", nargs=-1, required=True)
 @described("output", "The directory to be made, or an empty one.", metavar="OUTPUT")
@@ -57,6 +62,45 @@ _MESSAGES = "Messages"
     help="The C compiler, where the loader is asked.  [env: CC] [default: cc]",
 )
 @grouped(_FOUND, "--experimental-noload-resolver", is_flag=True, help="The old name of --resolver noload.")
+@grouped(_WATCHED, "-d", "--dynamic", is_flag=True, help="Run each INPUT, and add what it uses.")
+@grouped(
+    _WATCHED, "--dynamic-arg", metavar="ARG", multiple=True, help="An argument for it; it may begin with a hyphen."
+)
+@grouped(_WATCHED, "--dynamic-stdin", metavar="CONTENT", help="What it can read on stdin.  [default: nothing]")
+@grouped(
+    _WATCHED,
+    "--dynamic-env",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=lambda _context, _option, values: _assignments(values),
+    help="Set a variable of its environment.",
+)
+@grouped(
+    _WATCHED,
+    "--dynamic-command",
+    metavar="COMMAND",
+    help="Have /bin/sh run this instead; only what INPUT uses counts.",
+)
+@grouped(
+    _WATCHED,
+    "--dynamic-timeout",
+    metavar="SECONDS",
+    callback=lambda _context, _option, value: _seconds(value),
+    default="60",
+    help="End it then; what was seen counts.  [default: 60]",
+)
+@grouped(_WATCHED, "--dynamic-allow-failure", is_flag=True, help="Go on if it fails.")
+@grouped(_PACKED, "-c", "--compress", is_flag=True, help="Pack each INPUT with upx.")
+@grouped(_PACKED, "--upx-arg", metavar="ARG", multiple=True, help="An argument for upx; it may begin with a hyphen.")
+@grouped(_PACKED, "--upx", metavar="PATH or NAME", default="upx", help="The upx that is used.  [default: upx]")
+@grouped(
+    _PACKED,
+    "--upx-timeout",
+    metavar="SECONDS",
+    callback=lambda _context, _option, value: _seconds(value),
+    default="600",
+    help="End it then, as a failure.  [default: 600]",
+)
 @grouped(
     _MESSAGES,
     "--log-level",
@@ -70,13 +114,7 @@ _MESSAGES = "Messages"
 @later("--test-command")
 @later("--test-stdin")
 @later("--test-stdout")
-@later("-d", "--dynamic", is_flag=True)
-@later("--dynamic-arg")
-@later("--dynamic-stdin")
-@later("-c", "--compress", is_flag=True)
-@later("--upx-arg")
 @later("--busybox")
-@later("--upx")
 @click.version_option(__version__, prog_name="magicpak", message="%(prog)s %(version)s", help="Show the version.")
 def command(**given: object) -> Options:
     """Turn executables into the smallest directory they run in.
@@ -86,27 +124,26 @@ def command(**given: object) -> Options:
     return _options(given)
 
 
-def _options(given: dict[str, object]) -> Options:
-    old, resolver = given["experimental_noload_resolver"], given["resolver"]
+def _options(given: dict[str, Any]) -> Options:
+    """Return what click has parsed as options, whose fields have the names of the flags but for those that are here."""
+    old, resolver = given.pop("experimental_noload_resolver"), given["resolver"]
     if old and resolver not in (None, "noload"):
         message = f"--experimental-noload-resolver and --resolver {resolver} contradict each other"
         raise click.UsageError(message)
-    level = _LEVELS[str(given["log_level"])]
-    return Options(
-        inputs=_texts(given["inputs"]),
-        output=str(given["output"]),
-        include=_texts(given["include"]),
-        exclude=_texts(given["exclude"]),
-        mkdir=_texts(given["mkdir"]),
-        install_to=None if given["install_to"] is None else str(given["install_to"]),
-        layout=Layout(given["layout"]),
-        resolver=Resolver.NOLOAD if old else Resolver(resolver or "auto"),
-        compiler=str(given["cc"]),
-        hwcaps=not given["no_hwcaps"],
-        log_level=max(level, LogLevel.INFO) if given["verbose"] else level,
-        library_path=os.environ.get("LD_LIBRARY_PATH", ""),
-        source_date_epoch=_source_date_epoch(),
-    )
+    if given["dynamic_arg"] and given["dynamic_command"] is not None:
+        message = "--dynamic-arg and --dynamic-command contradict each other: the command has arguments of its own"
+        raise click.UsageError(message)
+    level = _LEVELS[given["log_level"]]
+    rest = {
+        "layout": Layout(given["layout"]),
+        "resolver": Resolver.NOLOAD if old else Resolver(resolver or "auto"),
+        "compiler": given.pop("cc"),
+        "hwcaps": not given.pop("no_hwcaps"),
+        "log_level": max(level, LogLevel.INFO) if given.pop("verbose") else level,
+        "library_path": os.environ.get("LD_LIBRARY_PATH", ""),
+        "source_date_epoch": _source_date_epoch(),
+    }
+    return Options(**{**given, **rest})
 
 
 def _level(word: str) -> str:
@@ -116,8 +153,23 @@ def _level(word: str) -> str:
     return word.title()
 
 
-def _texts(value: object) -> tuple[str, ...]:
-    return tuple(str(each) for each in value) if isinstance(value, (tuple, list)) else ()
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
+    if not 0 < seconds <= _LONGEST:
+        message = f"{shown(text)!r} is no number of seconds above 0 and up to {_LONGEST}"
+        raise click.BadParameter(message)
+    return seconds
+
+
+def _assignments(texts: Sequence[str]) -> Sequence[str]:
+    for text in texts:
+        if text.find("=") < 1:
+            message = f"{shown(text)!r} is not NAME=VALUE"
+            raise click.BadParameter(message)
+    return texts
 
 
 def _source_date_epoch() -> int | None:

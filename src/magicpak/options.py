@@ -18,7 +18,10 @@ class LogLevel(IntEnum):
 
 
 class Options(NamedTuple):
-    """The command line, checked; paths as the user wrote them, `library_path` as LD_LIBRARY_PATH has it."""
+    """The command line, checked; paths as the user wrote them, `library_path` as LD_LIBRARY_PATH has it.
+
+    What says how to watch a program begins with `dynamic_`, how to pack it with `upx`; timeouts are in seconds.
+    """
 
     inputs: tuple[str, ...]
     output: str
@@ -30,6 +33,27 @@ class Options(NamedTuple):
     resolver: Resolver = Resolver.AUTO
     compiler: str = "cc"
     hwcaps: bool = True
+    dynamic: bool = False
+    dynamic_arg: tuple[str, ...] = ()
+    dynamic_stdin: str | None = None
+    dynamic_timeout: float = 60.0
+    dynamic_allow_failure: bool = False
+    dynamic_command: str | None = None
+    dynamic_env: tuple[str, ...] = ()
+    compress: bool = False
+    upx: str = "upx"
+    upx_arg: tuple[str, ...] = ()
+    upx_timeout: float = 600.0
     log_level: LogLevel = LogLevel.WARN
     library_path: str = ""
     source_date_epoch: int | None = None
+
+    def without_effect(self) -> list[str]:
+        """Return a line for each option that says how to do what is not to be done."""
+        wanted = {"dynamic": ("--dynamic", self.dynamic), "upx": ("--compress", self.compress)}
+        undone = {family: flag for family, (flag, is_wanted) in wanted.items() if not is_wanted}
+        return [
+            f"--{name.replace('_', '-')} has no effect without {undone[family]}"
+            for name, value in self._asdict().items()
+            if (family := name.partition("_")[0]) in undone and value != self._field_defaults[name]
+        ]

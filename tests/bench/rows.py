@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from bench.timing import Command, Run, Runner, middle, quickest, ratio
+from bench.watching import STRACE, watched_commands
 from elfmaking import X86_64_EXIT_0, make_elf
 
 LIMITS = {
@@ -13,6 +14,7 @@ LIMITS = {
     "shell": 1.0,  # times ldd and cp in a shell script
     "chain": 1.3,  # times the cost of a library in the chain before; 1 is a growth that is exactly linear
     "tree": 3.0,  # times cp -a
+    "strace": 1.5,  # times strace --seccomp-bpf
     "memory": 150.0,  # MiB
 }
 
@@ -90,6 +92,24 @@ class Bench:
         shutil.rmtree(tree)
         return [row]
 
+    def against_strace(self) -> list[Row]:
+        """Measure the tracer alone, with the start of its Python, against strace."""
+        work = os.path.join(self._work, "watched")
+        os.mkdir(work)
+        python = os.path.join(os.path.dirname(self._magicpak), "python")
+        alone = os.path.join(os.path.dirname(__file__), "watch_alone.py")
+        rows = []
+        for what, words in watched_commands(work).items():
+            commands = [Command([python, alone, *words], self._clear), Command([*STRACE, *words], self._clear)]
+            ours, theirs = self._runner.in_turns(commands, self._times)
+            self._remember(ours)
+            row = Row(
+                f"watching {what}", "`strace`", middle(ours), middle(theirs), ratio(ours, theirs), LIMITS["strace"]
+            )
+            rows.append(row)
+        shutil.rmtree(work)
+        return rows
+
     def chains(self) -> list[Row]:
         """Measure a library of a chain against one of a shorter chain; what a run costs without any is subtracted.
 
@@ -147,6 +167,7 @@ PARTS: dict[str, Part] = {
     "shell": Bench.against_shell,
     "chain": Bench.chains,
     "tree": Bench.tree,
+    "strace": Bench.against_strace,
 }
 
 

@@ -1,5 +1,4 @@
 import os
-import pty
 import random
 import re
 import subprocess
@@ -11,7 +10,19 @@ import pytest
 
 from elfmaking import X86_64_EXIT_0, make_elf
 from magicpak import __version__
-from running import SECONDS, Result, Text, command, done, environment, errors, executable, magicpak, names
+from running import (
+    SECONDS,
+    Result,
+    Text,
+    command,
+    done,
+    environment,
+    errors,
+    executable,
+    magicpak,
+    names,
+    on_terminal,
+)
 
 HELP_HINT = "hint: magicpak --help lists all options\n"
 LATER = [
@@ -21,18 +32,9 @@ LATER = [
     ["--test-command="],
     ["--test-stdin", "x"],
     ["--test-stdout", "x"],
-    ["-d"],
-    ["--dynamic"],
-    ["--dynamic-arg", "-x"],
-    ["--dynamic-arg=-x"],
-    ["--dynamic-stdin", "x"],
-    ["-c"],
-    ["--compress"],
-    ["--upx-arg", "--best"],
     ["--busybox", "x"],
-    ["--upx", "x"],
 ]
-LONG = {"-t": "--test", "-d": "--dynamic", "-c": "--compress"}
+LONG = {"-t": "--test"}
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +60,16 @@ def test_the_help_is_grouped_by_purpose(help_text: str) -> None:
         "Arguments:": ["INPUT", "OUTPUT"],
         "What goes in:": ["--include", "--exclude", "--mkdir", "--install-to", "--layout"],
         "How libraries are found:": ["--resolver", "--no-hwcaps", "--cc", "--experimental-noload-resolver"],
+        "Watching it run:": [
+            "--dynamic",
+            "--dynamic-arg",
+            "--dynamic-stdin",
+            "--dynamic-env",
+            "--dynamic-command",
+            "--dynamic-timeout",
+            "--dynamic-allow-failure",
+        ],
+        "Packing it:": ["--compress", "--upx-arg", "--upx", "--upx-timeout"],
         "Messages:": ["--log-level", "--verbose", "--version", "--help"],
     }
     assert "[Off|Error|Warn|Info|Debug]" in help_text
@@ -89,11 +101,11 @@ def imported(*args: Text) -> set[str]:
         text=True,
         timeout=SECONDS,
     )
-    return {line.rpartition("|")[2].strip().split(".")[0] for line in ran.stderr.splitlines() if "|" in line}
+    return {line.rpartition("|")[2].strip() for line in ran.stderr.splitlines() if "|" in line}
 
 
 def test_nothing_heavy_is_imported_before_it_is_needed(here: Path) -> None:
-    heavy = {"structlog", "wcmatch", "elftools"}
+    heavy = {"structlog", "wcmatch", "elftools", "magicpak.tracing"}
     assert imported("--version") & heavy == set()
     assert imported("/bin/ls", here / "quiet") & heavy == set()
     assert imported("-v", "/bin/ls", here / "told") & heavy == {"structlog"}
@@ -159,6 +171,15 @@ def test_a_name_that_begins_with_a_hyphen_comes_after_two_hyphens(here: Path, st
          "Invalid value for '--log-level': '' is none of Off, Error, Warn, Info, Debug"),
         (["--resolver=static", "--experimental-noload-resolver", "prog", "out"],
          "--experimental-noload-resolver and --resolver static contradict each other"),
+        (["--dynamic-arg=x", "--dynamic-command=prog", "prog", "out"],
+         "--dynamic-arg and --dynamic-command contradict each other: the command has arguments of its own"),
+        (["--dynamic-env", "NAME", "prog", "out"], "Invalid value for '--dynamic-env': 'NAME' is not NAME=VALUE"),
+        (["--dynamic-env==x", "prog", "out"], "Invalid value for '--dynamic-env': '=x' is not NAME=VALUE"),
+        *(([f"{option}={value}", "prog", "out"],
+          f"Invalid value for '{option}': '{value}' is no number of seconds above 0 and up to 86400")
+          for option in ("--dynamic-timeout", "--upx-timeout")
+          for value in ("", "soon", "0", "-1", "nan", "inf", "86401")),
+        (["prog", "out", "--dynamic-arg"], "Option '--dynamic-arg' requires an argument"),
         (["--none\x1b[31m\n", "prog", "out"], "--none\\x1b[31m\\n"),
     ],
 )  # fmt: skip
@@ -169,6 +190,17 @@ def test_wrong_usage_exits_2_and_says_why(arguments: Sequence[str], message: str
     assert "\x1b" not in result.stderr
     assert message in errors(result)[0]
     assert names(here) == ["prog"]
+
+
+def test_how_to_watch_a_program_has_no_effect_where_none_is_watched(here: Path, static: Path) -> None:
+    executable(here / "prog", static.read_bytes())
+    options = ["--dynamic-arg", "--dynamic", "--dynamic-stdin=x", "--dynamic-env=A=b", "--dynamic-timeout=1"]
+    told = "".join(
+        f"warning: --dynamic-{name} has no effect without --dynamic\n"
+        for name in ("arg", "stdin", "timeout", "allow-failure", "env")
+    )
+    done(*options, "--dynamic-allow-failure", "prog", "out", cwd=here, stderr=told)
+    assert names(here / "out") == ["prog"]
 
 
 @pytest.mark.parametrize("value", ["soon", "1.5", "-1", "99999999999999999999", "\u0663"])
@@ -282,25 +314,6 @@ def test_the_help_that_cannot_be_written_is_a_failure(here: Path) -> None:
     assert in_shell('"$@" >&-', "--help", cwd=here) == Result(0, "", "")
     assert in_shell('"$@" >/dev/full 2>/dev/full', "--help", cwd=here) == Result(1, "", "")
     assert in_shell('{ "$@"; echo $? >code; } | true; cat code', "--help", cwd=here).stdout in ("0\n", "1\n")
-
-
-def on_terminal(*args: Text, cwd: Path, **env: str) -> str:
-    """Run magicpak with a terminal for stderr, and return what is written there."""
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        command(*args), cwd=cwd, env=environment(**env), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        stderr=theirs,
-    ) as process:  # fmt: skip
-        os.close(theirs)
-        said = b""
-        while True:
-            try:
-                said += os.read(ours, 4096)
-            except OSError:  # EIO: the other end is closed
-                break
-        assert process.wait(SECONDS) == 0
-    os.close(ours)
-    return os.fsdecode(said).replace("\r\n", "\n")
 
 
 @pytest.mark.needs("terminal")

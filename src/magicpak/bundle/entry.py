@@ -30,13 +30,15 @@ class Copy(NamedTuple):
     """A regular file with the bytes of `source`, a path on the host that is no symbolic link.
 
     `size` in bytes and `inode` (device, inode number) are what the file was when the plan was made. Two copies of one
-    inode become hard links of each other.
+    inode become hard links of each other. `extended` is the path of the host whose extended attributes it takes; None
+    for `source`.
     """
 
     source: str
     size: int
     inode: tuple[int, int]
     attributes: Attributes
+    extended: str | None = None
 
 
 class Link(NamedTuple):

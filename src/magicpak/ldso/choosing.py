@@ -56,7 +56,7 @@ class Loaders:
             name=interpreter.path,
             origin=os.path.dirname(interpreter.path),
         )
-        emulated = self._emulated(interpreter, itself)
+        emulated = self.emulated(interpreter, itself)
         if self._resolver is Resolver.STATIC:
             if emulated is None:
                 raise ToolFailed(
@@ -81,6 +81,17 @@ class Loaders:
         text = _text(inside.preload) if isinstance(inside, Glibc) and inside.preload else None
         return [name for name in re.split("[: \t\n]", re.sub("#[^\n]*", "", text or "")) if name]
 
+    def emulated(self, interpreter: Interpreter, itself: Loaded) -> Searching | None:
+        """Return the loader of one process that asks nobody; None for one that is neither glibc's nor musl's."""
+        inside, machine = interpreter.built_in, machine_of(interpreter.facts.kind)
+        if isinstance(inside, Musl):
+            path = path_file(interpreter.path, inside.arch)
+            return MuslLoader(itself, self._store, system_path(path), self._library_path)
+        if isinstance(inside, Glibc) and machine is not None:
+            cache = self._cache(inside.cache) if inside.cache else {}
+            return GlibcLoader(inside, machine, self._store, cache, self._library_path)
+        return None
+
     def close(self) -> None:
         """End the processes that were asked."""
         for real in self._real.values():
@@ -94,16 +105,6 @@ class Loaders:
             helper = HelperProgram(self._compiler, interpreter, self._private())
             self._real[interpreter] = RealLoader(helper, interpreter)
         return self._real[interpreter]
-
-    def _emulated(self, interpreter: Interpreter, itself: Loaded) -> Searching | None:
-        inside, machine = interpreter.built_in, machine_of(interpreter.facts.kind)
-        if isinstance(inside, Musl):
-            path = path_file(interpreter.path, inside.arch)
-            return MuslLoader(itself, self._store, system_path(path), self._library_path)
-        if isinstance(inside, Glibc) and machine is not None:
-            cache = self._cache(inside.cache) if inside.cache else {}
-            return GlibcLoader(inside, machine, self._store, cache, self._library_path)
-        return None
 
     def _cache(self, path: str) -> dict[str, list[CacheEntry]]:
         if path not in self._caches:

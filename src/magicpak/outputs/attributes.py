@@ -80,9 +80,9 @@ class Finisher:
     def finish(self, target: int, attributes: Attributes, path: str, source: int | str | None = None) -> None:
         """Finish the open file or directory `target`, which is `path` in the bundle.
 
-        `source` is the open file, or the path of the directory, whose extended attributes it takes. Changing the owner
-        drops set-ID bits and capabilities (chown(2)), and a mode may forbid the owner to set attributes (xattr(7)):
-        hence the order. Raises OSError, and SourceChanged where `source` has gone.
+        `source`, an open file or the path of a file or directory, has the extended attributes that it takes. Changing
+        the owner drops set-ID bits and capabilities (chown(2)), and a mode may forbid the owner to set attributes
+        (xattr(7)): hence the order. Raises OSError, and SourceChanged where `source` has gone.
         """
         mode = attributes.mode
         if self._is_root:

@@ -126,7 +126,7 @@ class TreeWriter:
         self._at = job.path
         if job.error is not None:
             raise job.error
-        self._finisher.finish(job.target, job.entry.attributes, job.path, job.source)
+        self._finisher.finish(job.target, job.entry.attributes, job.path, job.entry.extended or job.source)
 
     def _hard_linked(self, first: BundlePath, name: str) -> bool:
         """Make `name` a hard link of `first`, going there from the root by directories alone, unless refused."""

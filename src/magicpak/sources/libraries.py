@@ -73,15 +73,24 @@ def resolve_program(program: Program, loaders: Loaders, store: ElfStore, *, hwca
 
 
 def resolve_library(
-    path: str, file: ElfFile, programs: Sequence[Resolved], loaders: Loaders, store: ElfStore, *, hwcaps: bool
+    path: str,
+    file: ElfFile,
+    programs: Sequence[Resolved],
+    loaders: Loaders,
+    store: ElfStore,
+    *,
+    hwcaps: bool,
+    found: Found | None = None,
 ) -> Resolved | None:
-    """Return what comes with the library at the real path `path`; None if nothing here could load it.
+    """Return what comes with the library at `path`; None if nothing here could load it.
 
     It is taken as loaded by the first of `programs` that is made for its machine: what that has loaded satisfies its
     needs, and that one's DT_RPATH is searched for them. Where there is none, the loader of its ABI is asked (a static
-    program loads NSS modules so). Raises ToolFailed.
+    program loads NSS modules so). `found` tells how the loader finds it, where that is not by its path. Raises
+    ToolFailed.
     """
-    itself = Loaded(path, file.facts, Found(path, Rule.PATH), name=path, origin=os.path.dirname(path))
+    name = os.path.basename(path) if found else path
+    itself = Loaded(path, file.facts, found or Found(path, Rule.PATH), name=name, origin=os.path.dirname(path))
     for within in programs:
         if within.loader is not None and within.closure.program.facts.kind == file.facts.kind:
             itself.needed_by, itself.secure = within.closure.program, within.closure.program.secure

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Iterable
 
 from magicpak.bundle.entry import Directory
 from magicpak.bundle.layout import Layout
@@ -10,7 +11,7 @@ from magicpak.bundle.plan import Because, Item, made_directory
 from magicpak.display import shown
 from magicpak.errors import MagicpakError
 from magicpak.sources.given import HOST, Spot
-from magicpak.sources.host import Host, attributes_of, description, file_entry
+from magicpak.sources.host import Host, attributes_of, description
 
 
 class Mirror:
@@ -47,14 +48,18 @@ class Mirror:
         if known is not item and (type(known.entry) is not type(item.entry) or known.entry != item.entry):
             self._others.append(item)
 
-    def place(self, path: str, because: Because, start: Spot = HOST) -> Spot | None:
-        """Collect what `path`, taken from `start`, needs to resolve in the bundle.
+    def add_beside(self, items: Iterable[Item]) -> None:
+        """Collect `items`, which are not counted among the paths collected: each was a matter of its own."""
+        self._others += items
+
+    def place(self, path: str, because: Because, start: Spot = HOST, root: BundlePath = ROOT) -> Spot | None:
+        """Collect what `path`, taken from `start`, needs to resolve in the bundle for a process with the root `root`.
 
         Returns where it ends; None where that is nothing, or nothing that can be bundled. Raises CannotRead.
         """
         if self.layout is Layout.DIRECTORIES:
-            return self._place_unlinked(path, because, start)
-        way = Way(path, start.at, start.real)
+            return self._place_unlinked(path, because, start, root)
+        way = Way(path, start.at, start.real, root)
         while way.step():
             status = self._present(way.real)
             if status is None:
@@ -69,24 +74,26 @@ class Mirror:
                 return end if way.is_over and self.leaf(end, status, because) else None
         return Spot(way.real, way.at)
 
-    def _place_unlinked(self, path: str, because: Because, start: Spot) -> Spot | None:
+    def _place_unlinked(self, path: str, because: Because, start: Spot, root: BundlePath) -> Spot | None:
         """Place `path` with a directory of its own for each directory on the way, whatever is a link on the host."""
         at, real = start.at, start.real
         names = [name for name in path.split("/") if name not in ("", ".")]
         for index, name in enumerate(names):
+            if name == ".." and real == root:
+                continue
             step = real.joined(name) if name != ".." else real.parent
             at = at.joined(name) if name != ".." else at.parent
-            end = self.host.followed(step)
+            end = self.host.followed(step, root)
             if end is None or not stat.S_ISDIR(end.st_mode):
-                return self._place_last(Spot(step, at), end, because) if index == len(names) - 1 else None
-            real = self.host.real(step)
+                return self._place_last(Spot(step, at), end, because, root) if index == len(names) - 1 else None
+            real = self.host.real(step, root)
             if self.host.is_off_limits(real):
                 return None
             if at != ROOT:
                 self._imply(Spot(real, at), end, because)
         return Spot(real, at)
 
-    def _place_last(self, spot: Spot, end: os.stat_result | None, because: Because) -> Spot | None:
+    def _place_last(self, spot: Spot, end: os.stat_result | None, because: Because, root: BundlePath) -> Spot | None:
         """Place what is no directory; a link stays one if it says the same here: one to a name beside it, or to none.
 
         `spot.real` may be a link here; `end` is what it leads to.
@@ -97,12 +104,13 @@ class Mirror:
             if "/" not in target and target not in (".", ".."):
                 self._link(spot, status, because)
                 beside = Spot(spot.real.parent, spot.at.parent)
-                return None if self.host.is_loop(spot.real) else self._place_unlinked(target, because, beside)
+                loop = self.host.is_loop(spot.real, root)
+                return None if loop else self._place_unlinked(target, because, beside, root)
             if end is None:
                 self._link(spot, status, because)
         if end is None:
             return None
-        there = Spot(self.host.real(spot.real), spot.at)
+        there = Spot(self.host.real(spot.real, root), spot.at)
         return there if not self.host.is_off_limits(there.real) and self.leaf(there, end, because) else None
 
     def place_at(self, source: str, at: BundlePath, because: Because) -> BundlePath:
@@ -133,7 +141,7 @@ class Mirror:
 
     def leaf(self, spot: Spot, status: os.stat_result, because: Because) -> bool:
         """Collect the one thing at `spot`, which is no link and no directory; tell whether it can be bundled."""
-        entry = file_entry(spot.real, status)
+        entry = self.host.file_entry(spot.real, status)
         if entry is not None:
             self.add(Item(spot.at, entry, because))
         elif stat.S_ISDIR(status.st_mode):
@@ -146,7 +154,7 @@ class Mirror:
     def whole_directory(self, spot: Spot, status: os.stat_result, because: Because) -> None:
         """Collect the directory at `spot` for its own sake, with its time and all else that it is."""
         if spot.at != ROOT:
-            self.add(Item(spot.at, Directory(attributes_of(status), source=spot.real), because))
+            self.add(Item(spot.at, Directory(attributes_of(status), self.host.source(spot.real)), because))
 
     def _stand(self, spot: Spot, status: os.stat_result, because: Because) -> BundlePath:
         """Collect a directory on the way, and return where it stands: what has moved may meet a link of the host."""

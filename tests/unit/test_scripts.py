@@ -1,0 +1,61 @@
+import pytest
+
+from magicpak.sources.scripts import HEAD, Script, program_of_env, script_in
+
+
+@pytest.mark.parametrize(
+    ("head", "script"),
+    [
+        (b"#!/bin/sh\necho", Script("/bin/sh", None)),
+        (b"#!/bin/sh", Script("/bin/sh", None)),
+        (b"#! \t/bin/sh \t\n", Script("/bin/sh", None)),
+        (b"#!/bin/sh -e\n", Script("/bin/sh", "-e")),
+        (b"#!/bin/sh -e", Script("/bin/sh", "-e")),
+        (b"#!/bin/awk  -f  -v x \n", Script("/bin/awk", "-f  -v x")),
+        (b"#!/bin/\xff\n", Script("/bin/\udcff", None)),
+        (b"#!/bin/sh\r\n", Script("/bin/sh\r", None)),
+        (b"#!bin/sh\n", Script("bin/sh", None)),
+        (b"#!/bin/sh\0x -e\n", Script("/bin/sh", None)),
+        (b"#!/bin/sh a\0b\n", Script("/bin/sh", "a")),
+        (b"#!", None),
+        (b"#! \t\n/bin/sh\n", None),
+        (b"#!\n", None),
+        (b"#!\0\n", None),
+        (b" #!/bin/sh\n", None),
+        (b"\x7fELF", None),
+        (b"", None),
+    ],
+)
+def test_the_first_line_is_read_as_the_kernel_does(head: bytes, script: Script | None) -> None:
+    assert script_in(head) == script
+
+
+def test_a_line_is_cut_off_after_255_bytes_and_a_name_that_may_be_is_none() -> None:
+    word = b"x" * 300
+    assert script_in((b"#!/bin/sh " + word)[:HEAD]) == Script("/bin/sh", "x" * 245)
+    assert script_in(b"#!/" + word) is None
+    assert script_in(b"#!/" + b"x" * 252 + b" y\n") == Script("/" + "x" * 252, None)
+    assert script_in(b"#!" + b" " * 300 + b"/bin/sh\n") is None
+
+
+@pytest.mark.parametrize(
+    ("argument", "program"),
+    [
+        ("python3", "python3"),
+        ("python3 -u", "python3 -u"),
+        ("-S python3 -u", "python3"),
+        ("-Spython3 -u", "python3"),
+        ("-vS A=1 B=2 python3 -u", "python3"),
+        ("--split-string=perl -w", "perl"),
+        ("-S -i -u HOME -C /tmp ruby", "ruby"),
+        ("-i", None),
+        ("-S", None),
+        (None, None),
+    ],
+)
+def test_env_runs_the_first_word_that_is_no_option_and_no_assignment(argument: str | None, program: str | None) -> None:
+    assert program_of_env(Script("/usr/bin/env", argument)) == program
+
+
+def test_another_interpreter_runs_no_other_program() -> None:
+    assert program_of_env(Script("/bin/sh", "python3")) is None
