@@ -111,8 +111,8 @@ def get_syscall_info(pid: int) -> SyscallStop:
     if _info[0] == b"\x02":
         op, arch, instruction, _, result = _EXIT.unpack_from(_info)
         return SyscallStop(op, arch, instruction, result)
-    op, arch, instruction, _, number, *arguments, data = _ENTRY.unpack_from(_info)
-    return SyscallStop(op, arch, instruction, number, tuple(arguments), data)
+    fields = _ENTRY.unpack_from(_info)
+    return SyscallStop(fields[0], fields[1], fields[2], fields[4], fields[5:11], fields[11])
 
 
 def get_event_message(pid: int) -> int:

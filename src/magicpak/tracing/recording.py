@@ -82,10 +82,12 @@ class Recorder:
 
     def is_by_loader(self, stop: Stop) -> bool:
         """Tell whether the call comes from the code of the dynamic loader."""
-        process = stop.process
-        if process.loader is None:
-            process.loader = tracee.loader_of(stop.tid)
-        return process.loader[0] <= stop.instruction < process.loader[1]
+        first, last = stop.process.loader or self._find_loader(stop)
+        return first <= stop.instruction < last
+
+    def _find_loader(self, stop: Stop) -> tuple[int, int]:
+        stop.process.loader = tracee.loader_of(stop.tid)
+        return stop.process.loader
 
     def use(self, stop: Stop, how: How, named: Named) -> Finish | None:
         """Take the beginning of a call that changes nothing.
@@ -93,7 +95,9 @@ class Recorder:
         None is returned for what the execution has done with success before, while the run has changed no file and no
         rights: nearly all calls of a busy program, and waiting for their end would cost as much again.
         """
-        process, by_loader = stop.process, self.is_by_loader(stop)
+        process = stop.process
+        loader = process.loader or self._find_loader(stop)
+        by_loader = loader[0] <= stop.instruction < loader[1]
         if process.changes != self._changes:
             process.known.clear()
             process.changes = self._changes

@@ -94,9 +94,12 @@ def _link(tid: int, name: str) -> str | None:
     """Return the path that a link in /proc/TID has for a text; None for what has no path or is removed."""
     path = f"/proc/{tid}/{name}"
     try:
-        target = _as_its_user(tid, lambda: os.readlink(path))
+        target = os.readlink(path)
     except PermissionError:
-        raise Unreadable from None
+        try:
+            target = _as_its_user(tid, lambda: os.readlink(path))
+        except OSError:
+            raise Unreadable from None
     except OSError:
         return None
     if not target.startswith("/") or (target.endswith(_DELETED) and not os.path.lexists(target)):
