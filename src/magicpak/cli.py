@@ -9,7 +9,7 @@ import click
 
 from magicpak import __version__
 from magicpak.bundle.layout import Layout
-from magicpak.command import GroupedCommand, described, grouped, later
+from magicpak.command import GroupedCommand, described, grouped
 from magicpak.display import shown, write_error
 from magicpak.errors import ExitCode, Interrupted, MagicpakError, reason
 from magicpak.ldso.resolver import Resolver
@@ -20,6 +20,7 @@ _IN = "What goes in"
 _FOUND = "How libraries are found"
 _WATCHED = "Watching it run"
 _PACKED = "Packing it"
+_TESTED = "Testing it"
 _MESSAGES = "Messages"
 _LONGEST = 86_400  # seconds that a run can be given: a day
 
@@ -28,8 +29,8 @@ _LONGEST = 86_400  # seconds that a run can be given: a day
     cls=GroupedCommand,
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": None},
     epilog="Exit codes: 0 done, 1 failure, 2 wrong usage, 3 libraries missing, 4 INPUT cannot be bundled, "
-    "5 OUTPUT cannot be used, 6 the program failed, 7 it cannot be watched; 129, 130 and 143 after SIGHUP, SIGINT and "
-    "SIGTERM.",
+    "5 OUTPUT cannot be used, 6 the program failed, 7 it cannot be watched, 8 the bundle fails its test, 9 it cannot "
+    "be tested; 129, 130 and 143 after SIGHUP, SIGINT and SIGTERM.",
 )
 @described("inputs", "The path of an executable, or of several.", metavar="INPUT...", nargs=-1, required=True)
 @described("output", "The directory to be made, or an empty one.", metavar="OUTPUT")
@@ -101,6 +102,45 @@ _LONGEST = 86_400  # seconds that a run can be given: a day
     default="600",
     help="End it then, as a failure.  [default: 600]",
 )
+@grouped(_TESTED, "-t", "--test", is_flag=True, help="Run the bundle alone, and fail if it does not work.")
+@grouped(
+    _TESTED, "--test-command", metavar="COMMAND", help="What a shell runs there.  [default: each INPUT by its path]"
+)
+@grouped(_TESTED, "--test-stdin", metavar="CONTENT", help="What it can read on stdin.  [default: nothing]")
+@grouped(_TESTED, "--test-stdout", metavar="CONTENT", help="What it must print, space at both ends aside.")
+@grouped(
+    _TESTED,
+    "--test-exit-code",
+    metavar="N",
+    type=click.IntRange(0, 255),
+    default=0,
+    help="How it must exit.  [default: 0]",
+)
+@grouped(
+    _TESTED,
+    "--test-env",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=lambda _context, _option, values: _assignments(values),
+    help="Set a variable of its environment, which is PATH and HOME else.",
+)
+@grouped(_TESTED, "--test-user", metavar="UID[:GID]", help="Who runs it, as USER in a Dockerfile.  [default: 0]")
+@grouped(_TESTED, "--test-network", is_flag=True, help="Let it use the network.")
+@grouped(
+    _TESTED,
+    "--test-timeout",
+    metavar="SECONDS",
+    callback=lambda _context, _option, value: _seconds(value),
+    default="60",
+    help="End it then, as a failure.  [default: 60]",
+)
+@grouped(
+    _TESTED,
+    "--busybox",
+    metavar="PATH or NAME",
+    default="busybox",
+    help="The static busybox whose shell is lent to --test-command.  [default: busybox]",
+)
 @grouped(
     _MESSAGES,
     "--log-level",
@@ -110,11 +150,6 @@ _LONGEST = 86_400  # seconds that a run can be given: a day
     help="How much is told on stderr.  [default: Warn]",
 )
 @grouped(_MESSAGES, "-v", "--verbose", is_flag=True, help="The same as --log-level Info.")
-@later("-t", "--test", is_flag=True)
-@later("--test-command")
-@later("--test-stdin")
-@later("--test-stdout")
-@later("--busybox")
 @click.version_option(__version__, prog_name="magicpak", message="%(prog)s %(version)s", help="Show the version.")
 def command(**given: object) -> Options:
     """Turn executables into the smallest directory they run in.

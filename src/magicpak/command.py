@@ -42,26 +42,6 @@ def described(name: str, about: str, **attributes: Any) -> Callable[[_Function],
     return click.argument(name, cls=DescribedArgument, about=about, **attributes)
 
 
-def later(*declarations: str, is_flag: bool = False) -> Callable[[_Function], _Function]:
-    """Declare an option that is known but does not work yet: it is not in the help, and refused by name."""
-    return click.option(
-        *declarations,
-        is_flag=is_flag or None,
-        multiple=not is_flag,
-        hidden=True,
-        expose_value=False,
-        is_eager=True,
-        callback=_refuse,
-    )
-
-
-def _refuse(_context: click.Context, option: click.Parameter, value: object) -> object:
-    if value:
-        message = f"{max(option.opts, key=len)} does not work yet in this version of magicpak"
-        raise click.UsageError(message)
-    return value
-
-
 class GroupedCommand(click.Command):
     """A command with a grouped help, and with `-r=bin/x` meaning `-r bin/x` as in the original."""
 

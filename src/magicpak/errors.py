@@ -18,6 +18,8 @@ class ExitCode(IntEnum):
     OUTPUT_NOT_USABLE = 5
     RUN_FAILED = 6
     TRACING_REFUSED = 7
+    TEST_FAILED = 8
+    TEST_IMPOSSIBLE = 9
 
 
 class MagicpakError(Exception):
@@ -111,6 +113,32 @@ class TracingRefused(MagicpakError):
     """The system does not let us watch a program run."""
 
     exit_code = ExitCode.TRACING_REFUSED
+
+
+class SettingRefused(MagicpakError):
+    """The system does not let us make the surroundings in which a program is to run."""
+
+    @classmethod
+    def by(cls, error: OSError) -> "SettingRefused":
+        """Return what `error` means: its words, after what was tried where the error tells."""
+        tried = f"{error.filename}: " if error.filename else ""
+        return cls(f"{tried}{reason(error)}")
+
+
+class OverlayRefused(SettingRefused):
+    """The system makes namespaces, but no overlay of these directories."""
+
+
+class TrialFailed(MagicpakError):
+    """The bundle does not do in a trial what `--test` demands."""
+
+    exit_code = ExitCode.TEST_FAILED
+
+
+class TrialImpossible(MagicpakError):
+    """Nothing that a trial can run in is to be had here."""
+
+    exit_code = ExitCode.TEST_IMPOSSIBLE
 
 
 class ToolFailed(MagicpakError):

@@ -20,7 +20,8 @@ class LogLevel(IntEnum):
 class Options(NamedTuple):
     """The command line, checked; paths as the user wrote them, `library_path` as LD_LIBRARY_PATH has it.
 
-    What says how to watch a program begins with `dynamic_`, how to pack it with `upx`; timeouts are in seconds.
+    What says how to watch a program begins with `dynamic_`, how to pack it with `upx`, how to test the bundle with
+    `test_`; timeouts are in seconds.
     """
 
     inputs: tuple[str, ...]
@@ -44,13 +45,28 @@ class Options(NamedTuple):
     upx: str = "upx"
     upx_arg: tuple[str, ...] = ()
     upx_timeout: float = 600.0
+    test: bool = False
+    test_command: str | None = None
+    test_stdin: str | None = None
+    test_stdout: str | None = None
+    test_exit_code: int = 0
+    test_timeout: float = 60.0
+    test_env: tuple[str, ...] = ()
+    test_user: str | None = None
+    test_network: bool = False
+    busybox: str = "busybox"
     log_level: LogLevel = LogLevel.WARN
     library_path: str = ""
     source_date_epoch: int | None = None
 
     def without_effect(self) -> list[str]:
         """Return a line for each option that says how to do what is not to be done."""
-        wanted = {"dynamic": ("--dynamic", self.dynamic), "upx": ("--compress", self.compress)}
+        wanted = {
+            "dynamic": ("--dynamic", self.dynamic),
+            "upx": ("--compress", self.compress),
+            "test": ("--test", self.test),
+            "busybox": ("--test and --test-command", self.test and self.test_command is not None),
+        }
         undone = {family: flag for family, (flag, is_wanted) in wanted.items() if not is_wanted}
         return [
             f"--{name.replace('_', '-')} has no effect without {undone[family]}"

@@ -48,9 +48,10 @@ def bundle(options: Options, log: Log) -> Written:
         resolved = [resolve_program(program, loaders, store, hwcaps=options.hwcaps) for program in programs]
         _tell_libraries(resolved, log)
         runs = _watch(options, programs, private, log) if options.dynamic else ()
-        plan = _plan(options, programs, resolved, runs, loaders, store, log)
+        before, plan = _plan(options, programs, resolved, runs, loaders, store, log)
         plan = _pack(upx, programs, plan, private, log) if upx else plan
-        written = _write(plan, output, log)  # the private directories hold files of the plan
+        trial = _trial(options, programs, before, plan, log) if options.test else None
+        written = _write(plan, output, trial, log)  # the private directories hold files of the plan
     log.summary(
         f"{options.output}: {plural(written.files, 'file')}, {size(written.size)}, in {monotonic() - started:.1f} s"
     )
@@ -65,7 +66,8 @@ def _plan(
     loaders: Loaders,
     store: ElfStore,
     log: Log,
-) -> BundlePlan:
+) -> tuple[BundlePlan, BundlePlan]:
+    """Return the plan without regard to `--exclude`, and as it is to be."""
     mirror = Mirror(options.layout, os.path.realpath(options.output))
     used: Collection[BundlePath] = ()
     if runs:
@@ -78,16 +80,15 @@ def _plan(
         log.info(summary(runs, opened.files))
         resolved, used = [*resolved, *opened.resolved], opened.paths
     placed = _collect(options, programs, resolved, loaders, store, mirror, log)
-    plan, remarks = with_loader_files(BundlePlan().adding(mirror.take()), placed)
+    before, remarks = with_loader_files(BundlePlan().adding(mirror.take()), placed)
     _warn((*mirror.remarks(), *remarks), log)
-    if options.exclude:
-        plan = _exclude(options.exclude, plan, log)
+    plan = _exclude(options.exclude, before, log) if options.exclude else before
     if used:
         from magicpak.sources.secrets import secrets  # noqa: PLC0415
 
         _warn(secrets(plan, used, programs), log)
     log.info(f"planned {plural(len(plan), 'entry')}")
-    return plan
+    return before, plan
 
 
 def _collect(
@@ -128,7 +129,7 @@ def _watch(options: Options, programs: Sequence[Program], private: Callable[[], 
     from magicpak.tracing.watching import watch  # noqa: PLC0415
 
     stdin = None if options.dynamic_stdin is None else os.fsencode(options.dynamic_stdin)
-    env = {**os.environ, **dict(each.split("=", 1) for each in options.dynamic_env)}
+    env = {**os.environ, **_variables(options.dynamic_env)}
     debug = log.shows(LogLevel.DEBUG)
     result = []
     for run in planned_runs(programs, options.dynamic_arg, options.dynamic_command):
@@ -204,11 +205,46 @@ def _pack(
     return with_packed(plan, packed)
 
 
-def _write(plan: BundlePlan, output: Output, log: Log) -> Written:
+def _trial(
+    options: Options, programs: Sequence[Program], before: BundlePlan, plan: BundlePlan, log: Log
+) -> Callable[[int], None]:
+    """Return what tries the bundle, given its root, as `--test` asks for it. Raises MagicpakError."""
+    from magicpak.outputs.directory import write_copy  # noqa: PLC0415
+    from magicpak.trial.demands import Demands, guest_for  # noqa: PLC0415
+    from magicpak.trial.hints import Plans  # noqa: PLC0415
+    from magicpak.trial.ladder import Ladder  # noqa: PLC0415
+    from magicpak.trial.trying import Tellers, commands_for, try_out  # noqa: PLC0415
+
+    demands = Demands(
+        stdin=None if options.test_stdin is None else os.fsencode(options.test_stdin),
+        stdout=None if options.test_stdout is None else os.fsencode(options.test_stdout),
+        exit_code=options.test_exit_code,
+        timeout=options.test_timeout,
+        env=_variables(options.test_env),
+        guest=guest_for(options.test_user, plan),
+        network=options.test_network,
+    )
+    commands = commands_for(options.test_command, [each.at for each in programs], plan, options.busybox)
+
+    def copy(path: str) -> None:
+        write_copy(plan, path, options.source_date_epoch)
+
+    def trial(root: int) -> None:
+        ladder = Ladder(root, copy, demands.guest, network=demands.network)
+        try_out(commands, demands, ladder, Plans(plan, before, options.exclude), Tellers(log.info, log.warn))
+
+    return trial
+
+
+def _variables(assignments: Sequence[str]) -> dict[str, str]:
+    return dict(each.split("=", 1) for each in assignments)
+
+
+def _write(plan: BundlePlan, output: Output, trial: Callable[[int], None] | None, log: Log) -> Written:
     if log.shows(LogLevel.DEBUG):
         for item in plan:
             log.debug(f"{shown(item.path)}: {item.because}")
-    written = output.write(plan)
+    written = output.write(plan, trial)
     _warn(written.remarks, log)
     log.info(f"wrote {plural(written.files, 'file')}, {size(written.size)}")
     return written

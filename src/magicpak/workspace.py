@@ -30,6 +30,17 @@ def uninterrupted() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let SIGINT, SIGTERM and SIGHUP through while inside, where they are held back: they raise Interrupted here."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def give_way() -> None:
     """Raise Interrupted if a signal is being held back, so that what was begun is undone before the signal's turn."""
     for number in sorted(signal.sigpending() & _SIGNALS):

@@ -25,16 +25,6 @@ from running import (
 )
 
 HELP_HINT = "hint: magicpak --help lists all options\n"
-LATER = [
-    ["-t"],
-    ["--test"],
-    ["--test-command", "x"],
-    ["--test-command="],
-    ["--test-stdin", "x"],
-    ["--test-stdout", "x"],
-    ["--busybox", "x"],
-]
-LONG = {"-t": "--test"}
 
 
 @pytest.fixture(scope="module")
@@ -70,22 +60,21 @@ def test_the_help_is_grouped_by_purpose(help_text: str) -> None:
             "--dynamic-allow-failure",
         ],
         "Packing it:": ["--compress", "--upx-arg", "--upx", "--upx-timeout"],
+        "Testing it:": [
+            "--test",
+            "--test-command",
+            "--test-stdin",
+            "--test-stdout",
+            "--test-exit-code",
+            "--test-env",
+            "--test-user",
+            "--test-network",
+            "--test-timeout",
+            "--busybox",
+        ],
         "Messages:": ["--log-level", "--verbose", "--version", "--help"],
     }
     assert "[Off|Error|Warn|Info|Debug]" in help_text
-
-
-def test_options_of_later_issues_are_not_in_the_help(help_text: str) -> None:
-    names = {option[0].rstrip("=") for option in LATER} | {option[0].split("=")[0] for option in LATER}
-    assert {name for name in names if re.search(rf"(?<!\S){re.escape(name)}\b", help_text)} == set()
-
-
-@pytest.mark.parametrize("option", LATER, ids=" ".join)
-def test_options_of_later_issues_are_refused_by_name(option: Sequence[str], here: Path) -> None:
-    name = option[0].split("=")[0]
-    message = f"error: {LONG.get(name, name)} does not work yet in this version of magicpak\n"
-    assert magicpak("/bin/ls", *option, "out", cwd=here) == Result(2, "", message + HELP_HINT)
-    assert names(here) == []
 
 
 def test_the_version_goes_to_stdout() -> None:

@@ -12,7 +12,7 @@ from loading import GLIBC, MUSL, Tree
 from magicpak.bundle.entry import Content
 from magicpak.bundle.layout import Layout
 from magicpak.ldso.cache import parse_cache
-from magicpak.sources.scripts import HEAD, script_in
+from magicpak.scripts import HEAD, script_in
 from magicpak.tracing.trace import How
 from running import Result, chrooted, compiled, magicpak, names
 

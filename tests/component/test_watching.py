@@ -10,7 +10,7 @@ from types import FrameType
 import pytest
 
 from magicpak.errors import Interrupted, RunFailed, ToolFailed
-from magicpak.tracing import watching
+from magicpak.running import supervisor
 from magicpak.tracing.watching import Watched, watch
 from processes_seen import is_gone_soon
 from tracing import apart, compiled, seen_below, untraced
@@ -163,7 +163,7 @@ def ended_by_us(script: str, kept: str, *, timeout: float = 0.3, grace: float = 
     """Watch a script that does not end, with little patience."""
 
     def ending() -> Watched:
-        watching.GRACE = grace
+        supervisor.GRACE = grace
         return watch(["/bin/sh", "-c", script], timeout=timeout, keep_in=kept)
 
     return apart(ending)

@@ -1,6 +1,6 @@
 import pytest
 
-from magicpak.sources.scripts import HEAD, Script, program_of_env, script_in
+from magicpak.scripts import HEAD, Script, program_of_env, script_in
 
 
 @pytest.mark.parametrize(

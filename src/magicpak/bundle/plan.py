@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from magicpak.bundle.entry import Attributes, Content, Copy, Directory, Entry, Fifo, Link
-from magicpak.bundle.path import BundlePath
+from magicpak.bundle.path import BundlePath, Way
 from magicpak.display import shown
 from magicpak.errors import PlanConflict
 
@@ -55,6 +55,21 @@ class BundlePlan:
     def get(self, path: str) -> Item | None:
         """Return the item at `path`, not following links."""
         return self._items.get(BundlePath(path))
+
+    def reached(self, path: str) -> tuple[Item | None, BundlePath]:
+        """Return the item that `path` leads to through links, and its place.
+
+        Where the way ends before, there is no item, and the place is the first one that is missing on the way, or a
+        link that leads in a circle; what would come after it is appended.
+        """
+        way = Way(path)
+        item = None
+        while way.step():
+            item = self.get(way.at)
+            is_dead = isinstance(item.entry, Link) and not way.follow(item.entry.target) if item else True
+            if is_dead:
+                return None, BundlePath(f"{way.at}/{way.ahead}")
+        return item, way.at
 
     def adding(self, items: Iterable[Item]) -> "BundlePlan":
         """Return a plan with `items` too; for an equal entry the first reason stays. Raises PlanConflict."""

@@ -1,6 +1,7 @@
 """A bundle as a directory: all of it, or nothing."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 
 from magicpak.bundle.plan import BundlePlan, Item
 from magicpak.display import shown
@@ -9,7 +10,7 @@ from magicpak.outputs.attributes import Finisher, Times
 from magicpak.outputs.output import Written
 from magicpak.outputs.place import Place, place_for
 from magicpak.outputs.tree import TreeWriter
-from magicpak.workspace import Settled, uninterrupted
+from magicpak.workspace import DIRECTORY, Settled, interruptible, uninterrupted
 
 
 class DirectoryOutput:
@@ -24,8 +25,11 @@ class DirectoryOutput:
         """Raise OutputNotUsable where a bundle could not be written now; nothing is changed."""
         place_for(self._path)
 
-    def write(self, plan: BundlePlan) -> Written:
+    def write(self, plan: BundlePlan, inspect: Callable[[int], object] | None = None) -> Written:
         """Write all of `plan`; after a failure or a signal everything is as it was before.
+
+        `inspect` is called with the descriptor of the bundle's root when all is written and nothing stands at its place
+        yet; what it raises is a failure like any other.
 
         Signals are held back and looked for now and then, so that there is no moment at which a second one could keep
         the first from being cleaned up after. Raises OutputNotUsable, SourceChanged, CannotRead, Interrupted.
@@ -33,14 +37,24 @@ class DirectoryOutput:
         items = tuple(plan)  # sorted once
         finisher = Finisher(Times.of(items, self._source_date_epoch))
         with uninterrupted():
-            return self._write(items, place_for(self._path), finisher)
+            return self._write(items, place_for(self._path), finisher, inspect)
 
-    def _write(self, items: Sequence[Item], place: Place, finisher: Finisher) -> Written:
+    def _write(
+        self,
+        items: Sequence[Item],
+        place: Place,
+        finisher: Finisher,
+        inspect: Callable[[int], object] | None,
+    ) -> Written:
         made: list[str] = []
         try:
-            tree = TreeWriter(place.make(), self._path, finisher)
+            root = place.make()
+            tree = TreeWriter(root, self._path, finisher)
             made = tree.made
             tree.write(items)
+            if inspect is not None:
+                with interruptible():
+                    inspect(root)
             place.commit(finisher)
             Settled.now()
         except BaseException as error:
@@ -50,3 +64,19 @@ class DirectoryOutput:
                 raise OutputNotUsable(self._path, f"cannot be written: {reason(error)}") from error
             raise
         return Written(tree.files, tree.size, finisher.remarks)
+
+
+def write_copy(plan: BundlePlan, path: str, source_date_epoch: int | None) -> None:
+    """Write `plan` to the new directory `path`, which somebody else removes, whatever comes of it.
+
+    Raises what `DirectoryOutput.write` does.
+    """
+    items = tuple(plan)
+    with uninterrupted():
+        os.mkdir(path, 0o755)
+        os.chmod(path, 0o755)  # noqa: S103 - as the root of an image, whatever the umask
+        root = os.open(path, DIRECTORY)
+        try:
+            TreeWriter(root, path, Finisher(Times.of(items, source_date_epoch))).write(items)
+        finally:
+            os.close(root)

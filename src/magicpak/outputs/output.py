@@ -1,5 +1,6 @@
 """What every form of output does: take a whole plan, and tell what was written."""
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from magicpak.bundle.plan import BundlePlan
@@ -19,8 +20,8 @@ class Written(NamedTuple):
 class Output(Protocol):
     """Somewhere a bundle can go."""
 
-    def write(self, plan: BundlePlan) -> Written:
-        """Write all of `plan`, or nothing.
+    def write(self, plan: BundlePlan, inspect: Callable[[int], object] | None = None) -> Written:
+        """Write all of `plan`, or nothing; `inspect` looks at its root, by a descriptor, before it is there for others.
 
         Raises OutputNotUsable, SourceChanged or CannotRead, or Interrupted; then all is as it was before.
         """

@@ -6,8 +6,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from magicpak.bundle.entry import Copy, Link
-from magicpak.bundle.path import Way
+from magicpak.bundle.entry import Copy
 from magicpak.bundle.plan import BundlePlan
 from magicpak.display import shown
 from magicpak.elf.facts import Kind
@@ -59,7 +58,9 @@ def to_pack(programs: Sequence[Program], plan: BundlePlan) -> list[tuple[Program
     found: dict[tuple[int, int], tuple[Program, Copy]] = {}
     for program in programs:
         # Its inode is another where a run has changed it, and its path leads nowhere where a link was excluded.
-        copy = _standing_at(program.at, plan) or by_inode.get(program.file.inode)
+        item = plan.reached(program.at)[0]
+        at_its_path = item.entry if item is not None and isinstance(item.entry, Copy) else None
+        copy = at_its_path or by_inode.get(program.file.inode)
         if copy is not None:
             found.setdefault(copy.inode, (program, copy))
     return list(found.values())
@@ -102,17 +103,6 @@ def with_packed(plan: BundlePlan, packed: Mapping[tuple[int, int], Copy]) -> Bun
         if isinstance(item.entry, Copy) and item.entry.inode in packed:
             items[item.path] = item._replace(entry=packed[item.entry.inode])
     return BundlePlan(items)
-
-
-def _standing_at(path: str, plan: BundlePlan) -> Copy | None:
-    """Return the file that `path` leads to in `plan`; None where there is none."""
-    way = Way(path)
-    item = None
-    while way.step():
-        item = plan.get(way.at)
-        if item is not None and isinstance(item.entry, Link) and not way.follow(item.entry.target):
-            return None
-    return item.entry if item is not None and isinstance(item.entry, Copy) else None
 
 
 def _take(copy: Copy, target: str) -> None:

@@ -10,11 +10,11 @@ from magicpak.elf.facts import FileType
 from magicpak.elf.refusal import NotElf
 from magicpak.elf.store import ElfFile, ElfStore
 from magicpak.ldso.choosing import Loaders
+from magicpak.scripts import HEAD, MOST_INTERPRETERS, Script, program_of_env, script_in
 from magicpak.sources.given import Spot
 from magicpak.sources.libraries import Resolved, resolve_program
 from magicpak.sources.mirror import Mirror
 from magicpak.sources.programs import Program
-from magicpak.sources.scripts import HEAD, MOST_INTERPRETERS, Script, program_of_env, script_in
 from magicpak.tools import find_program
 
 

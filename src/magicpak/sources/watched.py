@@ -2,12 +2,12 @@
 
 import errno
 import os
-import signal
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from magicpak.display import plural, shown
 from magicpak.errors import RunFailed
+from magicpak.running.ending import ending
 from magicpak.sources.given import given_path
 from magicpak.sources.programs import Program
 from magicpak.tools import as_shell_line
@@ -58,7 +58,7 @@ def judge(run: Run, watched: Watched, timeout: float, *, allow_failure: bool) ->
             " (--dynamic-timeout sets the time)"
         )
     elif watched.returncode != 0:
-        message = f"{run.line} {_ending(watched.returncode)}"
+        message = f"{run.line} {ending(watched.returncode)}"
         if not allow_failure:
             raise RunFailed(message, details=_last_words(watched), hints=_hints(run))
         remarks.append(message)
@@ -104,15 +104,6 @@ def summary(runs: Sequence[Watched], files: int) -> str:
     programs = sum(not each.forked for watched in runs for each in watched.trace.executions)
     seconds = sum(watched.seconds for watched in runs)
     return f"ran {plural(programs, 'program')}, {plural(files, 'file')}, in {seconds:.1f} s"
-
-
-def _ending(returncode: int) -> str:
-    if returncode > 0:
-        return f"exited with code {returncode}"
-    try:
-        return f"was ended by {signal.Signals(-returncode).name}"
-    except ValueError:
-        return f"was ended by signal {-returncode}"
 
 
 def _last_words(watched: Watched) -> list[str]:

@@ -2,15 +2,15 @@
 
 import ctypes
 import errno
-import itertools
 import os
 import signal
 import struct
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 from magicpak.errors import TracingRefused, reason
 from magicpak.processes import pipe
+from magicpak.running.launch import Command, become
+from magicpak.running.prctl import PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, prctl
 from magicpak.tracing import ptrace
 
 OPTIONS = (
@@ -24,28 +24,18 @@ OPTIONS = (
     | ptrace.PTRACE_O_EXITKILL
 )
 _FILTERED, _NOT_FILTERED = b"f", b"n"
-_PYTHON_IGNORES = (signal.SIGPIPE, signal.SIGXFSZ)
 _HINTS = (
     "in docker run: --cap-add SYS_PTRACE or --security-opt seccomp=unconfined (Docker 19.03 and later need neither)",
     "on the host: /proc/sys/kernel/yama/ptrace_scope has to be 0 or 1, or run as root; qemu-user cannot do it at all",
 )
 
 
-class Command(NamedTuple):
-    """What is run: its words, the path of the program, its environment, and its stdin, stdout and stderr."""
-
-    words: Sequence[str]
-    executable: str
-    env: Mapping[str, str]
-    streams: tuple[int, int, int]
-
-
 class Child(NamedTuple):
-    """The process that was started; `failure` is what to read for the errno where its execve fails."""
+    """The process that was started; the pipe `said` tells where it does not become the program."""
 
     pid: int
     filtered: bool
-    failure: int
+    said: int
 
 
 def start(command: Command, program: bytes | None) -> Child:
@@ -58,7 +48,7 @@ def start(command: Command, program: bytes | None) -> Child:
     pid = os.fork()
     if pid == 0:
         os.close(go_write)
-        _become(command, program, go_read, said_write)
+        become(command, said_write, lambda: _begin(program, go_read, said_write), kept=[go_read])
     os.close(go_read)
     os.close(said_write)
     try:
@@ -73,12 +63,6 @@ def start(command: Command, program: bytes | None) -> Child:
     return Child(pid, os.read(said_read, 1) == _FILTERED, said_read)
 
 
-def failure_of(child: Child) -> OSError:
-    """Return why the execve of `child`, which has ended, failed."""
-    number = int(os.read(child.failure, 16) or errno.EIO)
-    return OSError(number, os.strerror(number))
-
-
 def install_filter(program: bytes) -> None:
     """Install a seccomp filter in this process: without no_new_privs where we may, with it otherwise (seccomp(2)).
 
@@ -86,41 +70,21 @@ def install_filter(program: bytes) -> None:
     """
     filters = ctypes.create_string_buffer(program, len(program))
     whole = ctypes.create_string_buffer(struct.pack("@HP", len(program) // 8, ctypes.addressof(filters)))
-    arguments = ptrace.PR_SET_SECCOMP, ptrace.SECCOMP_MODE_FILTER, ctypes.addressof(whole)
+    arguments = PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.addressof(whole)
     try:
-        ptrace.prctl(*arguments)
+        prctl(*arguments)
     except OSError as error:
         if error.errno != errno.EACCES:
             raise
-        ptrace.prctl(ptrace.PR_SET_NO_NEW_PRIVS, 1)
-        ptrace.prctl(*arguments)
+        prctl(PR_SET_NO_NEW_PRIVS, 1)
+        prctl(*arguments)
 
 
-def _become(command: Command, program: bytes | None, go: int, said: int) -> NoReturn:
-    """Turn this process, just forked, into the program; say whether it is filtered, then why it could not execute."""
-    try:
-        os.setsid()  # no terminal: what runs in `docker build` has none either, and reading from it would stop us
-        for target, descriptor in enumerate(command.streams):
-            os.dup2(descriptor, target)
-        for first, last in _between(2, go, said):
-            os.closerange(first, last)
-        for number in _PYTHON_IGNORES:
-            signal.signal(number, signal.SIG_DFL)
-        words = [os.fsencode(word) for word in command.words]
-        if not os.read(go, 1):
-            os._exit(127)
-        os.write(said, _FILTERED if program is not None and _is_filtered(program) else _NOT_FILTERED)
-        os.execve(command.executable, words, command.env)
-    except OSError as error:
-        os.write(said, str(error.errno or errno.EIO).encode())
-    finally:
+def _begin(program: bytes | None, go: int, said: int) -> None:
+    """Wait until we are traced; then install the filter, and tell whether that could be done."""
+    if not os.read(go, 1):
         os._exit(127)
-
-
-def _between(*kept: int) -> list[tuple[int, int]]:
-    """Return the ranges, from the first to before the last, of all descriptors above the least of `kept` but those."""
-    edges = [*sorted(kept), os.sysconf("SC_OPEN_MAX")]
-    return [(edge + 1, after) for edge, after in itertools.pairwise(edges)]
+    os.write(said, _FILTERED if program is not None and _is_filtered(program) else _NOT_FILTERED)
 
 
 def _is_filtered(program: bytes) -> bool:

@@ -66,9 +66,9 @@ class Named(NamedTuple):
 class Names:
     """Reads the names of calls while the thread is stopped; only then is what /proc tells of it to be trusted."""
 
-    def __init__(self) -> None:
-        """Begin with processes that all have our own root directory."""
-        self.roots_differ = False
+    def __init__(self, *, roots_differ: bool) -> None:
+        """Take whether there are processes with another root directory than ours."""
+        self.roots_differ = roots_differ
 
     def of(self, stop: Stop) -> Named | None:
         """Return the name that the call is about, None for none. Raises Unreadable."""

@@ -1,12 +1,11 @@
-"""ptrace(2), process_vm_readv(2) and prctl(2) with the kernel's names; each function raises OSError.
+"""ptrace(2) and process_vm_readv(2) with the kernel's names; each function raises OSError.
 
-Sources: linux/ptrace.h, linux/prctl.h, linux/seccomp.h, linux/elf.h, sched.h.
+Sources: linux/ptrace.h, linux/elf.h, sched.h.
 """
 
 import ctypes
 import errno
 import os
-import signal
 import struct
 from typing import NamedTuple
 
@@ -48,10 +47,6 @@ PTRACE_SYSCALL_INFO_SECCOMP = 3
 NT_PRSTATUS = 1
 NT_ARM_SYSTEM_CALL = 0x404
 
-PR_SET_PDEATHSIG = 1
-PR_SET_SECCOMP = 22
-PR_SET_NO_NEW_PRIVS = 38
-SECCOMP_MODE_FILTER = 2
 
 CLONE_UNTRACED = 0x00800000
 WALL = 0x40000000
@@ -64,8 +59,6 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _pointer, _long = ctypes.c_void_p, ctypes.c_long
 _ptrace = _libc.ptrace
 _ptrace.restype, _ptrace.argtypes = _long, (_long, ctypes.c_int, _pointer, _pointer)
-_prctl = _libc.prctl
-_prctl.restype, _prctl.argtypes = ctypes.c_int, (ctypes.c_int, *[ctypes.c_ulong] * 4)
 _read = _libc.process_vm_readv
 _read.restype = ctypes.c_ssize_t
 _read.argtypes = (ctypes.c_int, _pointer, ctypes.c_ulong, _pointer, ctypes.c_ulong, ctypes.c_ulong)
@@ -202,19 +195,6 @@ def set_file_user(user: int, group: int) -> None:
     """Set the user and group that we are for files, /proc/PID among them (setfsuid(2), which tells no error)."""
     _libc.setfsgid(group)
     _libc.setfsuid(user)
-
-
-def prctl(option: int, first: int = 0, second: int = 0) -> None:
-    """Set an attribute of this process."""
-    if _prctl(option, first, second, 0, 0) < 0:
-        raise _error()
-
-
-def end_with(parent: int) -> None:
-    """Have this process killed when its parent, the process `parent`, ends; at once if it has ended already."""
-    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(0)
 
 
 def _error() -> OSError:

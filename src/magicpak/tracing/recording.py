@@ -25,10 +25,10 @@ _OTHER_NAMES = ("/proc/", "/dev/")
 class Recorder:
     """Collects what becomes the Trace."""
 
-    def __init__(self, keep_in: str) -> None:
-        """Take the private directory for what is kept."""
+    def __init__(self, keep_in: str, *, has_own_root: bool = False) -> None:
+        """Take the private directory for what is kept, and whether the program has a root of its own."""
         self.keeper = Keeper(keep_in)
-        self.names = Names()
+        self.names = Names(roots_differ=has_own_root)
         self.unreadable = 0
         self._executions: list[Execution] = []
         self._uses: list[Use] = []

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from typing import TypeVar
 
+from magicpak.running.prctl import end_with
 from magicpak.tracing import ptrace
 from magicpak.tracing.memory import Unreadable
 
@@ -124,4 +125,4 @@ def _as_its_user(tid: int, look: Callable[[], _Seen]) -> _Seen:
         return look()
     finally:
         ptrace.set_file_user(0, os.getegid())
-        ptrace.end_with(parent)
+        end_with(parent)

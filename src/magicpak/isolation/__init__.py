@@ -1,0 +1,1 @@
+"""Surroundings for a program that has a bundle as its root: namespaces, mounts, devices, rights."""

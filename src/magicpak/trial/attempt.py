@@ -1,0 +1,89 @@
+"""One run of the bundle, and whether it was as it should be."""
+
+import difflib
+import os
+from functools import partial
+from typing import NamedTuple
+
+from magicpak.display import shown
+from magicpak.errors import RunFailed
+from magicpak.running import plain
+from magicpak.running.ending import ending, exit_code
+from magicpak.running.setting import Setting
+from magicpak.running.supervisor import Tail, supervise
+from magicpak.trial.demands import Demands
+from magicpak.trial.hearing import Head
+from magicpak.trial.ladder import Ladder
+from magicpak.trial.spoken import Command, Spoken
+
+LINES_TOLD = 20
+"""Lines of a difference, and of what was said on stderr, that are told."""
+
+
+class Attempt(NamedTuple):
+    """How a run went: its exit code, negative for a signal; None where it could not be executed, and `why` not."""
+
+    returncode: int | None
+    timed_out: bool
+    seconds: float
+    stdout: Head
+    stderr: bytes
+    why: str = ""
+
+
+def attempt(command: Command, demands: Demands, ladder: Ladder) -> Attempt:
+    """Run `command` as `demands` say, in the best place. Raises TrialImpossible, ToolFailed."""
+    stdout, stderr = Head(), Tail()
+
+    def act(spoken: Spoken, setting: Setting) -> Attempt:
+        program = plain.Program(spoken.words, spoken.path, demands.environment, setting)
+        try:
+            done = supervise(
+                partial(plain.run, program),
+                name=f"the trial of {shown(command.line)}",
+                timeout=demands.timeout,
+                stdin=demands.stdin,
+                takers=(stdout.take, stderr.take),
+            )
+        except RunFailed as error:
+            return Attempt(None, timed_out=False, seconds=0, stdout=stdout, stderr=b"", why=error.message)
+        code = os.waitstatus_to_exitcode(done.result)
+        return Attempt(code, done.timed_out, done.seconds, stdout, bytes(stderr.kept))
+
+    return ladder.climb(command, act)
+
+
+def complaint(command: Command, attempt: Attempt, demands: Demands) -> str | None:
+    """Return what is wrong with how the run has gone, in a line; None if nothing is."""
+    line = shown(command.line)
+    if attempt.why:
+        return attempt.why
+    if attempt.timed_out:
+        return f"{line} had not ended after {demands.timeout:g} s"
+    code = attempt.returncode or 0
+    if exit_code(code) != demands.exit_code:
+        wanted = f" instead of {demands.exit_code}" if demands.exit_code else ""
+        return f"{line} {ending(code)}{wanted}"
+    if demands.stdout is not None and not (attempt.stdout.is_whole and attempt.stdout.text == demands.stdout.strip()):
+        return f"{line} printed something else than expected"
+    return None
+
+
+def details(attempt: Attempt, demands: Demands) -> list[str]:
+    """Return what helps to understand a run that was not as it should be: a difference, and the end of stderr."""
+    lines = []
+    if demands.stdout is not None:
+        lines += _difference(demands.stdout.strip(), attempt.stdout)
+    said = attempt.stderr.splitlines()[-LINES_TOLD:]
+    if not said and demands.stdout is None:
+        said = attempt.stdout.text.splitlines()[-LINES_TOLD:]
+    return [*lines, *(os.fsdecode(line).expandtabs() for line in said)]
+
+
+def _difference(expected: bytes, stdout: Head) -> list[str]:
+    """Return a unified difference of what was expected and what came; none if both are one."""
+    before, after = ([os.fsdecode(line) for line in text.splitlines()] for text in (expected, stdout.text))
+    lines = list(difflib.unified_diff(before, after, "expected", "printed", lineterm=""))
+    if not stdout.is_whole:
+        lines.append(f"(more than {len(stdout.text)} bytes were printed)")
+    return lines if len(lines) <= LINES_TOLD else [*lines[:LINES_TOLD], f"({len(lines) - LINES_TOLD} more lines)"]

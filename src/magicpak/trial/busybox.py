@@ -1,0 +1,63 @@
+"""The busybox that lends a trial its shell, checked before it is trusted."""
+
+import os
+import re
+from typing import NamedTuple
+
+from magicpak.display import shown
+from magicpak.elf.reader import read_path
+from magicpak.elf.refusal import NotElf
+from magicpak.errors import ToolFailed, reason
+from magicpak.processes import run
+from magicpak.tools import find_program
+
+_SECONDS = 10.0
+_APPLET = re.compile(r"[\w.\[-]+", re.ASCII)
+_OTHER_NAMES = ("busybox.static", "busybox-static")
+_HINT = "apt-get install busybox-static (Alpine: apk add busybox-static), or --busybox with its path"
+
+
+class Busybox(NamedTuple):
+    """A static busybox that has a shell: its absolute path, and the names of its applets."""
+
+    path: str
+    applets: frozenset[str]
+
+
+def find_busybox(path_or_name: str) -> Busybox:
+    """Return the busybox that `--busybox` names; of a name, one that is static is preferred, as Alpine calls it.
+
+    Raises ToolFailed where it is missing, not static, or does not answer as a busybox does.
+    """
+    others = _OTHER_NAMES if path_or_name == "busybox" else ()
+    found = [path for name in (path_or_name, *others) if (path := find_program(name))]
+    if not found:
+        raise ToolFailed(f"{shown(path_or_name)}: no such program, which --test-command needs", hints=[_HINT])
+    complaints = [_why_not_static(path) for path in found]
+    static = [path for path, complaint in zip(found, complaints, strict=True) if complaint is None]
+    if not static:
+        raise ToolFailed(f"{shown(found[0])} {complaints[0]}, as --test-command needs it", hints=[_HINT])
+    path = os.path.abspath(static[0])
+    return Busybox(path, _applets(path))
+
+
+def _why_not_static(path: str) -> str | None:
+    try:
+        return "is not static" if read_path(path).interpreter is not None else None
+    except NotElf:
+        return "is not a static program"
+    except OSError as error:
+        return f"cannot be read ({reason(error)}), so it is not known to be static"
+
+
+def _applets(path: str) -> frozenset[str]:
+    """Return what `busybox --list` prints. Raises ToolFailed where that is no list with a shell in it."""
+    try:
+        ran = run([path, "--list"], timeout=_SECONDS)
+    except ToolFailed as error:
+        error.hints = (_HINT,)
+        raise
+    names = os.fsdecode(ran.output).split("\n")[:-1]
+    if ran.returncode != 0 or "sh" not in names or not all(map(_APPLET.fullmatch, names)):
+        raise ToolFailed(f"{shown(path)} is no busybox with a shell: it does not answer to --list", hints=[_HINT])
+    return frozenset(names)

@@ -1,0 +1,74 @@
+"""The story of a trial: what is run, in which surroundings, and what comes of it."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from magicpak.bundle.path import BundlePath
+from magicpak.bundle.plan import BundlePlan
+from magicpak.display import shown
+from magicpak.errors import ToolFailed
+from magicpak.trial.attempt import attempt, complaint
+from magicpak.trial.busybox import find_busybox
+from magicpak.trial.demands import Demands
+from magicpak.trial.failing import failure, watch_again
+from magicpak.trial.hints import Plans
+from magicpak.trial.ladder import Ladder
+from magicpak.trial.spoken import SHELL, ByBusybox, ByOwnShell, Command, Itself, is_program, own_programs
+
+
+class Tellers(NamedTuple):
+    """Who is told what happens, and what the user should look at."""
+
+    info: Callable[[str], None]
+    warn: Callable[[str], None]
+
+
+def commands_for(command: str | None, programs: Sequence[BundlePath], plan: BundlePlan, busybox: str) -> list[Command]:
+    """Return what is to be tried: `command` by a shell, or each of `programs`.
+
+    Args:
+        command: what `--test-command` says.
+        programs: the paths of the INPUTs in the bundle.
+        plan: what stands in the bundle.
+        busybox: the path or name of a busybox, which is needed only for a command where the bundle has no /bin/sh.
+
+    Raises ToolFailed for a busybox that is needed and cannot be used.
+    """
+    if command is None:
+        return [Itself(path) for path in dict.fromkeys(programs)]
+    if not is_program(SHELL, plan):
+        lent = find_busybox(busybox)
+        return [ByBusybox(command, lent, own_programs(lent, plan))]
+    try:
+        lent_words = find_busybox(busybox)
+    except ToolFailed:  # then the command has only the words that the bundle has
+        return [ByOwnShell(command, None, {})]
+    return [ByOwnShell(command, lent_words, own_programs(lent_words, plan))]
+
+
+def try_out(commands: Sequence[Command], demands: Demands, ladder: Ladder, plans: Plans, tellers: Tellers) -> None:
+    """Run all `commands`, one after the other, each in the bundle as it was written.
+
+    Raises TrialFailed for the first that does not do what `demands` say, TrialImpossible, ToolFailed.
+    """
+    for number, command in enumerate(commands):
+        done = attempt(command, demands, ladder)
+        if number == 0:
+            _tell_place(ladder, demands, tellers)
+        wrong = complaint(command, done, demands)
+        if wrong is not None:
+            watched = watch_again(command, done, demands, ladder)
+            raise failure(command, wrong, done, watched, demands, plans)
+        tellers.info(f"tested {shown(command.line)}: as it should be, in {done.seconds:.1f} s")
+
+
+def _tell_place(ladder: Ladder, demands: Demands, tellers: Tellers) -> None:
+    place = ladder.place
+    tellers.info(f"the bundle is tested in {place.words}")
+    if not place.has_proc:
+        tellers.warn(
+            "mounts are not allowed here, as in a RUN step of docker build: the bundle is tested in a bare chroot,"
+            " where /proc and /dev are missing, but for the simplest devices"
+        )
+    elif place.user_namespace and demands.guest.uid != 0:
+        tellers.warn("without root the files of the bundle belong to the user of --test-user while it is tested")
