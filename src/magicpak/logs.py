@@ -2,7 +2,9 @@
 
 import os
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from contextlib import contextmanager
+from time import monotonic
 from typing import Any
 
 from magicpak.display import shown, write_error
@@ -16,6 +18,7 @@ class Log:
         """Take the most detailed level that is written."""
         self._level = level
         self._logger: Any = None  # structlog's loggers are dynamic
+        self._is_waiting = False
 
     def error(self, event: str) -> None:
         """Tell that something went wrong."""
@@ -24,6 +27,11 @@ class Log:
     def warn(self, event: str) -> None:
         """Tell what the user should look at."""
         self._write(LogLevel.WARN, "warning", event)
+
+    def warn_of(self, events: Iterable[str]) -> None:
+        """Tell each of several things that the user should look at."""
+        for event in events:
+            self.warn(event)
 
     def info(self, event: str) -> None:
         """Tell what a stage has done."""
@@ -36,7 +44,35 @@ class Log:
     def summary(self, event: str) -> None:
         """Tell the end of a run, on a terminal only; `error: …` and this are the only lines without a level."""
         if self._level > LogLevel.ERROR and is_terminal():
+            self._end_waiting()
             write_error(shown(event) + "\n")
+
+    @contextmanager
+    def waiting(self, what: str) -> Iterator[Callable[[], None]]:
+        """Give what is to be called now and then while something takes its time: it shows on a terminal how much.
+
+        The line is of the terminal's last row, and gone at the end. Less than a second is not told.
+        """
+        started, told = monotonic(), 0
+
+        def tick() -> None:
+            nonlocal told
+            seconds = int(monotonic() - started)
+            if seconds > told:
+                told, self._is_waiting = seconds, True
+                after = f" … {seconds} s"
+                write_error(f"\r{shown(what)[: _columns() - len(after) - 1]}{after}{_TO_THE_END}")
+
+        is_shown = self._level > LogLevel.ERROR and is_terminal() and os.environ.get("TERM") != "dumb"
+        try:
+            yield tick if is_shown else _nothing
+        finally:
+            self._end_waiting()
+
+    def _end_waiting(self) -> None:
+        if self._is_waiting:
+            self._is_waiting = False
+            write_error(f"\r{_TO_THE_END}")
 
     def shows(self, level: LogLevel) -> bool:
         """Tell whether lines of `level` are written."""
@@ -47,6 +83,7 @@ class Log:
             return
         if self._logger is None:
             self._logger = _logger()
+        self._end_waiting()
         getattr(self._logger, method)(shown(event))
 
 
@@ -72,6 +109,21 @@ def _logger() -> Any:  # noqa: ANN401 - structlog's loggers are dynamic
     )
 
 
+_TO_THE_END = "\x1b[K"  # erases the rest of the line, ECMA-48 (EL)
+
+
+def _nothing() -> None:
+    return
+
+
+def _columns() -> int:
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or _USUAL_COLUMNS
+    except (OSError, ValueError):
+        return _USUAL_COLUMNS
+
+
+_USUAL_COLUMNS = 80
 _COLOURS = {"error": "31", "warning": "33", "info": "32", "debug": "2"}
 
 

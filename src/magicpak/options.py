@@ -1,5 +1,6 @@
 """All that can be asked for on the command line, one field for each flag."""
 
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -73,3 +74,8 @@ class Options(NamedTuple):
             for name, value in self._asdict().items()
             if (family := name.partition("_")[0]) in undone and value != self._field_defaults[name]
         ]
+
+
+def variables(assignments: Sequence[str]) -> dict[str, str]:
+    """Return what `NAME=VALUE`s say."""
+    return dict(each.split("=", 1) for each in assignments)

@@ -6,7 +6,7 @@ when a signal handler raises just after the fork.
 
 import os
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import monotonic
 from typing import NamedTuple
@@ -31,12 +31,17 @@ class Ran(NamedTuple):
     output: bytes
 
 
+def nothing() -> None:
+    """Do nothing, where something may be done now and then."""
+
+
 def run(
     command: Sequence[str],
     *,
     timeout: float,
     input: bytes | None = None,  # noqa: A002 - as subprocess calls it
     env: Mapping[str, str] | None = None,
+    tick: Callable[[], object] = nothing,
 ) -> Ran:
     """Run `command` with `input` as its stdin (None: empty) and return how it ended; a failing exit code is no error.
 
@@ -45,6 +50,7 @@ def run(
         timeout: seconds until it must have ended.
         input: what it may read; it need not.
         env: its environment; None hands on our own.
+        tick: is called now and then while it runs.
 
     Raises:
         ToolFailed: it cannot be found or started, or it has not ended in time.
@@ -52,7 +58,7 @@ def run(
     running = Running(command, env=env)
     try:
         running.start()
-        return running.finish(timeout=timeout, stdin=input or b"")
+        return running.finish(timeout=timeout, stdin=input or b"", tick=tick)
     finally:
         try:
             running.end()
@@ -94,8 +100,8 @@ class Running:
             message = f"cannot run {shown(self.command[0])}: {reason(error)}"
             raise ToolFailed(message) from error
 
-    def finish(self, *, timeout: float, stdin: bytes = b"") -> Ran:
-        """Hand over `stdin`, take all output, and wait for the end of the program.
+    def finish(self, *, timeout: float, stdin: bytes = b"", tick: Callable[[], object] = nothing) -> Ran:
+        """Hand over `stdin`, take all output, and wait for the end of the program; `tick` is called meanwhile.
 
         What it leaves in its process group is ended with it.
 
@@ -106,6 +112,7 @@ class Running:
         deadline = monotonic() + timeout
         ended = False
         while not (ended and exchange.is_idle):
+            tick()
             if monotonic() >= deadline:
                 message = f"{shown(self.command[0])} did not finish within {timeout:g} seconds"
                 raise ToolFailed(message, details=[as_shell_line(self.command)])

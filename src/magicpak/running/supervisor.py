@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from magicpak import errors
 from magicpak.errors import MagicpakError, ToolFailed
-from magicpak.processes import pipe
+from magicpak.processes import nothing, pipe
 
 GRACE = 5.0
 """Seconds between asking the supervisor to end all gently, to end all at once, and ending it itself."""
@@ -79,6 +79,7 @@ def supervise(
     timeout: float,
     stdin: bytes | None,
     takers: Sequence[Callable[[bytes], object]],
+    tick: Callable[[], object] = nothing,
 ) -> Supervised:
     """Let a process of its own do `work`, which runs a program, until that has told its result.
 
@@ -89,6 +90,7 @@ def supervise(
         timeout: seconds.
         stdin: what the program can read; None is an empty /dev/null.
         takers: are called with each piece of what comes on its stdout and its stderr, in the end with an empty one.
+        tick: is called now and then while it runs.
 
     Raises:
         MagicpakError: what the work has raised.
@@ -98,7 +100,7 @@ def supervise(
     started = monotonic()
     try:
         supervision.start(work)
-        supervision.follow(started + timeout)
+        supervision.follow(started + timeout, tick)
     finally:
         supervision.end()
     return Supervised(_unpacked(bytes(supervision.report), name), supervision.timed_out, monotonic() - started)
@@ -142,13 +144,14 @@ class _Supervision:
                 os.close(descriptor)
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
-    def follow(self, deadline: float) -> None:
+    def follow(self, deadline: float, tick: Callable[[], object]) -> None:
         """Move what there is to move until the supervisor has told everything; end the program at `deadline`."""
         poller = select.poll()
         for descriptor, take in self._open.items():
             poller.register(descriptor, select.POLLIN if take else select.POLLOUT)
         stages = [(deadline, GENTLY), (deadline + GRACE, AT_ONCE), (deadline + 2 * GRACE, signal.SIGKILL)]
         while any(self._open.values()):
+            tick()
             for descriptor, _events in poller.poll(_TICK * 1000):
                 if self._move(descriptor):
                     poller.unregister(descriptor)

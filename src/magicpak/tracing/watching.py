@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from magicpak.display import shown
 from magicpak.errors import ToolFailed
+from magicpak.processes import nothing
 from magicpak.running.setting import Here, Setting
 from magicpak.running.supervisor import Tail, supervise
 from magicpak.tools import find_program
@@ -44,6 +45,7 @@ def watch(  # noqa: PLR0913 - all but three have a default
     env: Mapping[str, str] | None = None,
     hear: Callable[[bytes], None] | None = None,
     setting: Setting | None = None,
+    tick: Callable[[], object] = nothing,
 ) -> Watched:
     """Run `command` to the end of its last process, or for `timeout` seconds, and return what it did.
 
@@ -56,6 +58,7 @@ def watch(  # noqa: PLR0913 - all but three have a default
         env: its environment; None hands on our own.
         hear: is called with each line that it says, on stdout or stderr.
         setting: where it runs; None is our own surroundings.
+        tick: is called now and then while it runs.
 
     Raises:
         TracingRefused: ptrace(2) is not allowed or not there.
@@ -76,6 +79,7 @@ def watch(  # noqa: PLR0913 - all but three have a default
         timeout=timeout,
         stdin=stdin,
         takers=[each.take for each in said],
+        tick=tick,
     )
     trace, status, still_running = unpacked(supervised.result)
     return Watched(

@@ -2,11 +2,13 @@
 
 import difflib
 import os
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
 from magicpak.display import shown
 from magicpak.errors import RunFailed
+from magicpak.processes import nothing
 from magicpak.running import plain
 from magicpak.running.ending import ending, exit_code
 from magicpak.running.setting import Setting
@@ -31,8 +33,11 @@ class Attempt(NamedTuple):
     why: str = ""
 
 
-def attempt(command: Command, demands: Demands, ladder: Ladder) -> Attempt:
-    """Run `command` as `demands` say, in the best place. Raises TrialImpossible, ToolFailed."""
+def attempt(command: Command, demands: Demands, ladder: Ladder, tick: Callable[[], object] = nothing) -> Attempt:
+    """Run `command` as `demands` say, in the best place; `tick` is called now and then meanwhile.
+
+    Raises TrialImpossible, ToolFailed.
+    """
     stdout, stderr = Head(), Tail()
 
     def act(spoken: Spoken, setting: Setting) -> Attempt:
@@ -44,6 +49,7 @@ def attempt(command: Command, demands: Demands, ladder: Ladder) -> Attempt:
                 timeout=demands.timeout,
                 stdin=demands.stdin,
                 takers=(stdout.take, stderr.take),
+                tick=tick,
             )
         except RunFailed as error:
             return Attempt(None, timed_out=False, seconds=0, stdout=stdout, stderr=b"", why=error.message)

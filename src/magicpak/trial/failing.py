@@ -1,10 +1,11 @@
 """A trial that has failed: the run is watched once more, and what it lacked is told."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from magicpak.display import plural
 from magicpak.errors import RunFailed, ToolFailed, TracingRefused, TrialFailed
+from magicpak.processes import nothing
 from magicpak.running.setting import Setting
 from magicpak.tools import as_shell_line
 from magicpak.tracing.watching import Watched, watch
@@ -19,7 +20,9 @@ from magicpak.workspace import private_directory
 _LONGEST_AGAIN = 10.0  # seconds for the second run of what has not ended in the first
 
 
-def watch_again(command: Command, before: Attempt, demands: Demands, ladder: Ladder) -> Watched | str:
+def watch_again(
+    command: Command, before: Attempt, demands: Demands, ladder: Ladder, tick: Callable[[], object] = nothing
+) -> Watched | str:
     """Run `command` once more, under the tracer; return why not, where that cannot be. Raises TrialImpossible."""
     timeout = min(demands.timeout, _LONGEST_AGAIN) if before.timed_out else demands.timeout
 
@@ -32,6 +35,7 @@ def watch_again(command: Command, before: Attempt, demands: Demands, ladder: Lad
             stdin=demands.stdin,
             env=demands.environment,
             setting=setting,
+            tick=tick,
         )
 
     with private_directory() as keep_in:

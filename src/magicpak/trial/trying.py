@@ -1,7 +1,8 @@
 """The story of a trial: what is run, in which surroundings, and what comes of it."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from contextlib import AbstractContextManager
+from typing import Protocol
 
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan
@@ -16,11 +17,20 @@ from magicpak.trial.ladder import Ladder
 from magicpak.trial.spoken import SHELL, ByBusybox, ByOwnShell, Command, Itself, is_program, own_programs
 
 
-class Tellers(NamedTuple):
-    """Who is told what happens, and what the user should look at."""
+class Teller(Protocol):
+    """Who is told what happens, what the user should look at, and that something takes its time."""
 
-    info: Callable[[str], None]
-    warn: Callable[[str], None]
+    def info(self, event: str) -> None:
+        """Tell what has happened."""
+        ...
+
+    def warn(self, event: str) -> None:
+        """Tell what the user should look at."""
+        ...
+
+    def waiting(self, what: str) -> AbstractContextManager[Callable[[], None]]:
+        """Give what is to be called now and then while `what` is going on."""
+        ...
 
 
 def commands_for(command: str | None, programs: Sequence[BundlePath], plan: BundlePlan, busybox: str) -> list[Command]:
@@ -46,29 +56,31 @@ def commands_for(command: str | None, programs: Sequence[BundlePath], plan: Bund
     return [ByOwnShell(command, lent_words, own_programs(lent_words, plan))]
 
 
-def try_out(commands: Sequence[Command], demands: Demands, ladder: Ladder, plans: Plans, tellers: Tellers) -> None:
+def try_out(commands: Sequence[Command], demands: Demands, ladder: Ladder, plans: Plans, teller: Teller) -> None:
     """Run all `commands`, one after the other, each in the bundle as it was written.
 
     Raises TrialFailed for the first that does not do what `demands` say, TrialImpossible, ToolFailed.
     """
     for number, command in enumerate(commands):
-        done = attempt(command, demands, ladder)
+        with teller.waiting(f"testing {command.line}") as tick:
+            done = attempt(command, demands, ladder, tick)
         if number == 0:
-            _tell_place(ladder, demands, tellers)
+            _tell_place(ladder, demands, teller)
         wrong = complaint(command, done, demands)
         if wrong is not None:
-            watched = watch_again(command, done, demands, ladder)
+            with teller.waiting(f"watching {command.line}, which has failed") as tick:
+                watched = watch_again(command, done, demands, ladder, tick)
             raise failure(command, wrong, done, watched, demands, plans)
-        tellers.info(f"tested {shown(command.line)}: as it should be, in {done.seconds:.1f} s")
+        teller.info(f"tested {shown(command.line)}: as it should be, in {done.seconds:.1f} s")
 
 
-def _tell_place(ladder: Ladder, demands: Demands, tellers: Tellers) -> None:
+def _tell_place(ladder: Ladder, demands: Demands, teller: Teller) -> None:
     place = ladder.place
-    tellers.info(f"the bundle is tested in {place.words}")
+    teller.info(f"the bundle is tested in {place.words}")
     if not place.has_proc:
-        tellers.warn(
+        teller.warn(
             "mounts are not allowed here, as in a RUN step of docker build: the bundle is tested in a bare chroot,"
             " where /proc and /dev are missing, but for the simplest devices"
         )
     elif place.user_namespace and demands.guest.uid != 0:
-        tellers.warn("without root the files of the bundle belong to the user of --test-user while it is tested")
+        teller.warn("without root the files of the bundle belong to the user of --test-user while it is tested")

@@ -1,0 +1,1 @@
+"""The stages that only some runs have, each imported by the pipeline when it is asked for."""

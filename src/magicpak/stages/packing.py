@@ -1,0 +1,46 @@
+"""`--compress`: lets upx pack the programs, and tells what came of it."""
+
+from collections.abc import Callable, Sequence
+
+from magicpak.bundle.entry import Copy
+from magicpak.bundle.plan import BundlePlan
+from magicpak.display import shown, size
+from magicpak.logs import Log
+from magicpak.options import LogLevel, Options
+from magicpak.sources.compressed import Refusal, Upx, pack, to_pack, with_packed
+from magicpak.sources.programs import Program
+
+
+def packing(options: Options, log: Log) -> Callable[[Sequence[Program], BundlePlan, Callable[[], str]], BundlePlan]:
+    """Return what packs the programs of a plan, with upx as `options` ask for it.
+
+    It takes what makes private directories, which must outlive the plan that it returns. Raises ToolFailed where upx is
+    missing, before any work.
+    """
+    upx = Upx(options.upx, options.upx_arg, options.upx_timeout)
+    upx.check()
+
+    def pack_programs(programs: Sequence[Program], plan: BundlePlan, private: Callable[[], str]) -> BundlePlan:
+        packed = {}
+        for program, copy in to_pack(programs, plan):
+            result = _packed(program, copy, upx, private(), log)
+            if result is not None:
+                packed[copy.inode] = result
+        return with_packed(plan, packed)
+
+    return pack_programs
+
+
+def _packed(program: Program, copy: Copy, upx: Upx, directory: str, log: Log) -> Copy | None:
+    """Return `program` as upx has packed it in `directory`; None, with a warning, where upx refuses it."""
+    name = shown(program.given)
+    tell = log.info if log.shows(LogLevel.INFO) else log.summary  # it can take minutes
+    tell(f"packing {name} with {upx.line}")
+    with log.waiting(f"packing {name}") as tick:
+        result = pack(program, copy, upx, directory, tick)
+    if isinstance(result, Refusal):
+        log.warn(f"{name} goes in as it is: upx says {result.words}")
+        return None
+    ratio = 100 * result.size / copy.size
+    log.info(f"packed {name}: {size(copy.size)} to {size(result.size)}, {ratio:.0f} %")
+    return result

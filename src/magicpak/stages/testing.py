@@ -1,0 +1,39 @@
+"""`--test`: what tries the finished bundle."""
+
+import os
+from collections.abc import Callable, Sequence
+
+from magicpak.bundle.plan import BundlePlan
+from magicpak.logs import Log
+from magicpak.options import Options, variables
+from magicpak.outputs.directory import write_copy
+from magicpak.sources.programs import Program
+from magicpak.trial.demands import Demands, guest_for
+from magicpak.trial.hints import Plans
+from magicpak.trial.ladder import Ladder
+from magicpak.trial.trying import commands_for, try_out
+
+
+def trial_of(
+    options: Options, programs: Sequence[Program], before: BundlePlan, plan: BundlePlan, log: Log
+) -> Callable[[int], None]:
+    """Return what tries the bundle, given its root, as `--test` asks for it. Raises MagicpakError."""
+    demands = Demands(
+        stdin=None if options.test_stdin is None else os.fsencode(options.test_stdin),
+        stdout=None if options.test_stdout is None else os.fsencode(options.test_stdout),
+        exit_code=options.test_exit_code,
+        timeout=options.test_timeout,
+        env=variables(options.test_env),
+        guest=guest_for(options.test_user, plan),
+        network=options.test_network,
+    )
+    commands = commands_for(options.test_command, [each.at for each in programs], plan, options.busybox)
+
+    def copy(path: str) -> None:
+        write_copy(plan, path, options.source_date_epoch)
+
+    def trial(root: int) -> None:
+        ladder = Ladder(root, copy, demands.guest, network=demands.network)
+        try_out(commands, demands, ladder, Plans(plan, before, options.exclude), log)
+
+    return trial
