@@ -104,7 +104,13 @@ def program(name: str, *arguments: str) -> Callable[[], str | None]:
     return probe
 
 
+def user_namespaces() -> str | None:
+    as_nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
+    return why_not([*as_nobody, "unshare", "--user", "--map-root-user", "--mount", "true"])
+
+
 PROBES: Mapping[str, Callable[[], str | None]] = {
+    "busybox": program("busybox", "true"),
     "chroot": chroot,
     "compiler": compiler,
     "docker": docker,
@@ -117,6 +123,7 @@ PROBES: Mapping[str, Callable[[], str | None]] = {
     "root": root,
     "terminal": terminal,
     "upx": program("upx", "--version"),
+    "user namespaces": user_namespaces,
 }
 
 
