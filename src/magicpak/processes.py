@@ -94,7 +94,7 @@ class Running:
             message = f"{shown(self.command[0])}: no such program"
             raise ToolFailed(message)
         try:
-            with _signals_held() as mask:
+            with signals_held() as mask:
                 self._spawn(program, mask)
         except OSError as error:
             message = f"cannot run {shown(self.command[0])}: {reason(error)}"
@@ -127,7 +127,7 @@ class Running:
 
         Its stdin is closed first; if `grace` is not 0, it has that many seconds to close its stdout of its own accord.
         """
-        with _signals_held():
+        with signals_held():
             self.close_stdin()
             if self.pid:
                 self._wait(grace)
@@ -139,7 +139,7 @@ class Running:
 
     def close_stdin(self) -> None:
         """Let the program read the end of its stdin."""
-        with _signals_held():  # else the number might be closed and not yet forgotten
+        with signals_held():  # else the number might be closed and not yet forgotten
             if self.stdin >= 0:
                 os.close(self.stdin)
                 self.stdin = -1
@@ -186,7 +186,7 @@ class Running:
             return  # nobody is left
 
     def _reap(self) -> int:
-        with _signals_held():
+        with signals_held():
             try:
                 status = os.waitpid(self.pid, 0)[1]
             except ChildProcessError:  # somebody else reaped it, or SIGCHLD is ignored: taken for success
@@ -247,7 +247,7 @@ class _Exchange:
 
 
 @contextmanager
-def _signals_held() -> Iterator[set[int | signal.Signals]]:
+def signals_held() -> Iterator[set[int | signal.Signals]]:
     """Put off the handlers of signals, which may raise; gives the mask that is restored afterwards."""
     earlier = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:

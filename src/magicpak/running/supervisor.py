@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from magicpak import errors
 from magicpak.errors import MagicpakError, ToolFailed
-from magicpak.processes import nothing, pipe
+from magicpak.processes import nothing, pipe, signals_held
 
 GRACE = 5.0
 """Seconds between asking the supervisor to end all gently, to end all at once, and ending it itself."""
@@ -102,7 +102,10 @@ def supervise(
         supervision.start(work)
         supervision.follow(started + timeout, tick)
     finally:
-        supervision.end()
+        try:
+            supervision.end()
+        finally:
+            supervision.end()  # a handler may have raised at the first instruction of the other
     return Supervised(_unpacked(bytes(supervision.report), name), supervision.timed_out, monotonic() - started)
 
 
@@ -121,28 +124,27 @@ class _Supervision:
     def start(self, work: Callable[[Charge], object]) -> None:
         """Start the supervisor, and with it the program."""
         theirs: list[int] = []
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        try:
-            if self._stdin is None:
-                theirs.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
-            else:
-                end, feed = pipe()
-                theirs.append(end)
-                self._open[feed] = None
-                os.set_blocking(feed, False)
-            for take in (*self._takers, self.report.extend):
-                end, their_end = pipe()
-                theirs.append(their_end)
-                self._open[end] = take
-            us = os.getpid()
-            self._pid = os.fork()
-            if self._pid == 0:
-                stdin, stdout, stderr, report = theirs
-                _be_supervisor(work, Charge(us, (stdin, stdout, stderr), mask), report, tuple(self._open))
-        finally:
-            for descriptor in theirs:
-                os.close(descriptor)
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        with signals_held() as mask:
+            try:
+                if self._stdin is None:
+                    theirs.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+                else:
+                    end, feed = pipe()
+                    theirs.append(end)
+                    self._open[feed] = None
+                    os.set_blocking(feed, False)
+                for take in (*self._takers, self.report.extend):
+                    end, their_end = pipe()
+                    theirs.append(their_end)
+                    self._open[end] = take
+                us = os.getpid()
+                self._pid = os.fork()
+                if self._pid == 0:
+                    stdin, stdout, stderr, report = theirs
+                    _be_supervisor(work, Charge(us, (stdin, stdout, stderr), mask), report, tuple(self._open))
+            finally:
+                for descriptor in theirs:
+                    os.close(descriptor)
 
     def follow(self, deadline: float, tick: Callable[[], object]) -> None:
         """Move what there is to move until the supervisor has told everything; end the program at `deadline`."""
@@ -155,8 +157,8 @@ class _Supervision:
             for descriptor, _events in poller.poll(_TICK * 1000):
                 if self._move(descriptor):
                     poller.unregister(descriptor)
-                    os.close(descriptor)
                     del self._open[descriptor]
+                    os.close(descriptor)  # after which a handler may raise
             passed = [number for when, number in stages if monotonic() >= when]
             if passed:
                 self.timed_out = True
@@ -177,8 +179,7 @@ class _Supervision:
 
     def end(self) -> None:
         """End the supervisor, and with it all that it has started; give back the pipes."""
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        try:
+        with signals_held():
             if self._pid:
                 os.kill(self._pid, signal.SIGKILL)
                 os.waitpid(self._pid, 0)
@@ -186,8 +187,6 @@ class _Supervision:
             for descriptor in self._open:
                 os.close(descriptor)
             self._open.clear()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _be_supervisor(work: Callable[[Charge], object], charge: Charge, report: int, others: Sequence[int]) -> NoReturn:
