@@ -60,7 +60,7 @@ def network_files(*, with_network: bool) -> dict[str, bytes]:
 
 
 def write_files(files: Mapping[str, bytes]) -> None:
-    """Put files in place of what is there, which is no business of the bundle's; where that cannot be, it is not."""
+    """Put files in place of what is there, and a link /etc/mtab where nothing is; what cannot be put there is not."""
     for path, data in files.items():
         with suppress(OSError):
             os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -69,6 +69,8 @@ def write_files(files: Mapping[str, bytes]) -> None:
             with open(path, "xb") as file:
                 file.write(data)
             os.chmod(path, 0o644)
+    with suppress(OSError):
+        os.symlink("/proc/mounts", "/etc/mtab")
 
 
 def mount_proc() -> None:

@@ -43,7 +43,7 @@ def become(guest: Guest, capabilities: list[int]) -> None:
         if stat.S_ISFIFO(os.fstat(stream).st_mode):
             os.fchown(stream, guest.uid, guest.gid)  # else /dev/stdout could not be opened
     with suppress(PermissionError):  # in a user namespace of an ordinary user, whose groups stay
-        os.setgroups([])
+        os.setgroups([guest.gid])
     os.setresgid(guest.gid, guest.gid, guest.gid)
     os.setresuid(guest.uid, guest.uid, guest.uid)
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # last: a change of the user takes it back

@@ -33,7 +33,7 @@ _ROWS: tuple[tuple[str, Called], ...] = (
     (r"/usr/lib/locale(?:/.*)?", Called("a locale", 2)),
     (r"/(?:usr/)?lib(?:32|64)?/(?:[^/]+/)?gconv(?:/.*)?", Called("conversions of character sets", 3)),
     (r"/etc/(?:services|protocols)", Called("the names of network services and protocols", 1)),
-    (r"/etc/(?:resolv\.conf|hosts|host\.conf|gai\.conf|hostname)", Called("the configuration of the network", 2)),
+    (r"/etc/(?:host\.conf|gai\.conf)", Called("the configuration of the network", 2)),
     (r".*/__pycache__(?:/.*)?", Called("", 3)),
 )
 _PATTERNS = [(re.compile(pattern, re.DOTALL), called) for pattern, called in _ROWS]

@@ -20,6 +20,7 @@ from magicpak.tracing.trace import How, Trace, Use
 _IN_VAIN = (errno.ENOENT, errno.ENOTDIR)
 _NOT_OURS = ("/proc", "/sys", "/dev", "/run", "/var/run")
 _LOADERS_OWN = ("/etc/ld.so.cache", "/etc/ld.so.preload")
+_CONTAINERS_OWN = ("/etc/hostname", "/etc/hosts", "/etc/mtab", "/etc/resolv.conf")  # wherever it comes from
 _WRITTEN = (How.MADE, How.CHANGED, How.EMPTIED)
 
 
@@ -93,7 +94,7 @@ def _is_idle(use: Use, sought: Sought, found: Container[str]) -> bool:
 
 
 def _is_elsewhere(path: BundlePath) -> bool:
-    return any(path.is_under(directory) for directory in _NOT_OURS)
+    return path in _CONTAINERS_OWN or any(path.is_under(directory) for directory in _NOT_OURS)
 
 
 def _in_bundle(trace: Trace) -> Iterator[tuple[Use, BundlePath]]:

@@ -125,7 +125,9 @@ class ByBusybox(NamedTuple):
     def spoken(self, *, has_proc: bool) -> Spoken:
         """Return the shell with the functions that the command needs."""
         at = None if has_proc else _secret()
-        functions = [f'{name}() {{ {path} "$@"; }};' for name, path in self.own.items() if name in self.command]
+        functions = [
+            f'{name}() {{ {path} "$@"; }};' for name, path in self.own.items() if _has_word(name, self.command)
+        ]
         for name in _applets(self.command, self.busybox, self.own):
             body = f'(exec -a {name} {_ITSELF} "$@")' if has_proc else f'{at} {name} "$@"'
             functions.append(f"{name}() {{ {body}; }};")
@@ -179,8 +181,12 @@ def _applets(command: str, busybox: Busybox, own: dict[str, str]) -> list[str]:
     return [
         name
         for name in sorted(busybox.applets - own.keys() - _BUILTIN)
-        if name in command and _FUNCTION_NAME.fullmatch(name)
+        if _FUNCTION_NAME.fullmatch(name) and _has_word(name, command)
     ]
+
+
+def _has_word(name: str, command: str) -> bool:
+    return re.search(rf"\b{name}\b", command) is not None
 
 
 def _secret(directory: str = "") -> str:
