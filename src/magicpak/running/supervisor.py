@@ -10,7 +10,7 @@ import select
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, NamedTuple, NoReturn
 
 from magicpak import errors
@@ -27,6 +27,7 @@ TAIL = 1 << 16
 """Bytes that a Tail keeps."""
 
 _TICK = 0.1  # seconds between two looks at the clock
+_MOMENT = 0.001  # seconds between two looks at whether the supervisor has ended
 _CHUNK = 1 << 16
 _OURS_TO_HANDLE = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
 
@@ -178,15 +179,26 @@ class _Supervision:
         return not self._left
 
     def end(self) -> None:
-        """End the supervisor, and with it all that it has started; give back the pipes."""
+        """End the supervisor, and with it all that it has started, if it has not ended; give back the pipes."""
         with signals_held():
-            if self._pid:
-                os.kill(self._pid, signal.SIGKILL)
-                os.waitpid(self._pid, 0)
-                self._pid = 0
             for descriptor in self._open:
                 os.close(descriptor)
             self._open.clear()
+            if self._pid:
+                if not self._ends():
+                    os.kill(self._pid, signal.SIGKILL)
+                    os.waitpid(self._pid, 0)
+                self._pid = 0
+
+    def _ends(self) -> bool:
+        """Let the supervisor end all, and return whether it has ended itself soon after."""
+        os.kill(self._pid, AT_ONCE)
+        deadline = monotonic() + GRACE
+        while os.waitpid(self._pid, os.WNOHANG)[0] == 0:
+            if monotonic() > deadline:
+                return False
+            sleep(_MOMENT)
+        return True
 
 
 def _be_supervisor(work: Callable[[Charge], object], charge: Charge, report: int, others: Sequence[int]) -> NoReturn:
