@@ -49,7 +49,7 @@ def bundle(options: Options, log: Log) -> Written:
         runs = _watched(options, programs, private, log) if options.dynamic else ()
         before, plan = _plan(options, programs, resolved, runs, loaders, store, log)
         plan = pack(programs, plan, private) if pack else plan
-        trial = _trial(options, programs, before, plan, log) if options.test else None
+        trial = _trial(options, programs, runs, before, plan, log) if options.test else None
         written = _write(plan, output, trial, log)  # the private directories hold files of the plan
     log.summary(
         f"{options.output}: {plural(written.files, 'file')}, {size(written.size)}, in {monotonic() - started:.1f} s"
@@ -70,11 +70,16 @@ def _watched(options: Options, programs: Sequence[Program], private: Callable[[]
 
 
 def _trial(
-    options: Options, programs: Sequence[Program], before: BundlePlan, plan: BundlePlan, log: Log
+    options: Options,
+    programs: Sequence[Program],
+    runs: "Sequence[Watched]",
+    before: BundlePlan,
+    plan: BundlePlan,
+    log: Log,
 ) -> Callable[[int], None]:
     from magicpak.stages.testing import trial_of  # noqa: PLC0415
 
-    return trial_of(options, programs, before, plan, log)
+    return trial_of(options, programs, runs, before, plan, log)
 
 
 def _plan(

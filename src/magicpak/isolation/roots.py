@@ -22,10 +22,14 @@ class Root(Protocol):
 
 
 class Overlay(NamedTuple):
-    """The directory with the descriptor `bundle` below an empty layer in memory; `base` is an empty directory."""
+    """The directory with the descriptor `bundle` below an empty layer in memory; `base` is an empty directory.
+
+    In a `user_namespace` the layer's own notes are attributes of users (overlayfs.rst, `userxattr`).
+    """
 
     bundle: int
     base: str
+    user_namespace: bool = False
 
     def hold(self) -> None:
         """Go into the bundle: the current directory is carried into a new mount namespace, a descriptor is not."""
@@ -40,7 +44,8 @@ class Overlay(NamedTuple):
         mount(".", os.path.join(self.base, "bundle"), "", MS_BIND | MS_REC)
         os.chdir(self.base)  # names relative to it hold neither comma nor colon
         try:
-            mount("overlay", "root", "overlay", 0, "lowerdir=bundle,upperdir=changes,workdir=work")
+            notes = ",userxattr" if self.user_namespace else ""
+            mount("overlay", "root", "overlay", 0, f"lowerdir=bundle,upperdir=changes,workdir=work{notes}")
         except OSError as error:
             raise OverlayRefused.by(error) from None
         return os.path.join(self.base, "root")

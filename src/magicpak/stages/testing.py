@@ -8,6 +8,8 @@ from magicpak.logs import Log
 from magicpak.options import Options, variables
 from magicpak.outputs.directory import write_copy
 from magicpak.sources.programs import Program
+from magicpak.tracing.trace import How
+from magicpak.tracing.watching import Watched
 from magicpak.trial.demands import Demands, guest_for
 from magicpak.trial.hints import Plans
 from magicpak.trial.ladder import Ladder
@@ -15,9 +17,17 @@ from magicpak.trial.trying import commands_for, try_out
 
 
 def trial_of(
-    options: Options, programs: Sequence[Program], before: BundlePlan, plan: BundlePlan, log: Log
+    options: Options,
+    programs: Sequence[Program],
+    runs: Sequence[Watched],
+    before: BundlePlan,
+    plan: BundlePlan,
+    log: Log,
 ) -> Callable[[int], None]:
-    """Return what tries the bundle, given its root, as `--test` asks for it. Raises MagicpakError."""
+    """Return what tries the bundle, given its root, as `--test` asks for it. Raises MagicpakError.
+
+    `runs` are those that were watched on the host, `before` is the plan without regard to `--exclude`.
+    """
     demands = Demands(
         stdin=None if options.test_stdin is None else os.fsencode(options.test_stdin),
         stdout=None if options.test_stdout is None else os.fsencode(options.test_stdout),
@@ -29,11 +39,14 @@ def trial_of(
     )
     commands = commands_for(options.test_command, [each.at for each in programs], plan, options.busybox)
 
+    made = {use.real for run in runs for use in run.trace.uses if use.how is How.MADE and not use.error}
+    plans = Plans(plan, before, options.exclude, made)
+
     def copy(path: str) -> None:
         write_copy(plan, path, options.source_date_epoch)
 
     def trial(root: int) -> None:
         ladder = Ladder(root, copy, demands.guest, network=demands.network)
-        try_out(commands, demands, ladder, Plans(plan, before, options.exclude), log)
+        try_out(commands, demands, ladder, plans, log)
 
     return trial

@@ -16,12 +16,14 @@ _LIBRARY_DIRECTORIES = r"(?:/usr(?:/local)?)?/lib(?:32|64|x32)?/(?:[^/]+-linux-[
 
 # The first row that matches counts. Places are those of Debian, Alpine, Fedora and the FHS.
 _ROWS: tuple[tuple[str, Called], ...] = (
-    (_LIBRARY_DIRECTORIES + r"libnss_(\w+)\.so[.\d]*", Called("the NSS module {}", 0)),
+    (_LIBRARY_DIRECTORIES + r"libnss_(files|dns|compat)\.so[.\d]*", Called("the NSS module {}", 0)),
+    (_LIBRARY_DIRECTORIES + r"libnss_(\w+)\.so[.\d]*", Called("the NSS module {}", 2)),
     (r"/etc/nsswitch\.conf", Called("the configuration of NSS", 2)),
     (r"/(?:usr/)?lib(?:32|64)?/(?:[^/]+/)?ld[-\w]*\.so[.\d]*", Called("the interpreter, the dynamic loader", 0)),
     (r"/.*\.so(?:\.[\w.]+)?", Called("a library", 0)),
     (r"/(?:usr/)?bin/(?:ba|da|a)?sh", Called("a shell", 0)),
-    (r"/etc/(?:passwd|group|shadow)", Called("the names of users and groups", 2)),
+    (r"/etc/(?:passwd|group|shadow)", Called("the names of users and groups", 1)),
+    (r"/.*/openssl\.cnf", Called("the configuration of OpenSSL", 2)),
     (r"/etc/(?:ssl|pki|ca-certificates)(?:/.*)?", Called("CA certificates", 1)),
     (r"/usr/(?:lib|local)/ssl(?:/.*)?|/usr/(?:local/)?share/ca-certificates(?:/.*)?", Called("CA certificates", 1)),
     (r"/usr/share/zoneinfo/(.+)", Called("the time zone {}", 1)),

@@ -3,9 +3,10 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
+from magicpak.bundle.entry import Copy, Directory
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.patterns import excluded
 from magicpak.bundle.plan import BundlePlan
@@ -18,20 +19,29 @@ from magicpak.trial.sought import Sought
 MOST = 8
 """How many are told."""
 
-_NAMED, _ESSENTIAL = -1, 0  # ranks: what the program's own words name, and what nothing goes without
-_TRIFLING = 3  # the rank of what is hardly ever missed
-_IDLY_ASKED = 1  # how much less a file matters that was only asked for
+_LEFT_OUT, _NAMED, _ESSENTIAL, _TRIFLING = -2, -1, 0, 3
+"""Ranks: what `--exclude` has taken away, what the program's own words name, what nothing goes without, the rest."""
+
+_IDLY_ASKED = 1  # how much less a file matters that was only asked for, or a directory
 _SHORTEST = 3  # characters of a name that is worth finding in what was said
 _CROWD = 4  # paths of one directory from which on the directory is told
 _DEPTH = 2  # of a directory that holds half a system: /etc, /usr/lib
 
 
 class Plans(NamedTuple):
-    """What stands in the bundle, and what would without the patterns `exclude`."""
+    """What stands in the bundle, and what would without the patterns `exclude`.
+
+    `made` are the real paths of what the program itself has made on the host, when it was watched there.
+    """
 
     plan: BundlePlan
     before: BundlePlan
     exclude: Sequence[str]
+    made: Collection[str] = ()
+
+    def left_out(self, path: BundlePath) -> bool:
+        """Tell whether `--exclude` has taken away what stood at `path`."""
+        return bool(self.exclude) and self.before.reached(path)[0] is not None and self.plan.reached(path)[0] is None
 
 
 class _Cure(NamedTuple):
@@ -43,39 +53,72 @@ class _Cure(NamedTuple):
 
 def hints_for(sought: Sequence[Sought], plans: Plans, said: str) -> list[str]:
     """Return a hint for each thing of `sought` that the host has, the likeliest first; `said` is what was printed."""
-    cures = [_Cure(each, source) for each in reversed(sought) if (source := _on_host(each)) is not None]
-    cures.sort(key=lambda cure: _rank(cure.sought, said))  # what was looked for last comes first among equals
-    return [_hint(cure, plans) for cure in _without_repetition(_gathered(cures, plans.plan))]
+    relative = _has_relative(plans.plan)
+    cures = [
+        _Cure(each, source)
+        for whole in reversed(sought)  # what was looked for last comes first among equals
+        for each in _parts_left_out(whole, plans)
+        if (source := _on_host(each, relative=relative)) is not None and os.path.realpath(source) not in plans.made
+    ]
+    cures.sort(key=lambda cure: _rank(cure, plans, said))
+    return [_hint(cure, plans) for cure in _without_repetition(_gathered(cures, plans.plan), plans)]
 
 
 def worth_telling(unseen: Iterable[Sought], plans: Plans, said: str) -> list[Sought]:
     """Return those of `unseen`, which nobody looked for by name, that `said` names or the user has left out."""
-    return [each for each in unseen if _is_named(each.path, said) or plans.before.reached(each.path)[0] is not None]
+    return [each for each in unseen if _is_named(each.path, said) or plans.left_out(each.path)]
 
 
-def _on_host(sought: Sought) -> str | None:
-    """Return what brings in `sought` as an argument; None where there is nothing on the host."""
-    if sought.how is How.MADE or os.path.exists(sought.path):
-        return str(sought.path)
-    relative = sought.path.lstrip("/")  # a relative path of the command line stands below the bundle's root
-    return relative if os.path.exists(relative) else None
+def _parts_left_out(sought: Sought, plans: Plans) -> list[Sought]:
+    """Return `sought`, or the files that `--exclude` has taken from it where it is a directory."""
+    item = plans.before.reached(sought.path)[0] if plans.left_out(sought.path) else None
+    if item is None or not isinstance(item.entry, Directory):
+        return [sought]
+    below = [each for each in plans.before if each.path.is_under(item.path) and each.path not in plans.plan]
+    return [Sought(each.path, sought.how) for each in below if not isinstance(each.entry, Directory)] or [sought]
 
 
-def _rank(sought: Sought, said: str) -> int:
+def _has_relative(plan: BundlePlan) -> bool:
+    """Tell whether relative paths of the command line stand in the bundle: below its root, not where they are."""
+    try:
+        here = os.getcwd().rstrip("/")
+    except OSError:
+        return False
+    return bool(here) and any(isinstance(each.entry, Copy) and each.entry.source == here + each.path for each in plan)
+
+
+def _on_host(sought: Sought, *, relative: bool) -> str | None:
+    """Return what brings in `sought` as an argument; None where nothing does, or it is half a system."""
+    path = str(sought.path)
+    if sought.how is How.MADE:
+        return path
+    source = path if os.path.exists(path) else path.lstrip("/")
+    if (source != path and not relative) or not os.path.exists(source):
+        return None
+    return None if _is_high(sought.path) and os.path.isdir(source) else source
+
+
+def _rank(cure: _Cure, plans: Plans, said: str) -> int:
+    sought = cure.sought
     rank = called(sought.path).rank
+    if plans.left_out(sought.path):
+        return _LEFT_OUT
+    is_directory = os.path.isdir(cure.source)
+    if is_directory and sought.how is not How.MADE and not os.listdir(cure.source):
+        return _TRIFLING
     if rank < _TRIFLING and _is_named(sought.path, said):
         return _NAMED
     if sought.how in (How.EXECUTED, How.MADE):
         return _ESSENTIAL
-    return rank + (_IDLY_ASKED if sought.how is How.TESTED and rank else 0)
+    return rank + (_IDLY_ASKED if is_directory or (sought.how is How.TESTED and rank) else 0)
 
 
 def _is_named(path: BundlePath, said: str) -> bool:
-    """Tell whether `said` has the path, or its last name without what comes after a dot, as a word."""
-    stem = path.name.partition(".")[0]
+    """Tell whether `said` has the path, or its last name, with or without what comes after a dot, as a word."""
     if path in said or re.search(rf"(?<!\S){re.escape(path.name)}(?!\w)", said):
         return True
-    return len(stem) >= _SHORTEST and re.search(rf"\b{re.escape(stem)}\b", said) is not None
+    stem = path.name.partition(".")[0]
+    return len(stem) >= _SHORTEST and re.search(rf"(?<![\w<]){re.escape(stem)}(?![\w>])", said) is not None
 
 
 def _gathered(cures: Sequence[_Cure], plan: BundlePlan) -> list[_Cure]:
@@ -97,25 +140,29 @@ def _is_high(directory: BundlePath) -> bool:
     return directory.count("/") <= _DEPTH
 
 
-def _without_repetition(cures: Iterable[_Cure]) -> list[_Cure]:
-    """Return `cures` without those that are another's file by another path, or stand below another's directory."""
-    kept: list[_Cure] = []
+def _without_repetition(cures: Iterable[_Cure], plans: Plans) -> list[_Cure]:
+    """Return `cures` without those that are another's file by another path, or stand below another's directory.
+
+    Of several paths of one file that counts which was left out, else its real path, else the first.
+    """
+    kept: dict[BundlePath, _Cure] = {}
     whole: list[BundlePath] = []
-    seen: set[str] = set()
     for cure in cures:
         real = BundlePath(os.path.realpath(cure.source))
-        if real not in seen and not any(real.is_under(directory) for directory in whole):
-            kept.append(cure)
-            seen.add(real)
-            if os.path.isdir(real) and not _is_just_a_directory(cure):
-                whole.append(real)
-    return kept
+        if any(real.is_under(directory) for directory in whole if directory != real):
+            continue
+        known = kept.setdefault(real, cure)
+        if not plans.left_out(known.sought.path) and (plans.left_out(cure.sought.path) or cure.source == real):
+            kept[real] = cure
+        if os.path.isdir(real) and not _is_just_a_directory(cure):
+            whole.append(real)
+    return list(kept.values())
 
 
 def _hint(cure: _Cure, plans: Plans) -> str:
     path, words = cure.sought.path, called(cure.sought.path).words
     about = f" ({words})" if words else ""
-    if plans.before.reached(path)[0] is not None:
+    if plans.left_out(path):
         pattern = next((each for each in plans.exclude if _leaves_out(each, path, plans.before)), None)
         if pattern is not None:
             return f"{shown(path)}{about} is left out by {as_shell_line(['--exclude', pattern])}"
@@ -128,7 +175,5 @@ def _leaves_out(pattern: str, path: BundlePath, before: BundlePlan) -> bool:
 
 
 def _is_just_a_directory(cure: _Cure) -> bool:
-    """Tell whether the directory itself is enough: something was to be made in it, or it holds half a system."""
-    if cure.sought.how is How.MADE:
-        return True
-    return _is_high(cure.sought.path) and os.path.isdir(cure.source)
+    """Tell whether the directory itself is enough: something was to be made in it, or it is empty."""
+    return cure.sought.how is How.MADE or (os.path.isdir(cure.source) and not os.listdir(cure.source))

@@ -78,7 +78,7 @@ class Ladder:
         if not place.has_proc:
             return BareChroot(root, self._guest, tool)
         return Namespaces(
-            CopiedRoot(root) if place.is_copied else Overlay(self._bundle, base),
+            CopiedRoot(root) if place.is_copied else Overlay(self._bundle, base, place.user_namespace),
             self._guest,
             tool,
             network=self._network,
