@@ -24,6 +24,7 @@ from loading import (
     ours,
     resolved,
 )
+from magicpak.elf.disk import Host
 from magicpak.elf.facts import DF_1_NODEFLIB, DF_1_PIE, FileType
 from magicpak.elf.store import ElfFile, ElfStore
 from magicpak.ldso.interpreter import Glibc, built_in
@@ -599,10 +600,10 @@ def test_what_is_built_into_the_loader_is_read_from_it(tmp_path: Path) -> None:
     said = subprocess.run([GLIBC, "--help"], capture_output=True, text=True, check=True).stdout
     directories = tuple(re.findall(r"^  (/\S+) \(system search path\)$", said, re.MULTILINE))
     machine = machine_of(ElfStore().get(GLIBC).facts.kind)
-    inside_host = built_in(GLIBC, machine)
+    inside_host = built_in(GLIBC, machine, Host())
     assert isinstance(inside_host, Glibc)
     assert inside_host[:4] == (directories, directories[0][1:], "/etc/ld.so.cache", "/etc/ld.so.preload")
     for version, legacy in ((b"2.36", True), (b"2.37", False), (b"2.41", False)):
         data = re.sub(rb"release version \d+\.\d+", b"release version " + version, Path(GLIBC).read_bytes())
         (tmp_path / "ld.so").write_bytes(data)
-        assert built_in(str(tmp_path / "ld.so"), machine) == inside_host._replace(legacy_hwcaps=legacy)
+        assert built_in(str(tmp_path / "ld.so"), machine, Host()) == inside_host._replace(legacy_hwcaps=legacy)

@@ -4,6 +4,7 @@ import errno
 import os
 from enum import Enum, auto
 
+from magicpak.elf.disk import Disk
 from magicpak.elf.facts import DF_1_PIE, ElfFacts, FileType, Kind
 from magicpak.elf.refusal import NotElf, Refusal
 from magicpak.elf.store import ElfStore
@@ -29,7 +30,7 @@ def verdict(path: str, program: ElfFacts, machine: Machine, store: ElfStore) -> 
     try:
         facts = store.get(path).facts
     except NotElf as error:
-        if error.kind is Refusal.MALFORMED and _is_foreign(path, program.kind):
+        if error.kind is Refusal.MALFORMED and _is_foreign(path, program.kind, store.disk):
             return Verdict.PASSED_OVER
         raise LoadingStops(path, str(error)) from None
     except OSError as error:
@@ -60,11 +61,11 @@ def _why_not_loaded(facts: ElfFacts) -> str | None:
     return None
 
 
-def _is_foreign(path: str, kind: Kind) -> bool:
+def _is_foreign(path: str, kind: Kind, disk: Disk) -> bool:
     """Tell whether the damaged ELF file at `path` is of another class or machine: the loader looks no further then."""
     size = _HEADER_SIZE[kind.bits]
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        descriptor = disk.open(path)
     except OSError:
         return False
     try:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from magicpak.elf.disk import content
 from magicpak.elf.store import ElfStore
 from magicpak.errors import ToolFailed
 from magicpak.ldso.cache import CacheEntry, parse_cache
@@ -41,7 +42,7 @@ class Loaders:
         known = self._interpreters.get(path)
         if known is None:
             file = self._store.get(path)
-            inside = built_in(path, machine_of(file.facts.kind))
+            inside = built_in(path, machine_of(file.facts.kind), self._store.disk)
             known = self._interpreters[path] = Interpreter(path, file.facts, file.inode, inside)
             if self._resolver in (Resolver.DLOPEN, Resolver.NOLOAD):
                 self._real_loader(path).start()
@@ -78,7 +79,7 @@ class Loaders:
     def preloads(self, interpreter: Interpreter) -> list[str]:
         """Return the names in /etc/ld.so.preload, as glibc reads them: white space and colons part them."""
         inside = interpreter.built_in
-        text = _text(inside.preload) if isinstance(inside, Glibc) and inside.preload else None
+        text = self._text(inside.preload) if isinstance(inside, Glibc) and inside.preload else None
         return [name for name in re.split("[: \t\n]", re.sub("#[^\n]*", "", text or "")) if name]
 
     def emulated(self, interpreter: Interpreter, itself: Loaded) -> Searching | None:
@@ -86,7 +87,7 @@ class Loaders:
         inside, machine = interpreter.built_in, machine_of(interpreter.facts.kind)
         if isinstance(inside, Musl):
             path = path_file(interpreter.path, inside.arch)
-            return MuslLoader(itself, self._store, system_path(path), self._library_path)
+            return MuslLoader(itself, self._store, system_path(path, self._store.disk), self._library_path)
         if isinstance(inside, Glibc) and machine is not None:
             cache = self._cache(inside.cache) if inside.cache else {}
             return GlibcLoader(inside, machine, self._store, cache, self._library_path)
@@ -109,16 +110,13 @@ class Loaders:
     def _cache(self, path: str) -> dict[str, list[CacheEntry]]:
         if path not in self._caches:
             try:
-                with open(path, "rb", buffering=0) as file:
-                    self._caches[path] = parse_cache(file.read())
+                self._caches[path] = parse_cache(content(self._store.disk, path))
             except OSError:
                 self._caches[path] = {}
         return self._caches[path]
 
-
-def _text(path: str) -> str | None:
-    try:
-        with open(path, "rb", buffering=0) as file:
-            return os.fsdecode(file.read(1 << 20))
-    except OSError:
-        return None
+    def _text(self, path: str) -> str | None:
+        try:
+            return os.fsdecode(content(self._store.disk, path, 1 << 20))
+        except OSError:
+            return None

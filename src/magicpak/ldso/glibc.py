@@ -33,7 +33,7 @@ class GlibcLoader:
         self._store = store
         self._cache = cache
         self._library_path = library_path
-        self._variants = Variants(machine, legacy=built_in.legacy_hwcaps)
+        self._variants = Variants(machine, store.disk, legacy=built_in.legacy_hwcaps)
         self._defaults: _Directories = [SearchDirectory(path) for path in built_in.directories]
         self._rpaths: dict[Loaded, tuple[_Directories, ...]] = {}
         self._runpaths: dict[Loaded, _Directories] = {}
@@ -101,7 +101,7 @@ class GlibcLoader:
     def _directories(self, owner: Loaded, text: str) -> _Directories:
         is_program = owner.secure and owner.needed_by is None
         return glibc_directories(
-            text, ":", owner, self._tokens(owner), trusted=self._is_trusted if is_program else None
+            text, ":", owner, self._tokens(owner), self._store.disk, trusted=self._is_trusted if is_program else None
         )
 
     def _library_path_of(self, asker: Loaded) -> _Directories:
@@ -111,7 +111,9 @@ class GlibcLoader:
             program = asker
             while program.needed_by is not None:
                 program = program.needed_by
-            self._environment = glibc_directories(self._library_path, ":;", program, self._tokens(program))
+            self._environment = glibc_directories(
+                self._library_path, ":;", program, self._tokens(program), self._store.disk
+            )
         return self._environment
 
     def _tokens(self, owner: Loaded) -> Tokens:
@@ -121,12 +123,13 @@ class GlibcLoader:
         return is_trusted(path, self._built_in.directories)
 
     def _find_path(self, paths: Sequence[str], name: str, asker: Loaded) -> Found | None:
-        good = [path for path in paths if self._verdict(absolute(path), asker) is Verdict.TAKEN]
+        places = [(path, absolute(path, self._store.disk)) for path in paths]
+        good = [(path, place) for path, place in places if self._verdict(place, asker) is Verdict.TAKEN]
         if not good:
             return None
-        others = tuple(absolute(path) for path in good[1:])
+        others = tuple(place for _, place in good[1:])
         through = asker if has_origin(name) else None
-        return Found(absolute(good[0]), Rule.PATH, others, through, not good[0].startswith("/"))
+        return Found(good[0][1], Rule.PATH, others, through, not good[0][0].startswith("/"))
 
     def _find_name(self, name: str, asker: Loaded) -> Found | None:
         """Return the first file for any processor, with the variants for certain ones that come before it or with it.

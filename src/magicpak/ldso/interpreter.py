@@ -3,6 +3,7 @@
 import re
 from typing import NamedTuple
 
+from magicpak.elf.disk import Disk, content
 from magicpak.elf.facts import ElfFacts
 from magicpak.ldso.machines import Machine
 
@@ -44,14 +45,13 @@ class Interpreter(NamedTuple):
     built_in: Glibc | Musl | None
 
 
-def built_in(path: str, machine: Machine | None) -> Glibc | Musl | None:
+def built_in(path: str, machine: Machine | None, disk: Disk) -> Glibc | Musl | None:
     """Return what is built into the loader at `path`, by the strings in it; None if it is no glibc and no musl.
 
     glibc's loader holds its default directories as one run of strings that end in `/` (SYSTEM_DIRS), so a
     distribution's own, as Debian's multiarch directories, are seen. Raises OSError.
     """
-    with open(path, "rb", buffering=0) as file:
-        data = file.read(_READ_AT_MOST)
+    data = content(disk, path, _READ_AT_MOST)
     musl = _MUSL.search(data)
     if musl:
         return Musl(musl[1].decode("ascii"))

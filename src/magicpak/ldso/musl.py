@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Sequence
 
+from magicpak.elf.disk import Disk, content
 from magicpak.elf.facts import ElfFacts, FileType
 from magicpak.elf.refusal import NotElf
 from magicpak.elf.store import ElfStore
@@ -53,11 +54,10 @@ def path_file(interpreter: str, arch: str) -> str:
     return f"{prefix}/etc/ld-musl-{arch}.path"
 
 
-def system_path(path: str) -> str:
+def system_path(path: str, disk: Disk) -> str:
     """Return the text of the path file at `path`; DEFAULT_PATH where there is none, nothing where it is unreadable."""
     try:
-        with open(path, "rb") as file:
-            return os.fsdecode(file.read(_LONGEST_PATH_FILE))
+        return os.fsdecode(content(disk, path, _LONGEST_PATH_FILE))
     except FileNotFoundError:
         return DEFAULT_PATH
     except OSError:
@@ -86,7 +86,7 @@ class MuslLoader:
         """Return where musl finds `name` for `asker`. Raises LoadingStops."""
         try:
             if "/" in name:
-                path = os.path.join(os.getcwd(), name)
+                path = os.path.join(self._store.disk.current_directory(), name)
                 return Found(path, Rule.PATH, relative=path != name) if self._opens(path) else None
             return self._search(name, asker) if len(os.fsencode(name)) <= _LONGEST_NAME else None
         except OSError:
@@ -96,7 +96,8 @@ class MuslLoader:
         for rule, directories, through in self._lists(asker):
             for directory in directories:
                 relative = not directory.startswith("/")
-                path = f"{os.getcwd()}/{directory}/{name}" if relative else f"{directory.rstrip('/')}/{name}"
+                start = f"{self._store.disk.current_directory()}/{directory}" if relative else directory.rstrip("/")
+                path = f"{start}/{name}"
                 if len(os.fsencode(f"{directory}/{name}")) < _PATH_BUFFER and self._opens(path):
                     return Found(path, rule, (), through, relative)
         return None

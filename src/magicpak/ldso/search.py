@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from magicpak.elf.disk import Disk
 from magicpak.ldso.loader import Loaded
 
 _TOKEN = re.compile(r"\$(?:(ORIGIN|LIB|PLATFORM)(?![A-Za-z0-9_])|\{(ORIGIN|LIB|PLATFORM)\})")
@@ -76,7 +77,13 @@ def starts_with_origin(text: str) -> bool:
 
 
 def glibc_directories(
-    text: str, separators: str, owner: Loaded, tokens: Tokens, *, trusted: Callable[[str], bool] | None = None
+    text: str,
+    separators: str,
+    owner: Loaded,
+    tokens: Tokens,
+    disk: Disk,
+    *,
+    trusted: Callable[[str], bool] | None = None,
 ) -> list[SearchDirectory]:
     """Return the directories of an RPATH, RUNPATH or LD_LIBRARY_PATH of `owner` as glibc takes them apart.
 
@@ -93,16 +100,16 @@ def glibc_directories(
             starts = starts_with_origin(element)
             expanded = [path for path in expanded if starts and (trusted is None or trusted(path))]
         if expanded and (expanded[0] or not element):
-            paths = [absolute(path) for path in expanded]
+            paths = [absolute(path, disk) for path in expanded]
             through = owner if through_origin else None
             result.append(SearchDirectory(paths[0], tuple(paths[1:]), through, not expanded[0].startswith("/")))
     return without_repeats(result)
 
 
-def absolute(path: str) -> str:
-    """Return `path` seen from the current directory, without trailing slashes, `..` left as it is."""
+def absolute(path: str, disk: Disk) -> str:
+    """Return `path` seen from the current directory of `disk`, without trailing slashes, `..` left as it is."""
     if not path.startswith("/"):
-        path = os.path.join(os.getcwd(), path)
+        path = os.path.join(disk.current_directory(), path)
     return path.rstrip("/") or "/"
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Because
+from magicpak.elf.disk import Disk
 from magicpak.elf.refusal import NotElf
 from magicpak.elf.store import ElfFile, ElfStore
 from magicpak.errors import reason
@@ -50,14 +51,14 @@ def resolve_program(program: Program, loaders: Loaders, store: ElfStore, *, hwca
         facts,
         Found(program.real, Rule.PROGRAM),
         origin=os.path.dirname(program.real),
-        secure=_is_secure(program),
+        secure=_is_secure(program, store.disk),
     )
     at = program.at.parent if program.is_moved else itself.origin
     alone = Closure(itself, None, (itself,), ())
     if facts.interpreter is None:
         return Resolved(program.given, alone, None, None, at)
     try:
-        interpreter = loaders.interpreter(_absolute(facts.interpreter))
+        interpreter = loaders.interpreter(os.path.join(store.disk.current_directory(), facts.interpreter))
     except NotElf as error:
         return Resolved(program.given, alone, None, None, at, str(error))
     except OSError as error:
@@ -182,18 +183,9 @@ def _place_preload_file(interpreter: Interpreter, closure: Closure, mirror: Mirr
         mirror.place(inside.preload, Because("names what the loader brings into", closure.program.path))
 
 
-def _is_secure(program: Program) -> bool:
+def _is_secure(program: Program, disk: Disk) -> bool:
     """Tell whether the kernel sets AT_SECURE for an ordinary user (execve(2)): set-user-ID, capabilities."""
-    if program.file.mode & _S_ISUID_OR_ISGID:
-        return True
-    try:
-        return bool(os.getxattr(program.real, "security.capability"))
-    except OSError:
-        return False
-
-
-def _absolute(path: str) -> str:
-    return os.path.join(os.getcwd(), path)
+    return bool(program.file.mode & _S_ISUID_OR_ISGID) or disk.has_capabilities(program.real)
 
 
 def missing_needs(all_resolved: Sequence[Resolved]) -> list[tuple[Resolved, Need]]:
