@@ -10,10 +10,11 @@ import pytest
 from elftools.elf.dynamic import DynamicSegment
 from elftools.elf.elffile import ELFFile
 from elftools.elf.enums import ENUM_E_MACHINE, ENUM_E_TYPE
+from elftools.elf.gnuversions import GNUVerDefSection, GNUVerNeedSection
 from elftools.elf.segments import InterpSegment
 
 from elfmaking import I386, PPC, PT_DYNAMIC, PT_LOAD, S390X, X86_64, X86_64_EXIT_0, make_elf, with_header, with_segment
-from magicpak.elf.facts import ElfFacts, FileType, Kind
+from magicpak.elf.facts import ElfFacts, FileType, Kind, VersionNeeded, Versions
 from magicpak.elf.reader import NotElf, read_path
 
 ALL_OF = ("/usr/bin", "/usr/sbin", "/usr/lib/x86_64-linux-gnu")
@@ -75,7 +76,20 @@ def yardstick(path: str) -> ElfFacts | str:
         dynamic = [each for each in segments if isinstance(each, DynamicSegment) and each["p_filesz"]]
         if not dynamic:
             return ElfFacts(header.kind, header.type, header.flags, header.entry, interpreter)
-        return with_dynamic(header, interpreter, dynamic[-1])
+        return with_dynamic(header, interpreter, dynamic[-1])._replace(versions=versions(elf))
+
+
+def versions(elf: ELFFile) -> Versions:
+    """The versions that the sections tell of; the loader goes by the dynamic section instead."""
+    needed: list[VersionNeeded] = []
+    defined: frozenset[str] | None = None
+    for section in elf.iter_sections():
+        if isinstance(section, GNUVerNeedSection):
+            pairs = [(file.name, each) for file, items in section.iter_versions() for each in items]
+            needed += [VersionNeeded(of or "", each.name or "", bool(each["vna_flags"] & 2)) for of, each in pairs]
+        elif isinstance(section, GNUVerDefSection):
+            defined = frozenset(next(names).name for _, names in section.iter_versions())
+    return Versions(tuple(needed), defined)
 
 
 def with_dynamic(header: ElfFacts, interpreter: str | None, segment: DynamicSegment) -> ElfFacts:

@@ -26,6 +26,21 @@ class Kind(NamedTuple):
     machine: int
 
 
+class VersionNeeded(NamedTuple):
+    """One version that the object by the name `of`, which is in DT_NEEDED, must define; a `weak` one may be absent."""
+
+    of: str
+    name: str
+    weak: bool
+
+
+class Versions(NamedTuple):
+    """What one file needs, and what it defines; None where it has no versions at all, which satisfies everyone."""
+
+    needed: tuple[VersionNeeded, ...] = ()
+    defined: frozenset[str] | None = None
+
+
 class ElfFacts(NamedTuple):
     """The header, the interpreter and the dynamic section of one ELF file; strings decoded as file names are.
 
@@ -45,3 +60,4 @@ class ElfFacts(NamedTuple):
     flags_1: int = 0
     auxiliary: tuple[str, ...] = ()
     filter: tuple[str, ...] = ()
+    versions: Versions = Versions()

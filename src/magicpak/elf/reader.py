@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from magicpak.elf.facts import ElfFacts, FileType, Kind
 from magicpak.elf.image import PAGE, File, Memory, Segment, layout_of
 from magicpak.elf.refusal import NotElf, Refusal, require_regular
+from magicpak.elf.versions import read_versions
 
 __all__ = ["NotElf", "Refusal", "read_facts", "read_path"]
 
@@ -84,6 +85,7 @@ def _dynamic_facts(facts: ElfFacts, memory: Memory, address: int, form: struct.S
         flags_1=last.get(DT_FLAGS_1, 0),
         auxiliary=tuple([strings[value] for tag, value in entries if tag == DT_AUXILIARY]),
         filter=tuple([strings[value] for tag, value in entries if tag == DT_FILTER]),
+        versions=read_versions(memory, last, last.get(DT_STRTAB), little=facts.kind.little),
     )
 
 

@@ -34,16 +34,24 @@ class Loaders:
         self._store = store
         self._private = private
         self._interpreters: dict[str, Interpreter] = {}
+        self._built_in: dict[tuple[int, int], Glibc | Musl | None] = {}
         self._caches: dict[str, dict[str, list[CacheEntry]]] = {}
         self._real: dict[str, RealLoader] = {}
+
+    def elsewhere(self, store: ElfStore) -> "Loaders":
+        """Return the emulated loaders of another world, without LD_LIBRARY_PATH; what is known of a file stays so."""
+        loaders = emulated_loaders(store)
+        loaders._built_in = self._built_in  # noqa: SLF001 - of one's own class
+        return loaders
 
     def interpreter(self, path: str) -> Interpreter:
         """Return the interpreter at `path`. Raises OSError and NotElf where it is not a loader that can run."""
         known = self._interpreters.get(path)
         if known is None:
             file = self._store.get(path)
-            inside = built_in(path, machine_of(file.facts.kind), self._store.disk)
-            known = self._interpreters[path] = Interpreter(path, file.facts, file.inode, inside)
+            if file.inode not in self._built_in:
+                self._built_in[file.inode] = built_in(path, machine_of(file.facts.kind), self._store.disk)
+            known = self._interpreters[path] = Interpreter(path, file.facts, file.inode, self._built_in[file.inode])
             if self._resolver in (Resolver.DLOPEN, Resolver.NOLOAD):
                 self._real_loader(path).start()
         return known
@@ -120,3 +128,12 @@ class Loaders:
             return os.fsdecode(content(self._store.disk, path, 1 << 20))
         except OSError:
             return None
+
+
+def emulated_loaders(store: ElfStore) -> Loaders:
+    """Return the loaders of the world of `store` in a clean environment, which ask nobody."""
+
+    def nowhere() -> str:
+        raise AssertionError
+
+    return Loaders(Resolver.STATIC, "", "", store, nowhere)
