@@ -18,6 +18,7 @@ _IN = "What goes in"
 _FOUND = "How libraries are found"
 _WATCHED = "Watching it run"
 _PACKED = "Packing it"
+_PROVED = "Checking it"
 _TESTED = "Testing it"
 _MESSAGES = "Messages"
 _LONGEST = 86_400  # seconds that a run can be given: a day
@@ -100,6 +101,7 @@ _LONGEST = 86_400  # seconds that a run can be given: a day
     default="600",
     help="End it then, as a failure.  [default: 600]",
 )
+@grouped(_PROVED, "--no-verify", is_flag=True, help="Write the bundle although something in it will not start.")
 @grouped(_TESTED, "-t", "--test", is_flag=True, help="Run the bundle alone, and fail if it does not work.")
 @grouped(
     _TESTED, "--test-command", metavar="COMMAND", help="What a shell runs there.  [default: each INPUT by its path]"
@@ -172,6 +174,7 @@ def _options(given: dict[str, Any]) -> Options:
         "resolver": Resolver.NOLOAD if old else Resolver(resolver or "auto"),
         "compiler": given.pop("cc"),
         "hwcaps": not given.pop("no_hwcaps"),
+        "verify": not given.pop("no_verify"),
         "log_level": max(level, LogLevel.INFO) if given.pop("verbose") else level,
         "library_path": os.environ.get("LD_LIBRARY_PATH", ""),
         "source_date_epoch": _source_date_epoch(),

@@ -35,6 +35,7 @@ class Options(NamedTuple):
     resolver: Resolver = Resolver.AUTO
     compiler: str = "cc"
     hwcaps: bool = True
+    verify: bool = True
     dynamic: bool = False
     dynamic_arg: tuple[str, ...] = ()
     dynamic_stdin: str | None = None

@@ -47,8 +47,10 @@ def bundle(options: Options, log: Log) -> Written:
         resolved = [resolve_program(program, loaders, store, hwcaps=options.hwcaps) for program in programs]
         _tell_libraries(resolved, log)
         runs = _watched(options, programs, private, log) if options.dynamic else ()
-        before, plan = _plan(options, programs, resolved, runs, loaders, store, log)
+        before, plan, placed = _plan(options, programs, resolved, runs, loaders, store, log)
         plan = pack(programs, plan, private) if pack else plan
+        if options.verify:
+            _prove(options, plan, before, placed, store, loaders, log)
         trial = _trial(options, programs, runs, before, plan, log) if options.test else None
         written = _write(plan, output, trial, log)  # the private directories hold files of the plan
     log.summary(
@@ -67,6 +69,20 @@ def _watched(options: Options, programs: Sequence[Program], private: Callable[[]
     from magicpak.stages.watching import watch_programs  # noqa: PLC0415
 
     return watch_programs(options, programs, private, log)
+
+
+def _prove(
+    options: Options,
+    plan: BundlePlan,
+    before: BundlePlan,
+    placed: Sequence[Placed],
+    store: ElfStore,
+    loaders: Loaders,
+    log: Log,
+) -> None:
+    from magicpak.stages.proving import prove_plan  # noqa: PLC0415 - not with --no-verify
+
+    prove_plan(options, plan, before, placed, store, loaders, log)
 
 
 def _trial(
@@ -90,8 +106,8 @@ def _plan(
     loaders: Loaders,
     store: ElfStore,
     log: Log,
-) -> tuple[BundlePlan, BundlePlan]:
-    """Return the plan without regard to `--exclude`, and as it is to be."""
+) -> tuple[BundlePlan, BundlePlan, Sequence[Placed]]:
+    """Return the plan without regard to `--exclude`, and as it is to be, and where libraries stand in it."""
     mirror = Mirror(options.layout, os.path.realpath(options.output))
     used: Collection[BundlePath] = ()
     if runs:
@@ -112,7 +128,7 @@ def _plan(
 
         log.warn_of(secrets(plan, used, programs))
     log.info(f"planned {plural(len(plan), 'entry')}")
-    return before, plan
+    return before, plan, placed
 
 
 def _collect(

@@ -54,7 +54,11 @@ class BundlePlan:
 
     def get(self, path: str) -> Item | None:
         """Return the item at `path`, not following links."""
-        return self._items.get(BundlePath(path))
+        return self._items.get(path if isinstance(path, BundlePath) else BundlePath(path))
+
+    def where(self, wanted: Callable[[Item], bool]) -> list[Item]:
+        """Return the items for which `wanted` is true, in the order in which they can be written."""
+        return sorted(filter(wanted, self._items.values()), key=lambda item: item.path.parts)
 
     def reached(self, path: str) -> tuple[Item | None, BundlePath]:
         """Return the item that `path` leads to through links, and its place.

@@ -127,10 +127,10 @@ def load(
     return Closure(program, interpreter, tuple(process.objects), tuple(variants))
 
 
-def chain(need: Need, program: Loaded) -> list[str]:
-    """Return the paths from `program` to the object that needs it, that of `program` first."""
+def chain(end: Loaded, program: Loaded) -> list[str]:
+    """Return the paths from `program` to the object `end`, that of `program` first."""
     path = []
-    loaded: Loaded | None = need.by
+    loaded: Loaded | None = end
     while loaded is not None:
         path.append(loaded.path)
         loaded = None if loaded is program else loaded.needed_by

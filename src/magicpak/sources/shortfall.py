@@ -10,7 +10,7 @@ from magicpak.elf.refusal import NotElf
 from magicpak.errors import LibrariesMissing
 from magicpak.ldso.closure import chain
 from magicpak.ldso.interpreter import Glibc
-from magicpak.ldso.loader import Need
+from magicpak.ldso.loader import Loaded, Need
 from magicpak.sources.libraries import Resolved, missing_needs
 from magicpak.sources.missing import hints_for
 
@@ -22,7 +22,7 @@ def shortfall(all_resolved: Sequence[Resolved]) -> LibrariesMissing:
     missing = missing_needs(all_resolved)
     bad_interpreters = [resolved for resolved in all_resolved if resolved.trouble]
     details = [_about_interpreter(resolved) for resolved in bad_interpreters]
-    details += [line for resolved, need in missing for line in _about(resolved, need)]
+    details += [line for resolved, need in missing for line in about_need(resolved, need)]
     names = list(dict.fromkeys(need.name for _, need in missing))
     what = []
     if bad_interpreters:
@@ -37,12 +37,12 @@ def shortfall(all_resolved: Sequence[Resolved]) -> LibrariesMissing:
 
 def tell(all_resolved: Sequence[Resolved]) -> list[str]:
     """Return a line for each library that is missing, however many need it, for a warning."""
-    needed_by: dict[str, list[str]] = {}
+    chains_of: dict[str, list[str]] = {}
     for resolved, need in missing_needs(all_resolved):
-        needed_by.setdefault(need.name, []).append(_chain(resolved, need))
+        chains_of.setdefault(need.name, []).append(needed_by(resolved, need.by))
     return [
         f"{shown(name)} is missing: needed by {chains[0]}{f', and by {len(chains) - 1} more' if chains[1:] else ''}"
-        for name, chains in needed_by.items()
+        for name, chains in chains_of.items()
     ]
 
 
@@ -51,8 +51,9 @@ def _about_interpreter(resolved: Resolved) -> str:
     return f"{shown(path)} {resolved.trouble}: it is the interpreter (PT_INTERP) of {shown(resolved.name)}"
 
 
-def _about(resolved: Resolved, need: Need) -> list[str]:
-    lines = [f"{shown(need.name)} is needed by {_chain(resolved, need)}"]
+def about_need(resolved: Resolved, need: Need) -> list[str]:
+    """Return a line on who needs what is missing, and one on where it was searched or why it is no good."""
+    lines = [f"{shown(need.name)} is needed by {needed_by(resolved, need.by)}"]
     if need.trouble:
         lines.append(f"  the loader stops at {shown(need.trouble)}")
     elif resolved.loader is not None and "/" not in need.name:
@@ -64,8 +65,9 @@ def _about(resolved: Resolved, need: Need) -> list[str]:
     return lines
 
 
-def _chain(resolved: Resolved, need: Need) -> str:
-    paths = chain(need, resolved.closure.program)
+def needed_by(resolved: Resolved, loaded: Loaded) -> str:
+    """Return the path of `loaded`, and of what needs it, up to the program."""
+    paths = chain(loaded, resolved.closure.program)
     return ", which is needed by ".join(shown(path) for path in reversed(paths))
 
 

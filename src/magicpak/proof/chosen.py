@@ -1,0 +1,62 @@
+"""What `--exclude` has to do with a program that does not start: the user may leave it to the base image."""
+
+from collections.abc import Sequence
+
+from magicpak.bundle.patterns import excluded
+from magicpak.bundle.plan import BundlePlan
+from magicpak.display import plural, shown
+from magicpak.elf.refusal import NotElf
+from magicpak.proof.starting import SEARCHED, Problem, Starter, Starting
+from magicpak.tools import as_shell_line
+
+
+class Chosen:
+    """Tells the problems that patterns have made from those that would be there without them."""
+
+    def __init__(self, before: BundlePlan, patterns: Sequence[str], starter: Starter) -> None:
+        """Take the plan without regard to the patterns, the patterns, and what looks at the programs of that plan."""
+        self._before = before
+        self._patterns = patterns
+        self._starter = starter
+        self._by: dict[str, str | None] = {}
+
+    def path_of(self, problem: Problem) -> str | None:
+        """Return what was left out so that `problem` is there, where it was found before; None where it was none."""
+        try:
+            starting = self._starter.look(problem.program)
+        except (OSError, NotElf):
+            return None
+        if any((each.lacking, each.by) == (problem.lacking, problem.by) for each in starting.problems):
+            return None
+        return _satisfied_by(problem, starting) or self._executed(problem.lacking)
+
+    def remarks(self, left_out: Sequence[tuple[Problem, str]]) -> list[str]:
+        """Return a line for each path that keeps programs from starting, with the pattern that has taken it."""
+        programs: dict[str, dict[str, None]] = {}
+        for problem, path in left_out:
+            programs.setdefault(path, {})[problem.program] = None
+        return [self._remark(path, list(whom)) for path, whom in programs.items()]
+
+    def _remark(self, path: str, programs: Sequence[str]) -> str:
+        more = f" and {plural(len(programs) - 1, 'other program')}" if programs[1:] else ""
+        pattern = self._pattern(path)
+        by = as_shell_line(["--exclude", pattern]) if pattern is not None else "what --exclude takes away"
+        return f"{shown(programs[0])}{more} will not start without {shown(path)}, which is left out by {by}"
+
+    def _pattern(self, path: str) -> str | None:
+        for pattern in self._patterns:
+            if excluded(self._before, [pattern])[0].reached(path)[0] is None:
+                return pattern
+        return None
+
+    def _executed(self, name: str) -> str:
+        """Return the path of an interpreter, which env(1) may have to look for."""
+        places = [name] if name.startswith("/") else [f"{directory}/{name}" for directory in SEARCHED]
+        return next((each for each in places if self._before.reached(each)[0] is not None), name)
+
+
+def _satisfied_by(problem: Problem, starting: Starting) -> str | None:
+    """Return where the loader finds what is lacking."""
+    closure = starting.resolved.closure if starting.resolved else None
+    needs = [need for each in (*closure.objects, *closure.variants) for need in each.needs] if closure else []
+    return next((need.satisfied_by.path for need in needs if need.name == problem.lacking and need.satisfied_by), None)

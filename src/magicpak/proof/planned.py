@@ -1,0 +1,133 @@
+"""A plan as the world that it will be: links as planned, files read where they are copied from."""
+
+import errno
+import os
+from collections.abc import Iterator
+
+from magicpak.bundle.entry import Content, Copy, Directory, Entry, Fifo
+from magicpak.bundle.entry import Link as PlannedLink
+from magicpak.bundle.path import ROOT, BundlePath
+from magicpak.bundle.plan import BundlePlan, Item
+from magicpak.elf.disk import OPEN_TO_READ, has_capabilities
+from magicpak.elf.refusal import NotElf
+from magicpak.elf.store import ElfFile, ElfStore
+from magicpak.proof.walked import Link, Walk, failure
+
+_MAY_EXECUTE = 0o111
+
+
+class Planned:
+    """The finished plan taken as its own root; the current directory is its root too, as in an image."""
+
+    def __init__(self, plan: BundlePlan) -> None:
+        """Take the plan."""
+        self._plan = plan
+        self._walk = Walk(_PlannedNodes(plan))
+
+    def reached(self, path: str) -> BundlePath:
+        """Return where `path` leads, all links resolved. Raises OSError where that is nothing."""
+        return self._walk.reached(path)
+
+    def entry(self, path: str) -> Entry | None:
+        """Return what stands where `path` leads; None for the root itself. Raises OSError."""
+        item = self._plan.get(self.reached(path))
+        return item.entry if item else None
+
+    def open(self, path: str) -> int:
+        """Return a descriptor of what will stand there, as far as a loader can tell. Raises OSError."""
+        match self.entry(path):
+            case Copy(source=source):
+                return os.open(source, OPEN_TO_READ)
+            case Content(data=data):
+                return _file_of(data)
+            case Fifo():
+                reading, writing = os.pipe2(os.O_CLOEXEC)
+                os.close(writing)
+                return reading
+            case _:
+                return os.open("/", OPEN_TO_READ)  # one directory is like another
+
+    def is_directory(self, path: str) -> bool:
+        """Tell whether `path` leads to a directory."""
+        try:
+            return isinstance(self.entry(path), Directory | None)
+        except OSError:
+            return False
+
+    def has_capabilities(self, path: str) -> bool:
+        """Tell whether `path` leads to a file that gets capabilities of its own."""
+        entry = self.entry(path)
+        return isinstance(entry, Copy) and has_capabilities(entry.extended or entry.source)
+
+    def current_directory(self) -> str:
+        """Return the root."""
+        return ROOT
+
+    def is_executable(self, path: str) -> bool:
+        """Tell whether `path` leads to a file that somebody may execute."""
+        try:
+            item = self._plan.get(self.reached(path))
+        except OSError:
+            return False
+        return item is not None and _is_executable(item)
+
+    def executables(self) -> Iterator[BundlePath]:
+        """Yield the files that somebody may execute, in order."""
+        for item in self._plan.where(_is_executable):
+            yield item.path
+
+    def links(self) -> Iterator[Link]:
+        """Yield all links, in order."""
+        for item in self._plan.where(lambda item: isinstance(item.entry, PlannedLink)):
+            if isinstance(item.entry, PlannedLink):
+                yield Link(item.path, item.entry.target)
+
+
+class _PlannedNodes:
+    """What stands at each path of a plan."""
+
+    def __init__(self, plan: BundlePlan) -> None:
+        self._plan = plan
+
+    def target(self, place: BundlePath) -> str | None:
+        item = self._plan.get(place)
+        if item is None:
+            raise failure(errno.ENOENT, place)
+        return item.entry.target if isinstance(item.entry, PlannedLink) else None
+
+    def is_directory(self, place: BundlePath) -> bool:
+        item = self._plan.get(place)
+        return item is None or isinstance(item.entry, Directory)
+
+
+class PlannedStore(ElfStore):
+    """The ELF files of a plan: what the host's store has read of them is not read again."""
+
+    def __init__(self, world: Planned, host: ElfStore) -> None:
+        """Take the plan as a world, and what is known of the host."""
+        super().__init__(world)
+        self._world = world
+        self._host = host
+
+    def _read(self, path: str) -> ElfFile | NotElf | OSError:
+        try:
+            entry = self._world.entry(path)
+            if not isinstance(entry, Copy):
+                return super()._read(path)
+            status = os.stat(entry.source)
+        except OSError as error:
+            return error
+        known = self._host.by_inode.get((status.st_dev, status.st_ino)) or super()._read(path)
+        return known._replace(mode=entry.attributes.mode) if isinstance(known, ElfFile) else known
+
+
+def _is_executable(item: Item) -> bool:
+    return isinstance(item.entry, Copy) and bool(item.entry.attributes.mode & _MAY_EXECUTE)
+
+
+def _file_of(data: bytes) -> int:
+    descriptor = os.memfd_create("made", os.MFD_CLOEXEC)
+    with open(descriptor, "wb", buffering=0, closefd=False) as file:
+        file.write(data)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor

@@ -1,0 +1,162 @@
+"""What keeps the programs of a world from starting: nothing is run for it."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from magicpak.display import shown
+from magicpak.elf.disk import content
+from magicpak.elf.facts import DF_1_PIE, ElfFacts, FileType
+from magicpak.elf.refusal import NotElf
+from magicpak.elf.store import ElfFile, ElfStore
+from magicpak.errors import ToolFailed, reason
+from magicpak.ldso.choosing import Loaders
+from magicpak.ldso.interpreter import Glibc
+from magicpak.proof.versions import VersionMissing, missing_versions
+from magicpak.proof.walked import World
+from magicpak.scripts import HEAD, MOST_INTERPRETERS, program_of_env, script_in
+from magicpak.sources.libraries import Resolved, missing_needs, resolve_program
+from magicpak.sources.programs import Program
+from magicpak.sources.shortfall import about_need, needed_by
+
+SEARCHED = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")  # Docker's
+
+
+class Problem(NamedTuple):
+    """One thing that keeps `program` from starting.
+
+    `lacking` is the name of what is missing or wrong, which `by` asks for; `words` are one line, `details` more.
+    """
+
+    program: str
+    lacking: str
+    by: str
+    words: str
+    details: tuple[str, ...] = ()
+
+
+class Starting(NamedTuple):
+    """What there is to say of one program: what its loader brings in, where it has one, and what is wrong."""
+
+    resolved: Resolved | None
+    problems: tuple[Problem, ...]
+
+
+class Starter:
+    """Looks at programs of one world as its kernel and its loaders will, in a clean environment."""
+
+    def __init__(self, world: World, store: ElfStore, loaders: Loaders) -> None:
+        """Take the world, and the store and the loaders that look at it; the loaders ask nobody."""
+        self._world = world
+        self._store = store
+        self._loaders = loaders
+        self._known: dict[str, Starting] = {}
+        self.unknown: dict[str, None] = {}
+
+    def programs(self) -> Iterator[str]:
+        """Yield the programs and scripts among the executable files."""
+        for place in self._world.executables():
+            try:
+                facts = self._store.get(place).facts
+            except NotElf as error:
+                if error.script is not None:
+                    yield place
+            except OSError:
+                continue
+            else:
+                if is_program(facts):
+                    yield place
+
+    def look(self, path: str, depth: int = 0) -> Starting:
+        """Return what there is to say of the program or script that `path` leads to. Raises OSError and NotElf."""
+        place = self._world.reached(path)
+        if place not in self._known:
+            try:
+                self._known[place] = self._look_at_elf(place, self._store.get(place))
+            except NotElf as error:
+                if error.script is None:
+                    raise
+                self._known[place] = Starting(None, tuple(self._script(place, depth)))
+        return self._known[place]
+
+    def _look_at_elf(self, place: str, file: ElfFile) -> Starting:
+        program = Program(place, place, place, file, self._world.reached(place))
+        try:
+            resolved = resolve_program(program, self._loaders, self._store, hwcaps=True)
+        except ToolFailed:
+            self.unknown[file.facts.interpreter or ""] = None
+            return Starting(None, ())
+        return Starting(resolved, (*self._interpreter(resolved), *_missing(resolved), *_versions(resolved)))
+
+    def _interpreter(self, resolved: Resolved) -> Iterator[Problem]:
+        path = resolved.closure.program.facts.interpreter
+        trouble = resolved.trouble
+        if path is not None and trouble is None and not self._world.is_executable(path):
+            trouble = "is not executable"
+        if path is not None and trouble is not None:
+            words = f"its interpreter {shown(path)} {trouble}"
+            yield Problem(resolved.name, path, resolved.name, words)
+
+    def _script(self, place: str, depth: int) -> Iterator[Problem]:
+        """Yield what is wrong with the interpreters of a script, one behind the other, up to the last."""
+        script = script_in(content(self._world, place, HEAD))
+        if script is None or not script.interpreter.startswith("/"):
+            return  # a relative one depends on where the script is run
+        if depth > MOST_INTERPRETERS:
+            yield Problem(place, script.interpreter, place, "is run by a script, which is run by a script, and so on")
+            return
+        yield from self._runs(place, script.interpreter, depth)
+        name = program_of_env(script)
+        if name is not None and "/" not in name and not self._is_in_path(name):
+            yield Problem(place, name, place, f"{shown(name)}, which env is to run for it, is missing")
+
+    def _is_in_path(self, name: str) -> bool:
+        return any(self._world.is_executable(f"{directory}/{name}") for directory in SEARCHED)
+
+    def _runs(self, place: str, interpreter: str, depth: int) -> Iterator[Problem]:
+        words = f"its interpreter {shown(interpreter)} (#!)"
+        try:
+            problems = self.look(interpreter, depth + 1).problems
+        except OSError as error:
+            yield Problem(place, interpreter, place, f"{words} cannot be read: {reason(error)}")
+        except NotElf as error:
+            yield Problem(place, interpreter, place, f"{words} {error}")
+        else:
+            if not self._world.is_executable(interpreter):
+                yield Problem(place, interpreter, place, f"{words} is not executable")
+            for problem in problems[:1]:
+                yield problem._replace(program=place, words=f"{words} does not start: {problem.words}")
+
+
+def is_program(facts: ElfFacts) -> bool:
+    """Tell whether an executable ELF file is a program: libraries can be executable, and some have an interpreter."""
+    if facts.type == FileType.EXEC or facts.flags_1 & DF_1_PIE:
+        return True
+    return facts.type == FileType.DYN and facts.interpreter is not None and facts.soname is None
+
+
+def _missing(resolved: Resolved) -> Iterator[Problem]:
+    for _, need in missing_needs([resolved]):
+        by = needed_by(resolved, need.by)
+        words = f"the loader stops at {shown(need.trouble)}" if need.trouble else f"{shown(need.name)} is missing"
+        details = () if need.trouble else tuple(about_need(resolved, need)[1:])
+        yield Problem(resolved.name, need.name, need.by.path, f"{words}, needed by {by}", details)
+
+
+def _versions(resolved: Resolved) -> Iterator[Problem]:
+    if resolved.interpreter is None or not isinstance(resolved.interpreter.built_in, Glibc):
+        return
+    told: set[tuple[str, str]] = set()
+    for missing in missing_versions(resolved.closure):
+        key = missing.needed.of, missing.needed.name
+        if key not in told:
+            told.add(key)
+            yield _about_version(resolved, missing)
+
+
+def _about_version(resolved: Resolved, missing: VersionMissing) -> Problem:
+    version, by = shown(missing.needed.name), needed_by(resolved, missing.by)
+    if missing.defined_by is None:
+        words = f"nothing that is loaded goes by {shown(missing.needed.of)}, whose {version} is needed by {by}"
+    else:
+        words = f"{shown(missing.defined_by.path)} does not define {version}, needed by {by}"
+    return Problem(resolved.name, missing.needed.of, missing.by.path, words)

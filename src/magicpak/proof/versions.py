@@ -1,0 +1,50 @@
+"""Which symbol versions are missing in a process (glibc's elf/dl-version.c); musl compares none."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from magicpak.elf.facts import VersionNeeded
+from magicpak.ldso.closure import Closure
+from magicpak.ldso.loader import Loaded
+
+
+class VersionMissing(NamedTuple):
+    """A version that the object `by` needs, and what should define it; None where nothing goes by that name."""
+
+    by: Loaded
+    needed: VersionNeeded
+    defined_by: Loaded | None
+
+
+def missing_versions(closure: Closure) -> Iterator[VersionMissing]:
+    """Yield each version that glibc would stop for.
+
+    What is missing itself is passed over, and so is an object without any version definitions: the loader remarks on
+    that, and goes on.
+    """
+    names = _names(closure)
+    absent = {need.name for need in closure.missing}
+    for loaded in (*closure.objects, *closure.variants):
+        for needed in loaded.facts.versions.needed:
+            other = names.get(needed.of)
+            if other is None:
+                if needed.of not in absent:
+                    yield VersionMissing(loaded, needed, None)
+                continue
+            defined = other.facts.versions.defined
+            if defined is not None and needed.name not in defined and not needed.weak:
+                yield VersionMissing(loaded, needed, other)
+
+
+def _names(closure: Closure) -> dict[str, Loaded]:
+    """Return the objects by their paths and all names that they were asked for by."""
+    names: dict[str, Loaded] = {}
+    if closure.interpreter is not None:
+        names[closure.interpreter.path] = closure.interpreter
+        names[closure.interpreter.facts.soname or closure.interpreter.path] = closure.interpreter
+    for loaded in (*closure.objects, *closure.variants):
+        names.setdefault(loaded.path, loaded)
+        for need in loaded.needs:
+            if need.satisfied_by is not None:
+                names.setdefault(need.name, need.satisfied_by)
+    return names

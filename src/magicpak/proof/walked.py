@@ -1,0 +1,84 @@
+"""A world with a root of its own, in which links are followed by ourselves and nothing leads out."""
+
+import errno
+import os
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+from magicpak.bundle.path import BundlePath, Way
+from magicpak.elf.disk import Disk
+
+
+class Link(NamedTuple):
+    """A link that leads to nothing: its path, and its text."""
+
+    path: BundlePath
+    target: str
+
+
+class World(Disk, Protocol):
+    """What a loader sees, and what of it can be executed or leads nowhere."""
+
+    def reached(self, path: str) -> BundlePath:
+        """Return where `path` leads, all links resolved. Raises OSError where that is nothing."""
+
+    def is_executable(self, path: str) -> bool:
+        """Tell whether `path` leads to a file that somebody may execute."""
+
+    def executables(self) -> Iterator[BundlePath]:
+        """Yield the files that somebody may execute, in order."""
+
+    def links(self) -> Iterator[Link]:
+        """Yield all links, in order."""
+
+
+class Nodes(Protocol):
+    """What stands at a path on whose way there is no link."""
+
+    def target(self, place: BundlePath) -> str | None:
+        """Return the text of the link at `place`; None for what is no link. Raises OSError for nothing."""
+
+    def is_directory(self, place: BundlePath) -> bool:
+        """Tell whether a directory is at `place`."""
+
+
+class Walk:
+    """Follows paths from the root of a world; where a directory leads is found out once."""
+
+    def __init__(self, nodes: Nodes) -> None:
+        """Take what stands where."""
+        self._nodes = nodes
+        self._directories: dict[str, BundlePath | None] = {}
+
+    def reached(self, path: str) -> BundlePath:
+        """Return where `path` leads, all links resolved, `..` stopping at the root. Raises OSError."""
+        above, _, name = path.rpartition("/")
+        if name in ("", ".", ".."):
+            return self._followed(path)
+        if above not in self._directories:
+            self._directories[above] = self._directory(above)
+        directory = self._directories[above]
+        if directory is None:
+            raise failure(errno.ENOENT, path)
+        place = directory.joined(name)
+        return place if self._nodes.target(place) is None else self._followed(name, directory)
+
+    def _directory(self, path: str) -> BundlePath | None:
+        try:
+            place = self._followed(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return place if self._nodes.is_directory(place) else None
+
+    def _followed(self, path: str, at: BundlePath | None = None) -> BundlePath:
+        way = Way(path, at, at) if at is not None else Way(path)
+        while way.step():
+            target = self._nodes.target(way.at)
+            if target is not None and not way.follow(target):
+                raise failure(errno.ELOOP, path)
+        return way.at
+
+
+def failure(number: int, path: str) -> OSError:
+    """Return the error that the kernel would give for `path`."""
+    return OSError(number, os.strerror(number), path)
