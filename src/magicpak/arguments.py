@@ -8,10 +8,10 @@ import click
 
 from magicpak import __version__
 from magicpak.bundle.layout import Layout
-from magicpak.command import GroupedCommand, described, grouped
+from magicpak.command import GroupedCommand, described, grouped, missing
 from magicpak.display import shown
 from magicpak.ldso.resolver import Resolver
-from magicpak.options import LogLevel, Options
+from magicpak.options import CheckOptions, LogLevel, Options
 
 _LEVELS = {level.name.title(): level for level in LogLevel}
 _IN = "What goes in"
@@ -31,8 +31,8 @@ _LONGEST = 86_400  # seconds that a run can be given: a day
     "5 OUTPUT cannot be used, 6 the program failed, 7 it cannot be watched, 8 the bundle fails its test, 9 it cannot "
     "be tested; 129, 130 and 143 after SIGHUP, SIGINT and SIGTERM.",
 )
-@described("inputs", "The path of an executable, or of several.", metavar="INPUT...", nargs=-1, required=True)
-@described("output", "The directory to be made, or an empty one.", metavar="OUTPUT")
+@described("inputs", "The path of an executable, or of several.", metavar="INPUT...", nargs=-1)
+@described("output", "The directory to be made, or an empty one.", metavar="OUTPUT", required=False)
 @grouped(_IN, "-i", "--include", metavar="GLOB", multiple=True, help="Add files and directories, with libraries.")
 @grouped(_IN, "-e", "--exclude", metavar="GLOB", multiple=True, help="Leave out what matches; * crosses /.")
 @grouped(_IN, "--mkdir", metavar="PATH", multiple=True, help="Make a directory in the bundle.")
@@ -101,6 +101,13 @@ _LONGEST = 86_400  # seconds that a run can be given: a day
     default="600",
     help="End it then, as a failure.  [default: 600]",
 )
+@grouped(
+    _PROVED,
+    "--check",
+    metavar="DIR",
+    help="Make nothing: tell which executables in DIR, all or each EXE by its path there, would not start with DIR as "
+    "their root, and what they lack.",
+)
 @grouped(_PROVED, "--no-verify", is_flag=True, help="Write the bundle although something in it will not start.")
 @grouped(_TESTED, "-t", "--test", is_flag=True, help="Run the bundle alone, and fail if it does not work.")
 @grouped(
@@ -151,12 +158,30 @@ _LONGEST = 86_400  # seconds that a run can be given: a day
 )
 @grouped(_MESSAGES, "-v", "--verbose", is_flag=True, help="The same as --log-level Info.")
 @click.version_option(__version__, prog_name="magicpak", message="%(prog)s %(version)s", help="Show the version.")
-def command(**given: object) -> Options:
+def command(**given: object) -> Options | CheckOptions:
     """Turn executables into the smallest directory they run in.
 
     A Dockerfile copies OUTPUT into an image that is FROM scratch.
     """
+    if given["check"] is not None:
+        return _check_options(given, click.get_current_context())
+    for name in ("inputs", "output"):
+        if not given[name]:
+            raise missing(click.get_current_context(), name)
     return _options(given)
+
+
+_WITH_CHECK = ("check", "inputs", "output", "log_level", "verbose")
+
+
+def _check_options(given: dict[str, Any], context: click.Context) -> CheckOptions:
+    """Return the options of `--check`, with which the arguments are executables in the directory."""
+    for name in given:
+        if name not in _WITH_CHECK and context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            message = f"--check looks at a directory as it is: --{name.replace('_', '-')} has no place beside it"
+            raise click.UsageError(message)
+    programs = (*given["inputs"], *([given["output"]] if given["output"] else []))
+    return CheckOptions(given["check"], programs, _log_level(given))
 
 
 def _options(given: dict[str, Any]) -> Options:
@@ -168,18 +193,23 @@ def _options(given: dict[str, Any]) -> Options:
     if given["dynamic_arg"] and given["dynamic_command"] is not None:
         message = "--dynamic-arg and --dynamic-command contradict each other: the command has arguments of its own"
         raise click.UsageError(message)
-    level = _LEVELS[given["log_level"]]
+    del given["check"]
     rest = {
         "layout": Layout(given["layout"]),
         "resolver": Resolver.NOLOAD if old else Resolver(resolver or "auto"),
         "compiler": given.pop("cc"),
         "hwcaps": not given.pop("no_hwcaps"),
         "verify": not given.pop("no_verify"),
-        "log_level": max(level, LogLevel.INFO) if given.pop("verbose") else level,
+        "log_level": _log_level(given),
         "library_path": os.environ.get("LD_LIBRARY_PATH", ""),
         "source_date_epoch": _source_date_epoch(),
     }
     return Options(**{**given, **rest})
+
+
+def _log_level(given: dict[str, Any]) -> LogLevel:
+    level = _LEVELS[given["log_level"]]
+    return max(level, LogLevel.INFO) if given.pop("verbose") else level
 
 
 def _level(word: str) -> str:

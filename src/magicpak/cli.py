@@ -10,7 +10,7 @@ from magicpak import __version__
 from magicpak.arguments import command
 from magicpak.display import shown, write_error
 from magicpak.errors import ExitCode, Interrupted, MagicpakError, reason
-from magicpak.options import Options
+from magicpak.options import CheckOptions, Options
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -36,11 +36,30 @@ def run(arguments: Sequence[str]) -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     options = _parsed(arguments)
+    if isinstance(options, CheckOptions):
+        return _check(options)
     if isinstance(options, Options):
         from magicpak.logs import Log  # noqa: PLC0415 - not for --help and --version
         from magicpak.pipeline import bundle  # noqa: PLC0415
 
         bundle(options, Log(options.log_level))
+    return ExitCode.SUCCESS
+
+
+def _check(options: CheckOptions) -> int:
+    """Print a line on stdout for each problem. Raises MagicpakError, and OSError that names the stream."""
+    from magicpak.logs import Log  # noqa: PLC0415
+    from magicpak.stages.checking import check  # noqa: PLC0415
+
+    lines, error = check(options, Log(options.log_level))
+    try:
+        if sys.stdout is not None:
+            sys.stdout.write("".join(f"{shown(line)}\n" for line in lines))
+            sys.stdout.flush()
+    except OSError as failure:
+        raise OSError(failure.errno, reason(failure), "standard output") from None
+    if error is not None:
+        raise error
     return ExitCode.SUCCESS
 
 

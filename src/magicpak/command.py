@@ -42,12 +42,23 @@ def described(name: str, about: str, **attributes: Any) -> Callable[[_Function],
     return click.argument(name, cls=DescribedArgument, about=about, **attributes)
 
 
+def missing(context: click.Context, name: str) -> click.MissingParameter:
+    """Return the error for the argument `name`, which is not there."""
+    parameter = next(each for each in context.command.params if each.name == name)
+    return click.MissingParameter(ctx=context, param=parameter)
+
+
 class GroupedCommand(click.Command):
     """A command with a grouped help, and with `-r=bin/x` meaning `-r bin/x` as in the original."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take the arguments apart."""
         return super().parse_args(ctx, list(self._without_equals_signs(args)))
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write how it is called, in both ways."""
+        super().format_usage(ctx, formatter)
+        formatter.write_usage(ctx.command_path, "--check DIR [OPTIONS] [EXE...]", " " * len("Usage: "))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write arguments and options under their headings; what click adds itself comes last."""

@@ -77,6 +77,14 @@ class Options(NamedTuple):
         ]
 
 
+class CheckOptions(NamedTuple):
+    """The command line with `--check`: the directory, and the programs in it by their paths there (none: all)."""
+
+    directory: str
+    programs: tuple[str, ...] = ()
+    log_level: LogLevel = LogLevel.WARN
+
+
 def variables(assignments: Sequence[str]) -> dict[str, str]:
     """Return what `NAME=VALUE`s say."""
     return dict(each.split("=", 1) for each in assignments)

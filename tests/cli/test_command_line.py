@@ -60,6 +60,7 @@ def test_the_help_is_grouped_by_purpose(help_text: str) -> None:
             "--dynamic-allow-failure",
         ],
         "Packing it:": ["--compress", "--upx-arg", "--upx", "--upx-timeout"],
+        "Checking it:": ["--check", "--no-verify"],
         "Testing it:": [
             "--test",
             "--test-command",
@@ -232,6 +233,7 @@ def test_at_info_each_stage_says_one_line_and_at_debug_each_file_its_reason(here
         "info: prog needs 0 libraries",
         "info: excluded 1 entry",
         "info: planned 2 entries",
+        "info: proved: 1 program will lack nothing",
         "debug: /prog: the executable to be bundled",
         "debug: /tmp: --mkdir /tmp",
         f"info: wrote 1 file, {static.stat().st_size} B",
@@ -252,6 +254,7 @@ def test_names_that_are_not_utf_8_work_everywhere_and_are_shown_escaped(here: Pa
     assert [line for line in result.stderr.splitlines() if "included" not in line and "planned" not in line] == [
         f"info: {SHOWN} needs 0 libraries",
         f"warning: --include none{SHOWN} matches nothing",
+        "info: proved: 2 programs will lack nothing",
         f"info: wrote 2 files, {static.stat().st_size} B",
     ]
     assert not set(result.stderr) & {"\x1b", "\u202e", "\udcff"}

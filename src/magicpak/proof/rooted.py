@@ -9,17 +9,21 @@ from magicpak.bundle.path import ROOT, BundlePath
 from magicpak.elf.disk import OPEN_TO_READ, has_capabilities
 from magicpak.proof.walked import Link, Walk
 
-_KERNEL_MADE = ("/proc", "/sys", "/dev")
+KERNEL_MADE = ("/proc", "/sys", "/dev")
 _MAY_EXECUTE = 0o111
 
 
 class Rooted:
-    """A directory taken as root. Links are followed one by one, as in the plan: no privilege is needed for it."""
+    """A directory taken as root. Links are followed one by one, as in the plan: no privilege is needed for it.
+
+    `closed` are the directories that we may not list.
+    """
 
     def __init__(self, directory: str) -> None:
         """Take the directory."""
         self._nodes = _Nodes(os.path.realpath(directory).rstrip("/"))
         self._walk = Walk(self._nodes)
+        self.closed: dict[str, None] = {}
 
     def reached(self, path: str) -> BundlePath:
         """Return where `path` leads, all links resolved. Raises OSError where that is nothing."""
@@ -72,16 +76,23 @@ class Rooted:
         waiting = [directory]
         while waiting:
             above = waiting.pop()
-            with os.scandir(self._nodes.root + above) as listing:
-                children = sorted(listing, key=lambda child: child.name)
+            children = self._children(above)
             inside = []
             for child in children:
                 place = above.joined(child.name)
                 if child.is_dir(follow_symlinks=False):
-                    inside += [] if place in _KERNEL_MADE else [place]
+                    inside += [] if place in KERNEL_MADE else [place]
                 else:
                     yield place, child.stat(follow_symlinks=False)
             waiting += reversed(inside)
+
+    def _children(self, directory: BundlePath) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(self._nodes.root + directory) as listing:
+                return sorted(listing, key=lambda child: child.name)
+        except PermissionError:
+            self.closed[directory] = None
+            return []
 
 
 class _Nodes:

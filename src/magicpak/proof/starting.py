@@ -42,7 +42,10 @@ class Starting(NamedTuple):
 
 
 class Starter:
-    """Looks at programs of one world as its kernel and its loaders will, in a clean environment."""
+    """Looks at programs of one world as its kernel and its loaders will, in a clean environment.
+
+    `unknown` are the interpreters that nothing is known of, `unread` the executable files that cannot be read.
+    """
 
     def __init__(self, world: World, store: ElfStore, loaders: Loaders) -> None:
         """Take the world, and the store and the loaders that look at it; the loaders ask nobody."""
@@ -51,6 +54,7 @@ class Starter:
         self._loaders = loaders
         self._known: dict[str, Starting] = {}
         self.unknown: dict[str, None] = {}
+        self.unread: dict[str, None] = {}
 
     def programs(self) -> Iterator[str]:
         """Yield the programs and scripts among the executable files."""
@@ -61,7 +65,7 @@ class Starter:
                 if error.script is not None:
                     yield place
             except OSError:
-                continue
+                self.unread[place] = None
             else:
                 if is_program(facts):
                     yield place

@@ -33,4 +33,4 @@ def prove_plan(
         log.info(aside)
     if proof.problems:
         raise failure(proof.problems)
-    log.info(f"proved that {plural(proof.programs, 'program')} will find what they need")
+    log.info(f"proved: {plural(proof.programs, 'program')} will lack nothing")

@@ -1,0 +1,89 @@
+"""`--check`: whether the programs in a directory start with it as their root."""
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from magicpak.bundle.path import BundlePath
+from magicpak.display import plural, shown
+from magicpak.elf.refusal import NotElf
+from magicpak.elf.store import ElfStore
+from magicpak.errors import InputNotBundleable, UsageRefused, reason
+from magicpak.ldso.choosing import emulated_loaders
+from magicpak.proof.rooted import KERNEL_MADE, Rooted
+from magicpak.proof.starting import Problem, Starter
+from magicpak.proof.walked import Link
+
+_FILLED_LATER = (*KERNEL_MADE, "/run")
+
+
+class Checked(NamedTuple):
+    """How many programs were looked at, what keeps some from starting, and lines on what else is worth a look."""
+
+    programs: int
+    problems: tuple[Problem, ...]
+    remarks: tuple[str, ...]
+
+
+def check_directory(directory: str, programs: Sequence[str]) -> Checked:
+    """Return what there is to say of `programs` in `directory`, by their paths there; of all in it where none is named.
+
+    Raises UsageRefused for what is no directory, InputNotBundleable for what is no program in it, and OSError.
+    """
+    if not os.path.isdir(directory):
+        why = "is not a directory" if os.path.lexists(directory) else "does not exist"
+        raise UsageRefused(f"--check {shown(directory)} {why}")
+    world = Rooted(directory)
+    store = ElfStore(world)
+    starter = Starter(world, store, emulated_loaders(store))
+    if programs:
+        found = [problem for path in programs for problem in _named(path, directory, starter)]
+        return Checked(len(programs), tuple(found), tuple(_unknown(starter)))
+    paths = list(starter.programs())
+    found = [problem for path in paths for problem in starter.look(path).problems]
+    unread = _told([*world.closed, *starter.unread], "cannot be read, and is not checked")
+    return Checked(len(paths), tuple(found), (*_unknown(starter), *unread, *_dead_links(world)))
+
+
+def _named(path: str, directory: str, starter: Starter) -> Sequence[Problem]:
+    try:
+        return starter.look(BundlePath(path)).problems
+    except OSError as error:
+        why = f"cannot be read in {shown(directory)}: {reason(error)}"
+        raise InputNotBundleable(path, why, _hint(path, directory)) from None
+    except NotElf as error:
+        raise InputNotBundleable(path, str(error)) from None
+
+
+def _hint(path: str, directory: str) -> str | None:
+    """Return what to do about a path that was given as it is outside of the directory."""
+    real, root = os.path.realpath(path), os.path.realpath(directory)
+    if os.path.exists(real) and real.startswith(f"{root.rstrip('/')}/"):
+        return f"EXE is a path in the directory: {shown(real[len(root.rstrip('/')) :])}"
+    return None
+
+
+def _unknown(starter: Starter) -> Iterator[str]:
+    for path in starter.unknown:
+        yield f"nothing is known of the loader {shown(path)}: whether it finds what its programs need is not checked"
+
+
+def _dead_links(world: Rooted) -> list[str]:
+    """Return a line on the links that lead to nothing, but for those into what is filled when the system runs."""
+    dead: list[Link] = []
+    for link in world.links():
+        try:
+            world.reached(link.path)
+        except OSError:
+            end = BundlePath(os.path.join(link.path.parent, link.target))
+            if not any(end.is_under(directory) for directory in _FILLED_LATER):
+                dead.append(link)
+    if not dead:
+        return []
+    first = f"{shown(dead[0].path)} to {shown(dead[0].target)}"
+    return [f"{plural(len(dead), 'link')} to what is not there, the first from {first}"]
+
+
+def _told(names: Sequence[str], words: str) -> list[str]:
+    more = f" (and {plural(len(names) - 1, 'other')})" if names[1:] else ""
+    return [f"{shown(names[0])}{more} {words}"] if names else []

@@ -1,0 +1,25 @@
+"""`--check`: looks at a directory, and returns what there is to say of it."""
+
+from collections.abc import Sequence
+
+from magicpak.display import plural, shown
+from magicpak.errors import LibrariesMissing
+from magicpak.logs import Log
+from magicpak.options import CheckOptions
+from magicpak.proof.directory import check_directory
+
+
+def check(options: CheckOptions, log: Log) -> tuple[Sequence[str], LibrariesMissing | None]:
+    """Return a line for each thing that keeps a program from starting, beginning with its path; and the error, if any.
+
+    Raises MagicpakError where there is nothing to look at.
+    """
+    checked = check_directory(options.directory, options.programs)
+    log.warn_of(checked.remarks)
+    where = shown(options.directory)
+    if not checked.problems:
+        log.info(f"{plural(checked.programs, 'executable')} in {where}: each finds what it needs")
+        return (), None
+    bad = len({each.program for each in checked.problems})
+    error = LibrariesMissing(f"{bad} of {plural(checked.programs, 'executable')} in {where} would not start")
+    return [f"{each.program}: {each.words}" for each in checked.problems], error
