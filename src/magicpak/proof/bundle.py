@@ -1,7 +1,7 @@
 """Whether the programs of a finished plan will start in the empty image, and what `--exclude` has to do with it."""
 
-from collections.abc import Iterator, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Iterator, Sequence
+from enum import Enum, auto
 from typing import TYPE_CHECKING, NamedTuple
 
 from magicpak.bundle.entry import Copy
@@ -18,12 +18,22 @@ if TYPE_CHECKING:
     from magicpak.proof.chosen import Chosen
 
 
+class Weight(Enum):
+    """What it means if a program does not start."""
+
+    ERROR = auto()
+    """It was asked for, and it started on the host as far as could be seen; or it is an INPUT."""
+    REMARK = auto()
+    """It does not start on the host either."""
+    ASIDE = auto()
+    """That was told already, or it was not asked for as a program: a file that was read, or a script."""
+
+
 class Proof(NamedTuple):
     """What a plan has been found to be: how many programs it has, and what keeps them from starting.
 
-    `problems` are those of programs that the user has asked for, and nobody's choice. `remarks` are lines on what
-    `--exclude` has taken away. `asides` are lines on files that happen to be programs, which nobody has asked for as
-    such, and on loaders that nothing is known of.
+    `problems` make it useless. `remarks` are lines on what `--exclude` has taken away, and what does not start on the
+    host. `asides` are lines on other files that are programs, and on loaders that nothing is known of.
     """
 
     programs: int
@@ -36,14 +46,14 @@ def prove(
     plan: BundlePlan,
     before: BundlePlan,
     exclude: Sequence[str],
-    asked_for: AbstractSet[tuple[int, int]],
+    weigh: Callable[[tuple[int, int] | None], Weight],
     store: ElfStore,
     loaders: Loaders,
 ) -> Proof:
     """Return what will keep the programs of `plan` from starting, with nothing else around them.
 
-    `before` is the plan without regard to the patterns `exclude`. `asked_for` are the inodes of programs that started
-    on the host when they were resolved there. `store` and `loaders` know what was read of the host.
+    `before` is the plan without regard to the patterns `exclude`. `weigh` tells of an inode of the host what the
+    program is worth. `store` and `loaders` know what was read of the host.
     """
     starter = _starter(plan, store, loaders)
     programs = list(starter.programs())
@@ -51,19 +61,22 @@ def prove(
     asides = [f"nothing is known of the loader {shown(path)}, and so nothing proved" for path in starter.unknown]
     if not found:
         return Proof(len(programs), asides=tuple(asides))
-    problems: list[Problem] = []
+    by_weight: dict[Weight, list[Problem]] = {weight: [] for weight in Weight}
     left_out: list[tuple[Problem, str]] = []
     chosen = _chosen(before, exclude, store, loaders) if exclude else None
     for problem in found:
         path = chosen.path_of(problem) if chosen else None
         if path is not None:
             left_out.append((problem, path))
-        elif _inode(plan, problem.program) in asked_for:
-            problems.append(problem)
         else:
-            asides.append(f"{shown(problem.program)} would not start: {problem.words}")
-    remarks = chosen.remarks(left_out) if chosen else []
-    return Proof(len(programs), tuple(problems), tuple(remarks), tuple(asides))
+            by_weight[weigh(_inode(plan, problem.program))].append(problem)
+    remarks = [*(chosen.remarks(left_out) if chosen else ()), *_lines(by_weight[Weight.REMARK])]
+    asides += _lines(by_weight[Weight.ASIDE])
+    return Proof(len(programs), tuple(by_weight[Weight.ERROR]), tuple(remarks), tuple(asides))
+
+
+def _lines(problems: Sequence[Problem]) -> list[str]:
+    return [f"{shown(problem.program)} will not start: {problem.words}" for problem in problems]
 
 
 def failure(problems: Sequence[Problem]) -> LibrariesMissing:

@@ -10,7 +10,6 @@ from magicpak.elf.refusal import NotElf
 from magicpak.elf.store import ElfFile, ElfStore
 from magicpak.errors import ToolFailed, reason
 from magicpak.ldso.choosing import Loaders
-from magicpak.ldso.interpreter import Glibc
 from magicpak.proof.versions import VersionMissing, missing_versions
 from magicpak.proof.walked import World
 from magicpak.scripts import HEAD, MOST_INTERPRETERS, program_of_env, script_in
@@ -141,16 +140,15 @@ def is_program(facts: ElfFacts) -> bool:
 def _missing(resolved: Resolved) -> Iterator[Problem]:
     for _, need in missing_needs([resolved]):
         by = needed_by(resolved, need.by)
-        words = f"the loader stops at {shown(need.trouble)}" if need.trouble else f"{shown(need.name)} is missing"
+        trouble = need.trouble and f"{shown(need.trouble)}, at which the loader stops"
+        words = trouble or f"{shown(need.name)} is missing"
         details = () if need.trouble else tuple(about_need(resolved, need)[1:])
         yield Problem(resolved.name, need.name, need.by.path, f"{words}, needed by {by}", details)
 
 
 def _versions(resolved: Resolved) -> Iterator[Problem]:
-    if resolved.interpreter is None or not isinstance(resolved.interpreter.built_in, Glibc):
-        return
     told: set[tuple[str, str]] = set()
-    for missing in missing_versions(resolved.closure):
+    for missing in missing_versions(resolved):
         key = missing.needed.of, missing.needed.name
         if key not in told:
             told.add(key)

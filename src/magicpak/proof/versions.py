@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 from magicpak.elf.facts import VersionNeeded
 from magicpak.ldso.closure import Closure
+from magicpak.ldso.interpreter import Glibc
 from magicpak.ldso.loader import Loaded
+from magicpak.sources.libraries import Resolved
 
 
 class VersionMissing(NamedTuple):
@@ -16,12 +18,15 @@ class VersionMissing(NamedTuple):
     defined_by: Loaded | None
 
 
-def missing_versions(closure: Closure) -> Iterator[VersionMissing]:
-    """Yield each version that glibc would stop for.
+def missing_versions(resolved: Resolved) -> Iterator[VersionMissing]:
+    """Yield each version that the loader would stop for, if it is glibc's.
 
     What is missing itself is passed over, and so is an object without any version definitions: the loader remarks on
     that, and goes on.
     """
+    if resolved.interpreter is None or not isinstance(resolved.interpreter.built_in, Glibc):
+        return
+    closure = resolved.closure
     names = _names(closure)
     absent = {need.name for need in closure.missing}
     for loaded in (*closure.objects, *closure.variants):

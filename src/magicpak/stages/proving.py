@@ -8,7 +8,8 @@ from magicpak.elf.store import ElfStore
 from magicpak.ldso.choosing import Loaders
 from magicpak.logs import Log
 from magicpak.options import Options
-from magicpak.proof.bundle import failure, prove
+from magicpak.proof.bundle import Weight, failure, prove
+from magicpak.proof.versions import missing_versions
 from magicpak.sources.libraries import Placed
 
 
@@ -23,11 +24,21 @@ def prove_plan(
 ) -> None:
     """Tell what `--exclude` keeps from starting. Raises LibrariesMissing where a program lacks something else.
 
-    `before` is the plan without regard to `--exclude`, `placed` are the programs and libraries that were resolved.
+    `before` is the plan without regard to `--exclude`, `placed` are the programs and libraries that were resolved, the
+    INPUTs first.
     """
-    closures = [each.resolved.closure for each in placed if not each.resolved.trouble]
-    started = {store.get(each.program.path).inode for each in closures if not each.missing}
-    proof = prove(plan, before, options.exclude, started, store, loaders)
+    weights = {store.get(each.resolved.closure.program.path).inode: each.resolved for each in reversed(placed)}
+    inputs = [each.resolved for each in placed[: len(options.inputs)]]
+
+    def weigh(inode: tuple[int, int] | None) -> Weight:
+        resolved = weights.get(inode) if inode else None
+        if resolved in inputs:
+            return Weight.ERROR
+        if resolved is None or resolved.trouble or resolved.closure.missing:
+            return Weight.ASIDE
+        return Weight.REMARK if any(missing_versions(resolved)) else Weight.ERROR
+
+    proof = prove(plan, before, options.exclude, weigh, store, loaders)
     log.warn_of(proof.remarks)
     for aside in proof.asides:
         log.info(aside)
