@@ -166,7 +166,7 @@ def command(**given: object) -> Options | CheckOptions:
     if given["check"] is not None:
         return _check_options(given, click.get_current_context())
     for name in ("inputs", "output"):
-        if not given[name]:
+        if given[name] in (None, ()):
             raise missing(click.get_current_context(), name)
     return _options(given)
 
@@ -180,7 +180,7 @@ def _check_options(given: dict[str, Any], context: click.Context) -> CheckOption
         if name not in _WITH_CHECK and context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
             message = f"--check looks at a directory as it is: --{name.replace('_', '-')} has no place beside it"
             raise click.UsageError(message)
-    programs = (*given["inputs"], *([given["output"]] if given["output"] else []))
+    programs = (*given["inputs"], *([] if given["output"] is None else [given["output"]]))
     return CheckOptions(given["check"], programs, _log_level(given))
 
 

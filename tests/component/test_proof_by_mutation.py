@@ -17,8 +17,8 @@ from magicpak.bundle.plan import BundlePlan, Item
 from magicpak.elf.store import ElfStore
 from magicpak.ldso.choosing import emulated_loaders
 from magicpak.outputs.directory import DirectoryOutput
-from magicpak.proof.bundle import Weight, prove
 from magicpak.proof.directory import check_directory
+from magicpak.proof.planned import starter_of
 from magicpak.sources.libraries import Placed, place_libraries, resolve_program
 from magicpak.sources.loader_files import with_loader_files
 from magicpak.sources.mirror import Mirror
@@ -59,9 +59,9 @@ def plan_of(program: str, layout: Layout) -> BundlePlan:
 
 
 def is_proved(plan: BundlePlan) -> bool:
-    proof = prove(plan, plan, (), lambda _inode: Weight.ERROR, STORE, emulated_loaders(STORE))
-    assert (proof.remarks, proof.asides) == ((), ())
-    return not proof.problems
+    count, problems = starter_of(plan, STORE, emulated_loaders(STORE)).look_at_all()
+    assert count
+    return not problems
 
 
 class Mutation(NamedTuple):

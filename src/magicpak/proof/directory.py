@@ -10,9 +10,8 @@ from magicpak.elf.refusal import NotElf
 from magicpak.elf.store import ElfStore
 from magicpak.errors import InputNotBundleable, UsageRefused, reason
 from magicpak.ldso.choosing import emulated_loaders
-from magicpak.proof.rooted import KERNEL_MADE, Rooted
+from magicpak.proof.rooted import KERNEL_MADE, Link, Rooted
 from magicpak.proof.starting import Problem, Starter
-from magicpak.proof.walked import Link
 
 _FILLED_LATER = (*KERNEL_MADE, "/run")
 
@@ -39,10 +38,9 @@ def check_directory(directory: str, programs: Sequence[str]) -> Checked:
     if programs:
         found = [problem for path in programs for problem in _named(path, directory, starter)]
         return Checked(len(programs), tuple(found), tuple(_unknown(starter)))
-    paths = list(starter.programs())
-    found = [problem for path in paths for problem in starter.look(path).problems]
+    count, found = starter.look_at_all()
     unread = _told([*world.closed, *starter.unread], "cannot be read, and is not checked")
-    return Checked(len(paths), tuple(found), (*_unknown(starter), *unread, *_dead_links(world)))
+    return Checked(count, tuple(found), (*_unknown(starter), *unread, *_dead_links(world)))
 
 
 def _named(path: str, directory: str, starter: Starter) -> Sequence[Problem]:

@@ -4,14 +4,15 @@ import errno
 import os
 from collections.abc import Iterator
 
-from magicpak.bundle.entry import Content, Copy, Directory, Entry, Fifo
-from magicpak.bundle.entry import Link as PlannedLink
+from magicpak.bundle.entry import Content, Copy, Directory, Entry, Fifo, Link
 from magicpak.bundle.path import ROOT, BundlePath
 from magicpak.bundle.plan import BundlePlan, Item
 from magicpak.elf.disk import OPEN_TO_READ, has_capabilities
 from magicpak.elf.refusal import NotElf
 from magicpak.elf.store import ElfFile, ElfStore
-from magicpak.proof.walked import Link, Walk, failure
+from magicpak.ldso.choosing import Loaders
+from magicpak.proof.starting import Starter
+from magicpak.proof.walked import Walk, failure
 
 _MAY_EXECUTE = 0o111
 
@@ -22,7 +23,7 @@ class Planned:
     def __init__(self, plan: BundlePlan) -> None:
         """Take the plan."""
         self._plan = plan
-        self._walk = Walk(_PlannedNodes(plan))
+        self._walk = Walk(self._target, self._is_directory)
 
     def reached(self, path: str) -> BundlePath:
         """Return where `path` leads, all links resolved. Raises OSError where that is nothing."""
@@ -76,26 +77,13 @@ class Planned:
         for item in self._plan.where(_is_executable):
             yield item.path
 
-    def links(self) -> Iterator[Link]:
-        """Yield all links, in order."""
-        for item in self._plan.where(lambda item: isinstance(item.entry, PlannedLink)):
-            if isinstance(item.entry, PlannedLink):
-                yield Link(item.path, item.entry.target)
-
-
-class _PlannedNodes:
-    """What stands at each path of a plan."""
-
-    def __init__(self, plan: BundlePlan) -> None:
-        self._plan = plan
-
-    def target(self, place: BundlePath) -> str | None:
+    def _target(self, place: BundlePath) -> str | None:
         item = self._plan.get(place)
         if item is None:
             raise failure(errno.ENOENT, place)
-        return item.entry.target if isinstance(item.entry, PlannedLink) else None
+        return item.entry.target if isinstance(item.entry, Link) else None
 
-    def is_directory(self, place: BundlePath) -> bool:
+    def _is_directory(self, place: BundlePath) -> bool:
         item = self._plan.get(place)
         return item is None or isinstance(item.entry, Directory)
 
@@ -119,6 +107,13 @@ class PlannedStore(ElfStore):
             return error
         known = self._host.by_inode.get((status.st_dev, status.st_ino)) or super()._read(path)
         return known._replace(mode=entry.attributes.mode) if isinstance(known, ElfFile) else known
+
+
+def starter_of(plan: BundlePlan, store: ElfStore, loaders: Loaders) -> Starter:
+    """Return what looks at the programs of `plan`; `store` and `loaders` know what was read of the host."""
+    world = Planned(plan)
+    planned = PlannedStore(world, store)
+    return Starter(world, planned, loaders.elsewhere(planned))
 
 
 def _is_executable(item: Item) -> bool:

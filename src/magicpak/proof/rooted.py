@@ -4,13 +4,21 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from magicpak.bundle.path import ROOT, BundlePath
 from magicpak.elf.disk import OPEN_TO_READ, has_capabilities
-from magicpak.proof.walked import Link, Walk
+from magicpak.proof.walked import Walk
 
 KERNEL_MADE = ("/proc", "/sys", "/dev")
 _MAY_EXECUTE = 0o111
+
+
+class Link(NamedTuple):
+    """A link: its path, and its text."""
+
+    path: BundlePath
+    target: str
 
 
 class Rooted:
@@ -21,8 +29,8 @@ class Rooted:
 
     def __init__(self, directory: str) -> None:
         """Take the directory."""
-        self._nodes = _Nodes(os.path.realpath(directory).rstrip("/"))
-        self._walk = Walk(self._nodes)
+        self._root = os.path.realpath(directory).rstrip("/")
+        self._walk = Walk(self._target, self._is_directory)
         self.closed: dict[str, None] = {}
 
     def reached(self, path: str) -> BundlePath:
@@ -36,7 +44,7 @@ class Rooted:
     def is_directory(self, path: str) -> bool:
         """Tell whether `path` leads to a directory."""
         try:
-            return self._nodes.is_directory(self.reached(path))
+            return self._is_directory(self.reached(path))
         except OSError:
             return False
 
@@ -66,10 +74,10 @@ class Rooted:
         """Yield all links, in order."""
         for place, status in self._below(ROOT):
             if stat.S_ISLNK(status.st_mode):
-                yield Link(place, os.readlink(self._nodes.root + place))
+                yield Link(place, os.readlink(self._root + place))
 
     def _real(self, path: str) -> str:
-        return self._nodes.root + self.reached(path)
+        return self._root + self.reached(path)
 
     def _below(self, directory: BundlePath) -> Iterator[tuple[BundlePath, os.stat_result]]:
         """Yield all that stands below `directory`, but for what the kernel makes."""
@@ -88,26 +96,19 @@ class Rooted:
 
     def _children(self, directory: BundlePath) -> list[os.DirEntry[str]]:
         try:
-            with os.scandir(self._nodes.root + directory) as listing:
+            with os.scandir(self._root + directory) as listing:
                 return sorted(listing, key=lambda child: child.name)
         except PermissionError:
             self.closed[directory] = None
             return []
 
-
-class _Nodes:
-    """What stands at each path below a directory."""
-
-    def __init__(self, root: str) -> None:
-        self.root = root
-
-    def target(self, place: BundlePath) -> str | None:
+    def _target(self, place: BundlePath) -> str | None:
         try:
-            return os.readlink(self.root + place)
+            return os.readlink(self._root + place)
         except OSError as error:
             if error.errno == errno.EINVAL:
                 return None
             raise
 
-    def is_directory(self, place: BundlePath) -> bool:
-        return stat.S_ISDIR(os.lstat(self.root + place).st_mode)
+    def _is_directory(self, place: BundlePath) -> bool:
+        return stat.S_ISDIR(os.lstat(self._root + place).st_mode)

@@ -5,17 +5,16 @@ from typing import NamedTuple
 
 from magicpak.display import shown
 from magicpak.elf.disk import content
-from magicpak.elf.facts import DF_1_PIE, ElfFacts, FileType
+from magicpak.elf.facts import DF_1_PIE, ElfFacts, FileType, VersionNeeded
 from magicpak.elf.refusal import NotElf
 from magicpak.elf.store import ElfFile, ElfStore
 from magicpak.errors import ToolFailed, reason
 from magicpak.ldso.choosing import Loaders
-from magicpak.proof.versions import VersionMissing, missing_versions
+from magicpak.ldso.loader import Loaded
+from magicpak.proof.versions import missing_versions
 from magicpak.proof.walked import World
-from magicpak.scripts import HEAD, MOST_INTERPRETERS, program_of_env, script_in
 from magicpak.sources.libraries import Resolved, missing_needs, resolve_program
 from magicpak.sources.programs import Program
-from magicpak.sources.shortfall import about_need, needed_by
 
 SEARCHED = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")  # Docker's
 
@@ -69,6 +68,11 @@ class Starter:
                 if is_program(facts):
                     yield place
 
+    def look_at_all(self) -> tuple[int, list[Problem]]:
+        """Return how many programs and scripts there are, and what is wrong with them."""
+        paths = list(self.programs())
+        return len(paths), [problem for path in paths for problem in self.look(path).problems]
+
     def look(self, path: str, depth: int = 0) -> Starting:
         """Return what there is to say of the program or script that `path` leads to. Raises OSError and NotElf."""
         place = self._world.reached(path)
@@ -101,6 +105,13 @@ class Starter:
 
     def _script(self, place: str, depth: int) -> Iterator[Problem]:
         """Yield what is wrong with the interpreters of a script, one behind the other, up to the last."""
+        from magicpak.scripts import (  # noqa: PLC0415 - most bundles have none
+            HEAD,
+            MOST_INTERPRETERS,
+            program_of_env,
+            script_in,
+        )
+
         script = script_in(content(self._world, place, HEAD))
         if script is None or not script.interpreter.startswith("/"):
             return  # a relative one depends on where the script is run
@@ -138,6 +149,10 @@ def is_program(facts: ElfFacts) -> bool:
 
 
 def _missing(resolved: Resolved) -> Iterator[Problem]:
+    if not resolved.closure.missing:
+        return
+    from magicpak.sources.shortfall import about_need, needed_by  # noqa: PLC0415 - where something is missing
+
     for _, need in missing_needs([resolved]):
         by = needed_by(resolved, need.by)
         trouble = need.trouble and f"{shown(need.trouble)}, at which the loader stops"
@@ -148,17 +163,16 @@ def _missing(resolved: Resolved) -> Iterator[Problem]:
 
 def _versions(resolved: Resolved) -> Iterator[Problem]:
     told: set[tuple[str, str]] = set()
-    for missing in missing_versions(resolved):
-        key = missing.needed.of, missing.needed.name
-        if key not in told:
-            told.add(key)
-            yield _about_version(resolved, missing)
+    for by, needed, other in missing_versions(resolved):
+        if (needed.of, needed.name) not in told:
+            told.add((needed.of, needed.name))
+            yield Problem(resolved.name, needed.of, by.path, _about_version(resolved, by, needed, other))
 
 
-def _about_version(resolved: Resolved, missing: VersionMissing) -> Problem:
-    version, by = shown(missing.needed.name), needed_by(resolved, missing.by)
-    if missing.defined_by is None:
-        words = f"nothing that is loaded goes by {shown(missing.needed.of)}, whose {version} is needed by {by}"
-    else:
-        words = f"{shown(missing.defined_by.path)} does not define {version}, needed by {by}"
-    return Problem(resolved.name, missing.needed.of, missing.by.path, words)
+def _about_version(resolved: Resolved, by: Loaded, needed: VersionNeeded, other: Loaded | None) -> str:
+    from magicpak.sources.shortfall import needed_by  # noqa: PLC0415 - where something is missing
+
+    version, chain = shown(needed.name), needed_by(resolved, by)
+    if other is None:
+        return f"nothing that is loaded goes by {shown(needed.of)}, whose {version} is needed by {chain}"
+    return f"{shown(other.path)} does not define {version}, needed by {chain}"

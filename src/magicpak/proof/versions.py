@@ -1,7 +1,6 @@
 """Which symbol versions are missing in a process (glibc's elf/dl-version.c); musl compares none."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from magicpak.elf.facts import VersionNeeded
 from magicpak.ldso.closure import Closure
@@ -10,19 +9,11 @@ from magicpak.ldso.loader import Loaded
 from magicpak.sources.libraries import Resolved
 
 
-class VersionMissing(NamedTuple):
-    """A version that the object `by` needs, and what should define it; None where nothing goes by that name."""
+def missing_versions(resolved: Resolved) -> Iterator[tuple[Loaded, VersionNeeded, Loaded | None]]:
+    """Yield who needs a version for which glibc would stop, the version, and the object that does not define it.
 
-    by: Loaded
-    needed: VersionNeeded
-    defined_by: Loaded | None
-
-
-def missing_versions(resolved: Resolved) -> Iterator[VersionMissing]:
-    """Yield each version that the loader would stop for, if it is glibc's.
-
-    What is missing itself is passed over, and so is an object without any version definitions: the loader remarks on
-    that, and goes on.
+    That object is None where nothing goes by the name. What is missing itself is passed over, and so is an object
+    without any version definitions: the loader remarks on that, and goes on.
     """
     if resolved.interpreter is None or not isinstance(resolved.interpreter.built_in, Glibc):
         return
@@ -34,11 +25,11 @@ def missing_versions(resolved: Resolved) -> Iterator[VersionMissing]:
             other = names.get(needed.of)
             if other is None:
                 if needed.of not in absent:
-                    yield VersionMissing(loaded, needed, None)
+                    yield loaded, needed, None
                 continue
             defined = other.facts.versions.defined
             if defined is not None and needed.name not in defined and not needed.weak:
-                yield VersionMissing(loaded, needed, other)
+                yield loaded, needed, other
 
 
 def _names(closure: Closure) -> dict[str, Loaded]:

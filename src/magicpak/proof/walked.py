@@ -2,18 +2,11 @@
 
 import errno
 import os
-from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterator
+from typing import Protocol
 
 from magicpak.bundle.path import BundlePath, Way
 from magicpak.elf.disk import Disk
-
-
-class Link(NamedTuple):
-    """A link that leads to nothing: its path, and its text."""
-
-    path: BundlePath
-    target: str
 
 
 class World(Disk, Protocol):
@@ -28,26 +21,17 @@ class World(Disk, Protocol):
     def executables(self) -> Iterator[BundlePath]:
         """Yield the files that somebody may execute, in order."""
 
-    def links(self) -> Iterator[Link]:
-        """Yield all links, in order."""
-
-
-class Nodes(Protocol):
-    """What stands at a path on whose way there is no link."""
-
-    def target(self, place: BundlePath) -> str | None:
-        """Return the text of the link at `place`; None for what is no link. Raises OSError for nothing."""
-
-    def is_directory(self, place: BundlePath) -> bool:
-        """Tell whether a directory is at `place`."""
-
 
 class Walk:
     """Follows paths from the root of a world; where a directory leads is found out once."""
 
-    def __init__(self, nodes: Nodes) -> None:
-        """Take what stands where."""
-        self._nodes = nodes
+    def __init__(self, target: Callable[[BundlePath], str | None], is_directory: Callable[[BundlePath], bool]) -> None:
+        """Take what tells of a place on whose way there is no link what a link there says, and what is a directory.
+
+        `target` returns None for what is no link, and raises OSError for nothing.
+        """
+        self._target = target
+        self._is_directory = is_directory
         self._directories: dict[str, BundlePath | None] = {}
 
     def reached(self, path: str) -> BundlePath:
@@ -61,19 +45,19 @@ class Walk:
         if directory is None:
             raise failure(errno.ENOENT, path)
         place = directory.joined(name)
-        return place if self._nodes.target(place) is None else self._followed(name, directory)
+        return place if self._target(place) is None else self._followed(name, directory)
 
     def _directory(self, path: str) -> BundlePath | None:
         try:
             place = self._followed(path)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        return place if self._nodes.is_directory(place) else None
+        return place if self._is_directory(place) else None
 
     def _followed(self, path: str, at: BundlePath | None = None) -> BundlePath:
         way = Way(path, at, at) if at is not None else Way(path)
         while way.step():
-            target = self._nodes.target(way.at)
+            target = self._target(way.at)
             if target is not None and not way.follow(target):
                 raise failure(errno.ELOOP, path)
         return way.at

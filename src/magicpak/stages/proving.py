@@ -1,47 +1,37 @@
-"""The proof: the finished plan is looked at as the loader in the empty image will, before it is written."""
+"""What is told where programs of the finished plan will not start."""
 
 from collections.abc import Sequence
 
 from magicpak.bundle.plan import BundlePlan
-from magicpak.display import plural
 from magicpak.elf.store import ElfStore
 from magicpak.ldso.choosing import Loaders
 from magicpak.logs import Log
 from magicpak.options import Options
-from magicpak.proof.bundle import Weight, failure, prove
-from magicpak.proof.versions import missing_versions
+from magicpak.proof.chosen import Chosen
+from magicpak.proof.planned import starter_of
+from magicpak.proof.starting import Problem
+from magicpak.proof.weighing import failure, weighed, weights
 from magicpak.sources.libraries import Placed
 
 
-def prove_plan(
+def tell_problems(
+    problems: Sequence[Problem],
     options: Options,
     plan: BundlePlan,
     before: BundlePlan,
     placed: Sequence[Placed],
-    store: ElfStore,
-    loaders: Loaders,
+    known: tuple[ElfStore, Loaders],
     log: Log,
 ) -> None:
-    """Tell what `--exclude` keeps from starting. Raises LibrariesMissing where a program lacks something else.
+    """Tell what `problems` mean. Raises LibrariesMissing where something else than `--exclude` is to blame.
 
     `before` is the plan without regard to `--exclude`, `placed` are the programs and libraries that were resolved, the
-    INPUTs first.
+    INPUTs first, `known` is what was read of the host.
     """
-    weights = {store.get(each.resolved.closure.program.path).inode: each.resolved for each in reversed(placed)}
-    inputs = [each.resolved for each in placed[: len(options.inputs)]]
-
-    def weigh(inode: tuple[int, int] | None) -> Weight:
-        resolved = weights.get(inode) if inode else None
-        if resolved in inputs:
-            return Weight.ERROR
-        if resolved is None or resolved.trouble or resolved.closure.missing:
-            return Weight.ASIDE
-        return Weight.REMARK if any(missing_versions(resolved)) else Weight.ERROR
-
-    proof = prove(plan, before, options.exclude, weigh, store, loaders)
-    log.warn_of(proof.remarks)
-    for aside in proof.asides:
+    chosen = Chosen(before, options.exclude, starter_of(before, *known)) if options.exclude else None
+    verdict = weighed(problems, plan, weights(placed, len(options.inputs), known[0]), chosen)
+    log.warn_of(verdict.remarks)
+    for aside in verdict.asides:
         log.info(aside)
-    if proof.problems:
-        raise failure(proof.problems)
-    log.info(f"proved: {plural(proof.programs, 'program')} will lack nothing")
+    if verdict.errors:
+        raise failure(verdict.errors)
