@@ -53,7 +53,8 @@ class _Process:
         filtered: deque[Loaded] = deque()
         for name, optional, is_filter in self._loader.wanted(asker.facts):
             known = len(self.queue)
-            asker.needs.append(self.need(name, asker)._replace(optional=optional))
+            need = self.need(name, asker)
+            asker.needs.append(need._replace(optional=True) if optional else need)
             if is_filter and len(self.queue) > known:
                 filtered.append(self.queue.pop())
         self.queue.extendleft(reversed(filtered))

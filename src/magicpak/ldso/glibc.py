@@ -140,7 +140,7 @@ class GlibcLoader:
         variants: list[str] = []
         for found, is_for_any in self._places(name, asker):
             if is_for_any:
-                return found._replace(variants=(*variants, *found.variants))
+                return found._replace(variants=(*variants, *found.variants)) if variants else found
             first = first or found
             variants += (found.path, *found.variants)
         return first._replace(variants=tuple(variants[1:])) if first else None

@@ -106,7 +106,9 @@ class PlannedStore(ElfStore):
         except OSError as error:
             return error
         known = self._host.by_inode.get((status.st_dev, status.st_ino)) or super()._read(path)
-        return known._replace(mode=entry.attributes.mode) if isinstance(known, ElfFile) else known
+        if isinstance(known, ElfFile) and known.mode != entry.attributes.mode:
+            return known._replace(mode=entry.attributes.mode)
+        return known
 
 
 def starter_of(plan: BundlePlan, store: ElfStore, loaders: Loaders) -> Starter:
