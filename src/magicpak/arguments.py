@@ -108,6 +108,7 @@ _LONGEST = 86_400  # seconds that a run can be given: a day
     help="Make nothing: tell which executables in DIR, all or each EXE by its path there, would not start with DIR as "
     "their root, and what they lack.",
 )
+@grouped(_PROVED, "--symbols", is_flag=True, help="With --check: symbols that nothing defines are told, too.")
 @grouped(_PROVED, "--no-verify", is_flag=True, help="Write the bundle although something in it will not start.")
 @grouped(_TESTED, "-t", "--test", is_flag=True, help="Run the bundle alone, and fail if it does not work.")
 @grouped(
@@ -165,13 +166,16 @@ def command(**given: object) -> Options | CheckOptions:
     """
     if given["check"] is not None:
         return _check_options(given, click.get_current_context())
+    if given.pop("symbols"):
+        message = "--symbols says how --check looks at a directory, and goes with it alone"
+        raise click.UsageError(message)
     for name in ("inputs", "output"):
         if given[name] in (None, ()):
             raise missing(click.get_current_context(), name)
     return _options(given)
 
 
-_WITH_CHECK = ("check", "inputs", "output", "log_level", "verbose")
+_WITH_CHECK = ("check", "symbols", "inputs", "output", "log_level", "verbose")
 
 
 def _check_options(given: dict[str, Any], context: click.Context) -> CheckOptions:
@@ -181,7 +185,7 @@ def _check_options(given: dict[str, Any], context: click.Context) -> CheckOption
             message = f"--check looks at a directory as it is: --{name.replace('_', '-')} has no place beside it"
             raise click.UsageError(message)
     programs = (*given["inputs"], *([] if given["output"] is None else [given["output"]]))
-    return CheckOptions(given["check"], programs, _log_level(given))
+    return CheckOptions(given["check"], programs, given["symbols"], _log_level(given))
 
 
 def _options(given: dict[str, Any]) -> Options:

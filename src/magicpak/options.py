@@ -78,10 +78,11 @@ class Options(NamedTuple):
 
 
 class CheckOptions(NamedTuple):
-    """The command line with `--check`: the directory, and the programs in it by their paths there (none: all)."""
+    """The command line with `--check`: the directory, programs by their paths in it (none: all), `--symbols`."""
 
     directory: str
     programs: tuple[str, ...] = ()
+    symbols: bool = False
     log_level: LogLevel = LogLevel.WARN
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from elfmaking import AARCH64, I386, make_elf
-from running import Result, executable, magicpak, magicpak_as_nobody
+from running import Result, compiled, executable, magicpak, magicpak_as_nobody
 
 HELP_HINT = "hint: magicpak --help lists all options\n"
 LOADER = "/lib/ld-linux-aarch64.so.1"
@@ -118,6 +118,7 @@ def test_libraries_are_no_programs_though_they_may_be_executed(tree: Path) -> No
         (["--check"], "Option '--check' requires an argument."),
         (["--check", "tree", "--dynamic"], "--check looks at a directory as it is: --dynamic has no place beside it"),
         (["--check", "tree", "-i", "x"], "--check looks at a directory as it is: --include has no place beside it"),
+        (["--symbols", "x", "y"], "--symbols says how --check looks at a directory, and goes with it alone"),
         (["--no-verify", "--check", "."], "--check looks at a directory as it is: --no-verify has no place beside it"),
     ],
 )
@@ -169,3 +170,19 @@ def test_every_version_that_is_needed_must_be_defined(here: Path) -> None:
     run(*library)
     shutil.copy(here / "root/usr/lib/libf.so", inside)
     assert magicpak("--check", "out", cwd=here) == Result(0, "", "")
+
+
+@pytest.mark.needs("compiler")
+def test_symbols_are_looked_for_on_demand(here: Path) -> None:
+    """The library loses one of the functions that the program calls; a weak one may be absent."""
+    root, options = here / "root", ("-shared", "-fPIC", "-Wl,-soname,libf.so")
+    library = compiled(here / "libf.so", "int f(void) { return 0; } int g(void) { return 0; }", *options)
+    declared = "int f(void); int g(void); __attribute__((weak)) int h(void);"
+    source = f"{declared} int main(void) {{ return h ? h() : f() + g(); }}"
+    compiled(here / "app", source, library, "-Wl,-rpath,$ORIGIN")
+    assert magicpak("app", root, cwd=here).code == 0
+    assert magicpak("--check", root, "--symbols") == Result(0, "", "")
+    compiled(root / "libf.so", "int f(void) { return 0; }", *options)
+    assert magicpak("--check", root) == Result(0, "", "")
+    found = magicpak("--check", root, "--symbols")
+    assert (found.code, found.stdout) == (3, "/app: nothing defines g, needed by /app\n")

@@ -60,7 +60,7 @@ def test_the_help_is_grouped_by_purpose(help_text: str) -> None:
             "--dynamic-allow-failure",
         ],
         "Packing it:": ["--compress", "--upx-arg", "--upx", "--upx-timeout"],
-        "Checking it:": ["--check", "--no-verify"],
+        "Checking it:": ["--check", "--symbols", "--no-verify"],
         "Testing it:": [
             "--test",
             "--test-command",

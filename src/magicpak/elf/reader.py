@@ -6,7 +6,7 @@ Section headers are never looked at, since neither of the two does.
 
 import os
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from magicpak.elf.facts import ElfFacts, FileType, Kind
 from magicpak.elf.image import PAGE, File, Memory, Segment, layout_of
@@ -64,10 +64,31 @@ def read_facts(descriptor: int) -> ElfFacts:
     segments = _segments(file, layout.segment, phoff, phentsize, phnum) if loadable else []
     kind = Kind(layout.bits, layout.little, machine)
     facts = ElfFacts(kind, file_type, flags, entry, interpreter=_interpreter(file, segments))
-    address = next((each.address for each in reversed(segments) if each.type == PT_DYNAMIC and each.file_size), None)
+    address = _dynamic_address(segments)
     if address is None:
         return facts
     return _dynamic_facts(facts, Memory(file, segments), address, layout.dynamic)
+
+
+def dynamic_section(descriptor: int) -> tuple[Memory, dict[int, int], int, str] | None:
+    """Return the memory of the file open as `descriptor`, its dynamic section, its class in bits, and its byte order.
+
+    Of each tag the last entry counts; the order is `<` or `>`. None for a file without such a section. Raises NotElf,
+    and OSError.
+    """
+    file = File(descriptor)
+    layout = layout_of(file.head)
+    _, _, _, phoff, _, phentsize, phnum = layout.header.unpack_from(file.head)
+    segments = _segments(file, layout.segment, phoff, phentsize, phnum) if phnum else []
+    address = _dynamic_address(segments)
+    if address is None:
+        return None
+    memory = Memory(file, segments)
+    return memory, dict(_entries(memory, address, layout.dynamic)), layout.bits, "<" if layout.little else ">"
+
+
+def _dynamic_address(segments: Sequence[Segment]) -> int | None:
+    return next((each.address for each in reversed(segments) if each.type == PT_DYNAMIC and each.file_size), None)
 
 
 def _dynamic_facts(facts: ElfFacts, memory: Memory, address: int, form: struct.Struct) -> ElfFacts:

@@ -12,6 +12,7 @@ from magicpak.errors import InputNotBundleable, UsageRefused, reason
 from magicpak.ldso.choosing import emulated_loaders
 from magicpak.proof.rooted import KERNEL_MADE, Link, Rooted
 from magicpak.proof.starting import Problem, Starter
+from magicpak.proof.symbols import SymbolCheck
 
 _FILLED_LATER = (*KERNEL_MADE, "/run")
 
@@ -24,8 +25,10 @@ class Checked(NamedTuple):
     remarks: tuple[str, ...]
 
 
-def check_directory(directory: str, programs: Sequence[str]) -> Checked:
+def check_directory(directory: str, programs: Sequence[str], *, symbols: bool = False) -> Checked:
     """Return what there is to say of `programs` in `directory`, by their paths there; of all in it where none is named.
+
+    With `symbols` each must find its symbols, too.
 
     Raises UsageRefused for what is no directory, InputNotBundleable for what is no program in it, and OSError.
     """
@@ -34,7 +37,7 @@ def check_directory(directory: str, programs: Sequence[str]) -> Checked:
         raise UsageRefused(f"--check {shown(directory)} {why}")
     world = Rooted(directory)
     store = ElfStore(world)
-    starter = Starter(world, store, emulated_loaders(store))
+    starter = Starter(world, store, emulated_loaders(store), *([SymbolCheck(world).problems] if symbols else []))
     if programs:
         found = [problem for path in programs for problem in _named(path, directory, starter)]
         return Checked(len(programs), tuple(found), tuple(_unknown(starter)))

@@ -1,6 +1,6 @@
 """What keeps the programs of a world from starting: nothing is run for it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from magicpak.display import shown
@@ -13,7 +13,7 @@ from magicpak.ldso.choosing import Loaders
 from magicpak.ldso.loader import Loaded
 from magicpak.proof.versions import missing_versions
 from magicpak.proof.walked import World
-from magicpak.sources.libraries import Resolved, missing_needs, resolve_program
+from magicpak.sources.libraries import Resolved, missing_needs, resolve_library, resolve_program
 from magicpak.sources.programs import Program
 
 SEARCHED = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")  # Docker's
@@ -45,8 +45,18 @@ class Starter:
     `unknown` are the interpreters that nothing is known of, `unread` the executable files that cannot be read.
     """
 
-    def __init__(self, world: World, store: ElfStore, loaders: Loaders) -> None:
-        """Take the world, and the store and the loaders that look at it; the loaders ask nobody."""
+    def __init__(
+        self,
+        world: World,
+        store: ElfStore,
+        loaders: Loaders,
+        more: Callable[[Resolved], Iterable[Problem]] = lambda _resolved: (),
+    ) -> None:
+        """Take the world, the store and the loaders that look at it, and what finds more problems of a process.
+
+        The loaders ask nobody.
+        """
+        self._more = more
         self._world = world
         self._store = store
         self._loaders = loaders
@@ -86,13 +96,22 @@ class Starter:
         return self._known[place]
 
     def _look_at_elf(self, place: str, file: ElfFile) -> Starting:
-        program = Program(place, place, place, file, self._world.reached(place))
         try:
-            resolved = resolve_program(program, self._loaders, self._store, hwcaps=True)
+            resolved = self._resolved(place, file)
         except ToolFailed:
             self.unknown[file.facts.interpreter or ""] = None
             return Starting(None, ())
-        return Starting(resolved, (*self._interpreter(resolved), *_missing(resolved), *_versions(resolved)))
+        if resolved is None:
+            return Starting(None, (Problem(place, place, place, "is a library, and no loader for it is there"),))
+        problems = (*self._interpreter(resolved), *_missing(resolved), *_versions(resolved), *self._more(resolved))
+        return Starting(resolved, problems)
+
+    def _resolved(self, place: str, file: ElfFile) -> Resolved | None:
+        """Return what the loader of a program, or that of the ABI of a library, brings in; None where there is none."""
+        if is_program(file.facts) or file.facts.interpreter is not None or not file.facts.is_dynamic:
+            program = Program(place, place, place, file, self._world.reached(place))
+            return resolve_program(program, self._loaders, self._store, hwcaps=True)
+        return resolve_library(place, file, (), self._loaders, self._store, hwcaps=True)
 
     def _interpreter(self, resolved: Resolved) -> Iterator[Problem]:
         path = resolved.closure.program.facts.interpreter

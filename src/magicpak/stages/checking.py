@@ -14,7 +14,7 @@ def check(options: CheckOptions, log: Log) -> tuple[Sequence[str], LibrariesMiss
 
     Raises MagicpakError where there is nothing to look at.
     """
-    checked = check_directory(options.directory, options.programs)
+    checked = check_directory(options.directory, options.programs, symbols=options.symbols)
     log.warn_of(checked.remarks)
     where = shown(options.directory)
     if not checked.problems:

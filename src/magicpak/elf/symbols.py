@@ -1,0 +1,97 @@
+"""The dynamic symbols of an ELF file, by name: which it defines for others, and which others must define for it.
+
+Sources: the gABI (symbol table, DT_HASH), GNU's DT_GNU_HASH, and what glibc's do_lookup_x takes for a definition.
+"""
+
+import struct
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from magicpak.elf.image import Memory
+from magicpak.elf.reader import dynamic_section
+from magicpak.elf.refusal import NotElf, Refusal
+
+DT_HASH, DT_STRTAB, DT_SYMTAB, DT_STRSZ, DT_GNU_HASH = 4, 5, 6, 10, 0x6FFFFEF5
+_SYMBOLS = {32: "III BB H", 64: "I BB H QQ"}
+_UNDEFINED, _ABSOLUTE = 0, 0xFFF1
+_GLOBAL, _WEAK, _UNIQUE = 1, 2, 10
+_TLS = 6
+_VISIBLE = (0, 3)  # STV_DEFAULT, STV_PROTECTED
+_MOST = 1 << 22  # symbols, and buckets of a hash table
+_LONGEST_TABLE = 1 << 28  # bytes of names
+
+
+class Symbols(NamedTuple):
+    """Names that a file defines, and names that it needs; weak ones may stay undefined and are not among these."""
+
+    defined: frozenset[bytes]
+    needed: frozenset[bytes]
+
+
+def read_symbols(descriptor: int) -> Symbols:
+    """Return the dynamic symbols of the ELF file open as `descriptor`. Raises NotElf, and OSError."""
+    section = dynamic_section(descriptor)
+    if section is None:
+        return Symbols(frozenset(), frozenset())
+    memory, tags, bits, order = section
+    if DT_SYMTAB not in tags or DT_STRTAB not in tags:
+        return Symbols(frozenset(), frozenset())
+    form = struct.Struct(order + _SYMBOLS[bits])
+    count = _count(memory, tags, bits, order, form.size)
+    table = memory.read(tags[DT_SYMTAB], count * form.size, count * form.size) if count else b""
+    size = min(tags.get(DT_STRSZ, 0), _LONGEST_TABLE)
+    strings = memory.read(tags[DT_STRTAB], size, size) if size else b""
+    defined, needed = set(), set()
+    for fields in form.iter_unpack(table):
+        name, info, other, index, value = _in_order(fields, bits)
+        binding, kind = info >> 4, info & 15
+        if binding not in (_GLOBAL, _WEAK, _UNIQUE):
+            continue
+        if index == _UNDEFINED:
+            if binding != _WEAK:
+                needed.add(_name(strings, name))
+        elif other & 3 in _VISIBLE and (value or index == _ABSOLUTE or kind == _TLS):
+            defined.add(_name(strings, name))
+    return Symbols(frozenset(defined), frozenset(needed - {b""}))
+
+
+def _in_order(fields: tuple[int, ...], bits: int) -> tuple[int, int, int, int, int]:
+    """Return st_name, st_info, st_other, st_shndx, st_value."""
+    if bits == 64:  # noqa: PLR2004 - a class of ELF
+        name, info, other, index, value, _ = fields
+    else:
+        name, value, _, info, other, index = fields
+    return name, info, other, index, value
+
+
+def _name(strings: bytes, offset: int) -> bytes:
+    return strings[offset : strings.find(b"\0", offset)]
+
+
+def _count(memory: Memory, tags: Mapping[int, int], bits: int, order: str, size: int) -> int:
+    """Return how many symbols there are: the hash tables tell, or else the strings that usually come after them."""
+    if DT_HASH in tags:
+        count = struct.unpack(order + "4xI", memory.read(tags[DT_HASH], 8, 8))[0]
+    elif DT_GNU_HASH in tags:
+        count = _count_in_gnu_hash(memory, tags[DT_GNU_HASH], bits, order)
+    else:
+        count = max(tags[DT_STRTAB] - tags[DT_SYMTAB], 0) // size
+    if count > _MOST:
+        raise NotElf(why=f"has {count} symbols, more than are read", kind=Refusal.MALFORMED)
+    return int(count)
+
+
+def _count_in_gnu_hash(memory: Memory, address: int, bits: int, order: str) -> int:
+    """Return one more than the last symbol of the fullest chain; a chain ends at a value whose lowest bit is set."""
+    buckets, first, bloom = struct.unpack(order + "III", memory.read(address, 12, 12))
+    if not 0 < buckets <= _MOST or bloom > _MOST:
+        return int(first)
+    start = address + 16 + bloom * bits // 8
+    last = max(struct.unpack(f"{order}{buckets}I", memory.read(start, buckets * 4, buckets * 4)))
+    if last < first:
+        return int(first)
+    chain = start + buckets * 4 + (last - first) * 4
+    for index in range(_MOST):
+        if struct.unpack(order + "I", memory.read(chain + index * 4, 4, 4))[0] & 1:
+            return int(last + index + 1)
+    return _MOST + 1
