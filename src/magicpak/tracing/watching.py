@@ -80,7 +80,10 @@ def watch(
         watching.start(tuple(command), os.path.abspath(path), dict(os.environ if env is None else env), keep_in)
         watching.follow(started + timeout)
     finally:
-        watching.end()
+        try:
+            watching.end()
+        finally:
+            watching.end()  # a handler may have raised at the first instruction of the other
     trace, status, still_running = watching.report(command[0])
     return Watched(
         trace,
@@ -132,8 +135,9 @@ class _Watching:
     def start(self, command: tuple[str, ...], path: str, env: dict[str, str], keep_in: str) -> None:
         """Start the tracer, and with it the program."""
         theirs: list[int] = []
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
         try:
+            signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # which may raise what a handler does
             if self._stdin is None:
                 theirs.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
             else:
@@ -168,8 +172,8 @@ class _Watching:
             for descriptor, _events in poller.poll(_TICK * 1000):
                 if self._move(descriptor):
                     poller.unregister(descriptor)
-                    os.close(descriptor)
                     del self._open[descriptor]
+                    os.close(descriptor)  # after which a handler may raise
             passed = [number for when, number in stages if monotonic() >= when]
             if passed:
                 self.timed_out = True
@@ -190,8 +194,9 @@ class _Watching:
 
     def end(self) -> None:
         """End the tracer, and with it all that it traces; give back the pipes."""
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
         try:
+            signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # which may raise what a handler does
             if self._tracer:
                 os.kill(self._tracer, signal.SIGKILL)
                 os.waitpid(self._tracer, 0)
