@@ -19,7 +19,6 @@ OPTIONS = (
     | ptrace.PTRACE_O_TRACEVFORK
     | ptrace.PTRACE_O_TRACECLONE
     | ptrace.PTRACE_O_TRACEEXEC
-    | ptrace.PTRACE_O_TRACEEXIT
     | ptrace.PTRACE_O_TRACESECCOMP
     | ptrace.PTRACE_O_EXITKILL
 )

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from magicpak.display import shown
 from magicpak.errors import MagicpakError, RunFailed, ToolFailed, TracingRefused, reason
+from magicpak.tracing import child, filtering, machines, ptrace, recording, tracer
 from magicpak.tracing.trace import Execution, How, Kept, Trace, Use
 
 _FAILURES = {each.__name__: each for each in (TracingRefused, RunFailed, ToolFailed)}
@@ -79,8 +80,6 @@ def _report(starter: int, mask: set[int | signal.Signals], ends: Sequence[int], 
 
 
 def _followed(starter: int, mask: set[int | signal.Signals], ends: Sequence[int], task: Task) -> Any:  # noqa: ANN401 - nested tuples, as marshal takes them
-    from magicpak.tracing import child, filtering, machines, ptrace  # noqa: PLC0415 - ctypes: 5 ms
-
     machine = machines.machine_named(os.uname().machine)
     if machine is None:
         message = f"programs cannot be watched on {os.uname().machine}: its system calls are not known"
@@ -91,9 +90,6 @@ def _followed(starter: int, mask: set[int | signal.Signals], ends: Sequence[int]
     started = child.start(child.Command(task.command, task.path, task.env, streams), filtering.filter_for(machine))
     for descriptor in streams:
         os.close(descriptor)
-
-    from magicpak.tracing import recording, tracer  # noqa: PLC0415 - while the program gets ready
-
     recorder = recording.Recorder(task.keep_in)
     following = tracer.Tracer(started, task.command, task.path, machine, recorder)
     signal.signal(signal.SIGTERM, lambda _number, _frame: following.ask_to_end())
