@@ -42,7 +42,7 @@ class Recorder:
     def executed(self, process: Process, path: str, arguments: Sequence[str], *, by: int | None) -> None:
         """Take that `process` runs the program `path` now; `by` is the index of the execution that called execve."""
         real, inode = tracee.executable_of(process.pid)
-        execution = Execution(process.pid, by, False, path, real, inode, tuple(arguments), _cwd(process.pid), None)
+        execution = Execution(process.pid, by, False, path, real, inode, tuple(arguments), self._cwd(process.pid), None)
         self._become(process, execution)
         process.loader = None
 
@@ -51,10 +51,10 @@ class Recorder:
         process = Process(pid, parent.loader if parent else None)
         if parent is None:
             real, inode = tracee.executable_of(pid)
-            execution = Execution(pid, None, True, real, real, inode, (), _cwd(pid), None)
+            execution = Execution(pid, None, True, real, real, inode, (), self._cwd(pid), None)
         else:
             execution = self._executions[parent.execution]._replace(
-                pid=pid, parent=parent.execution, forked=True, cwd=_cwd(pid), returncode=None
+                pid=pid, parent=parent.execution, forked=True, cwd=self._cwd(pid), returncode=None
             )
         self._become(process, execution)
         return process
@@ -137,6 +137,12 @@ class Recorder:
             process.seen.add(use)
             self._uses.append(use)
 
+    def _cwd(self, pid: int) -> str:
+        try:
+            return self.names.directories.of(pid) or ""
+        except Unreadable:
+            return ""
+
     def _become(self, process: Process, execution: Execution) -> None:
         process.execution = len(self._executions)
         process.born = process.execution if process.born < 0 else process.born
@@ -147,10 +153,3 @@ class Recorder:
 def error_of(result: int) -> int:
     """Return the errno that a system call's result is, 0 for success."""
     return -result if -_LAST_ERROR <= result < 0 else 0
-
-
-def _cwd(pid: int) -> str:
-    try:
-        return tracee.current_directory(pid) or ""
-    except Unreadable:
-        return ""

@@ -10,8 +10,10 @@ from typing import TypeVar
 from magicpak.tracing import ptrace
 from magicpak.tracing.memory import Unreadable
 
-_AT_FDCWD = -100
 _DELETED = " (deleted)"
+_MUCH = 1 << 16  # bytes
+_LOADERS = (b"ld-linux", b"ld64.so", b"ld.so.", b"ld-2.")
+"""How the names of the files of glibc's loader begin."""
 _Seen = TypeVar("_Seen")
 
 
@@ -29,13 +31,6 @@ def file_of(tid: int, descriptor: int) -> str | None:
     """Return the path of what is open as `descriptor`, taken as a C int; None where it has none. Raises Unreadable."""
     descriptor &= 0xFFFFFFFF
     return _link(tid, f"fd/{descriptor}") if descriptor < 1 << 31 else None
-
-
-def directory_of(tid: int, descriptor: int) -> str | None:
-    """Return the directory that names are relative to: AT_FDCWD or a descriptor. Raises Unreadable."""
-    if descriptor & 0xFFFFFFFF == _AT_FDCWD & 0xFFFFFFFF:
-        return current_directory(tid)
-    return file_of(tid, descriptor)
 
 
 def executable_of(pid: int) -> tuple[str, tuple[int, int]]:
@@ -63,23 +58,20 @@ def loader_of(pid: int) -> tuple[int, int]:
 
     musl's loader is its C library too, whose calls are the program's own.
     """
-    first = last = 0
     try:
         descriptor = _as_its_user(pid, lambda: os.open(f"/proc/{pid}/maps", os.O_RDONLY | os.O_CLOEXEC))
     except OSError:
         return 0, 0
-    with open(descriptor, "rb", buffering=0) as file:
-        lines = file.readall().splitlines()
-    for line in lines:
-        words = line.split(None, 5)
-        if len(words) > 5 and _is_loader(words[5].rpartition(b"/")[2]):  # noqa: PLR2004 - the path
-            begin, end = (int(address, 16) for address in words[0].split(b"-"))
-            first, last = first or begin, end
-    return first, last
-
-
-def _is_loader(name: bytes) -> bool:
-    return name.startswith((b"ld-linux", b"ld64.so", b"ld.so.", b"ld-2."))
+    try:
+        maps = b""
+        while chunk := os.read(descriptor, _MUCH):
+            maps += chunk
+    finally:
+        os.close(descriptor)
+    parts = [line for line in maps.splitlines() if line.rpartition(b"/")[2].startswith(_LOADERS)]
+    if not parts:
+        return 0, 0
+    return int(parts[0].partition(b"-")[0], 16), int(parts[-1].partition(b" ")[0].partition(b"-")[2], 16)
 
 
 def _status(pid: int, field: str) -> int:

@@ -131,7 +131,7 @@ class Tracer:
         elif event == ptrace.PTRACE_EVENT_STOP and number in _STOPPING:
             ptrace.ptrace(ptrace.PTRACE_LISTEN, tid)
             return
-        ptrace.ptrace(PTRACE_SYSCALL if task.finish else self._resume, tid, 0, 0 if event else number)
+        ptrace.resume(PTRACE_SYSCALL if task.finish else self._resume, tid, 0 if event else number)
 
     def _filtered(self, task: _Task) -> None:
         """Take a stop by a seccomp filter. By the program's own one: as without a tracer, the call does not exist."""
@@ -214,6 +214,8 @@ class Tracer:
             return
         child = self._tasks.get(tid) or self._new_task(tid)
         child.is_announced = True
+        if child.process is None:  # it has called nothing so far
+            self._recorder.names.directories.inherits(tid, task.tid)
         self._together.born(tid, task.tid)
         if child.process is None:
             is_thread = event == ptrace.PTRACE_EVENT_CLONE and os.path.exists(f"/proc/{process.pid}/task/{tid}")
@@ -223,6 +225,7 @@ class Tracer:
 
     def _new_task(self, tid: int) -> _Task:
         task = self._tasks[tid] = _Task(tid, None)
+        self._recorder.names.directories.is_new(tid)
         return task
 
     def _part(self, *, for_good: bool = False) -> None:
@@ -247,6 +250,8 @@ class Tracer:
         task = self._tasks.pop(former, None) or _Task(former, None)
         self._tasks[pid] = task
         task.tid = pid
+        if former != pid:
+            self._recorder.names.directories.is_new(pid)
         task.is_inside = True  # the end of execve comes next
         finish, task.finish = task.finish, None
         if not self.has_started:
