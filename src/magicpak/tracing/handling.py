@@ -39,8 +39,10 @@ def _moving(recorder: Recorder, finish: Finish | None) -> Finish:
     return moved
 
 
-def _move(_recorder: Recorder, _stop: Stop) -> None:
-    """Take a call that does nothing else."""
+def _move(recorder: Recorder, _stop: Stop) -> Finish:
+    """Take a call after which the same names can be other files."""
+    recorder.something_changes()
+    return lambda _result: recorder.something_changes()
 
 
 class Executing:

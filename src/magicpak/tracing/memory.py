@@ -35,9 +35,8 @@ def string_at(tid: int, address: int, limit: int = PATH_MAX) -> bytes | None:
     wanted = _AT_FIRST
     while address and len(found) <= limit:
         place = address + len(found)
-        rest = _PAGE - place % _PAGE
         try:
-            text, is_over = _window.text(tid, place, wanted if wanted < rest else rest)  # min() would take longer
+            text, is_over = _window.text(tid, place, min(wanted, _PAGE - place % _PAGE))
         except OSError as error:
             return _peeked(tid, address, limit, until_nul=True) if error.errno in _REFUSED else None
         if is_over:

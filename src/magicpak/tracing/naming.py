@@ -11,6 +11,7 @@ from magicpak.tracing.machines import Abi
 from magicpak.tracing.whereabouts import Whereabouts
 
 _AT_SYMLINK_NOFOLLOW = 0x100  # linux/fcntl.h
+_SLASH = ord("/")
 _AT_FDCWD = -100 & 0xFFFFFFFF  # as a C int
 
 
@@ -87,7 +88,7 @@ class Names:
     def starting(self, tid: int, name: bytes, directory: int | None) -> Named | None:
         """Return the name `name`, relative to a descriptor, or to the current directory; None where that is gone."""
         root = tracee.root_directory(tid) if self.roots_differ else "/"
-        if name.startswith(b"/"):
+        if name[0] == _SLASH:
             return Named(root, name, root)
         base = self.directory(tid, directory)
         return None if base is None else Named(base, name, root)

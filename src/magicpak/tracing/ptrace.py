@@ -66,7 +66,7 @@ _prctl = _libc.prctl
 _prctl.restype, _prctl.argtypes = ctypes.c_int, (ctypes.c_int, *[ctypes.c_ulong] * 4)
 _read = _libc.process_vm_readv
 _read.restype = ctypes.c_ssize_t
-# The two have no argtypes, which take up to a microsecond of each call: what is no C int has an object of its type.
+# The two have no argtypes, which take half a microsecond of each call: what is no C int is an object of its C type.
 _NONE, _ONE = ctypes.c_ulong(0), ctypes.c_ulong(1)
 
 
@@ -179,7 +179,7 @@ class Window:
         return count
 
     def text(self, pid: int, address: int, length: int) -> tuple[bytes, bool]:
-        """Return the text at `address` up to the first NUL, and whether there is one in `length` bytes. Raises OSError."""
+        """Return the text at `address` up to the first NUL, and whether `length` bytes have one. Raises OSError."""
         count = self.fill(pid, address, length)
         text = self._buffer.value
         return (text, True) if len(text) < count else (text[:count], False)

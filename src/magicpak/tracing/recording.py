@@ -33,6 +33,8 @@ class Recorder:
         self._executions: list[Execution] = []
         self._uses: list[Use] = []
         self._changes = 0
+        self._loader_lengths: dict[object, int] = {}
+        """How much memory the loader takes, by the program that it loads."""
 
     def trace(self) -> Trace:
         """Return all that was seen."""
@@ -86,8 +88,18 @@ class Recorder:
         return first <= stop.instruction < last
 
     def _find_loader(self, stop: Stop) -> tuple[int, int]:
-        stop.process.loader = tracee.loader_of(stop.tid)
-        return stop.process.loader
+        """Find where the loader is; for a program that has run before only where it begins, a quarter of the work."""
+        execution = self._executions[stop.process.execution]
+        program = execution.inode, execution.cwd  # the loader's name in it can be a relative one
+        base, length = tracee.loader_base(stop.tid), self._loader_lengths.get(program)
+        if base and length:
+            loader = base, base + length
+        else:
+            loader = tracee.loader_of(stop.tid)
+            if loader[0] == base and execution.real and not self.names.roots_differ:
+                self._loader_lengths[program] = loader[1] - base
+        stop.process.loader = loader
+        return loader
 
     def use(self, stop: Stop, how: How, named: Named) -> Finish | None:
         """Take the beginning of a call that changes nothing.
@@ -115,8 +127,9 @@ class Recorder:
             self._append(stop, how, named, error, by_loader=by_loader)
 
     def something_changes(self) -> None:
-        """Take that from now on a call can have another result than before."""
+        """Take that from now on a call can have another result than before, and a program another loader."""
         self._changes += 1
+        self._loader_lengths.clear()
 
     def changed(self, stop: Stop, how: How, named: Named, error: int, real: str) -> None:
         """Take the end of a call that has changed `real`, or has tried to."""

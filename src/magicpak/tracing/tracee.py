@@ -4,6 +4,7 @@ A thread is read by its own number: one whose leader has ended has no current di
 """
 
 import os
+import struct
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -12,6 +13,8 @@ from magicpak.tracing.memory import Unreadable
 
 _DELETED = " (deleted)"
 _MUCH = 1 << 16  # bytes
+_AT_BASE = 7  # linux/auxvec.h
+_AUXILIARY = struct.Struct("=QQ")
 _LOADERS = (b"ld-linux", b"ld64.so", b"ld.so.", b"ld-2.")
 """How the names of the files of glibc's loader begin."""
 _Seen = TypeVar("_Seen")
@@ -58,20 +61,32 @@ def loader_of(pid: int) -> tuple[int, int]:
 
     musl's loader is its C library too, whose calls are the program's own.
     """
-    try:
-        descriptor = _as_its_user(pid, lambda: os.open(f"/proc/{pid}/maps", os.O_RDONLY | os.O_CLOEXEC))
-    except OSError:
-        return 0, 0
-    try:
-        maps = b""
-        while chunk := os.read(descriptor, _MUCH):
-            maps += chunk
-    finally:
-        os.close(descriptor)
-    parts = [line for line in maps.splitlines() if line.rpartition(b"/")[2].startswith(_LOADERS)]
+    parts = [line for line in _text(pid, "maps").splitlines() if line.rpartition(b"/")[2].startswith(_LOADERS)]
     if not parts:
         return 0, 0
     return int(parts[0].partition(b"-")[0], 16), int(parts[-1].partition(b" ")[0].partition(b"-")[2], 16)
+
+
+def loader_base(pid: int) -> int:
+    """Return where the kernel has put the loader of a process of 64 bits (AT_BASE of getauxval(3)), 0 for nowhere."""
+    data = _text(pid, "auxv")
+    return dict(_AUXILIARY.iter_unpack(data)).get(_AT_BASE, 0) if len(data) % _AUXILIARY.size == 0 else 0
+
+
+def _text(pid: int, name: str) -> bytes:
+    """Return what a file in /proc/PID says; nothing where we may not read it."""
+    path = f"/proc/{pid}/{name}"
+    try:
+        descriptor = _as_its_user(pid, lambda: os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+    except OSError:
+        return b""
+    try:
+        text = b""
+        while chunk := os.read(descriptor, _MUCH):
+            text += chunk
+    finally:
+        os.close(descriptor)
+    return text
 
 
 def _status(pid: int, field: str) -> int:

@@ -16,7 +16,7 @@ class Whereabouts:
         self._moves = 0
 
     def of(self, tid: int) -> str | None:
-        """Return the real path of the thread's current directory; None where it has none any more. Raises Unreadable."""
+        """Return the real path of the thread's current directory; None where it has none now. Raises Unreadable."""
         known = self._known
         if tid in known:
             return known[tid]
