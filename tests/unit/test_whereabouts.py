@@ -71,7 +71,7 @@ def test_a_child_begins_where_its_maker_is(system: System) -> None:
 def test_a_child_of_one_that_is_not_known_is_asked_for(system: System) -> None:
     whereabouts = Whereabouts()
     whereabouts.inherits(2, 1)
-    assert whereabouts.of(2) == "/b"
+    assert (whereabouts.of(2), system.asked) == ("/b", 1)
 
 
 def test_a_number_that_is_used_again_is_another_thread(system: System) -> None:
