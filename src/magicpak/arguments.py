@@ -110,8 +110,8 @@ _LONGEST = 86_400  # seconds that a run can be given: a day
     _TESTED,
     "--test-exit-code",
     metavar="N",
-    type=click.IntRange(0, 255),
-    default=0,
+    callback=lambda _context, _option, value: _exit_code(value),
+    default="0",
     help="How it must exit.  [default: 0]",
 )
 @grouped(
@@ -195,6 +195,13 @@ def _seconds(text: str) -> float:
         message = f"{shown(text)!r} is no number of seconds above 0 and up to {_LONGEST}"
         raise click.BadParameter(message)
     return seconds
+
+
+def _exit_code(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= 255):  # noqa: PLR2004 - the largest, wait(2)
+        message = f"{shown(text)!r} is no exit code from 0 to 255"
+        raise click.BadParameter(message)
+    return int(text)
 
 
 def _assignments(texts: Sequence[str]) -> Sequence[str]:
