@@ -158,10 +158,13 @@ class EmptyDirectory:
         self._path = path
         self._clean = clean
         self._root = -1
+        self._times = 0, 0
 
     def make(self) -> int:
         """Open it. Raises OutputNotUsable where it is no longer empty."""
         self._root = os.open(self._clean, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        status = os.fstat(self._root)
+        self._times = status.st_atime_ns, status.st_mtime_ns
         _refuse_full(self._path, os.listdir(self._root))
         return self._root
 
@@ -171,8 +174,10 @@ class EmptyDirectory:
         os.close(self._root)
 
     def undo(self, made: Sequence[str]) -> bool:
-        """Empty it of what was made."""
+        """Empty it of what was made, and give it back its times."""
         gone = [remove_tree(name, self._root) for name in made]
         if self._root >= 0:
+            with suppress(OSError):
+                os.utime(self._root, ns=self._times)
             os.close(self._root)
         return all(gone)

@@ -16,13 +16,17 @@ from magicpak.tracing.trace import Execution, How, Kept, Trace, Use
 
 
 class Task(NamedTuple):
-    """What is run: its words, the path of the program, its environment, a directory for what is kept, and where."""
+    """What is run: its words, the path of the program, its environment, a directory for what is kept, and where.
+
+    `to_the_last` tells whether the run lasts until its last process has ended, or only the program itself.
+    """
 
     command: tuple[str, ...]
     path: str
     env: Mapping[str, str]
     keep_in: str
     setting: Setting
+    to_the_last: bool
 
 
 def follow(task: Task, charge: Charge) -> Any:  # noqa: ANN401 - nested tuples, as marshal takes them
@@ -48,7 +52,7 @@ def follow(task: Task, charge: Charge) -> Any:  # noqa: ANN401 - nested tuples, 
     following = tracer.Tracer(started, task.command, task.path, machine, recorder)
     signal.signal(GENTLY, lambda _number, _frame: following.ask_to_end())
     signal.signal(AT_ONCE, lambda _number, _frame: following.give_up())
-    outcome = following.run()
+    outcome = following.run(to_the_last=task.to_the_last)
     if not following.has_started:
         raise _why_not_started(task, started.said)
     trace = recorder.trace()

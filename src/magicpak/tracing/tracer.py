@@ -81,8 +81,8 @@ class Tracer:
         """The kinds of calls that are about the threads themselves."""
         self.has_started = False
 
-    def run(self) -> Outcome:
-        """Follow all to the end."""
+    def run(self, *, to_the_last: bool = True) -> Outcome:
+        """Follow all to the end of the last process, or of the program itself: then it ends all others."""
         outcome = int(signal.SIGKILL)  # unless it ends before we give up
         while not self._is_over:
             try:
@@ -98,6 +98,8 @@ class Tracer:
                 if tid == self._child.pid:
                     outcome = status
                 self._ended(tid, status)
+                if tid == self._child.pid and not to_the_last:
+                    self.give_up()
         return Outcome(outcome, self._still_running)
 
     def ask_to_end(self) -> None:

@@ -45,6 +45,7 @@ def watch(  # noqa: PLR0913 - all but three have a default
     env: Mapping[str, str] | None = None,
     hear: Callable[[bytes], None] | None = None,
     setting: Setting | None = None,
+    to_the_last: bool = True,
     tick: Callable[[], object] = nothing,
 ) -> Watched:
     """Run `command` to the end of its last process, or for `timeout` seconds, and return what it did.
@@ -58,6 +59,8 @@ def watch(  # noqa: PLR0913 - all but three have a default
         env: its environment; None hands on our own.
         hear: is called with each line that it says, on stdout or stderr.
         setting: where it runs; None is our own surroundings.
+        to_the_last: whether the run lasts until its last process has ended; if not, until the command itself has, and
+            all others are ended with it, as in a container.
         tick: is called now and then while it runs.
 
     Raises:
@@ -71,7 +74,7 @@ def watch(  # noqa: PLR0913 - all but three have a default
         message = f"{shown(command[0])}: no such program"
         raise ToolFailed(message)
     environment = dict(os.environ if env is None else env)
-    task = Task(tuple(command), os.path.abspath(path), environment, keep_in, setting or Here())
+    task = Task(tuple(command), os.path.abspath(path), environment, keep_in, setting or Here(), to_the_last)
     said = Tail(hear), Tail(hear)
     supervised = supervise(
         partial(follow, task),

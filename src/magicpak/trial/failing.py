@@ -17,24 +17,25 @@ from magicpak.trial.sought import Sought, interpreters_missing, sought_in, unsee
 from magicpak.trial.spoken import Command, Itself, Spoken
 from magicpak.workspace import private_directory
 
-_LONGEST_AGAIN = 10.0  # seconds for the second run of what has not ended in the first
+_AT_LEAST, _TIMES = 10.0, 20.0  # seconds for the second run, and how much longer than the first it may last
 
 
 def watch_again(
     command: Command, before: Attempt, demands: Demands, ladder: Ladder, tick: Callable[[], object] = nothing
 ) -> Watched | str:
     """Run `command` once more, under the tracer; return why not, where that cannot be. Raises TrialImpossible."""
-    timeout = min(demands.timeout, _LONGEST_AGAIN) if before.timed_out else demands.timeout
+    longest = _AT_LEAST + (0 if before.timed_out else _TIMES * before.seconds)
 
     def act(spoken: Spoken, setting: Setting) -> Watched:
         return watch(
             spoken.words,
             executable=spoken.path,
-            timeout=timeout,
+            timeout=min(demands.timeout, longest),
             keep_in=keep_in,
             stdin=demands.stdin,
             env=demands.environment,
             setting=setting,
+            to_the_last=False,
             tick=tick,
         )
 
