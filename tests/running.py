@@ -61,7 +61,7 @@ def magicpak(
 
 
 _AS_NOBODY = f"""
-import difflib, importlib, os, pkgutil, traceback
+import ctypes, difflib, importlib, os, pkgutil, traceback
 import structlog, wcmatch.fnmatch, wcmatch.glob
 import magicpak.__main__
 for module in pkgutil.walk_packages(magicpak.__path__, "magicpak."):
@@ -70,6 +70,7 @@ if os.geteuid() == 0:
     os.setgroups([])
     os.setgid({NOBODY})
     os.setuid({NOBODY})
+    ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # PR_SET_DUMPABLE: setuid(2) has cleared it
 magicpak.__main__.main()
 """
 
