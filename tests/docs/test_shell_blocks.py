@@ -1,0 +1,50 @@
+"""Each shell block of the manual, run."""
+
+from pathlib import Path
+
+import pytest
+
+import transcripts
+
+DOCS = Path(__file__).parent.parent.parent / "docs"
+
+TUTORIAL = list(transcripts.steps((DOCS / "getting-started.md").read_text()))
+RECIPES = transcripts.sections((DOCS / "recipes.md").read_text())
+COMPARISON = list(transcripts.steps((DOCS / "comparison.md").read_text()))
+NEEDS = {"Alpine and musl": ["musl"]}
+
+
+def keeps_its_promise(steps: list[transcripts.Step], tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+
+    done = transcripts.run(steps, here, tmp_path / "bin")
+
+    assert [transcripts.as_promised(*both) for both in zip(steps, done, strict=False)] == steps
+
+
+@pytest.mark.needs("root", "chroot", "ptrace", "busybox")
+def test_the_tutorial_prints_what_it_shows(tmp_path: Path) -> None:
+    keeps_its_promise(TUTORIAL, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "heading", [pytest.param(each, marks=pytest.mark.needs(*NEEDS.get(each, []))) for each in RECIPES]
+)
+@pytest.mark.needs("root", "chroot", "ptrace", "busybox")
+def test_a_recipe_prints_what_it_shows(heading: str, tmp_path: Path) -> None:
+    keeps_its_promise(RECIPES[heading], tmp_path)
+
+
+@pytest.mark.needs("root", "chroot", "compiler")
+def test_the_comparison_prints_what_it_shows(tmp_path: Path) -> None:
+    keeps_its_promise(COMPARISON, tmp_path)
+
+
+def test_a_step_that_prints_something_else_is_told() -> None:
+    text = "```console\n$ cat <<END\n> one\n> two\n> END\none\n…wo\n```\n"
+    (step,) = transcripts.steps(text)
+
+    assert step == ("cat <<END\none\ntwo\nEND", "one\n…wo\n")
+    assert transcripts.as_promised(step, step._replace(printed="one\ntwo\n")) == step
+    assert transcripts.as_promised(step, step._replace(printed="one\nthree\n")).printed == "one\nthree\n"
