@@ -48,11 +48,7 @@ def steps(text: str) -> Iterator[Step]:
 
 def run(given: list[Step], directory: Path, programs: Path) -> list[Step]:
     """Return the steps with what they print, run in `directory` with `magicpak` from the new directory `programs`."""
-    programs.mkdir()
-    shim = programs / "magicpak"
-    words = " ".join(f"'{os.fsdecode(word)}'" for word in command())
-    shim.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
-    shim.chmod(0o755)
+    shim(programs)
     script = programs / "script"
     script.write_text("".join(f"{step.command}\nstatus=$?; echo '{_MARK}'; (exit $status)\n" for step in given))
     env = environment(LC_ALL="C.UTF-8")
@@ -73,6 +69,17 @@ def run(given: list[Step], directory: Path, programs: Path) -> list[Step]:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(shell.pid, signal.SIGKILL)  # what a block has left in the background
     return [Step(step.command, text) for step, text in zip(given, printed, strict=False)]
+
+
+def shim(directory: Path) -> Path:
+    """Return `directory`, made, in which `magicpak` is the one under test."""
+    directory.mkdir(exist_ok=True)
+    program = directory / "magicpak"
+    words = " ".join(f"'{os.fsdecode(word)}'" for word in command())
+    source = f"export PYTHONPATH='{environment()['PYTHONPATH']}'"
+    program.write_text(f'#!/bin/sh\n{source}\nexec {words} "$@"\n')
+    program.chmod(0o755)
+    return directory
 
 
 def as_promised(promised: Step, done: Step) -> Step:
