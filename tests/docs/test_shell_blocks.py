@@ -10,7 +10,7 @@ DOCS = Path(__file__).parent.parent.parent / "docs"
 
 TUTORIAL = list(transcripts.steps((DOCS / "getting-started.md").read_text()))
 RECIPES = transcripts.sections((DOCS / "recipes.md").read_text())
-COMPARISON = list(transcripts.steps((DOCS / "comparison.md").read_text()))
+OTHERS = {name: list(transcripts.steps((DOCS / name).read_text())) for name in ("comparison.md", "testing.md")}
 NEEDS = {"Alpine and musl": ["musl"]}
 
 
@@ -23,7 +23,7 @@ def keeps_its_promise(steps: list[transcripts.Step], tmp_path: Path) -> None:
     assert [transcripts.as_promised(*both) for both in zip(steps, done, strict=False)] == steps
 
 
-@pytest.mark.needs("root", "chroot", "ptrace", "busybox")
+@pytest.mark.needs("root", "chroot", "ptrace", "busybox", "docker")
 def test_the_tutorial_prints_what_it_shows(tmp_path: Path) -> None:
     keeps_its_promise(TUTORIAL, tmp_path)
 
@@ -36,9 +36,10 @@ def test_a_recipe_prints_what_it_shows(heading: str, tmp_path: Path) -> None:
     keeps_its_promise(RECIPES[heading], tmp_path)
 
 
-@pytest.mark.needs("root", "chroot", "compiler")
-def test_the_comparison_prints_what_it_shows(tmp_path: Path) -> None:
-    keeps_its_promise(COMPARISON, tmp_path)
+@pytest.mark.needs("root", "chroot", "compiler", "ptrace", "busybox")
+@pytest.mark.parametrize("page", OTHERS)
+def test_another_page_prints_what_it_shows(page: str, tmp_path: Path) -> None:
+    keeps_its_promise(OTHERS[page], tmp_path)
 
 
 def test_a_step_that_prints_something_else_is_told() -> None:
