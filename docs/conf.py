@@ -11,6 +11,7 @@ extensions = ["myst_parser"]
 myst_heading_anchors = 3  # as a forge does: each heading can be linked to
 html_theme = "furo"
 html_title = f"magicpak {release}"
+smartquotes = False  # the text as it is written
 html_copy_source = False
 html_show_copyright = False
 html_show_sphinx = False

@@ -101,7 +101,7 @@ zpty -b shell zsh -f -i
 zpty -w shell "PS1= fpath=({ZSH.parent} \\$fpath); autoload -Uz compinit; compinit -D; zstyle ':completion:*' menu no"
 zpty -w shell 'bindkey "^I" expand-or-complete; magicpak() {{ print -r -- "<$*>" }}'
 zpty -w -n shell $'magicpak --lay\\tdir\\t\\n'
-repeat 100; do
+repeat 600; do
     zpty -r -t shell line && print -rn -- $line
     [[ $line == *'>'* && $line == '<'* ]] && break
     sleep 0.05

@@ -1,5 +1,6 @@
 """Each shell block of the manual, run."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,12 @@ def keeps_its_promise(steps: list[transcripts.Step], tmp_path: Path) -> None:
 @pytest.mark.needs("root", "chroot", "ptrace", "busybox", "docker")
 def test_the_tutorial_prints_what_it_shows(tmp_path: Path) -> None:
     keeps_its_promise(TUTORIAL, tmp_path)
+
+
+def test_the_tutorial_has_no_block_that_is_not_run() -> None:
+    fences = re.findall(r"^```(\w*)$", (DOCS / "getting-started.md").read_text(), re.MULTILINE)
+
+    assert {each for each in fences if each} == {"console", "dockerfile"}
 
 
 @pytest.mark.parametrize(
