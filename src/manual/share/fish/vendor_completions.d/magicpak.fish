@@ -23,7 +23,7 @@ complete -c magicpak -s t -l test -f -d 'Run the bundle alone, and fail if it do
 complete -c magicpak -l test-command -x -d 'What a shell runs there. [default: each INPUT by its path]'
 complete -c magicpak -l test-stdin -x -d 'What it can read on stdin. [default: nothing]'
 complete -c magicpak -l test-stdout -x -d 'What it must print, space at both ends aside.'
-complete -c magicpak -l test-exit-code -x -d 'How it must exit. [default: 0] [0<=x<=255]'
+complete -c magicpak -l test-exit-code -x -d 'How it must exit. [default: 0]'
 complete -c magicpak -l test-env -x -d 'Set a variable of its environment, which is PATH and HOME else.'
 complete -c magicpak -l test-user -x -d 'Who runs it, as USER in a Dockerfile. [default: 0]'
 complete -c magicpak -l test-network -f -d 'Let it use the network.'
