@@ -76,7 +76,7 @@ def described(command: click.Command) -> Described:
     for parameter in command.get_params(context):
         if isinstance(parameter, click.Option):
             group = parameter.group if isinstance(parameter, GroupedOption) else _LAST
-            groups.setdefault(group, []).append(_option(parameter, context))
+            groups.setdefault(group, []).append(_option(parameter))
         elif record := parameter.get_help_record(context):
             arguments.append(record)
     groups[_LAST] = groups.pop(_LAST)
@@ -87,13 +87,12 @@ def described(command: click.Command) -> Described:
     )
 
 
-def _option(parameter: click.Option, context: click.Context) -> Option:
-    record = parameter.get_help_record(context)
-    about = record[1] if record else ""
+def _option(parameter: click.Option) -> Option:
     words = _words(parameter)
     metavar = "" if parameter.is_flag else parameter.metavar or f"[{'|'.join(words)}]"
     value = Value.NONE if parameter.is_flag else Value.WORDS if words else _BY_METAVAR.get(metavar, Value.FILE)
-    return Option((*parameter.opts,), metavar, " ".join(about.split()), value, words, parameter.multiple)
+    about = " ".join((parameter.help or "").split())
+    return Option((*parameter.opts,), metavar, about, value, words, parameter.multiple)
 
 
 def _words(parameter: click.Option) -> tuple[str, ...]:
