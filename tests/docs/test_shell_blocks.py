@@ -24,7 +24,7 @@ def keeps_its_promise(steps: list[transcripts.Step], tmp_path: Path) -> None:
     assert [transcripts.as_promised(*both) for both in zip(steps, done, strict=False)] == steps
 
 
-@pytest.mark.needs("root", "chroot", "ptrace", "busybox", "docker")
+@pytest.mark.needs("root", "chroot", "mount", "ptrace", "busybox", "docker")
 def test_the_tutorial_prints_what_it_shows(tmp_path: Path) -> None:
     keeps_its_promise(TUTORIAL, tmp_path)
 
@@ -38,12 +38,12 @@ def test_the_tutorial_has_no_block_that_is_not_run() -> None:
 @pytest.mark.parametrize(
     "heading", [pytest.param(each, marks=pytest.mark.needs(*NEEDS.get(each, []))) for each in RECIPES]
 )
-@pytest.mark.needs("root", "chroot", "ptrace", "busybox")
+@pytest.mark.needs("root", "chroot", "mount", "ptrace", "busybox")
 def test_a_recipe_prints_what_it_shows(heading: str, tmp_path: Path) -> None:
     keeps_its_promise(RECIPES[heading], tmp_path)
 
 
-@pytest.mark.needs("root", "chroot", "compiler", "ptrace", "busybox")
+@pytest.mark.needs("root", "chroot", "mount", "compiler", "ptrace", "busybox")
 @pytest.mark.parametrize("page", OTHERS)
 def test_another_page_prints_what_it_shows(page: str, tmp_path: Path) -> None:
     keeps_its_promise(OTHERS[page], tmp_path)
