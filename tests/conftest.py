@@ -114,8 +114,10 @@ PROBES: Mapping[str, Callable[[], str | None]] = {
     "chroot": chroot,
     "compiler": compiler,
     "docker": docker,
+    "fish": program("fish", "--version"),
     "i386": i386,
     "long paths": long_paths,
+    "man": program("man", "--version"),
     "mount": mount,
     "musl": musl,
     "patchelf": program("patchelf", "--version"),
@@ -124,6 +126,7 @@ PROBES: Mapping[str, Callable[[], str | None]] = {
     "terminal": terminal,
     "upx": program("upx", "--version"),
     "user namespaces": user_namespaces,
+    "zsh": program("zsh", "--version"),
 }
 
 
