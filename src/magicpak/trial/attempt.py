@@ -96,8 +96,9 @@ def _line(line: bytes) -> str:
 
 def _difference(expected: bytes, stdout: Head) -> list[str]:
     """Return a unified difference of what was expected and what came; none if both are one."""
-    before, after = ([_line(line) for line in text.splitlines()] for text in (expected, stdout.text))
-    lines = list(difflib.unified_diff(before, after, "expected", "printed", lineterm=""))
+    before, after = expected.splitlines(), stdout.text.splitlines()
+    difference = difflib.diff_bytes(difflib.unified_diff, before, after, b"expected", b"printed", lineterm=b"")
+    lines = [_line(line) for line in difference]
     if not stdout.is_whole:
         lines.append(f"(more than {len(stdout.text)} bytes were printed)")
     return lines if len(lines) <= LINES_TOLD else [*lines[:LINES_TOLD], f"({len(lines) - LINES_TOLD} more lines)"]
