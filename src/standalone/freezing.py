@@ -1,0 +1,102 @@
+"""Compiles all modules that magicpak can import into tables of C. Run by the CPython that will run them.
+
+    run freezing.py TARGET SHIPPED SOURCE DEPENDENCIES STANDARD_LIBRARY
+
+TARGET is the directory for frozen.bin, with the code, frozen.S and frozen.c, which tell C of it. SHIPPED is the
+directory of the files that `magicpak.shipped` reads.
+"""
+
+import _imp
+import importlib.machinery
+import marshal
+import sys
+from collections.abc import Iterator
+from modulefinder import Module, ModuleFinder
+from pathlib import Path
+from types import CodeType
+from typing import NamedTuple
+
+APPLICATION = "magicpak"
+SHIPPED = "magicpak.shipped"
+
+LEFT_OUT = Path(__file__).with_name("left_out.txt")
+STARTING = ("encodings.utf_8", "encodings.ascii", "encodings.latin_1", "encodings.aliases")
+"""What CPython imports by names that are made at run time."""
+
+
+class Frozen(NamedTuple):
+    """One module: its name, its code as `marshal` writes it, and whether it is a package."""
+
+    name: str
+    code: bytes
+    is_package: bool
+
+
+def found(source: Path, dependencies: Path, standard_library: Path) -> dict[str, Module]:
+    """Return all modules that some import statement of magicpak, or of what it imports, names."""
+    lines = LEFT_OUT.read_text().splitlines()
+    left_out = [name for line in lines if not line.startswith("#") for name in line.split()]
+    finder = ModuleFinder([str(source), str(dependencies), str(standard_library)], excludes=left_out)
+    for name in (*_modules_below(source, APPLICATION), *STARTING):
+        finder.import_hook(name)
+    return finder.modules
+
+
+def frozen(modules: dict[str, Module], shipped: Path) -> Iterator[Frozen]:
+    """Return what is not in the interpreter already, in order of names."""
+    for name, module in sorted(modules.items()):
+        file = getattr(module, "__file__", None) or ""
+        if not file.endswith(tuple(importlib.machinery.SOURCE_SUFFIXES)) or _imp.is_frozen(name):
+            continue
+        own = name.partition(".")[0] == APPLICATION
+        text = shipping(shipped) if name == SHIPPED else Path(file).read_bytes()
+        # Documentation goes, and with it the assertions; magicpak's own is its help.
+        code = compile(text, f"<frozen {name}>", "exec", dont_inherit=True, optimize=0 if own else 2)
+        yield Frozen(name, reproducible(code), bool(getattr(module, "__path__", None)))
+
+
+def shipping(shipped: Path) -> bytes:
+    """Return the module that has the files of `shipped` inside, with the interface of `magicpak.shipped`."""
+    files = {str(path.relative_to(shipped)): path.read_bytes() for path in sorted(shipped.rglob("*")) if path.is_file()}
+    lines = [
+        '"""The files that come with magicpak beside its modules: here, inside of this one."""',
+        f"_FILES = {files!r}",
+        "def read(name):",
+        "    return _FILES.get(name)",
+        "",
+    ]
+    return "\n".join(lines).encode()
+
+
+def reproducible(code: CodeType) -> bytes:
+    """Return the code as bytes that do not depend on who else holds its constants: marshal marks what is shared."""
+    return marshal.dumps(marshal.loads(marshal.dumps(code, 2)))  # noqa: S302 - our own, from just before
+
+
+def write(modules: list[Frozen], target: Path) -> None:
+    """Write the tables."""
+    blob, rows = bytearray(), []
+    for name, code, is_package in modules:
+        rows.append(f'    {{"{name}", frozen_code + {len(blob)}, {len(code)}, {int(is_package)}}},\n')
+        blob += code + bytes(-len(code) % 16)
+    target.mkdir(parents=True, exist_ok=True)
+    (target / "frozen.bin").write_bytes(blob)
+    (target / "frozen.S").write_text(
+        '.section .rodata\n.balign 16\n.globl frozen_code\nfrozen_code:\n.incbin "frozen.bin"\n'
+        '.section .note.GNU-stack,"",%progbits\n'
+    )
+    (target / "frozen.c").write_text(
+        "#include <Python.h>\nextern const unsigned char frozen_code[];\n"
+        f"const struct _frozen frozen_modules[] = {{\n{''.join(rows)}    {{0}},\n}};\n"
+    )
+
+
+def _modules_below(source: Path, package: str) -> Iterator[str]:
+    for path in sorted((source / package).rglob("*.py")):
+        parts = path.relative_to(source).with_suffix("").parts
+        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+if __name__ == "__main__":
+    target, shipped_, *places = map(Path, sys.argv[1:])
+    write(list(frozen(found(*places), shipped_)), target)
