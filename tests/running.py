@@ -59,7 +59,7 @@ def magicpak(
         umask=umask,
         preexec_fn=preexec_fn,
     )
-    return Result(ran.returncode, os.fsdecode(ran.stdout), os.fsdecode(ran.stderr))
+    return _result(ran)
 
 
 _AS_NOBODY = f"""
@@ -79,22 +79,41 @@ magicpak.__main__.main()
 
 def magicpak_as_nobody(*args: Text, cwd: Text, **env: str) -> Result:
     """Run `magicpak args` as an ordinary user, who need not be able to read this interpreter or reach the program."""
-    program = os.environ.get("MAGICPAK")
-    with open(program or os.devnull, "rb") as file:
-        named = {"executable": f"/proc/self/fd/{file.fileno()}", "pass_fds": [file.fileno()]} if program else {}
-        ordinary = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if program and os.geteuid() == 0 else {}
+    program = os.environ.get("MAGICPAK", os.devnull)
+    with open(program, "rb") as file:
+        own = file.fileno()
         ran = subprocess.run(
-            [program, *args] if program else [sys.executable, "-c", _AS_NOBODY, *args],
+            [program, *args] if "MAGICPAK" in os.environ else [sys.executable, "-c", _AS_NOBODY, *args],
+            executable=f"/proc/self/fd/{own}" if "MAGICPAK" in os.environ else None,
+            pass_fds=[own],
+            preexec_fn=become_nobody if "MAGICPAK" in os.environ else None,
             cwd=cwd,
             env=environment(**env),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=SECONDS,
             check=False,
-            **named,  # type: ignore[call-overload]
-            **ordinary,
         )
-    return Result(ran.returncode, os.fsdecode(ran.stdout), os.fsdecode(ran.stderr))
+    return _result(ran)
+
+
+def become_nobody() -> None:
+    """Become an ordinary user, if we are root."""
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+
+
+_WORDS_OF_MUSL = {"Filename too long": "File name too long", "Symbolic link loop": "Too many levels of symbolic links"}
+
+
+def _result(ran: "subprocess.CompletedProcess[bytes]") -> Result:
+    """Return how a run ended; what a standalone executable has of musl's strerror(3) in the words of glibc's."""
+    said = os.fsdecode(ran.stderr)
+    for words, glibc in _WORDS_OF_MUSL.items() if "MAGICPAK" in os.environ else ():
+        said = said.replace(words, glibc)
+    return Result(ran.returncode, os.fsdecode(ran.stdout), said)
 
 
 def quickly(*args: Text) -> int:

@@ -50,12 +50,14 @@ def executable(machine: Machine, cache: Path) -> Path:
     built = cache / f"magicpak-{machine.name}-{key}" / name_of(machine)
     with _alone(cache):
         if not built.exists():
-            parts = _parts(machine, cache)
+            parts = parts_of(machine, cache)
             for old in cache.glob(f"magicpak-{machine.name}-*"):
                 shutil.rmtree(old)
             with tempfile.TemporaryDirectory(dir=cache) as directory:
-                made = _put_together(parts, Path(directory))
+                made = put_together(parts, Path(directory))
                 built.parent.mkdir()
+                for each in ("frozen.c", "frozen.S", "frozen.bin"):  # for tests
+                    (made.parent / each).rename(built.parent / each)
                 made.rename(built)
     return built
 
@@ -65,7 +67,7 @@ def name_of(machine: Machine) -> str:
     return f"magicpak-{machine.name}-linux-musl"
 
 
-def _parts(machine: Machine, cache: Path) -> Parts:
+def parts_of(machine: Machine, cache: Path) -> Parts:
     """Return the parts, each made where it is not in `cache`."""
     this = MACHINES[os.uname().machine]
     toolchain = fetching.wheels(_TOOLCHAIN, cache / f"toolchain-{_hash([_TOOLCHAIN])}")
@@ -83,7 +85,7 @@ def _parts(machine: Machine, cache: Path) -> Parts:
     return Parts(machine, native, own, zig(machine, "musl"), zig(machine, _OLD_GLIBC), dependencies)
 
 
-def _put_together(parts: Parts, work: Path) -> Path:
+def put_together(parts: Parts, work: Path) -> Path:
     """Freeze and link in the directory `work`; return the executable."""
     shipped = work / "shipped"
     (shipped / "ldso").mkdir(parents=True)
@@ -91,15 +93,17 @@ def _put_together(parts: Parts, work: Path) -> Path:
     (shipped / "licences.txt").write_text(licences_of(parts.own, parts.musl, parts.dependencies, SOURCE.parent))
     places = [SOURCE, parts.dependencies, parts.native.standard_library]
     run(parts.native.command("-P", HERE / "freezing.py", work, shipped, *places))
-    includes = [f"-I{each}" for each in parts.own.includes]
     code = [HERE / "main.c", HERE / "dlshim.c", work / "frozen.c", work / "frozen.S"]
-    libraries: list[str | Path] = [
-        *parts.own.libraries,
-        "-lm",
-    ]  # after dlshim.c, and musl at the very end: whoever comes first counts
-    options = ["-static", "-s", "-Wl,--gc-sections"]
-    parts.musl.compile(*options, *includes, *code, *libraries, "-o", work / "magicpak", cwd=work)
+    link(parts, code, work / "magicpak", work)
     return work / "magicpak"
+
+
+def link(parts: Parts, code: Iterable[Path], target: Path, work: Path) -> None:
+    """Make one static executable of CPython and some files of C, in the directory `work`."""
+    includes = [f"-I{each}" for each in parts.own.includes]
+    options = ["-static", "-s", "-Wl,--gc-sections"]
+    # The libraries come last, with musl at the very end: a function is taken from where it is met first.
+    parts.musl.compile(*options, *includes, *code, *parts.own.libraries, "-lm", "-o", target, cwd=work)
 
 
 def _build_helper(parts: Parts, shipped: Path) -> None:

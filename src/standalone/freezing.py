@@ -10,7 +10,7 @@ import _imp
 import importlib.machinery
 import marshal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from modulefinder import Module, ModuleFinder
 from pathlib import Path
 from types import CodeType
@@ -20,8 +20,8 @@ APPLICATION = "magicpak"
 SHIPPED = "magicpak.shipped"
 
 LEFT_OUT = Path(__file__).with_name("left_out.txt")
-STARTING = ("encodings.utf_8", "encodings.ascii", "encodings.latin_1", "encodings.aliases")
-"""What CPython imports by names that are made at run time."""
+ENCODINGS = ("aliases", "ascii", "latin_1", "raw_unicode_escape", "unicode_escape", "utf_8", "utf_8_sig")
+"""What is imported by names that no import statement tells: the encodings that magicpak and its dependencies name."""
 
 
 class Frozen(NamedTuple):
@@ -33,12 +33,19 @@ class Frozen(NamedTuple):
 
 
 def found(source: Path, dependencies: Path, standard_library: Path) -> dict[str, Module]:
-    """Return all modules that some import statement of magicpak, or of what it imports, names."""
+    """Return all modules that some import statement of magicpak, or of what it imports, names.
+
+    Dependencies import more than there is, where they find it; magicpak itself must not.
+    """
     lines = LEFT_OUT.read_text().splitlines()
     left_out = [name for line in lines if not line.startswith("#") for name in line.split()]
     finder = ModuleFinder([str(source), str(dependencies), str(standard_library)], excludes=left_out)
-    for name in (*_modules_below(source, APPLICATION), *STARTING):
+    for name in (*_modules_below(source, APPLICATION), *(f"encodings.{each}" for each in ENCODINGS)):
         finder.import_hook(name)
+    missing = {*finder.any_missing_maybe()[0], *left_out}
+    wanted = sorted(name for name in missing if _is_wanted(finder.badmodules.get(name, ())))
+    if wanted:
+        sys.exit(f"magicpak imports what is not inside (see left_out.txt, C_MODULES): {', '.join(wanted)}")
     return finder.modules
 
 
@@ -89,6 +96,10 @@ def write(modules: list[Frozen], target: Path) -> None:
         "#include <Python.h>\nextern const unsigned char frozen_code[];\n"
         f"const struct _frozen frozen_modules[] = {{\n{''.join(rows)}    {{0}},\n}};\n"
     )
+
+
+def _is_wanted(importers: Iterable[str]) -> bool:
+    return any(importer.partition(".")[0] == APPLICATION for importer in importers)
 
 
 def _modules_below(source: Path, package: str) -> Iterator[str]:
