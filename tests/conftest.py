@@ -121,11 +121,13 @@ def builder() -> str | None:
 
 
 PROBES: Mapping[str, Callable[[], str | None]] = {
+    "arm64": program("qemu-aarch64-static", "--version"),
     "builder": builder,
     "busybox": program("busybox", "true"),
     "chroot": chroot,
     "compiler": compiler,
     "docker": docker,
+    "debootstrap": program("debootstrap", "--version"),
     "i386": i386,
     "long paths": long_paths,
     "mount": mount,

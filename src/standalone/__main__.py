@@ -29,6 +29,7 @@ def main() -> int:
     asked.directory.mkdir(parents=True, exist_ok=True)
     for name in asked.machine or MACHINES:
         machine = MACHINES[name]
+        print(f"building for {name}: minutes at first, seconds after that", file=sys.stderr)  # noqa: T201 - the same
         try:
             built = building.executable(machine, asked.cache.absolute())
         except (CommandFailedError, WrongContentError) as error:

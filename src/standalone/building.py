@@ -19,6 +19,7 @@ from standalone.toolchain import MACHINES, Machine, Zig
 HERE = Path(__file__).parent
 SOURCE = HERE.parent
 APPLICATION = SOURCE / "magicpak"
+_HELPER = APPLICATION / "ldso" / "helper.c"
 _TOOLCHAIN, _DEPENDENCIES = HERE / "toolchain.txt", HERE / "dependencies.txt"
 _MODULES = ("pins", "toolchain", "commands", "interpreter", "libffi")
 _OF_INTERPRETER = [*(HERE / f"{name}.py" for name in _MODULES), HERE / "fficonfig.h", _TOOLCHAIN]
@@ -89,7 +90,8 @@ def put_together(parts: Parts, work: Path) -> Path:
     """Freeze and link in the directory `work`; return the executable."""
     shipped = work / "shipped"
     (shipped / "ldso").mkdir(parents=True)
-    _build_helper(parts, shipped)
+    shutil.copy(_HELPER, shipped / "ldso")
+    build_helper(parts, shipped / "ldso")
     (shipped / "licences.txt").write_text(licences_of(parts.own, parts.musl, parts.dependencies, SOURCE.parent))
     places = [SOURCE, parts.dependencies, parts.native.standard_library]
     run(parts.native.command("-P", HERE / "freezing.py", work, shipped, *places))
@@ -106,12 +108,12 @@ def link(parts: Parts, code: Iterable[Path], target: Path, work: Path) -> None:
     parts.musl.compile(*options, *includes, *code, *parts.own.libraries, "-lm", "-o", target, cwd=work)
 
 
-def _build_helper(parts: Parts, shipped: Path) -> None:
-    source = APPLICATION / "ldso" / "helper.c"
-    shutil.copy(source, shipped / "ldso")
+def build_helper(parts: Parts, directory: Path) -> Path:
+    """Compile the helper in `directory`, under the name by which `ldso/carrying` asks for it; return its path."""
     plain = ["-U_FORTIFY_SOURCE", "-fno-stack-protector", "-s"]  # as ldso/compiling has them, and why
-    target = shipped / "ldso" / f"helper-{parts.machine.name}"
-    parts.glibc.compile(*plain, source, "-ldl", "-o", target, cwd=shipped)
+    target = directory / f"helper-{parts.machine.name}"
+    parts.glibc.compile(*plain, _HELPER, "-ldl", "-o", target, cwd=directory)
+    return target
 
 
 @contextmanager

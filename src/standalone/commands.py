@@ -11,9 +11,9 @@ ENVIRONMENT = {
     "LC_ALL": "C",
     "PYTHONHASHSEED": "0",  # the same order of sets in each build
     "SOURCE_DATE_EPOCH": "1735689600",  # the same __DATE__
-    **{name: value for name, value in os.environ.items() if name.lower().endswith("_proxy") or name.startswith("PIP_")},
+    **{name: os.environ[name] for name in os.environ if name.startswith(("PIP_", "SSL_")) or "_proxy" in name.lower()},
 }
-"""All that programs are told: no flags of the user's, whose bytes would be in the result."""
+"""All that programs are told: how to reach the network, but no flags of the user's, which would change the result."""
 
 
 _SHOWN = 3000  # characters of what a program has said before it failed

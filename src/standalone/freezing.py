@@ -13,15 +13,26 @@ import sys
 from collections.abc import Iterable, Iterator
 from modulefinder import Module, ModuleFinder
 from pathlib import Path
-from types import CodeType
 from typing import NamedTuple
 
 APPLICATION = "magicpak"
+COMMAND_LINE = "magicpak.cli"
 SHIPPED = "magicpak.shipped"
 
 LEFT_OUT = Path(__file__).with_name("left_out.txt")
 ENCODINGS = ("aliases", "ascii", "latin_1", "raw_unicode_escape", "unicode_escape", "utf_8", "utf_8_sig")
 """What is imported by names that no import statement tells: the encodings that magicpak and its dependencies name."""
+
+LATER = ("ast", "tokenize")
+"""Modules that are imported when something of them is used. `inspect`, which click needs for its `cleandoc`, imports
+them for what click does not need: 5 ms of the 45 that bundling /bin/ls takes."""
+
+FORWARDING = """
+def __getattr__(name):
+    import {itself}
+    globals().update(vars({itself}))
+    return getattr({itself}, name)
+"""
 
 
 class Frozen(NamedTuple):
@@ -55,11 +66,21 @@ def frozen(modules: dict[str, Module], shipped: Path) -> Iterator[Frozen]:
         file = getattr(module, "__file__", None) or ""
         if not file.endswith(tuple(importlib.machinery.SOURCE_SUFFIXES)) or _imp.is_frozen(name):
             continue
-        own = name.partition(".")[0] == APPLICATION
         text = shipping(shipped) if name == SHIPPED else Path(file).read_bytes()
-        # Documentation goes, and with it the assertions; magicpak's own is its help.
-        code = compile(text, f"<frozen {name}>", "exec", dont_inherit=True, optimize=0 if own else 2)
-        yield Frozen(name, reproducible(code), bool(getattr(module, "__path__", None)))
+        if name in LATER:
+            itself = f"_{name}_itself"
+            yield Frozen(itself, compiled(text, name), False)
+            text = FORWARDING.format(itself=itself).encode()
+        yield Frozen(name, compiled(text, name), bool(getattr(module, "__path__", None)))
+
+
+def compiled(text: bytes, name: str) -> bytes:
+    """Return the code of a module, without documentation where that is not the help of magicpak.
+
+    The bytes do not depend on who else holds its constants, which marshal would mark: hence there and back again.
+    """
+    code = compile(text, f"<frozen {name}>", "exec", dont_inherit=True, optimize=0 if name == COMMAND_LINE else 2)
+    return marshal.dumps(marshal.loads(marshal.dumps(code, 2)))  # noqa: S302 - our own, from just before
 
 
 def shipping(shipped: Path) -> bytes:
@@ -73,11 +94,6 @@ def shipping(shipped: Path) -> bytes:
         "",
     ]
     return "\n".join(lines).encode()
-
-
-def reproducible(code: CodeType) -> bytes:
-    """Return the code as bytes that do not depend on who else holds its constants: marshal marks what is shared."""
-    return marshal.dumps(marshal.loads(marshal.dumps(code, 2)))  # noqa: S302 - our own, from just before
 
 
 def write(modules: list[Frozen], target: Path) -> None:
