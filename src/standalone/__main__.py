@@ -32,7 +32,7 @@ def main() -> int:
         print(f"building for {name}: minutes at first, seconds after that", file=sys.stderr)  # noqa: T201 - the same
         try:
             built = building.executable(machine, asked.cache.absolute())
-        except (CommandFailedError, WrongContentError) as error:
+        except (CommandFailedError, WrongContentError, OSError) as error:
             print(f"error: {error}", file=sys.stderr)  # noqa: T201 - a command line
             return 1
         target = asked.directory / building.name_of(machine)
