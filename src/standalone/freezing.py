@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 APPLICATION = "magicpak"
-COMMAND_LINE = "magicpak.cli"
 SHIPPED = "magicpak.shipped"
 
 LEFT_OUT = Path(__file__).with_name("left_out.txt")
@@ -75,11 +74,12 @@ def frozen(modules: dict[str, Module], shipped: Path) -> Iterator[Frozen]:
 
 
 def compiled(text: bytes, name: str) -> bytes:
-    """Return the code of a module, without documentation where that is not the help of magicpak.
+    """Return the code of a module, without documentation where that is not magicpak's own, which is its help.
 
     The bytes do not depend on who else holds its constants, which marshal would mark: hence there and back again.
     """
-    code = compile(text, f"<frozen {name}>", "exec", dont_inherit=True, optimize=0 if name == COMMAND_LINE else 2)
+    level = 0 if name.partition(".")[0] == APPLICATION else 2
+    code = compile(text, f"<frozen {name}>", "exec", dont_inherit=True, optimize=level)
     return marshal.dumps(marshal.loads(marshal.dumps(code, 2)))  # noqa: S302 - our own, from just before
 
 
