@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from magicpak import __version__
-from running import Result, names
+from running import Result, tree
 from standalone import building
 from standalone.__main__ import cache
 from standalone.toolchain import MACHINES
@@ -47,7 +47,7 @@ def test_it_starts(debian: Path) -> None:
 
 def test_a_bundle_that_it_makes_works_alone(debian: Path) -> None:
     assert run(debian, MAGICPAK, "/bin/ls", "/bundle") == Result(0, "", "")
-    files = {name.rpartition("/")[2] for name in names(debian / "bundle")}
+    files = {Path(name).name for name in tree(debian / "bundle")}
     assert {"ls", *LIBRARIES} <= files
     shutil.copy(f"{debian}{QEMU}", f"{debian}/bundle{QEMU}")
     assert run(debian / "bundle", "/bin/ls", "/bin/ls") == Result(0, "/bin/ls\n", "")
