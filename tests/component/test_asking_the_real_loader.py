@@ -15,7 +15,9 @@ import pytest
 
 from magicpak.errors import Interrupted, ToolFailed
 from magicpak.ldso.asking import Answer, LoaderProcess, same_file_in_error
+from magicpak.ldso.carrying import CarriedHelper, carried
 from magicpak.ldso.compiling import HelperProgram
+from magicpak.ldso.machines import MACHINES
 from processes_seen import is_alive, is_gone_soon
 
 QUICK = "cc -DQUESTION_SECONDS=1"
@@ -323,6 +325,22 @@ class TestMusl:
         )
         assert musl_loader.ask("libc.so", noload=True) == Answer(MUSL, None)
         assert musl_loader.ask("libgood.so", noload=True) == Answer(None, "Library libgood.so is not already loaded")
+
+
+class TestCarrying:
+    def test_a_helper_that_is_carried_runs_from_memory_until_it_is_closed(self, interpreter: str, helper: str) -> None:
+        program = CarriedHelper(Path(helper).read_bytes())
+        for _ in range(2):
+            program.start()
+            path = program.path()
+            assert program.path() == path
+            with LoaderProcess([interpreter, path], []) as process:
+                assert process.ask("libc.so.6", noload=True).path
+            program.close()
+            assert not os.path.exists(path)
+
+    def test_a_magicpak_of_many_files_carries_none(self) -> None:
+        assert [carried(machine) for machine in (*MACHINES, None)] == [None] * (len(MACHINES) + 1)
 
 
 class TestCompiling:
