@@ -57,7 +57,6 @@ _LONGEST = 86_400  # seconds that a run can be given: a day
     "--cc",
     metavar="PATH or NAME",
     envvar="CC",
-    default="cc",
     help="The C compiler, where the loader is asked.  [env: CC] [default: cc]",
 )
 @grouped(_FOUND, "--experimental-noload-resolver", is_flag=True, help="The old name of --resolver noload.")
@@ -148,6 +147,14 @@ _LONGEST = 86_400  # seconds that a run can be given: a day
     help="How much is told on stderr.  [default: Warn]",
 )
 @grouped(_MESSAGES, "-v", "--verbose", is_flag=True, help="The same as --log-level Info.")
+@click.option(
+    "--licenses",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda context, _option, wanted: _show_licences(context) if wanted else None,
+    help="Show the licences of all that is inside.",
+)
 @click.version_option(__version__, prog_name="magicpak", message="%(prog)s %(version)s", help="Show the version.")
 def command(**given: object) -> Options:
     """Turn executables into the smallest directory they run in.
@@ -177,6 +184,13 @@ def _options(given: dict[str, Any]) -> Options:
         "source_date_epoch": _source_date_epoch(),
     }
     return Options(**{**given, **rest})
+
+
+def _show_licences(context: click.Context) -> None:
+    from magicpak import licences  # noqa: PLC0415 - only here
+
+    click.echo(licences.text(), nl=False)
+    context.exit()
 
 
 def _level(word: str) -> str:

@@ -31,5 +31,6 @@ complete -c magicpak -l test-timeout -x -d 'End it then, as a failure. [default:
 complete -c magicpak -l busybox -r -F -a '(__fish_complete_command)' -d 'The static busybox whose shell is lent to --test-command. [default: busybox]'
 complete -c magicpak -l log-level -x -a 'Off Error Warn Info Debug' -d 'How much is told on stderr. [default: Warn]'
 complete -c magicpak -s v -l verbose -f -d 'The same as --log-level Info.'
+complete -c magicpak -l licenses -f -d 'Show the licences of all that is inside.'
 complete -c magicpak -l version -f -d 'Show the version.'
 complete -c magicpak -l help -f -d 'Show this message and exit.'
