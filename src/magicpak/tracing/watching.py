@@ -13,7 +13,7 @@ from magicpak.display import shown
 from magicpak.errors import ToolFailed
 from magicpak.processes import nothing
 from magicpak.running.setting import Here, Setting
-from magicpak.running.supervisor import Tail, supervise
+from magicpak.running.supervisor import GRACE, Tail, supervise
 from magicpak.tools import find_program
 from magicpak.tracing.following import Task, follow, unpacked
 from magicpak.tracing.trace import Trace
@@ -82,6 +82,7 @@ def watch(  # noqa: PLR0913 - all but three have a default
         timeout=timeout,
         stdin=stdin,
         takers=[each.take for each in said],
+        grace=GRACE if to_the_last else 0,
         tick=tick,
     )
     trace, status, still_running = unpacked(supervised.result)

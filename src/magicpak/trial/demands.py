@@ -47,9 +47,9 @@ def guest_for(user: str | None, plan: BundlePlan) -> Guest:
     uid = _number(known[2] if known else name, f"user {name}", "/etc/passwd")
     groups = _records(plan, "/etc/group", 3)
     if not group:
-        further = [words for words in groups if known and known[0] in "".join(words[3:4]).split(",")]
-        own = int(known[3]) if known and known[3].isdecimal() else 0
-        return Guest(uid, own, tuple(int(words[2]) for words in further if words[2].isdecimal()))
+        further = [words[2] for words in groups if known and known[0] in "".join(words[3:4]).split(",")]
+        own, *others = [_number(each, f"group {each}", "/etc/group") for each in (known[3] if known else "0", *further)]
+        return Guest(uid, own, tuple(others))
     gid = next((words[2] for words in groups if group == words[0]), group)
     return Guest(uid, _number(gid, f"group {group}", "/etc/group"))
 
