@@ -15,6 +15,7 @@ PTRACE_CONT = 7
 PTRACE_SYSCALL = 24
 PTRACE_SETOPTIONS = 0x4200
 PTRACE_GETEVENTMSG = 0x4201
+PTRACE_GETSIGINFO = 0x4202
 PTRACE_GETREGSET = 0x4204
 PTRACE_SETREGSET = 0x4205
 PTRACE_SEIZE = 0x4206
@@ -53,6 +54,7 @@ WALL = 0x40000000
 
 _LONGEST_REGISTERS = 512
 _WORD = 8
+_SIGINFO = 128
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _pointer = ctypes.c_void_p
@@ -136,6 +138,14 @@ def set_registers(pid: int, registers: bytes, kind: int = NT_PRSTATUS) -> None:
     buffer = ctypes.create_string_buffer(registers, len(registers))
     vector = _Iovec(ctypes.addressof(buffer), len(registers))
     ptrace(PTRACE_SETREGSET, pid, kind, ctypes.addressof(vector))
+
+
+def get_signal_code(pid: int) -> int:
+    """Return the `si_code` (sigaction(2)) of the signal at which the thread is stopped: above 0 for the kernel's own."""
+    buffer = ctypes.create_string_buffer(_SIGINFO)
+    ptrace(PTRACE_GETSIGINFO, pid, 0, ctypes.addressof(buffer))
+    code: int = struct.unpack_from("=8xi", buffer)[0]
+    return code
 
 
 def get_signal_mask(pid: int) -> bytes:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
-from magicpak.tracing import dumpable, memory, ptrace, tracee
+from magicpak.tracing import dumpable, first, memory, ptrace, tracee
 from magicpak.tracing.child import OPTIONS, Child
 from magicpak.tracing.filtering import OURS
 from magicpak.tracing.handling import Executing, called
@@ -143,6 +143,8 @@ class Tracer:
         elif event == ptrace.PTRACE_EVENT_STOP and number in _STOPPING:
             ptrace.ptrace(ptrace.PTRACE_LISTEN, tid)
             return
+        elif not event and number in first.FAULTS and first.is_beyond_help(tid, number):
+            _send(tid, signal.SIGKILL)
         ptrace.resume(PTRACE_SYSCALL if task.finish else self._resume, tid, 0 if event else number)
 
     def _filtered(self, task: _Task) -> None:
