@@ -141,7 +141,7 @@ def set_registers(pid: int, registers: bytes, kind: int = NT_PRSTATUS) -> None:
 
 
 def get_signal_code(pid: int) -> int:
-    """Return the `si_code` (sigaction(2)) of the signal at which the thread is stopped: above 0 for the kernel's own."""
+    """Return the `si_code` of the signal at which the thread is stopped, above 0 for the kernel's (sigaction(2))."""
     buffer = ctypes.create_string_buffer(_SIGINFO)
     ptrace(PTRACE_GETSIGINFO, pid, 0, ctypes.addressof(buffer))
     code: int = struct.unpack_from("=8xi", buffer)[0]
