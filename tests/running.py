@@ -33,6 +33,11 @@ def command(*args: Text) -> list[Text]:
     return [*([program] if program else [sys.executable, "-m", "magicpak"]), *args]
 
 
+def program_included() -> list[str]:
+    """Return the options that put the program that MAGICPAK names into a bundle, at its own path."""
+    return [f"--include={os.environ['MAGICPAK']}"] if "MAGICPAK" in os.environ else []
+
+
 def environment(**more: str) -> dict[str, str]:
     """Return an environment that neither the user's settings nor the current directory has a part in."""
     source = str(Path(__file__).parent.parent / "src")

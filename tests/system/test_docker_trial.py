@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 
-from running import SECONDS, Result, environment, magicpak
+from running import SECONDS, Result, command, environment, magicpak, program_included
 
 pytestmark = pytest.mark.needs("docker", "busybox", "ptrace")
 
@@ -52,7 +52,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     path = tmp_path_factory.mktemp("stage")
     name = f"magicpak-test-{uuid4().hex}"
     words = f"{BUSYBOX} true && TZ=Asia/Tokyo {DATE} && {shlex.join([sys.executable, '-c', MAGICPAK])}"
-    options = ["--dynamic-command", words, f"--include={IMPORTED_LATER}", "--mkdir=/tmp"]
+    options = ["--dynamic-command", words, f"--include={IMPORTED_LATER}", *program_included(), "--mkdir=/tmp"]
     made = magicpak("--dynamic", *options, BUSYBOX, DATE, sys.executable, path / "root")
     assert made.code == 0, made.stderr
     subprocess.run(["tar", "--create", "--directory", path / "root", "--file", path / "tar", "."], check=True)
@@ -67,7 +67,7 @@ def built(stage: str, path: Path, *steps: Sequence[str]) -> Result:
     """Build an image in which magicpak runs with the options of each of `steps`."""
     lines = [f"FROM {stage}", f"LABEL stage={stage}", f"ENV PYTHONPATH={environment()['PYTHONPATH']}"]
     for number, step in enumerate(steps):
-        lines.append(f"RUN {json.dumps([sys.executable, '-m', 'magicpak', *step, f'/bundle{number}'])}")
+        lines.append(f"RUN {json.dumps(command(*step, f'/bundle{number}'))}")
     (path / "Dockerfile").write_text("\n".join(lines))
     return docker("build", "--force-rm", "--no-cache", "--network=none", str(path))
 

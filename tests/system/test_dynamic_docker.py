@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from running import SECONDS, Result, command, environment, magicpak
+from running import SECONDS, Result, command, environment, magicpak, program_included
 
 pytestmark = pytest.mark.needs("docker")
 
@@ -57,9 +57,8 @@ def image() -> Iterator[str]:
 def test_a_program_is_watched_in_a_run_step(image: str, tmp_path: Path) -> None:
     watched = [sys.executable, "--dynamic", "--dynamic-arg=-c"]
     stage, archive, build = tmp_path / "stage", tmp_path / "stage.tar", tmp_path / "build"
-    itself = [f"--include={os.environ['MAGICPAK']}"] if "MAGICPAK" in os.environ else []
     made = magicpak(
-        *watched, f"--dynamic-arg={MAGICPAK}", f"--include={IMPORTED_LATER}", *itself, "--mkdir=/tmp", stage
+        *watched, f"--dynamic-arg={MAGICPAK}", f"--include={IMPORTED_LATER}", *program_included(), "--mkdir=/tmp", stage
     )
     assert made.code == 0, made.stderr
     subprocess.run(["tar", "--create", "--directory", stage, "--file", archive, "."], check=True)
