@@ -109,13 +109,29 @@ def user_namespaces() -> str | None:
     return why_not([*as_nobody, "unshare", "--user", "--map-root-user", "--mount", "true"])
 
 
+def builder() -> str | None:
+    """Try what the standalone executable is built with, beside what it downloads."""
+    tools = (
+        ["make", "--version"],
+        ["xz", "--version"],
+        ["apt-get", "--version"],
+        [sys.executable, "-c", "import venv"],
+    )
+    return next(filter(None, map(why_not, tools)), None)
+
+
 PROBES: Mapping[str, Callable[[], str | None]] = {
+    "arm64": program("qemu-aarch64-static", "--version"),
+    "builder": builder,
     "busybox": program("busybox", "true"),
     "chroot": chroot,
     "compiler": compiler,
+    "debootstrap": program("debootstrap", "--version"),
     "docker": docker,
+    "fish": program("fish", "--version"),
     "i386": i386,
     "long paths": long_paths,
+    "man": program("man", "--version"),
     "mount": mount,
     "musl": musl,
     "patchelf": program("patchelf", "--version"),
@@ -124,6 +140,7 @@ PROBES: Mapping[str, Callable[[], str | None]] = {
     "terminal": terminal,
     "upx": program("upx", "--version"),
     "user namespaces": user_namespaces,
+    "zsh": program("zsh", "--version"),
 }
 
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from magicpak.cli import run
+
 SECONDS = 120
 NOBODY = 65534
 
@@ -29,6 +31,11 @@ def command(*args: Text) -> list[Text]:
     """Return the command line: the program that MAGICPAK names, or else this interpreter's magicpak."""
     program = os.environ.get("MAGICPAK")
     return [*([program] if program else [sys.executable, "-m", "magicpak"]), *args]
+
+
+def program_included() -> list[str]:
+    """Return the options that put the program that MAGICPAK names into a bundle, at its own path."""
+    return [f"--include={os.environ['MAGICPAK']}"] if "MAGICPAK" in os.environ else []
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -57,11 +64,11 @@ def magicpak(
         umask=umask,
         preexec_fn=preexec_fn,
     )
-    return Result(ran.returncode, os.fsdecode(ran.stdout), os.fsdecode(ran.stderr))
+    return _result(ran)
 
 
 _AS_NOBODY = f"""
-import difflib, importlib, os, pkgutil, traceback
+import ctypes, difflib, importlib, os, pkgutil, traceback
 import structlog, wcmatch.fnmatch, wcmatch.glob
 import magicpak.__main__
 for module in pkgutil.walk_packages(magicpak.__path__, "magicpak."):
@@ -70,22 +77,57 @@ if os.geteuid() == 0:
     os.setgroups([])
     os.setgid({NOBODY})
     os.setuid({NOBODY})
+    ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # PR_SET_DUMPABLE: setuid(2) has cleared it
 magicpak.__main__.main()
 """
 
 
 def magicpak_as_nobody(*args: Text, cwd: Text, **env: str) -> Result:
-    """Run `magicpak args` as an ordinary user, who need not be able to read this interpreter."""
-    ran = subprocess.run(
-        [sys.executable, "-c", _AS_NOBODY, *args],
-        cwd=cwd,
-        env=environment(**env),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    return Result(ran.returncode, os.fsdecode(ran.stdout), os.fsdecode(ran.stderr))
+    """Run `magicpak args` as an ordinary user, who need not be able to read this interpreter or reach the program."""
+    program = os.environ.get("MAGICPAK", os.devnull)
+    with open(program, "rb") as file:
+        own = file.fileno()
+        ran = subprocess.run(
+            [program, *args] if "MAGICPAK" in os.environ else [sys.executable, "-c", _AS_NOBODY, *args],
+            executable=f"/proc/self/fd/{own}" if "MAGICPAK" in os.environ else None,
+            pass_fds=[own],
+            preexec_fn=become_nobody if "MAGICPAK" in os.environ else None,
+            cwd=cwd,
+            env=environment(**env),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=SECONDS,
+            check=False,
+        )
+    return _result(ran)
+
+
+def become_nobody() -> None:
+    """Become an ordinary user, if we are root."""
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+
+
+_WORDS_OF_MUSL = {"Filename too long": "File name too long", "Symbolic link loop": "Too many levels of symbolic links"}
+
+
+def _result(ran: "subprocess.CompletedProcess[bytes]") -> Result:
+    """Return how a run ended; what a standalone executable has of musl's strerror(3) in the words of glibc's."""
+    said = os.fsdecode(ran.stderr)
+    for words, glibc in _WORDS_OF_MUSL.items() if "MAGICPAK" in os.environ else ():
+        said = said.replace(words, glibc)
+    return Result(ran.returncode, os.fsdecode(ran.stdout), said)
+
+
+def quickly(*args: Text) -> int:
+    """Run `magicpak args` in this process, which spares its start, unless MAGICPAK names a program; return its code."""
+    if "MAGICPAK" in os.environ:
+        result = magicpak(*args)
+        sys.stderr.write(result.stderr)
+        return result.code
+    return run([os.fsdecode(argument) for argument in args])
 
 
 def on_terminal(*args: Text, cwd: Path, **env: str) -> str:

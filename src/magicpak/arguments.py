@@ -58,7 +58,6 @@ _LONGEST = 86_400  # seconds that a run can be given: a day
     "--cc",
     metavar="PATH or NAME",
     envvar="CC",
-    default="cc",
     help="The C compiler, where the loader is asked.  [env: CC] [default: cc]",
 )
 @grouped(_FOUND, "--experimental-noload-resolver", is_flag=True, help="The old name of --resolver noload.")
@@ -120,8 +119,8 @@ _LONGEST = 86_400  # seconds that a run can be given: a day
     _TESTED,
     "--test-exit-code",
     metavar="N",
-    type=click.IntRange(0, 255),
-    default=0,
+    callback=lambda _context, _option, value: _exit_code(value),
+    default="0",
     help="How it must exit.  [default: 0]",
 )
 @grouped(
@@ -158,6 +157,14 @@ _LONGEST = 86_400  # seconds that a run can be given: a day
     help="How much is told on stderr.  [default: Warn]",
 )
 @grouped(_MESSAGES, "-v", "--verbose", is_flag=True, help="The same as --log-level Info.")
+@click.option(
+    "--licenses",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda context, _option, wanted: _show_licences(context) if wanted else None,
+    help="Show the licences of all that is inside.",
+)
 @click.version_option(__version__, prog_name="magicpak", message="%(prog)s %(version)s", help="Show the version.")
 def command(**given: object) -> Options | CheckOptions:
     """Turn executables into the smallest directory they run in.
@@ -216,6 +223,13 @@ def _log_level(given: dict[str, Any]) -> LogLevel:
     return max(level, LogLevel.INFO) if given.pop("verbose") else level
 
 
+def _show_licences(context: click.Context) -> None:
+    from magicpak import licences  # noqa: PLC0415 - only here
+
+    click.echo(licences.text(), nl=False)
+    context.exit()
+
+
 def _level(word: str) -> str:
     if word.title() not in _LEVELS:
         message = f"{shown(word)!r} is none of {', '.join(_LEVELS)}"
@@ -232,6 +246,13 @@ def _seconds(text: str) -> float:
         message = f"{shown(text)!r} is no number of seconds above 0 and up to {_LONGEST}"
         raise click.BadParameter(message)
     return seconds
+
+
+def _exit_code(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= 255):  # noqa: PLR2004 - the largest, wait(2)
+        message = f"{shown(text)!r} is no exit code from 0 to 255"
+        raise click.BadParameter(message)
+    return int(text)
 
 
 def _assignments(texts: Sequence[str]) -> Sequence[str]:

@@ -33,7 +33,7 @@ class Options(NamedTuple):
     install_to: str | None = None
     layout: Layout = Layout.HOST
     resolver: Resolver = Resolver.AUTO
-    compiler: str = "cc"
+    compiler: str | None = None
     hwcaps: bool = True
     verify: bool = True
     dynamic: bool = False

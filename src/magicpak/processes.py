@@ -41,6 +41,7 @@ def run(
     timeout: float,
     input: bytes | None = None,  # noqa: A002 - as subprocess calls it
     env: Mapping[str, str] | None = None,
+    executable: str | None = None,
     tick: Callable[[], object] = nothing,
 ) -> Ran:
     """Run `command` with `input` as its stdin (None: empty) and return how it ended; a failing exit code is no error.
@@ -50,12 +51,13 @@ def run(
         timeout: seconds until it must have ended.
         input: what it may read; it need not.
         env: its environment; None hands on our own.
+        executable: the path of the program, where it is not the first word of `command`.
         tick: is called now and then while it runs.
 
     Raises:
         ToolFailed: it cannot be found or started, or it has not ended in time.
     """
-    running = Running(command, env=env)
+    running = Running(command, env=env, executable=executable)
     try:
         running.start()
         return running.finish(timeout=timeout, stdin=input or b"", tick=tick)
@@ -74,10 +76,19 @@ class Running:
     """
 
     def __init__(
-        self, command: Sequence[str], *, env: Mapping[str, str] | None = None, stderr: int | None = None
+        self,
+        command: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        stderr: int | None = None,
+        executable: str | None = None,
     ) -> None:
-        """Take the command, its environment (None: our own) and the descriptor of its stderr (None: its stdout)."""
+        """Take the command, its environment (None: our own) and the descriptor of its stderr (None: its stdout).
+
+        `executable` is the path of the program, where it is not the first word of the command.
+        """
         self.command = command
+        self._executable = executable or command[0]
         self.pid = 0
         self.stdin = self.stdout = -1
         self._env = os.environ if env is None else env
@@ -89,15 +100,15 @@ class Running:
         Raises:
             ToolFailed: it cannot be found or started.
         """
-        program = find_program(self.command[0])
+        program = find_program(self._executable)
         if program is None:
-            message = f"{shown(self.command[0])}: no such program"
+            message = f"{shown(self._executable)}: no such program"
             raise ToolFailed(message)
         try:
             with signals_held() as mask:
                 self._spawn(program, mask)
         except OSError as error:
-            message = f"cannot run {shown(self.command[0])}: {reason(error)}"
+            message = f"cannot run {shown(self._executable)}: {reason(error)}"
             raise ToolFailed(message) from error
 
     def finish(self, *, timeout: float, stdin: bytes = b"", tick: Callable[[], object] = nothing) -> Ran:
@@ -114,7 +125,7 @@ class Running:
         while not (ended and exchange.is_idle):
             tick()
             if monotonic() >= deadline:
-                message = f"{shown(self.command[0])} did not finish within {timeout:g} seconds"
+                message = f"{shown(self._executable)} did not finish within {timeout:g} seconds"
                 raise ToolFailed(message, details=[as_shell_line(self.command)])
             if not ended and self._has_ended():
                 ended = True

@@ -5,8 +5,8 @@ import shutil
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from bench.timing import Command, Run, Runner, middle, quickest, ratio
-from bench.watching import STRACE, watched_commands
+from bench.timing import Command, Run, Runner, middle, on_processors, quickest, ratio
+from bench.watching import STRACE, processors_to_run_on, watched_commands
 from elfmaking import X86_64_EXIT_0, make_elf
 
 LIMITS = {
@@ -93,20 +93,27 @@ class Bench:
         return [row]
 
     def against_strace(self) -> list[Row]:
-        """Measure the tracer alone, with the start of its Python, against strace."""
-        work = os.path.join(self._work, "watched")
+        """Measure what watching a program adds to a run against strace: on all processors, and on one.
+
+        What a run does before it watches, as the start of Python, is subtracted, run by run. On one processor strace is
+        quick: nothing has to be woken up on another.
+        """
+        work, kept = os.path.join(self._work, "watched"), os.path.join(self._work, "kept")
         os.mkdir(work)
+        os.mkdir(kept)
         python = os.path.join(os.path.dirname(self._magicpak), "python")
-        alone = os.path.join(os.path.dirname(__file__), "watch_alone.py")
+        alone = [python, os.path.join(os.path.dirname(__file__), "watch_alone.py"), kept]
         rows = []
         for what, words in watched_commands(work).items():
-            commands = [Command([python, alone, *words], self._clear), Command([*STRACE, *words], self._clear)]
-            ours, theirs = self._runner.in_turns(commands, self._times)
-            self._remember(ours)
-            row = Row(
-                f"watching {what}", "`strace`", middle(ours), middle(theirs), ratio(ours, theirs), LIMITS["strace"]
-            )
-            rows.append(row)
+            commands = [[*alone, *words], alone, [*STRACE, *words]]
+            for where, processors in processors_to_run_on().items():
+                with on_processors(processors):
+                    runs = self._runner.in_turns([Command(each, self._clear) for each in commands], self._times)
+                self._remember(runs[0])
+                added = [run._replace(seconds=run.seconds - none.seconds) for run, none in zip(*runs[:2], strict=True)]
+                work_there = f"watching {what}, on {where}"
+                times = middle(added), middle(runs[2]), ratio(added, runs[2])
+                rows.append(Row(work_there, "`strace`", *times, LIMITS["strace"]))
         shutil.rmtree(work)
         return rows
 

@@ -1,7 +1,8 @@
 """Runs commands in turns and measures their time and memory."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from statistics import median
 from time import perf_counter
 from typing import NamedTuple
@@ -60,6 +61,17 @@ class Runner:
             self.run(command)
         rounds = [[self.run(command) for command in commands] for _ in range(times)]
         return [list(runs) for runs in zip(*rounds, strict=True)]
+
+
+@contextmanager
+def on_processors(processors: Collection[int]) -> Iterator[None]:
+    """Have what is run meanwhile run on these processors alone: it inherits them from this process."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, processors)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def middle(runs: Sequence[Run]) -> float:

@@ -1,18 +1,23 @@
 """Watches a command with the tracer alone, without making a bundle: what the bench holds against strace(1).
 
-python watch_alone.py COMMAND ARGUMENT…
+python watch_alone.py DIRECTORY [COMMAND ARGUMENT…]
+
+DIRECTORY is a private one, for what the command changes. Without a command it does what each run of magicpak does
+before it watches, and ends: the difference of both is what watching takes.
 """
 
 import gc
 import os
 import sys
-import tempfile
-
-from magicpak.tracing.watching import watch
 
 if __name__ == "__main__":
-    gc.disable()  # as magicpak does
-    with tempfile.TemporaryDirectory() as directory:
-        watched = watch(sys.argv[1:], timeout=600, keep_in=directory)
-    sys.stdout.flush()
-    os._exit(watched.returncode or not watched.trace.uses)
+    gc.disable()  # as magicpak does, before it imports anything
+    import magicpak.pipeline  # noqa: F401 - each run has it
+
+    if len(sys.argv) > 2:
+        from magicpak.tracing.watching import watch
+
+        watched = watch(sys.argv[2:], timeout=600, keep_in=sys.argv[1])
+        sys.stdout.flush()
+        os._exit(watched.returncode or not watched.trace.uses)
+    os._exit(0)

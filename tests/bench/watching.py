@@ -31,6 +31,12 @@ int main(void)
 STRACE = ["/usr/bin/strace", "-f", "--seccomp-bpf", "-e", "trace=file", "-o", "/dev/null"]
 
 
+def processors_to_run_on() -> dict[str, set[int]]:
+    """Return the processors of this process, and one of them, by what they are called."""
+    processors = os.sched_getaffinity(0)
+    return {"all processors": processors, "one processor": {max(processors)}}
+
+
 def watched_commands(work: str) -> dict[str, list[str]]:
     """Make what is needed in the directory `work`, and return the commands of the rows."""
     for number in range(FILES):

@@ -73,13 +73,20 @@ def test_the_help_is_grouped_by_purpose(help_text: str) -> None:
             "--test-timeout",
             "--busybox",
         ],
-        "Messages:": ["--log-level", "--verbose", "--version", "--help"],
+        "Messages:": ["--log-level", "--verbose", "--licenses", "--version", "--help"],
     }
     assert "[Off|Error|Warn|Info|Debug]" in help_text
 
 
 def test_the_version_goes_to_stdout() -> None:
     assert magicpak("--version") == Result(0, f"magicpak {__version__}\n", "")
+
+
+def test_the_licences_of_magicpak_and_of_what_it_depends_on_go_to_stdout() -> None:
+    result = magicpak("--licenses", "/bin/ls")
+    parts = re.findall(r"^(\w+) [\d.\w]+: LICENSE\S*\n=+$", result.stdout, re.MULTILINE)
+    assert {"magicpak", "click", "pyelftools", "wcmatch", "bracex", "structlog"} <= set(parts)
+    assert (result.code, result.stderr) == (0, "")
 
 
 def imported(*args: Text) -> set[str]:

@@ -1,20 +1,17 @@
 """What the documents promise, held against the program."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 from magicpak.errors import ExitCode
+from running import magicpak
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text()
 
 
 def help_text() -> str:
-    return subprocess.run(
-        [sys.executable, "-m", "magicpak", "--help"], check=True, capture_output=True, text=True
-    ).stdout
+    return magicpak("--help").stdout
 
 
 def test_the_readme_shows_the_help_as_it_is() -> None:

@@ -15,7 +15,9 @@ import pytest
 
 from magicpak.errors import Interrupted, ToolFailed
 from magicpak.ldso.asking import Answer, LoaderProcess, same_file_in_error
+from magicpak.ldso.carrying import CarriedHelper, carried
 from magicpak.ldso.compiling import HelperProgram
+from magicpak.ldso.machines import MACHINES
 from processes_seen import is_alive, is_gone_soon
 
 QUICK = "cc -DQUESTION_SECONDS=1"
@@ -325,6 +327,22 @@ class TestMusl:
         assert musl_loader.ask("libgood.so", noload=True) == Answer(None, "Library libgood.so is not already loaded")
 
 
+class TestCarrying:
+    def test_a_helper_that_is_carried_runs_from_memory_until_it_is_closed(self, interpreter: str, helper: str) -> None:
+        program = CarriedHelper(Path(helper).read_bytes())
+        for _ in range(2):
+            program.start()
+            path = program.path()
+            assert program.path() == path
+            with LoaderProcess([interpreter, path], []) as process:
+                assert process.ask("libc.so.6", noload=True).path
+            program.close()
+            assert not os.path.exists(path)
+
+    def test_a_magicpak_of_many_files_carries_none(self) -> None:
+        assert [carried(machine) for machine in (*MACHINES, None)] == [None] * (len(MACHINES) + 1)
+
+
 class TestCompiling:
     @pytest.fixture
     def fake(self, tmp_path: Path) -> Callable[[str], str]:
@@ -354,7 +372,7 @@ class TestCompiling:
             times = os.stat(path)
             program.start()
             assert (program.path(), os.stat(path)) == (path, times)
-        assert os.listdir(tmp_path) == [os.path.basename(path)]
+        assert sorted(os.listdir(tmp_path)) == ["helper", "helper.c"]
 
     def test_our_own_ld_variables_are_not_handed_on(
         self, fake: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -1,5 +1,6 @@
 """Each call that uses a file leaves its uses: the right file, the right way, and the result that the program got."""
 
+import errno
 import filecmp
 import os
 import stat
@@ -565,6 +566,45 @@ class TestNames:
             """,
         )
         assert seen.seen == seen.told
+
+    def test_a_current_directory_that_is_renamed_or_removed_is_so_from_then_on(self, run: Run) -> None:
+        seen = run("""
+            works(mkdir("d/new", 0755), "mkdir made d/new");
+            works(chdir("d/new"), "chdir entered d/new");
+            fails(ENOENT, open("missing", O_RDONLY), "openat read d/new/missing");
+            works(rename("../../d", "../../moved"), "rename removed d/new/../../d at d",
+                  "rename made d/new/../../moved at moved");
+            fails(ENOENT, open("missing", O_RDONLY), "openat read moved/new/missing");
+            if (fork() == 0) {
+                works(rename("../new", "../newer"), "rename removed moved/new/../new at moved/new",
+                      "rename made moved/new/../newer at moved/newer");
+                _exit(0);
+            }
+            wait(NULL);
+            fails(ENOENT, open("missing", O_RDONLY), "openat read moved/newer/missing");
+            works(syscall(SYS_unlinkat, AT_FDCWD, "../newer", AT_REMOVEDIR),
+                  "unlinkat removed moved/newer/../newer at moved/newer");
+            fails(ENOENT, open("missing", O_RDONLY));
+        """)
+        assert seen.seen == seen.told
+
+    @pytest.mark.needs("root", "mount")
+    def test_a_current_directory_moves_with_its_mount_and_is_the_root_of_a_namespace_that_is_entered(
+        self, run: Run
+    ) -> None:
+        seen = run("""
+            int before = open("/proc/self/ns/mnt", O_RDONLY);
+            check(unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+            check(mount("none", "d", "tmpfs", 0, NULL) == 0);
+            works(chdir("d"), "chdir entered d");
+            fails(ENOENT, open("missing", O_RDONLY), "openat read d/missing");
+            check(mount(".", "../jail", NULL, MS_MOVE, NULL) == 0);
+            fails(ENOENT, open("missing", O_RDONLY), "openat read jail/missing");
+            check(setns(before, CLONE_NEWNS) == 0);
+            fails(ENOENT, open("missing", O_RDONLY));
+        """)
+        assert seen.seen == seen.told
+        assert ("/missing", errno.ENOENT) in [(use.path, use.error) for use in seen.trace.uses]
 
     def test_a_thread_goes_on_where_its_leader_has_ended(self, run: Run) -> None:
         seen = run(

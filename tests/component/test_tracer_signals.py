@@ -758,3 +758,48 @@ class TestFilters:
             FILTERING,
         )
         assert ran.watched.returncode == 0
+
+
+@pytest.mark.needs("mount")
+class TestProcess1:
+    """The kernel keeps a process 1 that is traced alive whatever it does to itself."""
+
+    def test_a_process_1_that_crashes_ends(self, run_anyway: Run) -> None:
+        ran = run_anyway(
+            """
+            check(unshare(CLONE_NEWPID) == 0);
+            pid_t child = fork();
+            if (child == 0) *(volatile int *)8 = 1;
+            check(end_of(child) < 0);
+            say("ended");
+            """,
+            HANDLING,
+        )
+        assert ran.ending == (0, ["ended"])
+
+    def test_a_process_1_that_handles_its_crash_goes_on(self, run_anyway: Run) -> None:
+        ran = run_anyway(
+            """
+            check(unshare(CLONE_NEWPID) == 0);
+            pid_t child = fork();
+            if (child == 0) {
+                struct sigaction action = {.sa_handler = leave};
+                check(sigaction(SIGSEGV, &action, NULL) == 0);
+                *(volatile int *)8 = 1;
+            }
+            check(end_of(child) == 7);
+            """,
+            "static void leave(int number) { (void)number; _exit(7); }",
+        )
+        assert ran.watched.returncode == 0
+
+    def test_a_process_1_that_sends_itself_a_signal_goes_on(self, run_anyway: Run) -> None:
+        ran = run_anyway(
+            """
+            check(unshare(CLONE_NEWPID) == 0);
+            pid_t child = fork();
+            if (child == 0) { kill(getpid(), SIGSEGV); _exit(7); }
+            check(end_of(child) == 7);
+            """
+        )
+        assert ran.watched.returncode == 0

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from magicpak.cli import run
+from running import quickly
 
 pytestmark = pytest.mark.needs("docker")
 
@@ -60,7 +60,7 @@ def build(tmp_path: Path) -> Iterator[Build]:
         return made[-1]
 
     def building(copy: str, base: bytes | None, *options: str) -> str:
-        assert run([*options, "/bin/ls", str(tmp_path / "bundle")]) == 0
+        assert quickly(*options, "/bin/ls", tmp_path / "bundle") == 0
         base_name = "scratch"
         if base is not None:
             base_name = name()

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from running import SECONDS, Result, environment, magicpak
+from running import SECONDS, Result, command, environment, magicpak, program_included
 
 pytestmark = pytest.mark.needs("docker")
 
@@ -57,13 +57,15 @@ def image() -> Iterator[str]:
 def test_a_program_is_watched_in_a_run_step(image: str, tmp_path: Path) -> None:
     watched = [sys.executable, "--dynamic", "--dynamic-arg=-c"]
     stage, archive, build = tmp_path / "stage", tmp_path / "stage.tar", tmp_path / "build"
-    made = magicpak(*watched, f"--dynamic-arg={MAGICPAK}", f"--include={IMPORTED_LATER}", "--mkdir=/tmp", stage)
+    made = magicpak(
+        *watched, f"--dynamic-arg={MAGICPAK}", f"--include={IMPORTED_LATER}", *program_included(), "--mkdir=/tmp", stage
+    )
     assert made.code == 0, made.stderr
     subprocess.run(["tar", "--create", "--directory", stage, "--file", archive, "."], check=True)
     imported = docker("import", str(archive), f"{image}-stage")
     assert imported.code == 0, imported.stderr
     program = [sys.executable, "-c", PROGRAM]
-    run = [sys.executable, "-m", "magicpak", *watched, f"--dynamic-arg={PROGRAM}", "/bundle"]
+    run = command(*watched, f"--dynamic-arg={PROGRAM}", "/bundle")
     build.mkdir()
     words = {"magicpak": json.dumps(run), "program": json.dumps(program), "path": environment()["PYTHONPATH"]}
     (build / "Dockerfile").write_text(DOCKERFILE.format(image=image, **words))

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from magicpak.cli import run
+from running import quickly
 
 pytestmark = pytest.mark.needs("root", "chroot")
 
@@ -197,7 +197,7 @@ def bundle(tmp_path: Path) -> Iterator[str]:
 def test_a_program_does_in_its_bundle_what_it_does_on_the_host(what: Program, resolver: str, bundle: str) -> None:
     if not os.path.exists(what.path):
         pytest.skip(f"{what.path} is not installed: see tests/needs.txt")
-    assert run(["--resolver", resolver, what.path, bundle]) == 0
+    assert quickly("--resolver", resolver, what.path, bundle) == 0
     assert ran(what, bundle) == ran(what, "/")
 
 

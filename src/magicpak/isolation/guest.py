@@ -18,10 +18,11 @@ _UMASK = 0o022
 
 
 class Guest(NamedTuple):
-    """A user and a group, by their numbers."""
+    """A user, a group, and further groups, by their numbers."""
 
     uid: int = 0
     gid: int = 0
+    groups: tuple[int, ...] = ()
 
 
 def capabilities_to_drop() -> list[int]:
@@ -43,7 +44,7 @@ def become(guest: Guest, capabilities: list[int]) -> None:
         if stat.S_ISFIFO(os.fstat(stream).st_mode):
             os.fchown(stream, guest.uid, guest.gid)  # else /dev/stdout could not be opened
     with suppress(PermissionError):  # in a user namespace of an ordinary user, whose groups stay
-        os.setgroups([guest.gid])
+        os.setgroups([guest.gid, *guest.groups])
     os.setresgid(guest.gid, guest.gid, guest.gid)
     os.setresuid(guest.uid, guest.uid, guest.uid)
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # last: a change of the user takes it back

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from magicpak.elf.facts import DF_1_NODEFLIB, ElfFacts
 from magicpak.errors import ToolFailed
 from magicpak.ldso.asking import Answer, LoaderProcess, same_file_in_error
-from magicpak.ldso.compiling import HelperProgram
+from magicpak.ldso.carrying import Helper
 from magicpak.ldso.glibc_names import GlibcNames, wanted_by_glibc
 from magicpak.ldso.loader import Found, Loaded, LoadingStops, Names, Rule, Searching, Wanted
 
@@ -16,8 +16,8 @@ _NOT_LOADED = Answer(None, "not loaded")
 class RealLoader:
     """Asks the program's own interpreter: one process for each search path, which answers many names."""
 
-    def __init__(self, helper: HelperProgram, interpreter: str) -> None:
-        """Take the helper, which may still be compiling, and the interpreter that runs it."""
+    def __init__(self, helper: Helper, interpreter: str) -> None:
+        """Take the helper, which may still be being compiled, and the interpreter that runs it."""
         self._helper = helper
         self._interpreter = interpreter
         self._processes: dict[tuple[str, ...], LoaderProcess] = {}
@@ -25,7 +25,7 @@ class RealLoader:
         self._answers: dict[tuple[str, tuple[str, ...], bool], Answer] = {}
 
     def start(self) -> None:
-        """Begin to compile."""
+        """Begin to make the helper."""
         self._helper.start()
 
     def close(self) -> None:

@@ -19,15 +19,24 @@ from magicpak.ldso.resolver import Resolver
 
 if TYPE_CHECKING:
     from magicpak.ldso.asked import RealLoader
+    from magicpak.ldso.carrying import Helper
 
 
 class Loaders:
     """Makes the loader for each program, and shares between them what they have in common."""
 
     def __init__(
-        self, resolver: Resolver, compiler: str, library_path: str, store: ElfStore, private: Callable[[], str]
+        self,
+        resolver: Resolver,
+        compiler: str | None,
+        library_path: str,
+        store: ElfStore,
+        private: Callable[[], str],
     ) -> None:
-        """Take `--resolver`, `--cc`, LD_LIBRARY_PATH, and what returns the path of a private directory when needed."""
+        """Take `--resolver`, `--cc`, LD_LIBRARY_PATH, and what returns the path of a private directory when needed.
+
+        Where no compiler is named, the helper that magicpak carries is used, or else `cc`.
+        """
         self._resolver = resolver
         self._compiler = compiler
         self._library_path = library_path
@@ -53,7 +62,7 @@ class Loaders:
                 self._built_in[file.inode] = built_in(path, machine_of(file.facts.kind), self._store.disk)
             known = self._interpreters[path] = Interpreter(path, file.facts, file.inode, self._built_in[file.inode])
             if self._resolver in (Resolver.DLOPEN, Resolver.NOLOAD):
-                self._real_loader(path).start()
+                self._real_loader(known).start()
         return known
 
     def for_interpreter(self, interpreter: Interpreter) -> tuple[Loader, Loaded]:
@@ -77,7 +86,7 @@ class Loaders:
         def asking() -> Loader:
             from magicpak.ldso.asked import AskingLoader  # noqa: PLC0415 - most runs do not ask
 
-            real = self._real_loader(interpreter.path)
+            real = self._real_loader(interpreter)
             return AskingLoader(real, emulated, noload=self._resolver is Resolver.NOLOAD)
 
         if self._resolver is Resolver.AUTO and emulated is not None:
@@ -106,14 +115,21 @@ class Loaders:
         for real in self._real.values():
             real.close()
 
-    def _real_loader(self, interpreter: str) -> "RealLoader":
+    def _real_loader(self, interpreter: Interpreter) -> "RealLoader":
         from magicpak.ldso.asked import RealLoader  # noqa: PLC0415 - most runs do not ask
+
+        if interpreter.path not in self._real:
+            self._real[interpreter.path] = RealLoader(self._helper(interpreter), interpreter.path)
+        return self._real[interpreter.path]
+
+    def _helper(self, interpreter: Interpreter) -> "Helper":
+        from magicpak.ldso.carrying import carried  # noqa: PLC0415 - most runs do not ask
         from magicpak.ldso.compiling import HelperProgram  # noqa: PLC0415
 
-        if interpreter not in self._real:
-            helper = HelperProgram(self._compiler, interpreter, self._private())
-            self._real[interpreter] = RealLoader(helper, interpreter)
-        return self._real[interpreter]
+        if self._compiler is None and (helper := carried(machine_of(interpreter.facts.kind))) is not None:
+            return helper
+        compiler = "cc" if self._compiler is None else self._compiler
+        return HelperProgram(compiler, interpreter.path, self._private())
 
     def _cache(self, path: str) -> dict[str, list[CacheEntry]]:
         if path not in self._caches:

@@ -1,15 +1,16 @@
-"""Compiles the small C program beside this module, which asks the real dynamic loader."""
+"""Compiles the small C program `helper.c`, which asks the real dynamic loader."""
 
 import os
 from types import TracebackType
 from typing import NoReturn, Self
 
+from magicpak import shipped
 from magicpak.display import shown
 from magicpak.errors import ToolFailed
 from magicpak.processes import Ran, Running
 
 STATIC_HINT = "search without running the loader: --resolver static"
-_SOURCE = os.path.join(os.path.dirname(__file__), "helper.c")
+_SOURCE = "ldso/helper.c"
 
 
 class HelperProgram:
@@ -39,6 +40,8 @@ class HelperProgram:
         """
         if self._running is not None or self._is_compiled:
             return
+        with open(f"{self._path}.c", "wb") as file:  # where magicpak is a single file, it is in no directory yet
+            file.write(shipped.read(_SOURCE) or b"")
         own = {name: value for name, value in os.environ.items() if not name.startswith("LD_")}
         environment = own | {"TMPDIR": os.path.dirname(self._path)}  # what a killed compiler leaves, goes with it
         self._running = Running(self._command(), env=environment)
@@ -93,7 +96,7 @@ class HelperProgram:
         plain = ["-O1", "-w", "-U_FORTIFY_SOURCE", "-fno-stack-protector"]
         # -Xlinker and not -Wl, which a comma in the path would split.
         interpreter = ["-Xlinker", f"--dynamic-linker={self._interpreter}"]
-        return [*compiler, *plain, "-o", self._path, _SOURCE, *interpreter, "-ldl"]
+        return [*compiler, *plain, "-o", self._path, f"{self._path}.c", *interpreter, "-ldl"]
 
     def _ran(self, running: Running) -> Ran:
         try:

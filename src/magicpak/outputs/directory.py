@@ -46,11 +46,9 @@ class DirectoryOutput:
         finisher: Finisher,
         inspect: Callable[[int], object] | None,
     ) -> Written:
-        made: list[str] = []
         try:
             root = place.make()
             tree = TreeWriter(root, self._path, finisher)
-            made = tree.made
             tree.write(items)
             if inspect is not None:
                 with interruptible():
@@ -58,7 +56,7 @@ class DirectoryOutput:
             place.commit(finisher)
             Settled.now()
         except BaseException as error:
-            if not place.undo(made) and isinstance(error, MagicpakError):
+            if not place.undo() and isinstance(error, MagicpakError):
                 error.details += (f"what was written to {shown(self._path)} could not be removed",)
             if isinstance(error, OSError):
                 raise OutputNotUsable(self._path, f"cannot be written: {reason(error)}") from error

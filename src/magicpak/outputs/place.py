@@ -26,8 +26,8 @@ class Place(Protocol):
         """Let the bundle stand at its place. Raises OSError or OutputNotUsable."""
         ...
 
-    def undo(self, made: Sequence[str]) -> bool:
-        """Remove what was made, `made` being the names in the root; return whether all is as before."""
+    def undo(self) -> bool:
+        """Remove what was made; return whether all is as before."""
         ...
 
 
@@ -104,11 +104,7 @@ class NewDirectory:
         """Make the missing parents, and the directory that will be renamed."""
         self._make_parents(self._parent_path)
         self._parent = os.open(self._parent_path or ".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        os.mkdir(self._staging, 0o700, dir_fd=self._parent)
-        self._root = os.open(self._staging, DIRECTORY, dir_fd=self._parent)
-        for name in ("system.posix_acl_default", "system.posix_acl_access"):
-            with suppress(OSError):  # what a parent's default list gave it; mostly there is none
-                os.removexattr(self._root, name)
+        self._root = _made_root(self._staging, self._parent)
         return self._root
 
     def _make_parents(self, path: str) -> None:
@@ -134,9 +130,8 @@ class NewDirectory:
         os.rename(self._staging, self._name, src_dir_fd=self._parent, dst_dir_fd=self._parent)
         self._close()
 
-    def undo(self, made: Sequence[str]) -> bool:
+    def undo(self) -> bool:
         """Remove the unfinished bundle with all it holds, and the parents that were made for it."""
-        del made
         gone = self._parent < 0 or remove_tree(self._staging, self._parent)
         self._close()
         for directory in reversed(self._parents):
@@ -151,28 +146,60 @@ class NewDirectory:
 
 
 class EmptyDirectory:
-    """A directory that is there and empty: it may be a mount point or somebody's current directory, so it stays."""
+    """A directory that is there and empty: it may be a mount point or somebody's current directory, so it stays.
+
+    The bundle grows in a directory of its own inside, and what it holds moves up at the end.
+    """
 
     def __init__(self, path: str, clean: str) -> None:
         """Take the path as the user wrote it, and without a slash at its end."""
         self._path = path
         self._clean = clean
-        self._root = -1
+        self._staging = f".magicpak-{os.urandom(8).hex()}"
+        self._moved: list[str] = []
+        self._directory = self._root = -1
+        self._times = 0, 0
 
     def make(self) -> int:
-        """Open it. Raises OutputNotUsable where it is no longer empty."""
-        self._root = os.open(self._clean, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        _refuse_full(self._path, os.listdir(self._root))
+        """Make the directory inside. Raises OutputNotUsable where it is no longer empty."""
+        self._directory = os.open(self._clean, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        status = os.fstat(self._directory)
+        self._times = status.st_atime_ns, status.st_mtime_ns
+        _refuse_full(self._path, os.listdir(self._directory))
+        self._root = _made_root(self._staging, self._directory)
         return self._root
 
     def commit(self, finisher: Finisher) -> None:
-        """Do nothing but set its time: everything stands there already."""
-        finisher.finish_time(self._root, "/")
-        os.close(self._root)
+        """Move all up, over nothing, and set the time of the directory."""
+        _refuse_full(self._path, [name for name in os.listdir(self._directory) if name != self._staging])
+        for name in sorted(os.listdir(self._root)):
+            os.rename(name, name, src_dir_fd=self._root, dst_dir_fd=self._directory)
+            self._moved.append(name)
+        os.rmdir(self._staging, dir_fd=self._directory)
+        finisher.finish_time(self._directory, "/")
+        self._close()
 
-    def undo(self, made: Sequence[str]) -> bool:
-        """Empty it of what was made."""
-        gone = [remove_tree(name, self._root) for name in made]
-        if self._root >= 0:
-            os.close(self._root)
+    def undo(self) -> bool:
+        """Empty it of what was made, and give it back its times."""
+        if self._directory < 0:
+            return True
+        gone = [remove_tree(name, self._directory) for name in (*self._moved, self._staging)]
+        with suppress(OSError):
+            os.utime(self._directory, ns=self._times)
+        self._close()
         return all(gone)
+
+    def _close(self) -> None:
+        for descriptor in (self._root, self._directory):
+            if descriptor >= 0:
+                os.close(descriptor)
+
+
+def _made_root(name: str, parent: int) -> int:
+    """Make the directory that becomes the bundle's root, or whose contents do, and return its descriptor."""
+    os.mkdir(name, 0o700, dir_fd=parent)
+    root = os.open(name, DIRECTORY, dir_fd=parent)
+    for attribute in ("system.posix_acl_default", "system.posix_acl_access"):
+        with suppress(OSError):  # what a parent's default list gave it; mostly there is none
+            os.removexattr(root, attribute)
+    return root

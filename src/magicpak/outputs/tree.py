@@ -26,7 +26,6 @@ class TreeWriter:
 
     def __init__(self, root: int, output: str, finisher: Finisher) -> None:
         """Take the descriptor of the bundle's root, what to call it in messages, and the rule for attributes."""
-        self.made: list[str] = []
         self.files = 0
         self.size = 0
         self._root = root
@@ -40,7 +39,7 @@ class TreeWriter:
         self._open: list[tuple[str, Directory]] = []
 
     def write(self, items: Iterable[Item]) -> None:
-        """Write a plan's items, in its order. `made` then names what was made in the root, also after a failure.
+        """Write a plan's items, in its order.
 
         Raises OutputNotUsable, SourceChanged, CannotRead, Interrupted.
         """
@@ -52,15 +51,11 @@ class TreeWriter:
                 while (self._open[-1][0] if self._open else "") != parent:
                     self._leave()
                 self._at = item.path
-                if not parent:
-                    self.made.append(name)
                 self._write(item, name)
             while self._open:
                 self._leave()
             self._crew.finish_all()
         except OSError as error:
-            if isinstance(error, FileExistsError) and self._at.count("/") == 1:
-                self.made.pop()  # somebody else's
             raise OutputNotUsable(self._output, f"cannot take {shown(self._at)}: {reason(error)}") from error
         finally:
             self._crew.dismiss()

@@ -55,6 +55,8 @@ def become(command: Command, said: int, begin: Callable[[], object], kept: Seque
         os.execve(executable, words, command.env)
     except OSError as error:
         os.write(said, f"{stage}{error.errno or errno.EIO} {error.filename or ''}".encode(errors="replace"))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the program has not run
+        os.write(said, f"{stage}{errno.EINVAL} {error}".encode(errors="replace"))
     finally:
         os._exit(127)
 

@@ -80,17 +80,19 @@ def supervise(
     timeout: float,
     stdin: bytes | None,
     takers: Sequence[Callable[[bytes], object]],
+    grace: float = GRACE,
     tick: Callable[[], object] = nothing,
 ) -> Supervised:
     """Let a process of its own do `work`, which runs a program, until that has told its result.
 
     Args:
         work: what the supervisor does, and what it returns, of a type that `marshal` knows. After `timeout` seconds it
-            gets the signal GENTLY, then AT_ONCE.
+            gets the signal GENTLY, and `grace` seconds later AT_ONCE.
         name: what to call it where it is ended from outside.
         timeout: seconds.
         stdin: what the program can read; None is an empty /dev/null.
         takers: are called with each piece of what comes on its stdout and its stderr, in the end with an empty one.
+        grace: seconds.
         tick: is called now and then while it runs.
 
     Raises:
@@ -101,7 +103,7 @@ def supervise(
     started = monotonic()
     try:
         supervision.start(work)
-        supervision.follow(started + timeout, tick)
+        supervision.follow(started + timeout, grace, tick)
     finally:
         try:
             supervision.end()
@@ -147,12 +149,12 @@ class _Supervision:
                 for descriptor in theirs:
                     os.close(descriptor)
 
-    def follow(self, deadline: float, tick: Callable[[], object]) -> None:
+    def follow(self, deadline: float, grace: float, tick: Callable[[], object]) -> None:
         """Move what there is to move until the supervisor has told everything; end the program at `deadline`."""
         poller = select.poll()
         for descriptor, take in self._open.items():
             poller.register(descriptor, select.POLLIN if take else select.POLLOUT)
-        stages = [(deadline, GENTLY), (deadline + GRACE, AT_ONCE), (deadline + 2 * GRACE, signal.SIGKILL)]
+        stages = [(deadline, GENTLY), (deadline + grace, AT_ONCE), (deadline + grace + GRACE, signal.SIGKILL)]
         while any(self._open.values()):
             tick()
             for descriptor, _events in poller.poll(_TICK * 1000):

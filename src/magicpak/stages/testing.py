@@ -40,7 +40,7 @@ def trial_of(
     commands = commands_for(options.test_command, [each.at for each in programs], plan, options.busybox)
 
     made = {use.real for run in runs for use in run.trace.uses if use.how is How.MADE and not use.error}
-    plans = Plans(plan, before, options.exclude, made)
+    plans = Plans(plan, before, options.exclude, made if options.dynamic else None)
 
     def copy(path: str) -> None:
         write_copy(plan, path, options.source_date_epoch)

@@ -10,7 +10,8 @@ class Call(NamedTuple):
 
     `kind` names what it does. `path`, `directory` (a descriptor) and `flags` are indices of arguments, -1 where it has
     none: without a directory a name is relative to the current one. `follows` tells that it acts on what a link leads
-    to (unless AT_SYMLINK_NOFOLLOW is among its flags), `how` what it does where the kind leaves it open.
+    to (unless AT_SYMLINK_NOFOLLOW is among its flags), `how` what it does where the kind leaves it open. `moves` tells
+    that it can give threads another current directory, or that directory another name.
     """
 
     name: str
@@ -20,6 +21,7 @@ class Call(NamedTuple):
     flags: int = -1
     follows: bool = True
     how: How = How.TESTED
+    moves: bool = False
 
 
 def _asks(names: str, *, follows: bool = True, **where: int) -> list[Call]:
@@ -50,8 +52,9 @@ _ALL = [
     *_asks("inotify_add_watch", path=1),
     *[Call(name, "ask", 1, 0, how=How.READ) for name in ("open_tree", "open_tree_attr")],
     *[Call(name, "list") for name in ("readdir", "getdents", "getdents64")],
-    *[Call(name, "enter", 0, how=How.ENTERED) for name in ("chdir", "chroot", "pivot_root")],
-    Call("fchdir", "enter", how=How.ENTERED),
+    *[Call(name, "enter", 0, how=How.ENTERED, moves=True) for name in ("chdir", "chroot", "pivot_root")],
+    Call("fchdir", "enter", how=How.ENTERED, moves=True),
+    *[Call(name, "move", moves=True) for name in ("setns", "mount", "umount", "umount2", "move_mount")],
     Call("execve", "execute", 0),
     Call("execveat", "execute", 1, 0, 4),
     *_changes("truncate truncate64 chmod chown chown32 utime utimes setxattr removexattr"),
@@ -70,10 +73,11 @@ _ALL = [
     *_makes("symlinkat", path=2, directory=1),
     Call("link", "link", 1, follows=False),
     Call("linkat", "link", 3, 2, follows=False),
-    *[Call(name, "remove", 0, follows=False) for name in ("unlink", "rmdir")],
-    Call("unlinkat", "remove", 1, 0, follows=False),
-    Call("rename", "rename", 0, follows=False),
-    *[Call(name, "rename", 1, 0, 4, follows=False) for name in ("renameat", "renameat2")],
+    Call("unlink", "remove", 0, follows=False),
+    Call("rmdir", "remove", 0, follows=False, moves=True),
+    Call("unlinkat", "remove", 1, 0, follows=False, moves=True),
+    Call("rename", "rename", 0, follows=False, moves=True),
+    *[Call(name, "rename", 1, 0, 4, follows=False, moves=True) for name in ("renameat", "renameat2")],
     Call("connect", "connect", how=How.CONNECTED),
     Call("bind", "connect", how=How.MADE),
     Call("socketcall", "socketcall"),

@@ -5,6 +5,7 @@ arguments, so that the length of the filter costs other calls nothing.
 """
 
 import errno
+import itertools
 import struct
 
 from magicpak.tracing.calls import CALLS, Call
@@ -21,6 +22,7 @@ _NUMBER, _ARCH, _ARGUMENTS = 0, 4, 16  # offsets in struct seccomp_data
 PROT_EXEC, MAP_ANONYMOUS, SYS_BIND, SYS_CONNECT = 4, 0x20, 2, 3
 
 _Instruction = tuple[int, int, int, int]
+_INSTRUCTION = struct.Struct("=HBBI")  # struct sock_filter
 
 
 def filter_for(machine: Machine) -> bytes:
@@ -33,7 +35,7 @@ def filter_for(machine: Machine) -> bytes:
         block.append((_RETURN, 0, 0, _ALLOW))
         program += [(_EQUAL, 1, 0, arch), (_JUMP, 0, 0, len(block)), *block]
     program.append((_RETURN, 0, 0, _ALLOW))
-    return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
+    return b"".join(itertools.starmap(_INSTRUCTION.pack, program))
 
 
 def _calls_of(abi: Abi) -> list[_Instruction]:

@@ -7,20 +7,26 @@ from typing import Any, NamedTuple
 
 from magicpak.display import shown
 from magicpak.errors import RunFailed, SettingRefused, TracingRefused, reason
+from magicpak.running import prctl
 from magicpak.running.launch import Command, failure
 from magicpak.running.setting import Setting
 from magicpak.running.supervisor import AT_ONCE, GENTLY, Charge
+from magicpak.tracing import child, filtering, machines, recording, tracer
 from magicpak.tracing.trace import Execution, How, Kept, Trace, Use
 
 
 class Task(NamedTuple):
-    """What is run: its words, the path of the program, its environment, a directory for what is kept, and where."""
+    """What is run: its words, the path of the program, its environment, a directory for what is kept, and where.
+
+    `to_the_last` tells whether the run lasts until its last process has ended, or only the program itself.
+    """
 
     command: tuple[str, ...]
     path: str
     env: Mapping[str, str]
     keep_in: str
     setting: Setting
+    to_the_last: bool
 
 
 def follow(task: Task, charge: Charge) -> Any:  # noqa: ANN401 - nested tuples, as marshal takes them
@@ -28,9 +34,6 @@ def follow(task: Task, charge: Charge) -> Any:  # noqa: ANN401 - nested tuples, 
 
     Raises TracingRefused, SettingRefused, RunFailed.
     """
-    from magicpak.running import prctl  # noqa: PLC0415 - ctypes: 5 ms
-    from magicpak.tracing import child, filtering, machines  # noqa: PLC0415 - ctypes: 5 ms
-
     machine = machines.machine_named(os.uname().machine)
     if machine is None:
         message = f"programs cannot be watched on {os.uname().machine}: its system calls are not known"
@@ -45,14 +48,11 @@ def follow(task: Task, charge: Charge) -> Any:  # noqa: ANN401 - nested tuples, 
     started = child.start(command, filtering.filter_for(machine))
     for descriptor in charge.streams:
         os.close(descriptor)
-
-    from magicpak.tracing import recording, tracer  # noqa: PLC0415 - while the program gets ready
-
     recorder = recording.Recorder(task.keep_in, has_own_root=task.setting.has_own_root)
     following = tracer.Tracer(started, task.command, task.path, machine, recorder)
     signal.signal(GENTLY, lambda _number, _frame: following.ask_to_end())
     signal.signal(AT_ONCE, lambda _number, _frame: following.give_up())
-    outcome = following.run()
+    outcome = following.run(to_the_last=task.to_the_last)
     if not following.has_started:
         raise _why_not_started(task, started.said)
     trace = recorder.trace()

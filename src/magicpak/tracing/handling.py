@@ -4,7 +4,7 @@ import os
 import struct
 from collections.abc import Callable
 
-from magicpak.tracing import changing, memory, tracee
+from magicpak.tracing import changing, memory
 from magicpak.tracing.calls import CALLS
 from magicpak.tracing.filtering import MAP_ANONYMOUS, PROT_EXEC, SYS_BIND, SYS_CONNECT, is_old_mmap
 from magicpak.tracing.memory import Unreadable
@@ -20,11 +20,29 @@ _AF_UNIX, _SOCKADDR_UN = 1, 110  # unix(7)
 
 def called(recorder: Recorder, stop: Stop) -> Finish | None:
     """Take the beginning of a call; return what to do when it ends, None if its end does not matter."""
+    if stop.call.moves:
+        recorder.names.directories.move_begins()
     try:
-        return _HANDLERS[stop.call.kind](recorder, stop)
+        finish = _HANDLERS[stop.call.kind](recorder, stop)
     except Unreadable:
         recorder.unreadable += 1
-        return None
+        finish = None
+    return _moving(recorder, finish) if stop.call.moves else finish
+
+
+def _moving(recorder: Recorder, finish: Finish | None) -> Finish:
+    def moved(result: int) -> None:
+        recorder.names.directories.move_ends()
+        if finish is not None:
+            finish(result)
+
+    return moved
+
+
+def _move(recorder: Recorder, _stop: Stop) -> Finish:
+    """Take a call after which the same names can be other files."""
+    recorder.something_changes()
+    return lambda _result: recorder.something_changes()
 
 
 class Executing:
@@ -51,7 +69,7 @@ def _open(recorder: Recorder, stop: Stop) -> Finish | None:
     named = recorder.names.of(stop)
     flags, resolve = _open_flags(stop)
     if named is not None and resolve & _RESOLVE_IN_ROOT:
-        root = tracee.directory_of(stop.tid, stop.arguments[0])
+        root = recorder.names.directory(stop.tid, stop.arguments[0])
         named = Named(root, named.name, root) if root is not None else None
     if named is None:
         return None
@@ -155,6 +173,7 @@ _HANDLERS: dict[str, Callable[[Recorder, Stop], Finish | None]] = {
     "list": _list,
     "map": _map,
     "enter": _enter,
+    "move": _move,
     "execute": _execute,
     "connect": _connect,
     "socketcall": _socketcall,

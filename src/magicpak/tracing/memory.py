@@ -7,6 +7,7 @@ PTRACE_PEEKDATA: the kernel allows that for some processes of other users too.
 import errno
 import os
 import struct
+from collections.abc import Iterator
 
 from magicpak.tracing import ptrace
 
@@ -33,14 +34,14 @@ def string_at(tid: int, address: int, limit: int = PATH_MAX) -> bytes | None:
     found = b""
     wanted = _AT_FIRST
     while address and len(found) <= limit:
+        place = address + len(found)
         try:
-            count = _fill(tid, address + len(found), wanted)
+            text, is_over = _window.text(tid, place, min(wanted, _PAGE - place % _PAGE))
         except OSError as error:
             return _peeked(tid, address, limit, until_nul=True) if error.errno in _REFUSED else None
-        text = _window.text
-        found += text[:count]
-        if len(text) < count:
-            return found
+        if is_over:
+            return found + text
+        found += text
         wanted = _PAGE
     return None
 
@@ -49,8 +50,9 @@ def bytes_at(tid: int, address: int, length: int) -> bytes | None:
     """Return `length` bytes at `address`; None where there are not so many. Raises Unreadable."""
     found = b""
     while len(found) < length:
+        place = address + len(found)
         try:
-            count = _fill(tid, address + len(found), length - len(found))
+            count = _window.fill(tid, place, min(length - len(found), _PAGE - place % _PAGE))
         except OSError as error:
             return _peeked(tid, address, length, until_nul=False) if error.errno in _REFUSED else None
         found += _window.bytes(count)
@@ -63,23 +65,30 @@ def words_at(tid: int, address: int, pointer: int) -> tuple[str, ...]:
     Raises Unreadable.
     """
     result: list[str] = []
-    layout = struct.Struct("=Q" if pointer == 8 else "=I")  # noqa: PLR2004 - bytes
-    while address and len(result) < _MOST_WORDS:
-        data = bytes_at(tid, address + pointer * len(result), pointer)
-        place = layout.unpack(data)[0] if data else 0
-        word = string_at(tid, place, _LONGEST_WORD) if place else None
+    for place in _pointers_at(tid, address, pointer):
+        word = string_at(tid, place, _LONGEST_WORD)
         if word is None:
             break
         result.append(os.fsdecode(word))
     return tuple(result)
 
 
-def _fill(tid: int, address: int, wanted: int) -> int:
-    """Read up to `wanted` bytes, and up to the end of a page. Raises OSError: EFAULT where there is none."""
-    count = _window.fill(tid, address, min(wanted, _PAGE - address % _PAGE))
-    if not count:
-        raise OSError(errno.EFAULT, os.strerror(errno.EFAULT))
-    return count
+def _pointers_at(tid: int, address: int, pointer: int) -> Iterator[int]:
+    """Yield the pointers at `address` up to a null pointer, as many as can be read. Raises Unreadable.
+
+    They are read several at once, but not across the end of a page.
+    """
+    layout = "Q" if pointer == 8 else "I"  # noqa: PLR2004 - bytes
+    count = 0
+    while address and count < _MOST_WORDS:
+        data = bytes_at(tid, address, max(min(_AT_FIRST, _PAGE - address % _PAGE) // pointer, 1) * pointer)
+        places = struct.unpack(f"={len(data) // pointer}{layout}", data) if data else ()
+        for place in places:
+            if not place:
+                return
+            yield place
+        count += len(places)
+        address = address + len(data) if data else 0
 
 
 def _peeked(tid: int, address: int, length: int, *, until_nul: bool) -> bytes | None:

@@ -8,8 +8,11 @@ from magicpak.bundle.path import ROOT, BundlePath, Way
 from magicpak.tracing import memory, tracee
 from magicpak.tracing.calls import Call
 from magicpak.tracing.machines import Abi
+from magicpak.tracing.whereabouts import Whereabouts
 
 _AT_SYMLINK_NOFOLLOW = 0x100  # linux/fcntl.h
+_SLASH = ord("/")
+_AT_FDCWD = -100 & 0xFFFFFFFF  # as a C int
 
 
 class Process:
@@ -69,6 +72,7 @@ class Names:
     def __init__(self, *, roots_differ: bool) -> None:
         """Take whether there are processes with another root directory than ours."""
         self.roots_differ = roots_differ
+        self.directories = Whereabouts()
 
     def of(self, stop: Stop) -> Named | None:
         """Return the name that the call is about, None for none. Raises Unreadable."""
@@ -84,10 +88,16 @@ class Names:
     def starting(self, tid: int, name: bytes, directory: int | None) -> Named | None:
         """Return the name `name`, relative to a descriptor, or to the current directory; None where that is gone."""
         root = tracee.root_directory(tid) if self.roots_differ else "/"
-        if name.startswith(b"/"):
+        if name[0] == _SLASH:
             return Named(root, name, root)
-        base = tracee.current_directory(tid) if directory is None else tracee.directory_of(tid, directory)
+        base = self.directory(tid, directory)
         return None if base is None else Named(base, name, root)
+
+    def directory(self, tid: int, descriptor: int | None) -> str | None:
+        """Return the directory that names are relative to: the current one or a descriptor. Raises Unreadable."""
+        if descriptor is None or descriptor & 0xFFFFFFFF == _AT_FDCWD:
+            return self.directories.of(tid)
+        return tracee.file_of(tid, descriptor)
 
     def descriptor(self, tid: int, descriptor: int) -> Named | None:
         """Return the path of an open file as a name, None where it has none."""

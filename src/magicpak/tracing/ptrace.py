@@ -15,6 +15,7 @@ PTRACE_CONT = 7
 PTRACE_SYSCALL = 24
 PTRACE_SETOPTIONS = 0x4200
 PTRACE_GETEVENTMSG = 0x4201
+PTRACE_GETSIGINFO = 0x4202
 PTRACE_GETREGSET = 0x4204
 PTRACE_SETREGSET = 0x4205
 PTRACE_SEIZE = 0x4206
@@ -36,7 +37,6 @@ PTRACE_EVENT_FORK = 1
 PTRACE_EVENT_VFORK = 2
 PTRACE_EVENT_CLONE = 3
 PTRACE_EVENT_EXEC = 4
-PTRACE_EVENT_EXIT = 6
 PTRACE_EVENT_SECCOMP = 7
 PTRACE_EVENT_STOP = 128
 
@@ -54,14 +54,16 @@ WALL = 0x40000000
 
 _LONGEST_REGISTERS = 512
 _WORD = 8
+_SIGINFO = 128
 
 _libc = ctypes.CDLL(None, use_errno=True)
-_pointer, _long = ctypes.c_void_p, ctypes.c_long
+_pointer = ctypes.c_void_p
 _ptrace = _libc.ptrace
-_ptrace.restype, _ptrace.argtypes = _long, (_long, ctypes.c_int, _pointer, _pointer)
+_ptrace.restype = ctypes.c_long
 _read = _libc.process_vm_readv
 _read.restype = ctypes.c_ssize_t
-_read.argtypes = (ctypes.c_int, _pointer, ctypes.c_ulong, _pointer, ctypes.c_ulong, ctypes.c_ulong)
+# The two have no argtypes, which take half a microsecond of each call: what is no C int is an object of its C type.
+_NONE, _ONE = ctypes.c_ulong(0), ctypes.c_ulong(1)
 
 
 class _Iovec(ctypes.Structure):
@@ -86,20 +88,28 @@ class SyscallStop(NamedTuple):
 _ENTRY = struct.Struct("=B3xIQQQ6QI")
 _EXIT = struct.Struct("=B3xIQQq")
 _info = ctypes.create_string_buffer(88)
-_info_address = ctypes.addressof(_info)
+_info_size, _info_place = _pointer(88), ctypes.byref(_info)
+_message = ctypes.c_ulong()
+_message_place = ctypes.byref(_message)
 
 
 def ptrace(request: int, pid: int, address: int = 0, data: int = 0) -> int:
     """Make a request about the thread `pid`."""
-    result: int = _ptrace(request, pid, address, data)
+    result: int = _ptrace(request, pid, _pointer(address), _pointer(data))
     if result < 0:
         raise _error()
     return result
 
 
+def resume(request: int, pid: int, number: int) -> None:
+    """Let a thread go on by PTRACE_CONT or PTRACE_SYSCALL, with the signal `number`, 0 for none."""
+    if _ptrace(request, pid, None, _pointer(number) if number else None) < 0:
+        raise _error()
+
+
 def get_syscall_info(pid: int) -> SyscallStop:
     """Return what the thread is stopped at (PTRACE_GET_SYSCALL_INFO, from Linux 5.3 on)."""
-    if _ptrace(PTRACE_GET_SYSCALL_INFO, pid, 88, _info_address) < 0:
+    if _ptrace(PTRACE_GET_SYSCALL_INFO, pid, _info_size, _info_place) < 0:
         raise _error()
     if _info[0] == b"\x02":
         op, arch, instruction, _, result = _EXIT.unpack_from(_info)
@@ -110,9 +120,9 @@ def get_syscall_info(pid: int) -> SyscallStop:
 
 def get_event_message(pid: int) -> int:
     """Return the number that belongs to the event at which the thread is stopped (PTRACE_GETEVENTMSG)."""
-    message = ctypes.c_ulong()
-    ptrace(PTRACE_GETEVENTMSG, pid, 0, ctypes.addressof(message))
-    return message.value
+    if _ptrace(PTRACE_GETEVENTMSG, pid, None, _message_place) < 0:
+        raise _error()
+    return _message.value
 
 
 def get_registers(pid: int) -> bytes:
@@ -128,6 +138,14 @@ def set_registers(pid: int, registers: bytes, kind: int = NT_PRSTATUS) -> None:
     buffer = ctypes.create_string_buffer(registers, len(registers))
     vector = _Iovec(ctypes.addressof(buffer), len(registers))
     ptrace(PTRACE_SETREGSET, pid, kind, ctypes.addressof(vector))
+
+
+def get_signal_code(pid: int) -> int:
+    """Return the `si_code` of the signal at which the thread is stopped, above 0 for the kernel's (sigaction(2))."""
+    buffer = ctypes.create_string_buffer(_SIGINFO)
+    ptrace(PTRACE_GETSIGINFO, pid, 0, ctypes.addressof(buffer))
+    code: int = struct.unpack_from("=8xi", buffer)[0]
+    return code
 
 
 def get_signal_mask(pid: int) -> bytes:
@@ -149,25 +167,26 @@ class Window:
     def __init__(self, size: int) -> None:
         """Take its size in bytes."""
         self._buffer = ctypes.create_string_buffer(size + 1)
-        self._local = _Iovec(ctypes.addressof(self._buffer), 0)
+        self._local = _Iovec(ctypes.addressof(self._buffer), size)
         self._remote = _Iovec(0, 0)
-        self._places = ctypes.addressof(self._local), ctypes.addressof(self._remote)
+        self._local_place, self._remote_place = ctypes.byref(self._local), ctypes.byref(self._remote)
 
     def fill(self, pid: int, address: int, length: int) -> int:
         """Read up to `length` bytes, and return how many there were; after them stands a NUL. Raises OSError."""
-        self._local.length = self._remote.length = length
-        self._remote.base = address
-        local, remote = self._places
-        count: int = _read(pid, local, 1, remote, 1, 0)
-        if count < 0:
+        remote = self._remote
+        remote.base = address
+        remote.length = length
+        count: int = _read(pid, self._local_place, _ONE, self._remote_place, _ONE, _NONE)
+        if count <= 0:
             raise _error()
         self._buffer[count] = b"\0"
         return count
 
-    @property
-    def text(self) -> bytes:
-        """What was read, up to the first NUL."""
-        return self._buffer.value
+    def text(self, pid: int, address: int, length: int) -> tuple[bytes, bool]:
+        """Return the text at `address` up to the first NUL, and whether `length` bytes have one. Raises OSError."""
+        count = self.fill(pid, address, length)
+        text = self._buffer.value
+        return (text, True) if len(text) < count else (text[:count], False)
 
     def bytes(self, count: int) -> bytes:
         """Return the first `count` bytes of what was read."""
@@ -180,7 +199,7 @@ def peek_memory(pid: int, address: int) -> bytes:
     The kernel lets us do so for some processes for which process_vm_readv(2) is refused. EIO where it does not, too.
     """
     ctypes.set_errno(0)
-    word = _ptrace(PTRACE_PEEKDATA, pid, address, 0)
+    word = _ptrace(PTRACE_PEEKDATA, pid, _pointer(address), None)
     if word == -1 and ctypes.get_errno():
         raise _error()
     return struct.pack("=q", word)

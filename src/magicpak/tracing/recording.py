@@ -33,6 +33,8 @@ class Recorder:
         self._executions: list[Execution] = []
         self._uses: list[Use] = []
         self._changes = 0
+        self._loader_lengths: dict[object, int] = {}
+        """How much memory the loader takes, by the program that it loads."""
 
     def trace(self) -> Trace:
         """Return all that was seen."""
@@ -42,7 +44,7 @@ class Recorder:
     def executed(self, process: Process, path: str, arguments: Sequence[str], *, by: int | None) -> None:
         """Take that `process` runs the program `path` now; `by` is the index of the execution that called execve."""
         real, inode = tracee.executable_of(process.pid)
-        execution = Execution(process.pid, by, False, path, real, inode, tuple(arguments), _cwd(process.pid), None)
+        execution = Execution(process.pid, by, False, path, real, inode, tuple(arguments), self._cwd(process.pid), None)
         self._become(process, execution)
         process.loader = None
 
@@ -51,10 +53,10 @@ class Recorder:
         process = Process(pid, parent.loader if parent else None)
         if parent is None:
             real, inode = tracee.executable_of(pid)
-            execution = Execution(pid, None, True, real, real, inode, (), _cwd(pid), None)
+            execution = Execution(pid, None, True, real, real, inode, (), self._cwd(pid), None)
         else:
             execution = self._executions[parent.execution]._replace(
-                pid=pid, parent=parent.execution, forked=True, cwd=_cwd(pid), returncode=None
+                pid=pid, parent=parent.execution, forked=True, cwd=self._cwd(pid), returncode=None
             )
         self._become(process, execution)
         return process
@@ -86,8 +88,18 @@ class Recorder:
         return first <= stop.instruction < last
 
     def _find_loader(self, stop: Stop) -> tuple[int, int]:
-        stop.process.loader = tracee.loader_of(stop.tid)
-        return stop.process.loader
+        """Find where the loader is; for a program that has run before only where it begins, a quarter of the work."""
+        execution = self._executions[stop.process.execution]
+        program = execution.inode, execution.cwd  # the loader's name in it can be a relative one
+        base, length = tracee.loader_base(stop.tid), self._loader_lengths.get(program)
+        if base and length:
+            loader = base, base + length
+        else:
+            loader = tracee.loader_of(stop.tid)
+            if loader[0] == base and execution.real and not self.names.roots_differ:
+                self._loader_lengths[program] = loader[1] - base
+        stop.process.loader = loader
+        return loader
 
     def use(self, stop: Stop, how: How, named: Named) -> Finish | None:
         """Take the beginning of a call that changes nothing.
@@ -115,8 +127,9 @@ class Recorder:
             self._append(stop, how, named, error, by_loader=by_loader)
 
     def something_changes(self) -> None:
-        """Take that from now on a call can have another result than before."""
+        """Take that from now on a call can have another result than before, and a program another loader."""
         self._changes += 1
+        self._loader_lengths.clear()
 
     def changed(self, stop: Stop, how: How, named: Named, error: int, real: str) -> None:
         """Take the end of a call that has changed `real`, or has tried to."""
@@ -137,6 +150,12 @@ class Recorder:
             process.seen.add(use)
             self._uses.append(use)
 
+    def _cwd(self, pid: int) -> str:
+        try:
+            return self.names.directories.of(pid) or ""
+        except Unreadable:
+            return ""
+
     def _become(self, process: Process, execution: Execution) -> None:
         process.execution = len(self._executions)
         process.born = process.execution if process.born < 0 else process.born
@@ -147,10 +166,3 @@ class Recorder:
 def error_of(result: int) -> int:
     """Return the errno that a system call's result is, 0 for success."""
     return -result if -_LAST_ERROR <= result < 0 else 0
-
-
-def _cwd(pid: int) -> str:
-    try:
-        return tracee.current_directory(pid) or ""
-    except Unreadable:
-        return ""

@@ -4,6 +4,7 @@ A thread is read by its own number: one whose leader has ended has no current di
 """
 
 import os
+import struct
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -11,8 +12,12 @@ from magicpak.running.prctl import end_with
 from magicpak.tracing import ptrace
 from magicpak.tracing.memory import Unreadable
 
-_AT_FDCWD = -100
 _DELETED = " (deleted)"
+_MUCH = 1 << 16  # bytes
+_AT_BASE = 7  # linux/auxvec.h
+_AUXILIARY = struct.Struct("=QQ")
+_LOADERS = (b"ld-linux", b"ld64.so", b"ld.so.", b"ld-2.")
+"""How the names of the files of glibc's loader begin."""
 _Seen = TypeVar("_Seen")
 
 
@@ -30,13 +35,6 @@ def file_of(tid: int, descriptor: int) -> str | None:
     """Return the path of what is open as `descriptor`, taken as a C int; None where it has none. Raises Unreadable."""
     descriptor &= 0xFFFFFFFF
     return _link(tid, f"fd/{descriptor}") if descriptor < 1 << 31 else None
-
-
-def directory_of(tid: int, descriptor: int) -> str | None:
-    """Return the directory that names are relative to: AT_FDCWD or a descriptor. Raises Unreadable."""
-    if descriptor & 0xFFFFFFFF == _AT_FDCWD & 0xFFFFFFFF:
-        return current_directory(tid)
-    return file_of(tid, descriptor)
 
 
 def executable_of(pid: int) -> tuple[str, tuple[int, int]]:
@@ -64,23 +62,32 @@ def loader_of(pid: int) -> tuple[int, int]:
 
     musl's loader is its C library too, whose calls are the program's own.
     """
-    first = last = 0
-    try:
-        descriptor = _as_its_user(pid, lambda: os.open(f"/proc/{pid}/maps", os.O_RDONLY | os.O_CLOEXEC))
-    except OSError:
+    parts = [line for line in _text(pid, "maps").splitlines() if line.rpartition(b"/")[2].startswith(_LOADERS)]
+    if not parts:
         return 0, 0
-    with open(descriptor, "rb", buffering=0) as file:
-        lines = file.readall().splitlines()
-    for line in lines:
-        words = line.split(None, 5)
-        if len(words) > 5 and _is_loader(words[5].rpartition(b"/")[2]):  # noqa: PLR2004 - the path
-            begin, end = (int(address, 16) for address in words[0].split(b"-"))
-            first, last = first or begin, end
-    return first, last
+    return int(parts[0].partition(b"-")[0], 16), int(parts[-1].partition(b" ")[0].partition(b"-")[2], 16)
 
 
-def _is_loader(name: bytes) -> bool:
-    return name.startswith((b"ld-linux", b"ld64.so", b"ld.so.", b"ld-2."))
+def loader_base(pid: int) -> int:
+    """Return where the kernel has put the loader of a process of 64 bits (AT_BASE of getauxval(3)), 0 for nowhere."""
+    data = _text(pid, "auxv")
+    return dict(_AUXILIARY.iter_unpack(data)).get(_AT_BASE, 0) if len(data) % _AUXILIARY.size == 0 else 0
+
+
+def _text(pid: int, name: str) -> bytes:
+    """Return what a file in /proc/PID says; nothing where we may not read it."""
+    path = f"/proc/{pid}/{name}"
+    try:
+        descriptor = _as_its_user(pid, lambda: os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+    except OSError:
+        return b""
+    try:
+        text = b""
+        while chunk := os.read(descriptor, _MUCH):
+            text += chunk
+    finally:
+        os.close(descriptor)
+    return text
 
 
 def _status(pid: int, field: str) -> int:

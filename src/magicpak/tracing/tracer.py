@@ -4,11 +4,12 @@ import errno
 import os
 import signal
 import struct
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
-from magicpak.tracing import dumpable, memory, ptrace, tracee
+from magicpak.tracing import dumpable, first, memory, ptrace, tracee
 from magicpak.tracing.child import OPTIONS, Child
 from magicpak.tracing.filtering import OURS
 from magicpak.tracing.handling import Executing, called
@@ -70,10 +71,18 @@ class Tracer:
         self._still_running: tuple[str, ...] = ()
         self._asked: set[Process] = set()
         self._is_over = False
+        self._ours: dict[str, Callable[[_Task, Sequence[int]], None]] = {
+            "refuse": self._refuse,
+            "part": lambda _task, _arguments: self._part(for_good=True),
+            "change user": self._changes_user,
+            "clone": self._trace_clone,
+            "clone3": self._trace_clone3,
+        }
+        """The kinds of calls that are about the threads themselves."""
         self.has_started = False
 
-    def run(self) -> Outcome:
-        """Follow all to the end."""
+    def run(self, *, to_the_last: bool = True) -> Outcome:
+        """Follow all to the end of the last process, or of the program itself: then it ends all others."""
         outcome = int(signal.SIGKILL)  # unless it ends before we give up
         while not self._is_over:
             try:
@@ -89,6 +98,8 @@ class Tracer:
                 if tid == self._child.pid:
                     outcome = status
                 self._ended(tid, status)
+                if tid == self._child.pid and not to_the_last:
+                    self.give_up()
         return Outcome(outcome, self._still_running)
 
     def ask_to_end(self) -> None:
@@ -108,10 +119,11 @@ class Tracer:
             _send(pid, signal.SIGKILL)
 
     def _next(self) -> tuple[int, int]:
-        for _ in range(0 if self._together.is_so else self._looks):
-            found = os.waitpid(-1, ptrace.WALL | os.WNOHANG)
-            if found[0]:
-                return found
+        if not self._together.is_so:
+            for _ in range(self._looks):
+                found = os.waitpid(-1, ptrace.WALL | os.WNOHANG)
+                if found[0]:
+                    return found
         return os.waitpid(-1, ptrace.WALL)
 
     def _stopped(self, tid: int, status: int) -> None:
@@ -131,7 +143,9 @@ class Tracer:
         elif event == ptrace.PTRACE_EVENT_STOP and number in _STOPPING:
             ptrace.ptrace(ptrace.PTRACE_LISTEN, tid)
             return
-        ptrace.ptrace(PTRACE_SYSCALL if task.finish else self._resume, tid, 0, 0 if event else number)
+        elif not event and number in first.FAULTS and first.is_beyond_help(tid, number):
+            _send(tid, signal.SIGKILL)
+        ptrace.resume(PTRACE_SYSCALL if task.finish else self._resume, tid, 0 if event else number)
 
     def _filtered(self, task: _Task) -> None:
         """Take a stop by a seccomp filter. By the program's own one: as without a tracer, the call does not exist."""
@@ -140,9 +154,9 @@ class Tracer:
         if stop.data == OURS:
             self._begins(task, stop)
         else:
-            self._refuse(task)
+            self._refuse(task, stop.arguments)
 
-    def _refuse(self, task: _Task) -> None:
+    def _refuse(self, task: _Task, _arguments: Sequence[int]) -> None:
         self._reader.refuse(task.tid)
         task.finish = lambda _result: self._reader.set_result(task.tid, -errno.ENOSYS)
 
@@ -164,42 +178,38 @@ class Tracer:
             return
         call, abi = known
         arguments = stop.arguments if abi.mask is None else tuple(each & abi.mask for each in stop.arguments)
-        if call.kind == "refuse":
-            self._refuse(task)
-        elif call.kind == "part":
-            self._part(for_good=True)
-        elif call.kind == "change user":
-            task.finish = partial(self._has_changed_user, task)
-            self._part(for_good=True)
-        elif call.kind == "clone":
-            self._trace_clone(task.tid, arguments[0])
-        elif call.kind == "clone3":
-            task.finish = self._trace_clone3(task.tid, arguments[0])
+        ours = self._ours.get(call.kind)
+        if ours is not None:
+            ours(task, arguments)
         else:
             process = task.process or self._orphan(task)
             task.finish = called(self._recorder, Stop(task.tid, process, call, abi, arguments, stop.instruction))
+
+    def _changes_user(self, task: _Task, _arguments: Sequence[int]) -> None:
+        task.finish = partial(self._has_changed_user, task)
+        self._part(for_good=True)
 
     def _has_changed_user(self, task: _Task, result: int) -> None:
         self._recorder.something_changes()
         if not result and self._closes:
             task.finish = dumpable.let_set(self._reader, task.tid)
 
-    def _trace_clone(self, tid: int, flags: int) -> None:
+    def _trace_clone(self, task: _Task, arguments: Sequence[int]) -> None:
         """Let no child escape: what it calls would fail with ENOSYS, since the filter finds no tracer (seccomp(2))."""
-        if flags & CLONE_UNTRACED:
-            self._reader.set_argument(tid, 0, flags & ~CLONE_UNTRACED)
+        if arguments[0] & CLONE_UNTRACED:
+            self._reader.set_argument(task.tid, 0, arguments[0] & ~CLONE_UNTRACED)
 
-    def _trace_clone3(self, tid: int, address: int) -> Finish | None:
+    def _trace_clone3(self, task: _Task, arguments: Sequence[int]) -> None:
         """Do the same for clone3(2), whose flags are in memory, which gets them back in the end."""
+        tid, address = task.tid, arguments[0]
         try:
             data = memory.bytes_at(tid, address, 8)
         except memory.Unreadable:
-            return None
+            return
         flags = struct.unpack("=Q", data)[0] if data else 0
-        if not flags & CLONE_UNTRACED:
-            return None
-        ptrace.poke_memory(tid, address, flags & ~CLONE_UNTRACED)
-        return lambda _result: ptrace.poke_memory(tid, address, flags)
+        if flags & CLONE_UNTRACED:
+            ptrace.poke_memory(tid, address, flags & ~CLONE_UNTRACED)
+            task.finish = lambda _result: ptrace.poke_memory(tid, address, flags)
 
     def _has_child(self, task: _Task, tid: int, event: int) -> None:
         """Take that `task` has made the thread or process `tid`, which may have been seen, or have ended, before."""
@@ -214,6 +224,8 @@ class Tracer:
             return
         child = self._tasks.get(tid) or self._new_task(tid)
         child.is_announced = True
+        if child.process is None:  # it has called nothing so far
+            self._recorder.names.directories.inherits(tid, task.tid)
         self._together.born(tid, task.tid)
         if child.process is None:
             is_thread = event == ptrace.PTRACE_EVENT_CLONE and os.path.exists(f"/proc/{process.pid}/task/{tid}")
@@ -223,6 +235,7 @@ class Tracer:
 
     def _new_task(self, tid: int) -> _Task:
         task = self._tasks[tid] = _Task(tid, None)
+        self._recorder.names.directories.is_new(tid)
         return task
 
     def _part(self, *, for_good: bool = False) -> None:
@@ -247,6 +260,8 @@ class Tracer:
         task = self._tasks.pop(former, None) or _Task(former, None)
         self._tasks[pid] = task
         task.tid = pid
+        if former != pid:
+            self._recorder.names.directories.is_new(pid)
         task.is_inside = True  # the end of execve comes next
         finish, task.finish = task.finish, None
         if not self.has_started:

@@ -13,7 +13,7 @@ from magicpak.display import shown
 from magicpak.errors import ToolFailed
 from magicpak.processes import nothing
 from magicpak.running.setting import Here, Setting
-from magicpak.running.supervisor import Tail, supervise
+from magicpak.running.supervisor import GRACE, Tail, supervise
 from magicpak.tools import find_program
 from magicpak.tracing.following import Task, follow, unpacked
 from magicpak.tracing.trace import Trace
@@ -45,6 +45,7 @@ def watch(  # noqa: PLR0913 - all but three have a default
     env: Mapping[str, str] | None = None,
     hear: Callable[[bytes], None] | None = None,
     setting: Setting | None = None,
+    to_the_last: bool = True,
     tick: Callable[[], object] = nothing,
 ) -> Watched:
     """Run `command` to the end of its last process, or for `timeout` seconds, and return what it did.
@@ -58,6 +59,8 @@ def watch(  # noqa: PLR0913 - all but three have a default
         env: its environment; None hands on our own.
         hear: is called with each line that it says, on stdout or stderr.
         setting: where it runs; None is our own surroundings.
+        to_the_last: whether the run lasts until its last process has ended; if not, until the command itself has, and
+            all others are ended with it, as in a container.
         tick: is called now and then while it runs.
 
     Raises:
@@ -71,7 +74,7 @@ def watch(  # noqa: PLR0913 - all but three have a default
         message = f"{shown(command[0])}: no such program"
         raise ToolFailed(message)
     environment = dict(os.environ if env is None else env)
-    task = Task(tuple(command), os.path.abspath(path), environment, keep_in, setting or Here())
+    task = Task(tuple(command), os.path.abspath(path), environment, keep_in, setting or Here(), to_the_last)
     said = Tail(hear), Tail(hear)
     supervised = supervise(
         partial(follow, task),
@@ -79,6 +82,7 @@ def watch(  # noqa: PLR0913 - all but three have a default
         timeout=timeout,
         stdin=stdin,
         takers=[each.take for each in said],
+        grace=GRACE if to_the_last else 0,
         tick=tick,
     )
     trace, status, still_running = unpacked(supervised.result)

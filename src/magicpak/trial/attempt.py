@@ -21,6 +21,8 @@ from magicpak.trial.spoken import Command, Spoken
 LINES_TOLD = 20
 """Lines of a difference, and of what was said on stderr, that are told."""
 
+_LONGEST_LINE = 400  # characters
+
 
 class Attempt(NamedTuple):
     """How a run went: its exit code, negative for a signal; None where it could not be executed, and `why` not."""
@@ -83,13 +85,20 @@ def details(attempt: Attempt, demands: Demands) -> list[str]:
     said = attempt.stderr.splitlines()[-LINES_TOLD:]
     if not said and demands.stdout is None:
         said = attempt.stdout.text.splitlines()[-LINES_TOLD:]
-    return [*lines, *(os.fsdecode(line).expandtabs() for line in said)]
+    return [*lines, *map(_line, said)]
+
+
+def _line(line: bytes) -> str:
+    """Return a line as it is told: long ones are cut."""
+    text = os.fsdecode(line).expandtabs()
+    return text if len(text) <= _LONGEST_LINE else f"{text[:_LONGEST_LINE]}… ({len(line)} bytes)"
 
 
 def _difference(expected: bytes, stdout: Head) -> list[str]:
     """Return a unified difference of what was expected and what came; none if both are one."""
-    before, after = ([os.fsdecode(line) for line in text.splitlines()] for text in (expected, stdout.text))
-    lines = list(difflib.unified_diff(before, after, "expected", "printed", lineterm=""))
+    before, after = expected.splitlines(), stdout.text.splitlines()
+    difference = difflib.diff_bytes(difflib.unified_diff, before, after, b"expected", b"printed", lineterm=b"")
+    lines = [_line(line) for line in difference]
     if not stdout.is_whole:
         lines.append(f"(more than {len(stdout.text)} bytes were printed)")
     return lines if len(lines) <= LINES_TOLD else [*lines[:LINES_TOLD], f"({len(lines) - LINES_TOLD} more lines)"]

@@ -53,7 +53,7 @@ def _why_not_static(path: str) -> str | None:
 def _applets(path: str) -> frozenset[str]:
     """Return what `busybox --list` prints. Raises ToolFailed where that is no list with a shell in it."""
     try:
-        ran = run([path, "--list"], timeout=_SECONDS)
+        ran = run(["busybox", "--list"], executable=path, timeout=_SECONDS)  # it goes by the name that it is called
     except ToolFailed as error:
         error.hints = (_HINT,)
         raise

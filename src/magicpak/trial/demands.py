@@ -36,7 +36,7 @@ class Demands(NamedTuple):
 def guest_for(user: str | None, plan: BundlePlan) -> Guest:
     """Return the user that UID[:GID] means, names included, as Docker takes its USER.
 
-    Names, and the group of a user for whom none is given, are looked up in the bundle's /etc/passwd and /etc/group;
+    Names, and the groups of a user for whom none is given, are looked up in the bundle's /etc/passwd and /etc/group;
     a number that is not there has group 0. Raises UsageRefused for a name that is not there.
     """
     if user is None:
@@ -45,9 +45,11 @@ def guest_for(user: str | None, plan: BundlePlan) -> Guest:
     users = _records(plan, "/etc/passwd", 4)
     known = next((words for words in users if name in (words[0], words[2])), None)
     uid = _number(known[2] if known else name, f"user {name}", "/etc/passwd")
-    if not group:
-        return Guest(uid, int(known[3]) if known and known[3].isdecimal() else 0)
     groups = _records(plan, "/etc/group", 3)
+    if not group:
+        further = [words[2] for words in groups if known and known[0] in "".join(words[3:4]).split(",")]
+        own, *others = [_number(each, f"group {each}", "/etc/group") for each in (known[3] if known else "0", *further)]
+        return Guest(uid, own, tuple(others))
     gid = next((words[2] for words in groups if group == words[0]), group)
     return Guest(uid, _number(gid, f"group {group}", "/etc/group"))
 

@@ -17,24 +17,26 @@ from magicpak.trial.sought import Sought, interpreters_missing, sought_in, unsee
 from magicpak.trial.spoken import Command, Itself, Spoken
 from magicpak.workspace import private_directory
 
-_LONGEST_AGAIN = 10.0  # seconds for the second run of what has not ended in the first
+_WHERE_IT_HANGS = 10.0  # seconds for the second run of what has not ended in the first
+_AT_LEAST, _TIMES = 3.0, 20.0  # seconds for the second run, and how much longer than the first it may last
 
 
 def watch_again(
     command: Command, before: Attempt, demands: Demands, ladder: Ladder, tick: Callable[[], object] = nothing
 ) -> Watched | str:
     """Run `command` once more, under the tracer; return why not, where that cannot be. Raises TrialImpossible."""
-    timeout = min(demands.timeout, _LONGEST_AGAIN) if before.timed_out else demands.timeout
+    longest = _WHERE_IT_HANGS if before.timed_out else _AT_LEAST + _TIMES * before.seconds
 
     def act(spoken: Spoken, setting: Setting) -> Watched:
         return watch(
             spoken.words,
             executable=spoken.path,
-            timeout=timeout,
+            timeout=min(demands.timeout, longest),
             keep_in=keep_in,
             stdin=demands.stdin,
             env=demands.environment,
             setting=setting,
+            to_the_last=False,
             tick=tick,
         )
 
@@ -62,6 +64,8 @@ def failure(
     more = len(hints) - MOST
     if more > 0:
         hints = [*hints[:MOST], f"{plural(more, 'more path')} of the host had been looked for in vain"]
+    if plans.made is None and any(hint.startswith("--") for hint in hints):
+        hints.append("--dynamic brings in all that a run of the program uses")
     return TrialFailed(
         f"the bundle fails its test: {complaint}", details=lines, hints=hints or _general_hints(command, attempt)
     )

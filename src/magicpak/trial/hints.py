@@ -31,13 +31,14 @@ _DEPTH = 2  # of a directory that holds half a system: /etc, /usr/lib
 class Plans(NamedTuple):
     """What stands in the bundle, and what would without the patterns `exclude`.
 
-    `made` are the real paths of what the program itself has made on the host, when it was watched there.
+    `made` are the real paths of what the program itself has made on the host, when it was watched there; None where it
+    was not.
     """
 
     plan: BundlePlan
     before: BundlePlan
     exclude: Sequence[str]
-    made: Collection[str] = ()
+    made: Collection[str] | None = None
 
     def left_out(self, path: BundlePath) -> bool:
         """Tell whether `--exclude` has taken away what stood at `path`."""
@@ -45,20 +46,24 @@ class Plans(NamedTuple):
 
 
 class _Cure(NamedTuple):
-    """Something that was sought, and what brings it in as an argument: its path on the host."""
+    """Something that was sought, and what brings it in as an argument: its path on the host.
+
+    `is_bare` tells that it is a directory of which nothing is needed but that it is there.
+    """
 
     sought: Sought
     source: str
+    is_bare: bool = False
 
 
 def hints_for(sought: Sequence[Sought], plans: Plans, said: str) -> list[str]:
     """Return a hint for each thing of `sought` that the host has, the likeliest first; `said` is what was printed."""
-    relative = _has_relative(plans.plan)
+    relative, holders = _has_relative(plans.plan), {each.path.parent for each in sought}
     cures = [
-        _Cure(each, source)
+        _Cure(each, source, is_bare=_is_just_a_directory(each, source, holders))
         for whole in reversed(sought)  # what was looked for last comes first among equals
         for each in _parts_left_out(whole, plans)
-        if (source := _on_host(each, relative=relative)) is not None and os.path.realpath(source) not in plans.made
+        if (source := _on_host(each, relative=relative)) and os.path.realpath(source) not in (plans.made or ())
     ]
     cures.sort(key=lambda cure: _rank(cure, plans, said))
     return [_hint(cure, plans) for cure in _without_repetition(_gathered(cures, plans.plan), plans)]
@@ -103,19 +108,18 @@ def _rank(cure: _Cure, plans: Plans, said: str) -> int:
     rank = called(sought.path).rank
     if plans.left_out(sought.path):
         return _LEFT_OUT
-    is_directory = os.path.isdir(cure.source)
-    if is_directory and sought.how is not How.MADE and not os.listdir(cure.source):
+    if cure.is_bare and sought.how is not How.MADE:
         return _TRIFLING
     if rank < _TRIFLING and _is_named(sought.path, said):
         return _NAMED
     if sought.how in (How.EXECUTED, How.MADE):
         return _ESSENTIAL
-    return rank + (_IDLY_ASKED if is_directory or (sought.how is How.TESTED and rank) else 0)
+    return rank + (_IDLY_ASKED if os.path.isdir(cure.source) or (sought.how is How.TESTED and rank) else 0)
 
 
 def _is_named(path: BundlePath, said: str) -> bool:
     """Tell whether `said` has the path, or its last name, with or without what comes after a dot, as a word."""
-    if path in said or re.search(rf"(?<!\S){re.escape(path.name)}(?!\w)", said):
+    if re.search(rf"{re.escape(path)}(?![\w/.-]*\w)|(?<!\S){re.escape(path.name)}(?!\w)", said):
         return True
     stem = path.name.partition(".")[0]
     return len(stem) >= _SHORTEST and re.search(rf"(?<![\w<]){re.escape(stem)}(?![\w>])", said) is not None
@@ -154,7 +158,7 @@ def _without_repetition(cures: Iterable[_Cure], plans: Plans) -> list[_Cure]:
         known = kept.setdefault(real, cure)
         if not plans.left_out(known.sought.path) and (plans.left_out(cure.sought.path) or cure.source == real):
             kept[real] = cure
-        if os.path.isdir(real) and not _is_just_a_directory(cure):
+        if os.path.isdir(real) and not cure.is_bare:
             whole.append(real)
     return list(kept.values())
 
@@ -166,7 +170,7 @@ def _hint(cure: _Cure, plans: Plans) -> str:
         pattern = next((each for each in plans.exclude if _leaves_out(each, path, plans.before)), None)
         if pattern is not None:
             return f"{shown(path)}{about} is left out by {as_shell_line(['--exclude', pattern])}"
-    flag = "--mkdir" if _is_just_a_directory(cure) else "--include"
+    flag = "--mkdir" if cure.is_bare else "--include"
     return f"{as_shell_line([flag, cure.source])}{about}"
 
 
@@ -174,6 +178,10 @@ def _leaves_out(pattern: str, path: BundlePath, before: BundlePlan) -> bool:
     return excluded(before, [pattern])[0].reached(path)[0] is None
 
 
-def _is_just_a_directory(cure: _Cure) -> bool:
-    """Tell whether the directory itself is enough: something was to be made in it, or it is empty."""
-    return cure.sought.how is How.MADE or (os.path.isdir(cure.source) and not os.listdir(cure.source))
+def _is_just_a_directory(sought: Sought, source: str, holders: Collection[BundlePath]) -> bool:
+    """Tell whether the directory itself is enough: something was to be made in it, or nothing in it was sought."""
+    if sought.how is How.MADE:
+        return True
+    if not os.path.isdir(source):
+        return False
+    return (sought.how is How.TESTED and sought.path not in holders) or not os.listdir(source)

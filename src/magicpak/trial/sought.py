@@ -18,7 +18,8 @@ from magicpak.scripts import HEAD, MOST_INTERPRETERS, script_in
 from magicpak.tracing.trace import How, Trace, Use
 
 _IN_VAIN = (errno.ENOENT, errno.ENOTDIR)
-_NOT_OURS = ("/proc", "/sys", "/dev", "/run", "/var/run")
+_NEVER_OURS = ("/proc", "/sys", "/dev")
+_NOT_OURS = (*_NEVER_OURS, "/run", "/var/run")  # of the last two only the directories, to write into
 _LOADERS_OWN = ("/etc/ld.so.cache", "/etc/ld.so.preload")
 _CONTAINERS_OWN = ("/etc/hostname", "/etc/hosts", "/etc/mtab", "/etc/resolv.conf")  # wherever it comes from
 _WRITTEN = (How.MADE, How.CHANGED, How.EMPTIED)
@@ -33,9 +34,10 @@ class Sought(NamedTuple):
 
 def sought_in(trace: Trace, plan: BundlePlan) -> list[Sought]:
     """Return what the program looked for in vain, each place once, in the order of the last time."""
-    found = {os.path.basename(use.path) for use in trace.uses if not use.error}
+    uses = list(_in_bundle(trace))
+    found = {path.name for use, path in uses if not use.error or (use.how is How.EXECUTED and plan.reached(path)[0])}
     result: dict[BundlePath, Sought] = {}
-    for use, path in _in_bundle(trace):
+    for use, path in uses:
         for each in _missed(use, path, plan) if use.error in _IN_VAIN else ():
             if not _is_idle(use, each, found):
                 before = result.pop(each.path, each)
@@ -86,11 +88,15 @@ def interpreters_missing(item: Item, plan: BundlePlan) -> Iterator[Sought]:
 
 
 def _is_idle(use: Use, sought: Sought, found: Container[str]) -> bool:
-    """Tell whether nobody can be helped by this: it is not the bundle's, or the loader found it elsewhere."""
+    """Tell whether nobody can be helped by this: it is not the bundle's, or the search has found it elsewhere."""
     path = sought.path
+    if sought.how is How.MADE:
+        return any(path.is_under(directory) for directory in _NEVER_OURS)
     if _is_elsewhere(path) or path in _LOADERS_OWN:
         return True
-    return use.by_loader and (path.name in found or ".so" not in path.name)
+    if use.by_loader:
+        return path.name in found or ".so" not in path.name
+    return sought.how is How.EXECUTED and use.path.endswith(f"/{path.name}") and path.name in found
 
 
 def _is_elsewhere(path: BundlePath) -> bool:

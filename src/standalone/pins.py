@@ -1,0 +1,29 @@
+"""All sources that are downloaded, by version and SHA-256; wheels are in toolchain.txt and dependencies.txt."""
+
+from typing import NamedTuple
+
+DEBIAN = "trixie"
+"""The release whose archive has the sources: upstream's own, which stay the same while Debian's patches change."""
+
+
+class Source(NamedTuple):
+    """The upstream part of a Debian source package: its name, its version, its file and that file's hash."""
+
+    package: str
+    version: str
+    file: str
+    sha256: str
+
+
+PYTHON = Source(
+    "python3.13",
+    "3.13.5",
+    "python3.13_3.13.5.orig.tar.xz",
+    "93e583f243454e6e9e4588ca2c2662206ad961659863277afcdb96801647d640",
+)
+LIBFFI = Source(
+    "libffi",
+    "3.4.8",
+    "libffi_3.4.8.orig.tar.gz",
+    "cbb7f0b3b095dc506387ec1e35b891bfb4891d05b90a495bc69a10f2293f80ff",
+)

@@ -1,0 +1,135 @@
+"""Which paths that were looked for in vain are told, in which order, and with which flag.
+
+The host's part is a directory of the test's own, whose paths stand for those of a system.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from magicpak.bundle.entry import Attributes, Copy
+from magicpak.bundle.path import BundlePath
+from magicpak.bundle.patterns import excluded
+from magicpak.bundle.plan import Because, BundlePlan, Item, made_directory
+from magicpak.tracing.trace import How
+from magicpak.trial.hints import Plans, hints_for, worth_telling
+from magicpak.trial.sought import Sought
+
+EMPTY = Plans(BundlePlan(), BundlePlan(), ())
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Callable[..., str]:
+    """Make a file of the host at this path below a directory of the test, and return its path."""
+
+    def make(path: str, target: str | None = None) -> str:
+        at = tmp_path / path
+        at.parent.mkdir(parents=True, exist_ok=True)
+        if target is None:
+            at.write_text("")
+        else:
+            at.symlink_to(target)
+        return str(at)
+
+    return make
+
+
+def sought(path: str, how: How = How.READ) -> Sought:
+    return Sought(BundlePath(path), how)
+
+
+def told(*each: Sought | str, plans: Plans = EMPTY, said: str = "") -> list[str]:
+    return hints_for([sought(one) if isinstance(one, str) else one for one in each], plans, said)
+
+
+def left_out(path: str, *patterns: str) -> Plans:
+    """Return the plans where a file at `path` is left out by some of the patterns."""
+    because = Because("a test")
+    item = Item(BundlePath(path), Copy(path, 0, (1, 1), Attributes(0o644)), because)
+    parents, parent = [], item.path.parent
+    while parent != "/":
+        parents.append(Item(parent, made_directory(parent), because))
+        parent = parent.parent
+    before = BundlePlan().adding([*parents, item])
+    return Plans(excluded(before, patterns)[0], before, patterns)
+
+
+def test_what_the_host_has_is_told_with_its_flag_and_what_it_has_not_is_not(host: Callable[..., str]) -> None:
+    path = host("srv/data")
+    assert told(path, f"{path}.none") == [f"--include {path}"]
+    assert told() == []
+
+
+def test_a_flag_can_be_pasted_into_a_shell(host: Callable[..., str]) -> None:
+    path = host("srv/a b'c")
+    assert told(path) == ["--include '" + path.replace("'", "'\"'\"'") + "'"]
+
+
+def test_what_was_looked_for_last_comes_first(host: Callable[..., str]) -> None:
+    first, last = host("one/a"), host("two/b")
+    assert told(first, last) == [f"--include {last}", f"--include {first}"]
+
+
+def test_what_the_program_has_named_comes_first_of_all(host: Callable[..., str]) -> None:
+    named, other, library = host("one/settings.ini"), host("two/other"), host("three/libx.so.1")
+    for said in (f"cannot open {named}", "no settings here", "settings.ini: gone"):
+        assert told(named, other, library, said=said)[0] == f"--include {named}"
+    assert told(named, other, library, said="nothing")[0] == f"--include {library} (a library)"
+
+
+def test_programs_and_libraries_come_before_files_and_files_before_what_was_only_asked_for(
+    host: Callable[..., str],
+) -> None:
+    tested, read, program = host("one/a"), host("two/b"), host("three/c")
+    library = host("four/libd.so")
+    hows = [sought(program, How.EXECUTED), sought(library), sought(read), sought(tested, How.TESTED)]
+    assert told(*hows) == [
+        f"--include {library} (a library)",
+        f"--include {program}",
+        f"--include {read}",
+        f"--include {tested}",
+    ]
+
+
+def test_a_directory_to_write_into_is_made_though_the_host_has_none() -> None:
+    assert told(sought("/none/such", How.MADE)) == ["--mkdir /none/such"]
+
+
+def test_several_paths_of_one_file_are_one_hint_with_its_real_path(host: Callable[..., str]) -> None:
+    real = host("lib/real")
+    link = host("lib/link", "real")
+    assert told(real, link) == told(link, real) == [f"--include {real}"]
+
+
+def test_many_files_of_one_directory_are_one_hint_for_the_directory(host: Callable[..., str]) -> None:
+    paths = [host(f"srv/data/{name}") for name in "abcdef"]
+    directory = paths[0].rpartition("/")[0]
+    assert told(*paths[:3]) == [f"--include {path}" for path in reversed(paths[:3])]
+    assert told(*paths) == [f"--include {directory}"]
+
+
+def test_what_was_left_out_is_told_first_with_the_pattern_that_did_it(host: Callable[..., str]) -> None:
+    path, other = host("srv/data"), host("srv/libother.so")
+    plans = left_out(path, "/none", "*/data", "*")
+    assert told(path, other, plans=plans) == [
+        f"{path} is left out by --exclude '*/data'",
+        f"--include {other} (a library)",
+    ]
+
+
+def test_what_the_program_has_made_itself_on_the_host_is_no_cure(host: Callable[..., str]) -> None:
+    path = host("srv/cache")
+    assert told(path, plans=EMPTY._replace(made=[path])) == []
+
+
+def test_control_characters_of_a_path_are_not_let_through(host: Callable[..., str]) -> None:
+    path = host("srv/\x1b[31m")
+    assert told(path) == [f"--include $'{path[:-5]}\\033[31m'"]
+
+
+def test_what_was_not_looked_for_by_name_is_told_where_it_is_named_or_left_out() -> None:
+    unseen = [sought("/srv/module.py", How.LISTED), sought("/srv/other.py", How.LISTED)]
+    assert worth_telling(unseen, EMPTY, "No module named 'module'") == unseen[:1]
+    assert worth_telling(unseen, EMPTY, "nothing") == []
+    assert worth_telling(unseen, left_out("/srv/other.py", "/srv/*"), "nothing") == unseen[1:]
