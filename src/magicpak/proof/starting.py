@@ -164,7 +164,9 @@ def is_program(facts: ElfFacts) -> bool:
     """Tell whether an executable ELF file is a program: libraries can be executable, and some have an interpreter."""
     if facts.type == FileType.EXEC or facts.flags_1 & DF_1_PIE:
         return True
-    return facts.type == FileType.DYN and facts.interpreter is not None and facts.soname is None
+    if facts.type != FileType.DYN or facts.soname is not None:
+        return False
+    return facts.interpreter is not None or (facts.entry != 0 and not facts.is_dynamic)  # the latter as upx makes it
 
 
 def _missing(resolved: Resolved) -> Iterator[Problem]:
