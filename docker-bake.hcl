@@ -1,0 +1,51 @@
+# All images for both machines: docker buildx bake. docs/images.md tells how, and what the variables are for.
+variable "VERSION" { default = "2.0.0.dev0" }
+variable "DEBIAN" { default = "debian:bookworm-slim" }
+variable "RUST" { default = "rust:1-bookworm" }
+variable "HASKELL" { default = "haskell:9" }
+variable "ALPINE" { default = "alpine:3" }
+
+# As the tags have always been: magicpak/debian:bookworm-slim-magicpak2.0.0.
+function "tags" {
+  params = [name, base]
+  result = ["magicpak/${name}:${split(":", base)[1]}-magicpak${VERSION}", "magicpak/${name}:latest"]
+}
+
+group "default" {
+  targets = ["debian", "cc", "rust", "haskell", "alpine"]
+}
+
+target "common" {
+  platforms = ["linux/amd64", "linux/arm64"]
+  args      = { VERSION = VERSION, DEBIAN = DEBIAN, RUST = RUST, HASKELL = HASKELL, ALPINE = ALPINE }
+}
+
+target "debian" {
+  inherits = ["common"]
+  target   = "debian"
+  tags     = tags("debian", DEBIAN)
+}
+
+target "cc" {
+  inherits = ["common"]
+  target   = "cc"
+  tags     = tags("cc", DEBIAN)
+}
+
+target "rust" {
+  inherits = ["common"]
+  target   = "rust"
+  tags     = tags("rust", RUST)
+}
+
+target "haskell" {
+  inherits = ["common"]
+  target   = "haskell"
+  tags     = tags("haskell", HASKELL)
+}
+
+target "alpine" {
+  inherits = ["common"]
+  target   = "alpine"
+  tags     = tags("alpine", ALPINE)
+}
