@@ -70,7 +70,7 @@ class Described(NamedTuple):
 
 def described(command: click.Command) -> Described:
     """Return what there is to know of `command`."""
-    context = click.Context(command, info_name="magicpak")
+    context = click.Context(command, info_name="magicpak", **command.context_settings)
     arguments = []
     groups: dict[str, list[Option]] = {}
     for parameter in command.get_params(context):

@@ -36,4 +36,4 @@ complete -c magicpak -l log-level -x -a 'Off Error Warn Info Debug' -d 'How much
 complete -c magicpak -s v -l verbose -f -d 'The same as --log-level Info.'
 complete -c magicpak -l licenses -f -d 'Show the licences of all that is inside.'
 complete -c magicpak -l version -f -d 'Show the version.'
-complete -c magicpak -l help -f -d 'Show this message and exit.'
+complete -c magicpak -s h -l help -f -d 'Show this message and exit.'
