@@ -327,3 +327,12 @@ def test_on_a_terminal_it_is_told_what_is_being_packed(here: Path, fake: Callabl
     for level, expected in {"warn": f"packing big with {upx} -9\n", "off": ""}.items():
         said = on_terminal("-c", f"--upx={upx}", "--upx-arg=-9", f"--log-level={level}", "big", level, cwd=here)
         assert said.partition(f"{level}: 1 file")[0] == expected
+
+
+@pytest.mark.needs("terminal")
+@pytest.mark.usefixtures("big")
+def test_on_a_terminal_it_is_told_how_long_it_takes_and_gone_at_the_end(here: Path, fake: Callable[[str], str]) -> None:
+    upx = fake('[ $test ] || { sleep 1.2; cat "$in" > "$out"; }')
+    said = on_terminal("-c", f"--upx={upx}", "big", "out", cwd=here, TERM="xterm")
+    assert said.startswith(f"packing big with {upx}\n\rpacking big … 1 s\x1b[K\r\x1b[Kout: 1 file")
+    assert "\r" not in on_terminal("-c", f"--upx={upx}", "big", "out2", cwd=here, TERM="dumb")
