@@ -60,7 +60,7 @@ class Namespaces:
         """Go there, and furnish it."""
         capabilities = guest.capabilities_to_drop()
         devices = furniture.opened_devices()
-        tool = os.open(self._tool.source, os.O_PATH | os.O_CLOEXEC) if self._tool else -1
+        tool = _opened(self._tool)
         _change_root(self._at)
         furniture.mount_proc()
         furniture.mount_sys()
@@ -70,7 +70,7 @@ class Namespaces:
         if self._tool and self._tool.at:
             furniture.put_file(self._tool.at, tool)
         guest.become(self._guest, capabilities)
-        return tool if self._tool and self._tool.is_first else executable
+        return _first(self._tool, tool, executable)
 
 
 class BareChroot:
@@ -83,7 +83,7 @@ class BareChroot:
         self._path, self._guest, self._tool = path, guest, tool
 
     def prepare(self) -> None:
-        """Put into the copy what a container would have beside it, and what is lent."""
+        """Put into the copy what is lent."""
         if self._tool and self._tool.at:
             at = self._path + self._tool.at
             os.mkdir(os.path.dirname(at), 0o755)
@@ -94,12 +94,22 @@ class BareChroot:
         """Go there."""
         capabilities = guest.capabilities_to_drop()
         files, numbers = furniture.network_files(with_network=True), furniture.device_numbers()
-        tool = os.open(self._tool.source, os.O_PATH | os.O_CLOEXEC) if self._tool else -1
+        tool = _opened(self._tool)
         _change_root(self._path)
         furniture.write_files(files)
         furniture.make_devices(numbers)
         guest.become(self._guest, capabilities)
-        return tool if self._tool and self._tool.is_first else executable
+        return _first(self._tool, tool, executable)
+
+
+def _opened(tool: Tool | None) -> int:
+    """Return a descriptor of what is lent, while the host's files are in sight; -1 where nothing is."""
+    return os.open(tool.source, os.O_PATH | os.O_CLOEXEC) if tool else -1
+
+
+def _first(tool: Tool | None, descriptor: int, executable: str) -> str | int:
+    """Return what is executed first: what is lent, by its `descriptor`, or else `executable`."""
+    return descriptor if tool and tool.is_first else executable
 
 
 def _change_root(path: str) -> None:

@@ -52,7 +52,8 @@ def unseen_in(trace: Trace, plan: BundlePlan) -> list[Sought]:
     """
     listed = dict.fromkeys(path for use, path in _in_bundle(trace) if use.how is How.LISTED and not use.error)
     result = []
-    for directory in listed.keys() - {ROOT}:  # of which half is the container's
+    listed.pop(ROOT, None)  # of which half is the container's
+    for directory in listed:
         try:
             names = os.listdir(directory)
         except OSError:

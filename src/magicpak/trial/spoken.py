@@ -20,54 +20,14 @@ from magicpak.trial.demands import PATH
 SHELL = "/bin/sh"
 
 # What POSIX shells do themselves, by whatever file of that name there is (POSIX.1-2017, 2.9.1.1 and 2.14; ash, bash).
-_BUILTIN = frozenset(
-    [
-        ".",
-        ":",
-        "[",
-        "[[",
-        "alias",
-        "bg",
-        "break",
-        "cd",
-        "chdir",
-        "command",
-        "continue",
-        "echo",
-        "eval",
-        "exec",
-        "exit",
-        "export",
-        "false",
-        "fg",
-        "getopts",
-        "hash",
-        "help",
-        "history",
-        "jobs",
-        "kill",
-        "let",
-        "local",
-        "printf",
-        "pwd",
-        "read",
-        "readonly",
-        "return",
-        "set",
-        "shift",
-        "source",
-        "test",
-        "times",
-        "trap",
-        "true",
-        "type",
-        "ulimit",
-        "umask",
-        "unalias",
-        "unset",
-        "wait",
-    ]
-)
+# fmt: off
+_BUILTIN = frozenset({
+    ".", ":", "[", "[[", "alias", "bg", "break", "cd", "chdir", "command", "continue", "echo", "eval", "exec", "exit",
+    "export", "false", "fg", "getopts", "hash", "help", "history", "jobs", "kill", "let", "local", "printf", "pwd",
+    "read", "readonly", "return", "set", "shift", "source", "test", "times", "trap", "true", "type", "ulimit", "umask",
+    "unalias", "unset", "wait",
+})
+# fmt: on
 _KEYWORDS = frozenset({"time"})  # of some shells, as which they are no names of functions
 _FUNCTION_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _ITSELF = "/proc/self/exe"
