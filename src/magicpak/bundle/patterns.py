@@ -73,6 +73,11 @@ def excluded(plan: BundlePlan, patterns: Sequence[str]) -> tuple[BundlePlan, lis
     return _without(plan, gone, aliases), [pattern for pattern in patterns if pattern in unused]
 
 
+def pattern_against(path: str, plan: BundlePlan, patterns: Sequence[str]) -> str | None:
+    """Return the first of `patterns` by which alone `path` would lead to nothing in `plan`; None for none."""
+    return next((each for each in patterns if excluded(plan, [each])[0].reached(path)[0] is None), None)
+
+
 def _without(plan: BundlePlan, unwanted: AbstractSet[BundlePath], aliases: "Aliases") -> BundlePlan:
     """Return `plan` without `unwanted`, the directories that are empty then, and the links that lead to any of it."""
     gone = set(unwanted)

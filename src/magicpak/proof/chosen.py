@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from magicpak.bundle.patterns import excluded
+from magicpak.bundle.patterns import pattern_against
 from magicpak.bundle.plan import BundlePlan
 from magicpak.display import plural, shown
 from magicpak.elf.refusal import NotElf
@@ -18,7 +18,6 @@ class Chosen:
         self._before = before
         self._patterns = patterns
         self._starter = starter
-        self._by: dict[str, str | None] = {}
 
     def path_of(self, problem: Problem) -> str | None:
         """Return what was left out so that `problem` is there, where it was found before; None where it was none."""
@@ -39,15 +38,9 @@ class Chosen:
 
     def _remark(self, path: str, programs: Sequence[str]) -> str:
         more = f" and {plural(len(programs) - 1, 'other program')}" if programs[1:] else ""
-        pattern = self._pattern(path)
+        pattern = pattern_against(path, self._before, self._patterns)
         by = as_shell_line(["--exclude", pattern]) if pattern is not None else "what --exclude takes away"
         return f"{shown(programs[0])}{more} will not start without {shown(path)}, which is left out by {by}"
-
-    def _pattern(self, path: str) -> str | None:
-        for pattern in self._patterns:
-            if excluded(self._before, [pattern])[0].reached(path)[0] is None:
-                return pattern
-        return None
 
     def _executed(self, name: str) -> str:
         """Return the path of an interpreter, which env(1) may have to look for."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from magicpak.bundle.entry import Copy, Directory
 from magicpak.bundle.path import BundlePath
-from magicpak.bundle.patterns import excluded
+from magicpak.bundle.patterns import pattern_against
 from magicpak.bundle.plan import BundlePlan
 from magicpak.display import shown
 from magicpak.tools import as_shell_line
@@ -167,15 +167,11 @@ def _hint(cure: _Cure, plans: Plans) -> str:
     path, words = cure.sought.path, called(cure.sought.path).words
     about = f" ({words})" if words else ""
     if plans.left_out(path):
-        pattern = next((each for each in plans.exclude if _leaves_out(each, path, plans.before)), None)
+        pattern = pattern_against(path, plans.before, plans.exclude)
         if pattern is not None:
             return f"{shown(path)}{about} is left out by {as_shell_line(['--exclude', pattern])}"
     flag = "--mkdir" if cure.is_bare else "--include"
     return f"{as_shell_line([flag, cure.source])}{about}"
-
-
-def _leaves_out(pattern: str, path: BundlePath, before: BundlePlan) -> bool:
-    return excluded(before, [pattern])[0].reached(path)[0] is None
 
 
 def _is_just_a_directory(sought: Sought, source: str, holders: Collection[BundlePath]) -> bool:
