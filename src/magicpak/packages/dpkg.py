@@ -1,0 +1,89 @@
+"""The packages of Debian and its kin, by the database of dpkg(1).
+
+There is a list of files for each package, `info/NAME.list` or, where it can be installed for several architectures at
+once, `info/NAME:ARCHITECTURE.list`; `status` has a paragraph for each.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from magicpak.display import plural, shown
+from magicpak.packages.package import Found, Package
+from magicpak.packages.reading import Reading
+
+DIRECTORY = "var/lib/dpkg"
+
+_LIST = ".list"
+_FIELD = re.compile(rb"^(Package|Version|Architecture|Status):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
+
+_WITHOUT_FILES = ("not-installed", "config-files")
+"""The last word of the status of a package of which settings are left at most (dpkg(1))."""
+
+
+class Diversion(NamedTuple):
+    """Where dpkg puts what all packages but `by` have at some name (dpkg-divert(1))."""
+
+    to: bytes
+    by: str
+    """The name of a package, or `:` for the administrator."""
+
+
+def found(names: frozenset[bytes], root: str) -> Found:
+    """Return the packages that own `names`, by the database below `root`."""
+    reading = Reading()
+    directory = os.path.join(root, DIRECTORY)
+    listed = listing(names, _lists(reading, directory), _diversions(reading, directory))
+    status = os.path.join(directory, "status")
+    packages = packages_in(reading.content(status)) if listed else {}
+    by_name = {name: package for name, its in listed.items() if (package := packages.get(its))}
+    if unknown := sorted(set(listed.values()) - packages.keys()):
+        about = plural(len(unknown), "package")
+        reading.remarks.append(f"{shown(status)} tells nothing about {about} with files, as {shown(unknown[0])}")
+    return Found(by_name, tuple(reading.remarks))
+
+
+def listing(
+    names: frozenset[bytes], lists: Iterable[tuple[str, Iterable[bytes]]], diversions: Mapping[bytes, Diversion]
+) -> dict[bytes, str]:
+    """Return for each of `names` which of `lists`, the first where there are several, has what stands there."""
+    sought = names.union(name for name, diversion in diversions.items() if diversion.to in names)
+    first: dict[bytes, str] = {}
+    for its, lines in lists:
+        for name in sought.intersection(lines):
+            diversion = diversions.get(name)
+            is_moved = diversion is not None and diversion.by != its.partition(":")[0]
+            first.setdefault(diversion.to if diversion and is_moved else name, its)
+    return {name: first[name] for name in names & first.keys()}
+
+
+def packages_in(paragraphs: bytes) -> dict[str, Package | None]:
+    """Return each package by NAME and by NAME:ARCHITECTURE; None for one that is not installed."""
+    packages: dict[str, Package | None] = {}
+    for paragraph in paragraphs.split(b"\n\n"):
+        fields = {name: os.fsdecode(value) for name, value in _FIELD.findall(paragraph)}
+        name, version, architecture = (fields.get(field, "") for field in (b"Package", b"Version", b"Architecture"))
+        is_installed = fields.get(b"Status", "").rpartition(" ")[2] not in _WITHOUT_FILES
+        if not name or (is_installed and not version):
+            continue
+        package = Package("dpkg", name, version, architecture) if is_installed else None
+        packages[f"{name}:{architecture}"] = package
+        packages[name] = packages.get(name) or package
+    return packages
+
+
+def _lists(reading: Reading, directory: str) -> Iterator[tuple[str, list[bytes]]]:
+    """Yield the names of the lists and their lines; of one package, that of the machine's architecture first."""
+    native = os.fsdecode(reading.content(os.path.join(directory, "arch")).partition(b"\n")[0])
+    info = os.path.join(directory, "info")
+    lists = [entry.removesuffix(_LIST) for entry in reading.entries(info) if entry.endswith(_LIST)]
+    parted = sorted(its.partition(":") for its in lists)
+    for name, colon, architecture in sorted(parted, key=lambda parts: (parts[0], parts[2] != native)):
+        its = f"{name}{colon}{architecture}"
+        yield its, reading.content(os.path.join(info, its + _LIST)).split(b"\n")
+
+
+def _diversions(reading: Reading, directory: str) -> dict[bytes, Diversion]:
+    lines = iter(reading.content(os.path.join(directory, "diversions")).split(b"\n"))
+    return {name: Diversion(to, os.fsdecode(by)) for name, to, by in zip(lines, lines, lines, strict=False)}
