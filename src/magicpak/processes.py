@@ -111,15 +111,22 @@ class Running:
             message = f"cannot run {shown(self._executable)}: {reason(error)}"
             raise ToolFailed(message) from error
 
-    def finish(self, *, timeout: float, stdin: bytes = b"", tick: Callable[[], object] = nothing) -> Ran:
+    def finish(
+        self,
+        *,
+        timeout: float,
+        stdin: bytes = b"",
+        tick: Callable[[], object] = nothing,
+        kept: int = OUTPUT_KEPT,
+    ) -> Ran:
         """Hand over `stdin`, take all output, and wait for the end of the program; `tick` is called meanwhile.
 
-        What it leaves in its process group is ended with it.
+        Of the output, the last `kept` bytes are returned. What it leaves in its process group is ended with it.
 
         Raises:
             ToolFailed: it has not ended within `timeout` seconds.
         """
-        exchange = _Exchange(self, stdin)
+        exchange = _Exchange(self, stdin, kept)
         deadline = monotonic() + timeout
         ended = False
         while not (ended and exchange.is_idle):
@@ -179,7 +186,7 @@ class Running:
 
     def _wait(self, seconds: float) -> None:
         deadline = monotonic() + seconds
-        exchange = _Exchange(self, b"")
+        exchange = _Exchange(self, b"", OUTPUT_KEPT)
         while monotonic() < deadline and not self._has_ended():
             exchange.step(deadline - monotonic())
 
@@ -209,12 +216,13 @@ class Running:
 class _Exchange:
     """Hands a program its input and takes its output, as far as each goes without waiting."""
 
-    def __init__(self, running: Running, stdin: bytes) -> None:
+    def __init__(self, running: Running, stdin: bytes, kept: int) -> None:
         import select  # noqa: PLC0415 - most runs of magicpak start no program
 
         self.output = bytearray()
         self.is_idle = False
         self._running = running
+        self._kept = kept
         self._left = memoryview(stdin)
         self._wait = _LONGEST_WAIT
         self._poller = select.poll()
@@ -241,8 +249,8 @@ class _Exchange:
     def _read(self) -> None:
         chunk = os.read(self._running.stdout, _CHUNK)
         self.output += chunk
-        if len(self.output) > OUTPUT_KEPT:
-            del self.output[:-OUTPUT_KEPT]
+        if len(self.output) > self._kept:
+            del self.output[: -self._kept]
         if not chunk:
             self._poller.unregister(self._running.stdout)
             self._wait = 0.0005  # its end is near

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from magicpak.packages import dpkg
+from magicpak.packages import apk, distroless, dpkg, rpm
 from magicpak.packages.names import names_of
 from magicpak.packages.package import Package
 
-_DATABASES = (dpkg.found,)
+_DATABASES = (dpkg.found, distroless.found, apk.found, rpm.found)
 """Who is asked, in turn, for what nobody before has claimed."""
 
 

@@ -1,0 +1,48 @@
+"""The packages of Alpine Linux and its kin, by the database of apk(8).
+
+It is one file. A package is a paragraph of lines that begin with a letter and a colon: P its name, V its version, A its
+architecture; then F, a directory without the slash in front, and after that R for each file in it.
+"""
+
+import os
+from collections.abc import Iterator
+
+from magicpak.display import plural, shown
+from magicpak.packages.package import Found, Package
+from magicpak.packages.reading import Reading
+
+DATABASES = ("usr/lib/apk/db/installed", "lib/apk/db/installed")
+"""Since Alpine's /usr is merged, and before."""
+
+
+def found(names: frozenset[bytes], root: str) -> Found:
+    """Return the packages that own `names`, by the databases below `root`."""
+    reading = Reading()
+    by_name: dict[bytes, Package] = {}
+    for path in (os.path.join(root, database) for database in DATABASES):
+        paragraphs = [paragraph for each in reading.content(path).split(b"\n\n") if (paragraph := each.strip(b"\n"))]
+        nameless = 0
+        for head, *directories in (paragraph.split(b"\nF:") for paragraph in paragraphs):
+            package = _package(head)
+            if package is None:
+                nameless += 1
+                continue
+            for name in names.intersection(_files(directories)):
+                by_name.setdefault(name, package)
+        if nameless:
+            reading.remarks.append(f"{shown(path)} has {plural(nameless, 'package')} without a name or a version")
+    return Found(by_name, tuple(reading.remarks))
+
+
+def _files(directories: list[bytes]) -> Iterator[bytes]:
+    for directory, *lines in (each.split(b"\n") for each in directories):
+        inside = b"/%s/" % directory if directory else b"/"
+        for line in lines:
+            if line.startswith(b"R:"):
+                yield inside + line[2:]
+
+
+def _package(head: bytes) -> Package | None:
+    fields = {line[:1]: os.fsdecode(line[2:]) for line in head.split(b"\n") if line[1:2] == b":"}
+    name, version, architecture = (fields.get(letter, "") for letter in (b"P", b"V", b"A"))
+    return Package("apk", name, version, architecture) if name and version else None

@@ -1,0 +1,39 @@
+"""The packages of distroless images: Debian's, without its dpkg.
+
+For each there is a file `status.d/NAME` with its paragraph, and beside it `status.d/NAME.md5sums` with its files, but
+neither its links nor its settings (PACKAGE_METADATA.md of GoogleContainerTools/distroless).
+"""
+
+import os
+from collections.abc import Iterator
+
+from magicpak.display import shown
+from magicpak.packages.dpkg import DIRECTORY, listing, packages_in
+from magicpak.packages.package import Found, Package
+from magicpak.packages.reading import Reading
+
+_SUMS = ".md5sums"
+_BEFORE_NAME = len("d41d8cd98f00b204e9800998ecf8427e  ")
+
+
+def found(names: frozenset[bytes], root: str) -> Found:
+    """Return the packages that own `names`, by the database below `root`."""
+    reading = Reading()
+    directory = os.path.join(root, DIRECTORY, "status.d")
+    listed = listing(names, _lists(reading, directory), {})
+    packages: dict[str, Package] = {}
+    for its in sorted(set(listed.values())):
+        path = os.path.join(directory, its)
+        package = next(iter(packages_in(reading.content(path)).values()), None)
+        if package:
+            packages[its] = package
+        else:
+            reading.remarks.append(f"{shown(path)} tells nothing about a package")
+    return Found({name: packages[its] for name, its in listed.items() if its in packages}, tuple(reading.remarks))
+
+
+def _lists(reading: Reading, directory: str) -> Iterator[tuple[str, list[bytes]]]:
+    for entry in sorted(reading.entries(directory)):
+        if entry.endswith(_SUMS):
+            lines = reading.content(os.path.join(directory, entry)).split(b"\n")
+            yield entry.removesuffix(_SUMS), [b"/" + line[_BEFORE_NAME:].removeprefix(b"./") for line in lines]
