@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from magicpak.display import shown
 from magicpak.errors import MagicpakError, reason
 from magicpak.packages.package import Found, Package
+from magicpak.packages.reading import Reading
 from magicpak.processes import Running
 
 SECONDS = 60.0
@@ -19,7 +20,8 @@ DIRECTORIES = ("usr/lib/sysimage/rpm", "var/lib/rpm")
 _FILES = ("rpmdb.sqlite", "Packages.db", "Packages")
 """The databases of rpm's back ends: sqlite, ndb, bdb. The package `rpm` of Debian leaves the directory empty."""
 
-_OUTPUT_KEPT = 1 << 28
+_ERROR = "error: "
+_ANSWER_KEPT = 1 << 28
 _MESSAGES_READ = 1 << 16
 
 _BEGIN, _INSTALLED = b"\f", b"0"
@@ -30,47 +32,45 @@ that of another package (rpmfiles.h, rpmfileState)."""
 
 def found(names: frozenset[bytes], root: str) -> Found:
     """Return the packages that own `names`, by the database below `root`."""
-    directory = _database(root)
-    if directory is None:
-        return Found({})
-    try:
-        output, problem = _asked(directory)
-    except MagicpakError as error:
-        return Found({}, (f"cannot read {shown(directory)}: {error.message}",))
-    except OSError as error:
-        return Found({}, (f"cannot read {shown(directory)}: {reason(error)}",))
-    by_name = dict(_owned(output, {_INSTALLED + name for name in names}))
-    return Found(by_name, (f"cannot read all of {shown(directory)}: {shown(problem)}",) if problem else ())
-
-
-def _database(root: str) -> str | None:
-    """Return the directory that holds a database."""
+    reading = Reading()
+    by_name: dict[bytes, Package] = {}
     directories = (os.path.join(root, directory) for directory in DIRECTORIES)
-    return next(
-        (each for each in directories if any(os.path.isfile(os.path.join(each, name)) for name in _FILES)), None
-    )
+    if directory := next((each for each in directories if _holds_database(reading, each)), None):
+        try:
+            answer, problem = _asked(directory)
+        except MagicpakError as error:
+            answer, problem = b"", error.message
+        except OSError as error:
+            answer, problem = b"", reason(error)
+        by_name = dict(_owned(answer, {_INSTALLED + name for name in names}))
+        if problem:
+            reading.remarks.append(f"cannot read all of {shown(directory)}: {shown(problem)}")
+    return Found(by_name, tuple(reading.remarks))
+
+
+def _holds_database(reading: Reading, directory: str) -> bool:
+    files = (os.path.join(directory, name) for name in _FILES if name in reading.entries(directory))
+    return any(os.path.isfile(file) and os.path.getsize(file) for file in files)
 
 
 def _asked(directory: str) -> tuple[bytes, str]:
     """Return what rpm answers, and its first word of trouble, if any. Raises ToolFailed, OSError."""
     # The directory is named since Debian's rpm looks elsewhere; HOME is not, since it can have settings.
     command = ["rpm", "--dbpath", directory, "--query", "--all", "--queryformat", _FORMAT]
-    messages = os.memfd_create("magicpak")  # no pipe: its words would come between those of the answer
-    running = Running(command, env={"LC_ALL": "C"}, stderr=messages)
-    try:
-        running.start()
-        ran = running.finish(timeout=SECONDS, kept=_OUTPUT_KEPT)
-        said = os.pread(messages, _MESSAGES_READ, 0)
-    finally:
-        os.close(messages)
+    with os.fdopen(os.memfd_create("magicpak"), "rb") as messages:  # no pipe: they would come between the answers
+        running = Running(command, env={"LC_ALL": "C"}, stderr=messages.fileno())
         try:
-            running.end()
+            running.start()
+            ran = running.finish(timeout=SECONDS, kept=_ANSWER_KEPT)
         finally:
-            running.end()  # a signal handler may have raised at the first instruction of the other
-    errors = [line for line in os.fsdecode(said).splitlines() if line.startswith("error:")]
-    if ran.returncode and not errors:
-        errors.append(f"rpm ends with {ran.returncode}")
-    return ran.output, next(iter(errors), "")
+            try:
+                running.end()
+            finally:
+                running.end()  # a signal handler may have raised at the first instruction of the other
+        messages.seek(0)
+        said = os.fsdecode(messages.read(_MESSAGES_READ)).splitlines()
+    errors = [line.removeprefix(_ERROR) for line in said if line.startswith(_ERROR)]
+    return ran.output, next(iter(errors), f"rpm ends with {ran.returncode}" if ran.returncode else "")
 
 
 def _owned(answer: bytes, sought: set[bytes]) -> Iterator[tuple[bytes, Package]]:

@@ -1,0 +1,234 @@
+"""Who owns a file, by databases that rpm makes, of packages that rpmbuild makes; and what rpm does wrong."""
+
+import os
+import sqlite3
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from magicpak.packages import rpm
+from magicpak.packages.owners import Owners, owners
+from magicpak.packages.package import Package
+
+SPEC = """
+Name: small
+Version: 1.5
+Release: 3
+Summary: a test
+License: MIT
+BuildArch: noarch
+%description
+%package epoch
+Summary: a test
+Epoch: 2
+%description epoch
+%package twin
+Summary: a test
+%description twin
+%package empty
+Summary: a test
+%description empty
+%install
+mkdir -p %{buildroot}/bin %{buildroot}/usr/share/small/doc
+cd %{buildroot}
+touch bin/small bin/epoch bin/shared "usr/share/small/a b" "$(printf 'usr/share/small/caf\\351')"
+ln -s ../small usr/share/small/doc/link
+%files
+/bin/small
+/bin/shared
+/usr/share/small
+%files epoch
+/bin/epoch
+%files twin
+/bin/shared
+%files empty
+"""
+SMALL = Package("rpm", "small", "1.5-3", "noarch")
+EPOCH = SMALL._replace(name="small-epoch", version="2:1.5-3")
+TWIN = SMALL._replace(name="small-twin")
+EMPTY = SMALL._replace(name="small-empty")
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return the packages that were built, by their names."""
+    directory = tmp_path_factory.mktemp("rpm")
+    (directory / "small.spec").write_text(SPEC)
+    settings = {"_topdir": directory, "_invalid_encoding_terminates_build": 0, "__os_install_post": "%{nil}"}
+    defined = [word for name, value in settings.items() for word in ("--define", f"{name} {value}")]
+    command("rpmbuild", "-bb", "--quiet", *defined, str(directory / "small.spec"), home=directory)
+    return {path.name.rpartition("-1.5-3")[0]: str(path) for path in directory.glob("RPMS/noarch/*.rpm")}
+
+
+def command(*words: str, home: Path) -> None:
+    """Run what is part of rpm; in its home, Debian's leaves a database."""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(home)}
+    ran = subprocess.run(words, capture_output=True, check=False, env=environment)
+    assert ran.returncode == 0, ran.stderr
+
+
+def install(root: Path, *packages: str, database: str = "var/lib/rpm") -> Path:
+    """Enter packages into the database of a root; return its directory."""
+    (root / database).mkdir(parents=True, exist_ok=True)
+    words = ["--install", "--justdb", "--nodeps", "--replacefiles", "--ignorearch", "--ignoreos"]
+    command("rpm", "--dbpath", str(root / database), *words, *packages, home=root)
+    return root / database
+
+
+@pytest.fixture
+def installed(tmp_path: Path, packages: dict[str, str]) -> Path:
+    """Return a root with merged /usr and all packages."""
+    (tmp_path / "bin").symlink_to("usr/bin")
+    install(tmp_path, *packages.values())
+    return tmp_path
+
+
+def fake_rpm(directory: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (directory / "path").mkdir()
+    (directory / "path/rpm").write_text(f"#!/bin/sh\n{script}\n")
+    (directory / "path/rpm").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{directory}/path:/usr/bin:/bin")
+
+
+def with_database(root: Path) -> Path:
+    directory = root / "var/lib/rpm"
+    directory.mkdir(parents=True)
+    (directory / "rpmdb.sqlite").write_bytes(b"no database\n")
+    return directory
+
+
+@pytest.mark.needs("rpm")
+class TestRpm:
+    def test_a_file_belongs_to_the_package_that_has_it(self, installed: Path) -> None:
+        its = [f"/usr/share/small/{name}" for name in ("a b", "caf\udce9", "doc/link")]
+        others = ["/usr/share/small/a", "/usr/share/small/café", "/usr/bin/none"]
+        assert owners([*its, "/usr/bin/small", "/usr/bin/epoch", *others], str(installed)) == Owners(
+            {**dict.fromkeys([*its, "/usr/bin/small"], SMALL), "/usr/bin/epoch": EPOCH}, ()
+        )
+
+    @pytest.mark.parametrize(("earlier", "later"), [(SMALL, TWIN), (TWIN, SMALL)])
+    def test_a_file_that_another_package_has_replaced_belongs_to_that(
+        self, tmp_path: Path, packages: dict[str, str], earlier: Package, later: Package
+    ) -> None:
+        install(tmp_path, packages[earlier.name])
+        assert owners(["/bin/shared"], str(tmp_path)) == Owners({"/bin/shared": earlier}, ())
+        install(tmp_path, packages[later.name])
+        assert owners(["/bin/shared"], str(tmp_path)) == Owners({"/bin/shared": later}, ())
+
+    def test_the_database_may_be_where_fedora_has_it_now(self, tmp_path: Path, packages: dict[str, str]) -> None:
+        install(tmp_path, packages["small"], database="usr/lib/sysimage/rpm")
+        (tmp_path / "var/lib").mkdir(parents=True)
+        (tmp_path / "var/lib/rpm").symlink_to("../../usr/lib/sysimage/rpm")
+        assert owners(["/bin/small"], str(tmp_path)) == Owners({"/bin/small": SMALL}, ())
+
+    def test_settings_of_the_user_change_nothing(self, installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (installed / ".rpmmacros").write_text("%_db_backend dummy\n")
+        (installed / ".popt").write_text("rpm alias --all --quiet\n")
+        monkeypatch.setenv("HOME", str(installed))
+        assert owners(["/usr/bin/small"], str(installed)) == Owners({"/usr/bin/small": SMALL}, ())
+
+    def test_a_database_without_packages_owns_nothing(self, tmp_path: Path, packages: dict[str, str]) -> None:
+        install(tmp_path, packages["small-empty"])
+        assert owners(["/bin/small"], str(tmp_path)) == Owners({}, ())
+
+    def test_a_package_that_is_damaged_is_told_and_the_others_are_read(
+        self, tmp_path: Path, packages: dict[str, str]
+    ) -> None:
+        directory = install(tmp_path, packages["small"], packages["small-epoch"])
+        with sqlite3.connect(directory / "rpmdb.sqlite") as database:
+            for number, header in database.execute("SELECT hnum, blob FROM Packages").fetchall():
+                if b"small-epoch" in header:
+                    damaged = header[:100] + bytes(200) + header[300:]
+                    database.execute("UPDATE Packages SET blob = ? WHERE hnum = ?", (damaged, number))
+        database.close()
+        found = owners(["/bin/small", "/bin/epoch"], str(tmp_path))
+        assert found.by_path == {"/bin/small": SMALL}
+        assert [each.partition(": ")[0] for each in found.remarks] == [f"cannot read all of {directory}"]
+
+    def test_a_database_that_is_damaged_is_told(self, tmp_path: Path) -> None:
+        directory = with_database(tmp_path)
+        found = owners(["/bin/small"], str(tmp_path))
+        assert found.by_path == {}
+        assert [each.partition(": ")[0] for each in found.remarks] == [f"cannot read all of {directory}"]
+
+    def test_rpm_is_not_asked_for_what_dpkg_owns(self, installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        info = installed / "var/lib/dpkg/info"
+        info.mkdir(parents=True)
+        (info / "bash.list").write_text("/bin/small\n")
+        (info.parent / "status").write_text("Package: bash\nVersion: 5\nArchitecture: all\n")
+        bash = Package("dpkg", "bash", "5", "all")
+        both = ["/usr/bin/small", "/usr/bin/epoch"]
+        assert owners(both, str(installed)) == Owners({"/usr/bin/small": bash, "/usr/bin/epoch": EPOCH}, ())
+        monkeypatch.setenv("PATH", str(installed))
+        assert owners(both[:1], str(installed)) == Owners({"/usr/bin/small": bash}, ())
+
+
+def test_without_rpm_its_database_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = with_database(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert owners(["/bin/small"], str(tmp_path)) == Owners(
+        {}, (f"cannot read all of {directory}: rpm: no such program",)
+    )
+
+
+@pytest.mark.parametrize("files", [(), ("rpmdb.sqlite",), ("Packages",), ("__db.001",)])
+def test_where_rpm_has_left_no_database_it_is_not_asked(
+    tmp_path: Path, files: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "var/lib/rpm").mkdir(parents=True)
+    for file in files:
+        (tmp_path / "var/lib/rpm" / file).touch()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert owners(["/bin/small"], str(tmp_path)) == Owners({}, ())
+
+
+def test_rpm_is_asked_once_for_however_many_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_database(tmp_path)
+    answer = r"\fsmall\t1.5-3\tnoarch\n0/bin/1\n1/bin/2\n0/bin/3\n"
+    fake_rpm(tmp_path, f"echo called >>{tmp_path}/calls\nprintf '{answer}'", monkeypatch)
+    assert owners([f"/bin/{number}" for number in range(2000)], str(tmp_path)) == Owners(
+        {"/bin/1": SMALL, "/bin/3": SMALL}, ()
+    )
+    assert (tmp_path / "calls").read_text() == "called\n"
+
+
+def test_an_answer_of_many_megabytes_is_read_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_database(tmp_path)
+    files = "seq -f '0/usr/share/a-directory-with-a-long-name/%.0f' 200000"
+    fake_rpm(
+        tmp_path,
+        rf"printf '\fsmall\t1.5-3\tnoarch\n'; {files}; printf '\fsmall-twin\t1.5-3\tnoarch\n0/x\n'",
+        monkeypatch,
+    )
+    wanted = [f"/usr/share/a-directory-with-a-long-name/{number}" for number in (1, 200_000)]
+    assert owners([*wanted, "/x"], str(tmp_path)) == Owners({**dict.fromkeys(wanted, SMALL), "/x": TWIN}, ())
+
+
+@pytest.mark.parametrize(
+    ("script", "remark"),
+    [
+        ("exit 3", "rpm ends with 3"),
+        ("kill -9 $$", "rpm ends with -9"),
+        ("echo 'warning: a' >&2; printf 'error: \\033[1m!\\nerror: b' >&2", r"\x1b[1m!"),
+        ("printf '\\f\\f\\n\\377\\n0/bin/small\\n\\fsmall\\n0/bin/small\\n'; exit 1", "rpm ends with 1"),
+    ],
+)
+def test_an_rpm_that_fails_is_told(tmp_path: Path, script: str, remark: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = with_database(tmp_path)
+    fake_rpm(tmp_path, script, monkeypatch)
+    assert owners(["/bin/small"], str(tmp_path)) == Owners({}, (f"cannot read all of {directory}: {remark}",))
+
+
+def test_an_rpm_that_hangs_is_ended_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rpm, "SECONDS", 0.2)
+    directory = with_database(tmp_path)
+    fake_rpm(tmp_path, "sleep 600", monkeypatch)
+    remark = f"cannot read all of {directory}: rpm did not finish within 0.2 seconds"
+    assert owners(["/bin/small"], str(tmp_path)) == Owners({}, (remark,))
+
+
+def test_what_rpm_warns_of_is_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_database(tmp_path)
+    fake_rpm(tmp_path, r"echo 'warning: an old database' >&2; printf '\fsmall\t1.5-3\tnoarch\n0/x\n'", monkeypatch)
+    assert owners(["/x"], str(tmp_path)) == Owners({"/x": SMALL}, ())
