@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from bench.owned import owned_files
 from bench.timing import Command, Run, Runner, middle, on_processors, quickest, ratio
 from bench.watching import STRACE, processors_to_run_on, watched_commands
 from elfmaking import X86_64_EXIT_0, make_elf
@@ -15,6 +16,7 @@ LIMITS = {
     "chain": 1.3,  # times the cost of a library in the chain before; 1 is a growth that is exactly linear
     "tree": 3.0,  # times cp -a
     "strace": 1.5,  # times strace --seccomp-bpf
+    "owners": 1.0,  # times one dpkg --search for all files
     "memory": 150.0,  # MiB
 }
 
@@ -31,6 +33,7 @@ SHELL_ROWS = {"`ffmpeg`": "/usr/bin/ffmpeg", "`clang-format`": "/usr/bin/clang-f
 CHAINS = (100, 300, 1000)
 TREE_FILES = 50_000
 TREE_DIRECTORIES = 250
+OWNED_FILES = 500
 
 # The shortest honest form of what people write: one ldd for the whole closure, one cp for all files. It drops links,
 # owners, times and capabilities, and asks no questions.
@@ -117,6 +120,18 @@ class Bench:
         shutil.rmtree(work)
         return rows
 
+    def owners(self) -> list[Row]:
+        """Measure who owns files against one question to dpkg; what a run does before is subtracted, run by run."""
+        python = os.path.join(os.path.dirname(self._magicpak), "python")
+        alone = [python, os.path.join(os.path.dirname(__file__), "owners_alone.py")]
+        files = owned_files(OWNED_FILES)
+        commands = [[*alone, *files.values()], alone, ["/usr/bin/dpkg", "--search", *files]]
+        ours, none, theirs = self._runner.in_turns([Command(each, self._clear) for each in commands], self._times)
+        self._remember(ours)
+        added = [run._replace(seconds=run.seconds - before.seconds) for run, before in zip(ours, none, strict=True)]
+        times = middle(added), middle(theirs), ratio(added, theirs)
+        return [Row(f"the owners of {OWNED_FILES} files", "one `dpkg -S`", *times, LIMITS["owners"])]
+
     def chains(self) -> list[Row]:
         """Measure a library of a chain against one of a shorter chain; what a run costs without any is subtracted.
 
@@ -175,6 +190,7 @@ PARTS: dict[str, Part] = {
     "chain": Bench.chains,
     "tree": Bench.tree,
     "strace": Bench.against_strace,
+    "owners": Bench.owners,
 }
 
 

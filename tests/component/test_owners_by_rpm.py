@@ -32,12 +32,13 @@ Summary: a test
 %install
 mkdir -p %{buildroot}/bin %{buildroot}/usr/share/small/doc
 cd %{buildroot}
-touch bin/small bin/epoch bin/shared "usr/share/small/a b" "$(printf 'usr/share/small/caf\\351')"
+touch bin/small bin/epoch bin/shared usr/share/small/README "usr/share/small/a b" "$(printf 'usr/share/small/caf\\351')"
 ln -s ../small usr/share/small/doc/link
 %files
 /bin/small
 /bin/shared
 /usr/share/small
+%doc /usr/share/small/README
 %files epoch
 /bin/epoch
 %files twin
@@ -71,7 +72,7 @@ def command(*words: str, home: Path) -> None:
 def install(root: Path, *packages: str, database: str = "var/lib/rpm") -> Path:
     """Enter packages into the database of a root; return its directory."""
     (root / database).mkdir(parents=True, exist_ok=True)
-    words = ["--install", "--justdb", "--nodeps", "--replacefiles", "--ignorearch", "--ignoreos"]
+    words = ["--install", "--justdb", "--nodeps"]
     command("rpm", "--dbpath", str(root / database), *words, *packages, home=root)
     return root / database
 
@@ -108,13 +109,27 @@ class TestRpm:
         )
 
     @pytest.mark.parametrize(("earlier", "later"), [(SMALL, TWIN), (TWIN, SMALL)])
-    def test_a_file_that_another_package_has_replaced_belongs_to_that(
+    def test_of_a_file_of_several_packages_the_one_installed_last_counts(
         self, tmp_path: Path, packages: dict[str, str], earlier: Package, later: Package
     ) -> None:
         install(tmp_path, packages[earlier.name])
         assert owners(["/bin/shared"], str(tmp_path)) == Owners({"/bin/shared": earlier}, ())
         install(tmp_path, packages[later.name])
         assert owners(["/bin/shared"], str(tmp_path)) == Owners({"/bin/shared": later}, ())
+
+    @pytest.mark.needs("root")
+    @pytest.mark.parametrize(
+        ("option", "left_out"), [("--excludedocs", ["/usr/share/small/README"]), ("--includedocs", [])]
+    )
+    def test_a_package_does_not_own_what_was_left_out_when_it_was_installed(
+        self, tmp_path: Path, packages: dict[str, str], option: str, left_out: list[str]
+    ) -> None:
+        root = ["--root", str(tmp_path), "--dbpath", "/var/lib/rpm"]
+        command("rpm", *root, "--install", "--nodeps", option, packages["small"], home=tmp_path)
+        both = ["/bin/small", "/usr/share/small/README"]
+        there = [path for path in both if os.path.exists(f"{tmp_path}{path}")]
+        assert there == [path for path in both if path not in left_out]
+        assert owners(both, str(tmp_path)) == Owners(dict.fromkeys(there, SMALL), ())
 
     def test_the_database_may_be_where_fedora_has_it_now(self, tmp_path: Path, packages: dict[str, str]) -> None:
         install(tmp_path, packages["small"], database="usr/lib/sysimage/rpm")

@@ -81,6 +81,11 @@ class TestDpkg:
         dpkg(tmp_path, {"bash": "/etc/bash.bashrc\n"}, paragraph(BASH, status))
         assert owners(["/etc/bash.bashrc"], str(tmp_path)) == NOBODY
 
+    def test_what_a_removed_package_has_left_to_another_belongs_to_that(self, tmp_path: Path) -> None:
+        removed = paragraph(BASH._replace(name="ash"), "deinstall ok config-files")
+        dpkg(tmp_path, {"ash": "/etc/x\n", "bash": "/etc/x\n"}, removed, paragraph(BASH))
+        assert owners(["/etc/x"], str(tmp_path)) == Owners({"/etc/x": BASH}, ())
+
     @pytest.mark.parametrize(
         "status", ["install ok unpacked", "install reinstreq half-configured", "hold ok installed"]
     )
@@ -157,19 +162,20 @@ class TestLinks:
 
     def test_a_link_to_somewhere_else_leads_nowhere(self, tmp_path: Path) -> None:
         linked(tmp_path, {"bin": "usr/binaries", "loop": "loop", "a": "b", "b": "a", "file": "usr/bin/x"})
-        dpkg(tmp_path, {"bash": "/bin/x\n/loop/x\n/file\n"}, paragraph(BASH))
-        assert owners(["/usr/bin/x"], str(tmp_path)) == NOBODY
+        dpkg(tmp_path, {"bash": "/bin/x\n/loop/x\n/file\n/bin/y/x\n"}, paragraph(BASH))
+        assert owners(["/usr/bin/x", "/usr/binariesxy/x"], str(tmp_path)) == NOBODY
 
     def test_a_diverted_name_may_lead_through_a_link(self, tmp_path: Path) -> None:
         linked(tmp_path, {"bin": "usr/bin"})
         dpkg(tmp_path, {"bash": "/bin/x\n"}, paragraph(BASH), diversions="/bin/x\n/bin/x.old\nlibc6\n")
-        assert owners(["/usr/bin/x", "/usr/bin/x.old"], str(tmp_path)) == Owners({"/usr/bin/x.old": BASH}, ())
+        assert owners(["/usr/bin/x.old"], str(tmp_path)) == Owners({"/usr/bin/x.old": BASH}, ())
+        assert owners(["/usr/bin/x"], str(tmp_path)) == NOBODY
 
 
 class TestDistroless:
     def test_a_file_belongs_to_the_package_whose_sums_have_it(self, tmp_path: Path) -> None:
         sums = f"{'0' * 32}  usr/bin/bash\n{'f' * 32}  ./usr/bin/two  blanks\n"
-        status = paragraph(BASH).replace("Status: install ok installed\n", "")
+        status = paragraph(BASH).replace("Status: install ok installed\n", "").replace("5.2-1\n", " 5.2-1\t \n")
         made(tmp_path, {"var/lib/dpkg/status.d/bash": status, "var/lib/dpkg/status.d/bash.md5sums": sums})
         wanted = ["/usr/bin/bash", "/usr/bin/two  blanks"]
         assert owners([*wanted, "/usr/bin/cat"], str(tmp_path)) == Owners(dict.fromkeys(wanted, BASH), ())
@@ -193,7 +199,7 @@ class TestApk:
     def test_a_file_belongs_to_the_package_that_has_it_in_its_directory(self, tmp_path: Path, place: str) -> None:
         made(tmp_path, {place: self.INSTALLED})
         its = ["/init", "/bin/busybox", "/bin/caf\udce9", "/etc/busybox-paths.d/busybox"]
-        others = ["/usr/share", "/usr/share/busybox", "/busybox", "/lib/busybox"]
+        others = ["/usr/share", "/usr/share/busybox", "/busybox", "/lib/busybox", "/bin/0:0:1777", "/bin/Q1"]
         assert owners([*its, "/lib/ld-musl-x86_64.so.1", *others], str(tmp_path)) == Owners(
             {**dict.fromkeys(its, BUSYBOX), "/lib/ld-musl-x86_64.so.1": Package("apk", "musl", "1.2.5-r9", "")}, ()
         )

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 
 from magicpak.display import shown
-from magicpak.packages.dpkg import DIRECTORY, listing, packages_in
+from magicpak.packages.dpkg import DIRECTORY, listing, owning, packages_in
 from magicpak.packages.package import Found, Package
 from magicpak.packages.reading import Reading
 
@@ -21,15 +21,13 @@ def found(names: frozenset[bytes], root: str) -> Found:
     reading = Reading()
     directory = os.path.join(root, DIRECTORY, "status.d")
     listed = listing(names, _lists(reading, directory), {})
-    packages: dict[str, Package] = {}
-    for its in sorted(set(listed.values())):
+    packages: dict[str, Package | None] = {}
+    for its in sorted({its for lists in listed.values() for its in lists}):
         path = os.path.join(directory, its)
-        package = next(iter(packages_in(reading.content(path)).values()), None)
-        if package:
-            packages[its] = package
-        else:
+        packages[its] = next(iter(packages_in([reading.content(path)]).values()), None)
+        if packages[its] is None:
             reading.remarks.append(f"{shown(path)} tells nothing about a package")
-    return Found({name: packages[its] for name, its in listed.items() if its in packages}, tuple(reading.remarks))
+    return Found(owning(listed, packages), tuple(reading.remarks))
 
 
 def _lists(reading: Reading, directory: str) -> Iterator[tuple[str, list[bytes]]]:

@@ -6,7 +6,7 @@ once, `info/NAME:ARCHITECTURE.list`; `status` has a paragraph for each.
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from magicpak.display import plural, shown
@@ -16,6 +16,7 @@ from magicpak.packages.reading import Reading
 DIRECTORY = "var/lib/dpkg"
 
 _LIST = ".list"
+_NAME = re.compile(rb"^Package:[ \t]*(\S+)", re.MULTILINE)
 _FIELD = re.compile(rb"^(Package|Version|Architecture|Status):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 
 _WITHOUT_FILES = ("not-installed", "config-files")
@@ -35,33 +36,41 @@ def found(names: frozenset[bytes], root: str) -> Found:
     reading = Reading()
     directory = os.path.join(root, DIRECTORY)
     listed = listing(names, _lists(reading, directory), _diversions(reading, directory))
+    lists = {its for those in listed.values() for its in those}
     status = os.path.join(directory, "status")
-    packages = packages_in(reading.content(status)) if listed else {}
-    by_name = {name: package for name, its in listed.items() if (package := packages.get(its))}
-    if unknown := sorted(set(listed.values()) - packages.keys()):
+    packages = packages_in(_paragraphs(reading, status, lists))
+    if unknown := sorted(lists - packages.keys()):
         about = plural(len(unknown), "package")
         reading.remarks.append(f"{shown(status)} tells nothing about {about} with files, as {shown(unknown[0])}")
-    return Found(by_name, tuple(reading.remarks))
+    return Found(owning(listed, packages), tuple(reading.remarks))
 
 
 def listing(
     names: frozenset[bytes], lists: Iterable[tuple[str, Iterable[bytes]]], diversions: Mapping[bytes, Diversion]
-) -> dict[bytes, str]:
-    """Return for each of `names` which of `lists`, the first where there are several, has what stands there."""
+) -> dict[bytes, list[str]]:
+    """Return for each of `names` which of `lists` have what stands there, in their order."""
     sought = names.union(name for name, diversion in diversions.items() if diversion.to in names)
-    first: dict[bytes, str] = {}
+    listed: dict[bytes, list[str]] = {name: [] for name in names}
     for its, lines in lists:
         for name in sought.intersection(lines):
             diversion = diversions.get(name)
             is_moved = diversion is not None and diversion.by != its.partition(":")[0]
-            first.setdefault(diversion.to if diversion and is_moved else name, its)
-    return {name: first[name] for name in names & first.keys()}
+            place = diversion.to if diversion and is_moved else name
+            if place in listed:
+                listed[place].append(its)
+    return listed
 
 
-def packages_in(paragraphs: bytes) -> dict[str, Package | None]:
+def owning(listed: Mapping[bytes, Iterable[str]], packages: Mapping[str, Package | None]) -> dict[bytes, Package]:
+    """Return for each name the first package that lists it and is installed, if any."""
+    found = {name: next(filter(None, map(packages.get, lists)), None) for name, lists in listed.items()}
+    return {name: package for name, package in found.items() if package}
+
+
+def packages_in(paragraphs: Iterable[bytes]) -> dict[str, Package | None]:
     """Return each package by NAME and by NAME:ARCHITECTURE; None for one that is not installed."""
     packages: dict[str, Package | None] = {}
-    for paragraph in paragraphs.split(b"\n\n"):
+    for paragraph in paragraphs:
         fields = {name: os.fsdecode(value) for name, value in _FIELD.findall(paragraph)}
         name, version, architecture = (fields.get(field, "") for field in (b"Package", b"Version", b"Architecture"))
         is_installed = fields.get(b"Status", "").rpartition(" ")[2] not in _WITHOUT_FILES
@@ -71,6 +80,15 @@ def packages_in(paragraphs: bytes) -> dict[str, Package | None]:
         packages[f"{name}:{architecture}"] = package
         packages[name] = packages.get(name) or package
     return packages
+
+
+def _paragraphs(reading: Reading, status: str, lists: Collection[str]) -> Iterator[bytes]:
+    """Yield what `status` tells about the packages that have the lists."""
+    names = {os.fsencode(its.partition(":")[0]) for its in lists}
+    for paragraph in reading.content(status).split(b"\n\n") if names else ():
+        name = _NAME.search(paragraph)
+        if name and name[1] in names:
+            yield paragraph
 
 
 def _lists(reading: Reading, directory: str) -> Iterator[tuple[str, list[bytes]]]:
