@@ -3,12 +3,14 @@
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
-from contextlib import contextmanager
-from time import monotonic
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
 
 from magicpak.display import shown, write_error
 from magicpak.options import LogLevel
+
+if TYPE_CHECKING:
+    from magicpak.progress import LastRow
 
 
 class Log:
@@ -18,7 +20,7 @@ class Log:
         """Take the most detailed level that is written."""
         self._level = level
         self._logger: Any = None  # structlog's loggers are dynamic
-        self._is_waiting = False
+        self._row: LastRow | None = None
 
     def error(self, event: str) -> None:
         """Tell that something went wrong."""
@@ -44,35 +46,60 @@ class Log:
     def summary(self, event: str) -> None:
         """Tell the end of a run, on a terminal only; `error: …` and this are the only lines without a level."""
         if self._level > LogLevel.ERROR and is_terminal():
-            self._end_waiting()
-            write_error(shown(event) + "\n")
+            with self._alone():
+                write_error(shown(event) + "\n")
+
+    def doing(self, what: str, measure: Callable[[], str] | None = None) -> None:
+        """Tell what is going on until `rest` or the next call: a terminal shows it, where it takes over a second.
+
+        `measure` tells in words how far it has come, to any thread. A thread looks at the clock, so that nothing may be
+        forked (fork(2)) meanwhile: what forks is `waiting`'s.
+        """
+        row = self._last_row()
+        if row is not None:
+            row.begin(what, measure)
+            row.keep_looking()
+
+    def doing_all(self, what: str, whole: Callable[[], int]) -> Callable[[int], None]:
+        """Tell what is going on, like `doing`, and return what is to be called with each part of `whole()` done."""
+        if self._last_row() is None:
+            return _nothing
+        from magicpak.progress import Share  # noqa: PLC0415 - for a terminal alone
+
+        share = Share(whole)
+        self.doing(what, share.bar)
+        return share.add
 
     @contextmanager
     def waiting(self, what: str) -> Iterator[Callable[[], None]]:
-        """Give what is to be called now and then while something takes its time: it shows on a terminal how much.
-
-        The line is of the terminal's last row, and gone at the end. Less than a second is not told.
-        """
-        started, told = monotonic(), 0
-
-        def tick() -> None:
-            nonlocal told
-            seconds = int(monotonic() - started)
-            if seconds > told:
-                told, self._is_waiting = seconds, True
-                after = f" … {seconds} s"
-                write_error(f"\r{shown(what)[: _columns() - len(after) - 1]}{after}{_TO_THE_END}")
-
-        is_shown = self._level > LogLevel.ERROR and is_terminal() and os.environ.get("TERM") != "dumb"
+        """Give what is to be called now and then during what is going on: no thread looks at the clock then."""
+        row = self._last_row()
+        if row is None:
+            yield _nothing
+            return
+        row.rest()
         try:
-            yield tick if is_shown else _nothing
+            row.begin(what)
+            yield row.look
         finally:
-            self._end_waiting()
+            row.rest()
 
-    def _end_waiting(self) -> None:
-        if self._is_waiting:
-            self._is_waiting = False
-            write_error(f"\r{_TO_THE_END}")
+    def rest(self) -> None:
+        """Tell that nothing is going on any more."""
+        if self._row is not None:
+            self._row.rest()
+
+    def _last_row(self) -> "LastRow | None":
+        """Return what shows on a terminal what takes its time; None where nothing is to be shown."""
+        if self._row is None and self._level > LogLevel.ERROR and is_terminal() and os.environ.get("TERM") != "dumb":
+            from magicpak.progress import LastRow  # noqa: PLC0415 - for a terminal alone
+
+            self._row = LastRow()
+        return self._row
+
+    def _alone(self) -> AbstractContextManager[None]:
+        """Return what keeps the last row empty while a line is written."""
+        return self._row.freed() if self._row is not None else nullcontext()
 
     def shows(self, level: LogLevel) -> bool:
         """Tell whether lines of `level` are written."""
@@ -83,8 +110,8 @@ class Log:
             return
         if self._logger is None:
             self._logger = _logger()
-        self._end_waiting()
-        getattr(self._logger, method)(shown(event))
+        with self._alone():
+            getattr(self._logger, method)(shown(event))
 
 
 class _Stream:
@@ -109,21 +136,10 @@ def _logger() -> Any:  # noqa: ANN401 - structlog's loggers are dynamic
     )
 
 
-_TO_THE_END = "\x1b[K"  # erases the rest of the line, ECMA-48 (EL)
-
-
-def _nothing() -> None:
+def _nothing(_part: int = 0) -> None:
     return
 
 
-def _columns() -> int:
-    try:
-        return os.get_terminal_size(sys.stderr.fileno()).columns or _USUAL_COLUMNS
-    except (OSError, ValueError):
-        return _USUAL_COLUMNS
-
-
-_USUAL_COLUMNS = 80
 _COLOURS = {"error": "31", "warning": "33", "info": "32", "debug": "2"}
 
 

@@ -41,9 +41,11 @@ def bundle(options: Options, log: Log) -> Written:
     store = ElfStore()
     programs = find_programs(options.inputs, options.install_to, options.layout, store)
     with ExitStack() as stack:
+        stack.callback(log.rest)
         private = lambda: stack.enter_context(private_directory())  # noqa: E731 - made when it is needed
         loaders = Loaders(options.resolver, options.compiler, options.library_path, store, private)
         stack.callback(loaders.close)
+        _look_for_libraries(store, log)
         resolved = [resolve_program(program, loaders, store, hwcaps=options.hwcaps) for program in programs]
         _tell_libraries(resolved, log)
         runs = _watched(options, programs, private, log) if options.dynamic else ()
@@ -84,6 +86,7 @@ def _prove(
     from magicpak.proof.planned import starter_of  # noqa: PLC0415 - not with --no-verify
 
     starter = starter_of(plan, store, loaders)
+    log.doing("proving:", lambda: plural(len(starter), "program"))
     count, problems = starter.look_at_all()
     for path in starter.unknown:
         log.info(f"nothing is known of the loader {shown(path)}: what its programs find is not proved")
@@ -120,6 +123,7 @@ def _plan(
     """Return the plan without regard to `--exclude`, and as it is to be, and where libraries stand in it."""
     mirror = Mirror(options.layout, os.path.realpath(options.output))
     used: Collection[BundlePath] = ()
+    log.doing("collecting:", lambda: plural(len(mirror), "entry"))
     if runs:
         from magicpak.sources.opened import bring  # noqa: PLC0415
         from magicpak.sources.watched import summary  # noqa: PLC0415
@@ -130,6 +134,7 @@ def _plan(
         log.info(summary(runs, opened.files))
         resolved, used = [*resolved, *opened.resolved], opened.paths
     placed = _collect(options, programs, resolved, loaders, store, mirror, log)
+    log.doing("planning")
     before, remarks = with_loader_files(BundlePlan().adding(mirror.take()), placed)
     log.warn_of((*mirror.remarks(), *remarks))
     plan = _exclude(options.exclude, before, log) if options.exclude else before
@@ -163,6 +168,10 @@ def _collect(
     return placed
 
 
+def _look_for_libraries(store: ElfStore, log: Log) -> None:
+    log.doing("looking for libraries:", lambda: plural(len(store.by_inode), "file"))
+
+
 def _tell_libraries(resolved: Sequence[Resolved], log: Log) -> None:
     """Tell how many libraries each program needs. Raises LibrariesMissing, for all programs at once."""
     for each in resolved:
@@ -181,6 +190,7 @@ def _include(
     from magicpak.sources.matched import include  # noqa: PLC0415
 
     matched = include(options.include, mirror)
+    _look_for_libraries(store, log)
     brought = companions(matched.elf_files, programs, loaders, store, hwcaps=options.hwcaps)
     log.warn_of((*matched.remarks, *brought.remarks))
     log.info(f"included what {plural(len(options.include), 'pattern')} match, {len(matched.elf_files)} ELF files in it")
@@ -200,7 +210,7 @@ def _write(plan: BundlePlan, output: Output, trial: Callable[[int], None] | None
     if log.shows(LogLevel.DEBUG):
         for item in plan:
             log.debug(f"{shown(item.path)}: {item.because}")
-    written = output.write(plan, trial)
+    written = output.write(plan, trial, log.doing_all("copying", lambda: plan.size))
     log.warn_of(written.remarks)
     log.info(f"wrote {plural(written.files, 'file')}, {size(written.size)}")
     return written

@@ -6,7 +6,7 @@ when a signal handler raises just after the fork.
 
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import monotonic
 from typing import NamedTuple
@@ -42,7 +42,6 @@ def run(
     input: bytes | None = None,  # noqa: A002 - as subprocess calls it
     env: Mapping[str, str] | None = None,
     executable: str | None = None,
-    tick: Callable[[], object] = nothing,
 ) -> Ran:
     """Run `command` with `input` as its stdin (None: empty) and return how it ended; a failing exit code is no error.
 
@@ -52,7 +51,6 @@ def run(
         input: what it may read; it need not.
         env: its environment; None hands on our own.
         executable: the path of the program, where it is not the first word of `command`.
-        tick: is called now and then while it runs.
 
     Raises:
         ToolFailed: it cannot be found or started, or it has not ended in time.
@@ -60,7 +58,7 @@ def run(
     running = Running(command, env=env, executable=executable)
     try:
         running.start()
-        return running.finish(timeout=timeout, stdin=input or b"", tick=tick)
+        return running.finish(timeout=timeout, stdin=input or b"")
     finally:
         try:
             running.end()
@@ -111,15 +109,8 @@ class Running:
             message = f"cannot run {shown(self._executable)}: {reason(error)}"
             raise ToolFailed(message) from error
 
-    def finish(
-        self,
-        *,
-        timeout: float,
-        stdin: bytes = b"",
-        tick: Callable[[], object] = nothing,
-        kept: int = OUTPUT_KEPT,
-    ) -> Ran:
-        """Hand over `stdin`, take all output, and wait for the end of the program; `tick` is called meanwhile.
+    def finish(self, *, timeout: float, stdin: bytes = b"", kept: int = OUTPUT_KEPT) -> Ran:
+        """Hand over `stdin`, take all output, and wait for the end of the program.
 
         Of the output, the last `kept` bytes are returned. What it leaves in its process group is ended with it.
 
@@ -130,7 +121,6 @@ class Running:
         deadline = monotonic() + timeout
         ended = False
         while not (ended and exchange.is_idle):
-            tick()
             if monotonic() >= deadline:
                 message = f"{shown(self._executable)} did not finish within {timeout:g} seconds"
                 raise ToolFailed(message, details=[as_shell_line(self.command)])

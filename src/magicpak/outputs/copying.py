@@ -4,7 +4,7 @@ import errno
 import fcntl
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from magicpak.bundle.entry import Copy
 from magicpak.errors import CannotRead, SourceChanged
@@ -39,11 +39,16 @@ def write_all(target: int, data: bytes | memoryview) -> None:
         data = memoryview(data)[count:]
 
 
+def unheard(_count: int) -> None:
+    """Do nothing with the number of bytes that are copied."""
+
+
 class Copier:
     """Copies files, and remembers what the file systems refuse, so that it is not tried again for each file."""
 
-    def __init__(self) -> None:
-        """Begin with hope."""
+    def __init__(self, heard: Callable[[int], object] = unheard) -> None:
+        """Begin with hope; `heard` is called with each number of bytes that are copied, by whatever thread does it."""
+        self._heard = heard
         self._refusing_clones: set[int] = set()
         self._refusing_ranges: set[int] = set()
 
@@ -59,15 +64,15 @@ class Copier:
             if len(data) != entry.size:
                 raise SourceChanged(entry.source, "changed in size")
             write_all(target, data)
+            self._heard(entry.size)
             return
-        if not self._cloned(entry, source, target):
-            if sparse:
-                for start, end in _segments(source, entry.size):  # one, where the file system cannot tell
-                    _copy_by_reading(entry, source, target, start, end, zeros=False)
-                os.ftruncate(target, entry.size)
-            else:
-                at = self._copy_in_kernel(entry, source, target, 0, entry.size)
-                _copy_by_reading(entry, source, target, at, entry.size)
+        if self._cloned(entry, source, target):
+            self._heard(entry.size)
+        elif sparse:
+            self._copy_sparsely(entry, source, target)
+        else:
+            at = self._copy_in_kernel(entry, source, target, 0, entry.size)
+            self._copy_by_reading(entry, source, target, at, entry.size)
         _unchanged(entry, source)
 
     def _cloned(self, entry: Copy, source: int, target: int) -> bool:
@@ -81,12 +86,21 @@ class Copier:
             return False
         return True
 
+    def _copy_sparsely(self, entry: Copy, source: int, target: int) -> None:
+        at = 0
+        for start, end in _segments(source, entry.size):  # one, where the file system cannot tell
+            self._heard(start - at)
+            self._copy_by_reading(entry, source, target, start, end, zeros=False)
+            at = end
+        os.ftruncate(target, entry.size)
+        self._heard(entry.size - at)
+
     def _copy_in_kernel(self, entry: Copy, source: int, target: int, at: int, end: int) -> int:
         """Copy from `at` on as far as the kernel does it by itself, and return the offset that was reached."""
         device = entry.inode[0]
         if device not in self._refusing_ranges and hasattr(os, "copy_file_range"):  # an old glibc has it not
             at = self._copy_range(entry, source, target, at, end)
-        return _send(source, target, at, end)
+        return self._send(source, target, at, end)
 
     def _copy_range(self, entry: Copy, source: int, target: int, at: int, end: int) -> int:
         while at < end:
@@ -100,41 +114,42 @@ class Copier:
             if count == 0:
                 return at
             at += count
+            self._heard(count)
         return at
 
-
-def _send(source: int, target: int, at: int, end: int) -> int:
-    """Copy with sendfile(2), which goes from one file system to another too, and return the offset that was reached."""
-    if at < end:
-        os.lseek(target, at, os.SEEK_SET)
-    while at < end:
-        give_way()
-        try:
-            count = os.sendfile(target, source, at, min(KERNEL_CHUNK, end - at))
-        except OSError:
-            return at
-        if count == 0:
-            return at
-        at += count
-    return at
-
-
-def _copy_by_reading(entry: Copy, source: int, target: int, at: int, end: int, *, zeros: bool = True) -> None:
-    """Copy from `at` to `end`; without `zeros`, what is nothing but them is passed over."""
-    if at >= end:
-        return
-    os.lseek(source, at, os.SEEK_SET)
-    os.lseek(target, at, os.SEEK_SET)
-    while at < end:
-        give_way()
-        data = _read(entry, source, min(CHUNK if zeros else SMALL, end - at))
-        if not data:
-            raise SourceChanged(entry.source, "became shorter")
-        at += len(data)
-        if zeros or data.count(0) < len(data):
-            write_all(target, data)
-        else:
+    def _send(self, source: int, target: int, at: int, end: int) -> int:
+        """Copy with sendfile(2), which goes from one file system to another too; return the offset that was reached."""
+        if at < end:
             os.lseek(target, at, os.SEEK_SET)
+        while at < end:
+            give_way()
+            try:
+                count = os.sendfile(target, source, at, min(KERNEL_CHUNK, end - at))
+            except OSError:
+                return at
+            if count == 0:
+                return at
+            at += count
+            self._heard(count)
+        return at
+
+    def _copy_by_reading(self, entry: Copy, source: int, target: int, at: int, end: int, *, zeros: bool = True) -> None:
+        """Copy from `at` to `end`; without `zeros`, what is nothing but them is passed over."""
+        if at >= end:
+            return
+        os.lseek(source, at, os.SEEK_SET)
+        os.lseek(target, at, os.SEEK_SET)
+        while at < end:
+            give_way()
+            data = _read(entry, source, min(CHUNK if zeros else SMALL, end - at))
+            if not data:
+                raise SourceChanged(entry.source, "became shorter")
+            at += len(data)
+            if zeros or data.count(0) < len(data):
+                write_all(target, data)
+            else:
+                os.lseek(target, at, os.SEEK_SET)
+            self._heard(len(data))
 
 
 def _read(entry: Copy, source: int, count: int) -> bytes:

@@ -7,6 +7,7 @@ from magicpak.bundle.plan import BundlePlan, Item
 from magicpak.display import shown
 from magicpak.errors import MagicpakError, OutputNotUsable, reason
 from magicpak.outputs.attributes import Finisher, Times
+from magicpak.outputs.copying import unheard
 from magicpak.outputs.output import Written
 from magicpak.outputs.place import Place, place_for
 from magicpak.outputs.tree import TreeWriter
@@ -25,11 +26,17 @@ class DirectoryOutput:
         """Raise OutputNotUsable where a bundle could not be written now; nothing is changed."""
         place_for(self._path)
 
-    def write(self, plan: BundlePlan, inspect: Callable[[int], object] | None = None) -> Written:
+    def write(
+        self,
+        plan: BundlePlan,
+        inspect: Callable[[int], object] | None = None,
+        heard: Callable[[int], object] = unheard,
+    ) -> Written:
         """Write all of `plan`; after a failure or a signal everything is as it was before.
 
         `inspect` is called with the descriptor of the bundle's root when all is written and nothing stands at its place
-        yet; what it raises is a failure like any other.
+        yet; what it raises is a failure like any other. `heard` is called with each number of bytes that are copied, by
+        any thread.
 
         Signals are held back and looked for now and then, so that there is no moment at which a second one could keep
         the first from being cleaned up after. Raises OutputNotUsable, SourceChanged, CannotRead, Interrupted.
@@ -37,7 +44,7 @@ class DirectoryOutput:
         items = tuple(plan)  # sorted once
         finisher = Finisher(Times.of(items, self._source_date_epoch))
         with uninterrupted():
-            return self._write(items, place_for(self._path), finisher, inspect)
+            return self._write(items, place_for(self._path), finisher, inspect, heard)
 
     def _write(
         self,
@@ -45,10 +52,11 @@ class DirectoryOutput:
         place: Place,
         finisher: Finisher,
         inspect: Callable[[int], object] | None,
+        heard: Callable[[int], object],
     ) -> Written:
         try:
             root = place.make()
-            tree = TreeWriter(root, self._path, finisher)
+            tree = TreeWriter(root, self._path, finisher, heard)
             tree.write(items)
             if inspect is not None:
                 with interruptible():

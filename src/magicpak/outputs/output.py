@@ -20,8 +20,12 @@ class Written(NamedTuple):
 class Output(Protocol):
     """Somewhere a bundle can go."""
 
-    def write(self, plan: BundlePlan, inspect: Callable[[int], object] | None = None) -> Written:
+    def write(
+        self, plan: BundlePlan, inspect: Callable[[int], object] | None, heard: Callable[[int], object]
+    ) -> Written:
         """Write all of `plan`, or nothing; `inspect` looks at its root, by a descriptor, before it is there for others.
+
+        `heard` is called with each number of bytes that are copied, of the plan's `size`, by any thread.
 
         Raises OutputNotUsable, SourceChanged or CannotRead, or Interrupted; then all is as it was before.
         """

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import assert_never
 
 from magicpak.bundle.entry import Content, Copy, Directory, Fifo, Link
@@ -11,7 +11,7 @@ from magicpak.bundle.plan import Item
 from magicpak.display import shown
 from magicpak.errors import OutputNotUsable, reason
 from magicpak.outputs.attributes import Finisher
-from magicpak.outputs.copying import Copier, open_source, write_all
+from magicpak.outputs.copying import Copier, open_source, unheard, write_all
 from magicpak.outputs.crew import LARGE, Crew, Job
 from magicpak.workspace import Descent, give_way
 
@@ -24,15 +24,18 @@ _ITEMS_BETWEEN_SIGNALS = 32
 class TreeWriter:
     """Writes a plan, each path relative to the open directory that holds it. While unfinished, all is ours alone."""
 
-    def __init__(self, root: int, output: str, finisher: Finisher) -> None:
-        """Take the descriptor of the bundle's root, what to call it in messages, and the rule for attributes."""
+    def __init__(self, root: int, output: str, finisher: Finisher, heard: Callable[[int], object] = unheard) -> None:
+        """Take the descriptor of the bundle's root, what to call it in messages, and the rule for attributes.
+
+        `heard` is called with each number of bytes that are copied, by any thread.
+        """
         self.files = 0
         self.size = 0
         self._root = root
         self._at = "/"
         self._output = output
         self._finisher = finisher
-        self._copier = Copier()
+        self._copier = Copier(heard)
         self._crew = Crew(self._copier.copy, self._finish_copied)
         self._copied: dict[tuple[int, int], BundlePath] = {}
         self._way = Descent(root)

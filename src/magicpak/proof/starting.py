@@ -64,6 +64,10 @@ class Starter:
         self.unknown: dict[str, None] = {}
         self.unread: dict[str, None] = {}
 
+    def __len__(self) -> int:
+        """Return the number of programs and scripts that were looked at so far."""
+        return len(self._known)
+
     def programs(self) -> Iterator[str]:
         """Yield the programs and scripts among the executable files."""
         for place in self._world.executables():

@@ -3,7 +3,7 @@
 import os
 import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from magicpak.bundle.entry import Copy
@@ -14,7 +14,7 @@ from magicpak.elf.reader import read_path
 from magicpak.elf.refusal import NotElf
 from magicpak.errors import MagicpakError, SourceChanged, ToolFailed, reason
 from magicpak.ldso.compiling import last_lines
-from magicpak.processes import Ran, nothing, run
+from magicpak.processes import Ran, run
 from magicpak.sources.programs import Program
 from magicpak.tools import as_shell_line, find_program
 
@@ -66,12 +66,8 @@ def to_pack(programs: Sequence[Program], plan: BundlePlan) -> list[tuple[Program
     return list(found.values())
 
 
-def pack(
-    program: Program, copy: Copy, upx: Upx, directory: str, tick: Callable[[], object] = nothing
-) -> Copy | Refusal:
+def pack(program: Program, copy: Copy, upx: Upx, directory: str) -> Copy | Refusal:
     """Let upx pack a copy of `copy`, the entry of `program`, in the private `directory`, which must outlive the plan.
-
-    `tick` is called now and then meanwhile.
 
     Returns the entry for what it made, which has all else from the original. Raises ToolFailed where upx fails, hangs,
     or makes no program that it can unpack again; SourceChanged; and MagicpakError where no copy can be made.
@@ -80,7 +76,7 @@ def pack(
     original, packed = os.path.join(directory, "original"), os.path.join(directory, "packed")
     _take(copy, original)
     # With -o before the user's arguments, upx refuses all other files that they name; -v overrules a -q among them.
-    ran = _called(upx, "-o", packed, *upx.arguments, "-v", original, tick=tick)
+    ran = _called(upx, "-o", packed, *upx.arguments, "-v", original)
     refused = _REFUSAL.search(ran.output) if ran.returncode else None
     if refused:
         return Refusal(shown(os.fsdecode(refused[1])))
@@ -90,7 +86,7 @@ def pack(
     if trouble:
         message = f"{upx.line} has made no program of {name}: {trouble}"
         raise ToolFailed(message, details=_words(ran, upx, original, name))
-    tested = _called(upx, "-t", packed, tick=tick)
+    tested = _called(upx, "-t", packed)
     if tested.returncode:
         message = f"{as_shell_line([upx.program])} -t rejects the packed {name} ({_ending(tested)})"
         raise ToolFailed(message, details=_words(tested, upx, packed, name))
@@ -121,9 +117,9 @@ def _take(copy: Copy, target: str) -> None:
         raise SourceChanged(copy.source, "was written to")
 
 
-def _called(upx: Upx, *arguments: str, tick: Callable[[], object]) -> Ran:
+def _called(upx: Upx, *arguments: str) -> Ran:
     try:
-        return run([upx.program, *arguments], timeout=upx.timeout, tick=tick)
+        return run([upx.program, *arguments], timeout=upx.timeout)
     except ToolFailed as error:
         error.hints = ("--upx-timeout gives it more time, --upx names another upx",)
         raise

@@ -14,7 +14,11 @@ def check(options: CheckOptions, log: Log) -> tuple[Sequence[str], LibrariesMiss
 
     Raises MagicpakError where there is nothing to look at.
     """
-    checked = check_directory(options.directory, options.programs, symbols=options.symbols)
+    log.doing(f"checking {options.directory}")
+    try:
+        checked = check_directory(options.directory, options.programs, symbols=options.symbols)
+    finally:
+        log.rest()
     log.warn_of(checked.remarks)
     where = shown(options.directory)
     if not checked.problems:

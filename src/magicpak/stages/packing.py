@@ -22,7 +22,10 @@ def packing(options: Options, log: Log) -> Callable[[Sequence[Program], BundlePl
 
     def pack_programs(programs: Sequence[Program], plan: BundlePlan, private: Callable[[], str]) -> BundlePlan:
         packed = {}
-        for program, copy in to_pack(programs, plan):
+        chosen = to_pack(programs, plan)
+        for number, (program, copy) in enumerate(chosen, 1):
+            of = f"{number} of {len(chosen)}: " if chosen[1:] else ""
+            log.doing(f"packing {of}{program.given}")
             result = _packed(program, copy, upx, private(), log)
             if result is not None:
                 packed[copy.inode] = result
@@ -36,8 +39,7 @@ def _packed(program: Program, copy: Copy, upx: Upx, directory: str, log: Log) ->
     name = shown(program.given)
     tell = log.info if log.shows(LogLevel.INFO) else log.summary  # it can take minutes
     tell(f"packing {name} with {upx.line}")
-    with log.waiting(f"packing {name}") as tick:
-        result = pack(program, copy, upx, directory, tick)
+    result = pack(program, copy, upx, directory)
     if isinstance(result, Refusal):
         log.warn(f"{name} goes in as it is: upx says {result.words}")
         return None
