@@ -1,13 +1,16 @@
 """Runs magicpak as a user does, and shows a whole tree as one value that can be compared."""
 
+import codecs
 import hashlib
 import os
 import pty
+import re
+import select
 import stat
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -132,21 +135,63 @@ def quickly(*args: Text) -> int:
 
 def on_terminal(*args: Text, cwd: Path, **env: str) -> str:
     """Run magicpak with a terminal for stderr, and return what is written there."""
+    return as_on_terminal(command(*args), cwd, environment(**env))
+
+
+def as_on_terminal(
+    words: Sequence[Text],
+    cwd: Path,
+    env: Mapping[str, str],
+    *,
+    awaited: str = "",
+    then: "Callable[[subprocess.Popen[bytes]], object]" = lambda _process: None,
+    code: int = 0,
+) -> str:
+    """Run `words` with a terminal for stderr, to the exit code `code`, and return what is written there.
+
+    As soon as what the regular expression `awaited` matches is written, `then` is called; it must be written.
+    """
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        command(*args), cwd=cwd, env=environment(**env), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        stderr=theirs,
-    ) as process:  # fmt: skip
+        words, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=theirs
+    ) as process:
         os.close(theirs)
-        said = b""
-        while True:
-            try:
-                said += os.read(ours, 4096)
-            except OSError:  # EIO: the other end is closed
-                break
-        assert process.wait(SECONDS) == 0
+        said, has_come = "", False
+        for piece in _pieces(ours):
+            said += piece
+            if not has_come and re.search(awaited, said):
+                has_come = True
+                then(process)
+        if not has_come:
+            process.kill()
+        assert (process.wait(SECONDS), has_come) == (code, True), said
     os.close(ours)
-    return os.fsdecode(said).replace("\r\n", "\n")
+    return said.replace("\r\n", "\n")
+
+
+def _pieces(terminal: int) -> Iterator[str]:
+    """Yield what is written to a terminal until it is closed, or until nothing comes for a long time."""
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+    while select.select([terminal], [], [], SECONDS)[0]:
+        try:
+            yield decoder.decode(os.read(terminal, 4096))
+        except OSError:  # EIO: the other end is closed
+            return
+
+
+def on_screen(said: str) -> list[str]:
+    """Return the rows of a terminal on which `said` was written: what is overwritten or erased is gone."""
+    rows, column = [""], 0
+    for sign in re.findall(r"\x1b\[K|.|\n", said):
+        if sign in "\r\n":
+            rows += [""] if sign == "\n" else []
+            column = 0
+        elif sign == "\x1b[K":
+            rows[-1] = rows[-1][:column]
+        else:
+            rows[-1] = rows[-1][:column] + sign + rows[-1][column + 1 :]
+            column += 1
+    return rows
 
 
 def done(*args: Text, stderr: str = "", **how: object) -> None:

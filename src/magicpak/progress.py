@@ -52,7 +52,7 @@ class LastRow:
             if task is None or not seconds:
                 return
             far = f" {task.measure()}" if task.measure else ""
-            line = _fitting(shown(task.what), f"{far} {_dots()} {seconds} s")
+            line = _fitting(_as_carried(shown(task.what)), f"{far} {_dots()} {seconds} s")
             if line != self._line:
                 self._line = line
                 write_error(f"\r{line}{_TO_THE_END}")
@@ -135,13 +135,13 @@ def _cut(text: str, columns: int) -> str:
     return text
 
 
+def _as_carried(text: str) -> str:
+    """Return `text` with escapes for what the encoding of stderr has not."""
+    return text.encode(sys.stderr.encoding, "backslashreplace").decode(sys.stderr.encoding)
+
+
 def _dots() -> str:
-    """Return an ellipsis, as stderr can carry it."""
-    try:
-        "…".encode(sys.stderr.encoding)
-    except (UnicodeError, LookupError):
-        return "..."
-    return "…"
+    return "…" if _as_carried("…") == "…" else "..."
 
 
 def _columns() -> int:

@@ -312,6 +312,45 @@ def test_bytes_are_read_and_written_where_the_kernel_does_not_copy(
     assert (tmp_path / "out/copy").read_bytes() == source.read_bytes()
 
 
+def clone(target: int, _request: int, source: int) -> None:
+    os.pwrite(target, os.pread(source, 1 << 30, 0), 0)
+
+
+def refuse(*_: object) -> int:
+    raise OSError(errno.EOPNOTSUPP, "")
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"fcntl.ioctl": clone},
+        {"fcntl.ioctl": refuse},
+        {"fcntl.ioctl": refuse, "os.copy_file_range": refuse},
+        {"fcntl.ioctl": refuse, "os.copy_file_range": refuse, "os.sendfile": refuse},
+    ],
+    ids=["cloned", "copied by the kernel", "sent by the kernel", "read and written"],
+)
+def test_of_each_byte_that_is_copied_is_heard_once(
+    answers: dict[str, Callable[..., object]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = {"empty": 0, "small": 5, "medium": 100_000, "large": 3_000_000, "larger": 2_000_000}
+    for name, size in sizes.items():
+        (tmp_path / name).write_bytes(os.urandom(size))
+    with (tmp_path / "sparse").open("wb") as file:
+        file.seek(500_000)
+        file.write(b"data")
+        file.truncate(900_000)
+    plan = planned({f"/{name}": copy_of(tmp_path / name) for name in (*sizes, "sparse")})
+    second = plan.get("/large")
+    assert second is not None
+    plan = plan.adding([second._replace(path=BundlePath("/hard"))])
+    for name, answer in answers.items():
+        monkeypatch.setattr(name, answer)
+    heard: list[int] = []
+    DirectoryOutput(str(tmp_path / "out"), None).write(plan, heard=heard.append)
+    assert plan.size == sum(heard) == sum(sizes.values()) + 900_000
+
+
 def test_a_file_system_that_refuses_clones_is_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
