@@ -156,7 +156,7 @@ def as_on_terminal(
         words, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=theirs
     ) as process:
         os.close(theirs)
-        said, has_come = "", False
+        said, has_come = "", not awaited
         for piece in _pieces(ours):
             said += piece
             if not has_come and re.search(awaited, said):

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import struct
 import subprocess
@@ -15,6 +16,7 @@ from processes_seen import is_alive, is_gone_soon
 from running import (
     SECONDS,
     Result,
+    as_on_terminal,
     chrooted,
     command,
     compiled,
@@ -23,6 +25,7 @@ from running import (
     executable,
     magicpak,
     names,
+    on_screen,
     on_terminal,
     tree,
 )
@@ -336,3 +339,19 @@ def test_on_a_terminal_it_is_told_how_long_it_takes_and_gone_at_the_end(here: Pa
     said = on_terminal("-c", f"--upx={upx}", "big", "out", cwd=here, TERM="xterm")
     assert said.startswith(f"packing big with {upx}\n\rpacking big … 1 s\x1b[K\r\x1b[Kout: 1 file")
     assert "\r" not in on_terminal("-c", f"--upx={upx}", "big", "out2", cwd=here, TERM="dumb")
+
+
+@pytest.mark.needs("terminal")
+@pytest.mark.usefixtures("big")
+def test_on_a_terminal_it_is_told_how_many_programs_are_packed_already(here: Path, fake: Callable[[str], str]) -> None:
+    executable(here / "other", packable(b"x"))
+    upx = fake(
+        '[ $test ] || { [ ! -e once ] || until [ -e open ]; do sleep 0.01; done; : > once; cat "$in" > "$out"; }'
+    )
+    words = command("-c", f"--upx={upx}", "big", "other", "out")
+    told = r"\rpacking 2 of 2: other … 1 s\x1b\[K"
+    said = as_on_terminal(
+        words, here, environment(TERM="xterm"), awaited=told, then=lambda _process: (here / "open").touch()
+    )
+    assert on_screen(said)[:2] == [f"packing {name} with {upx}" for name in ("big", "other")]
+    assert re.fullmatch(r"out: 2 files, \d+\.\d kB, in \d+\.\d s", on_screen(said)[2])

@@ -14,15 +14,17 @@ import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import sleep
 from types import SimpleNamespace
 from typing import TextIO
 
 import pytest
 
 from magicpak import display, logs, progress
+from magicpak.errors import ExitCode
 from magicpak.logs import Log
 from magicpak.options import LogLevel
-from running import SECONDS, as_on_terminal, environment, on_screen
+from running import SECONDS, as_on_terminal, command, environment, executable, on_screen
 
 pytestmark = pytest.mark.needs("terminal")
 
@@ -215,7 +217,7 @@ def test_signals_are_for_the_thread_that_does_the_work(log: Log) -> None:
 def test_elsewhere_no_thread_is_started_and_nothing_is_asked_or_written(
     why: str, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    level = LogLevel(why.removeprefix("--log-level=")) if why.startswith("--") else LogLevel.DEBUG
+    level = LogLevel[why.removeprefix("--log-level=").upper()] if why.startswith("--") else LogLevel.DEBUG
     log = Log(level)
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
@@ -243,7 +245,7 @@ def test_elsewhere_no_thread_is_started_and_nothing_is_asked_or_written(
 
 
 SLOWLY = """
-    import importlib, os, sys
+    import importlib, os, sys, time
     import magicpak.__main__
 
     def slow(name, calls):
@@ -259,8 +261,9 @@ SLOWLY = """
         def at_the_gate(*arguments, **how):
             left[0] -= 1
             if left[0] == 0:
-                with open("gate") as gate:
-                    gate.read()
+                os.mkdir("at-the-gate")
+                while not os.path.exists("open"):
+                    time.sleep(0.01)
             return real(*arguments, **how)
 
         setattr(holder, attribute, at_the_gate)
@@ -272,7 +275,6 @@ SLOWLY = """
 
 @pytest.fixture
 def here(tmp_path: Path) -> Path:
-    os.mkfifo(tmp_path / "gate")
     (tmp_path / "tree").mkdir()
     for number in range(100):
         (tmp_path / f"tree/{number}").write_bytes(b"x" * 1000)
@@ -285,7 +287,7 @@ def slowly(name: str, calls: int, *arguments: str) -> list[str]:
 
 
 def opening(here: Path) -> Callable[[object], None]:
-    return lambda _process: (here / "gate").write_text("")
+    return lambda _process: (here / "open").touch()
 
 
 BUNDLE = ["--include=tree", "/bin/ls", "out"]
@@ -317,34 +319,71 @@ def test_every_stage_is_shown_while_it_takes_its_time_and_gone_in_the_end(
         environment(TERM="xterm"),
         awaited=row,
         then=opening(here),
-        code=5 if "--check" in arguments else 0,
+        code=ExitCode.LIBRARIES_MISSING if "--check" in arguments else ExitCode.SUCCESS,
     )
     assert "…" not in "".join(on_screen(said)), said
     assert re.search(f"\r{row}\x1b\\[K", said)
+
+
+@pytest.mark.needs("compiler")
+def test_a_program_that_is_waited_for_takes_its_time_too(here: Path) -> None:
+    body = b'#!/bin/sh\nuntil [ -e open ]; do sleep 0.01; done\nexec cc "$@"\n'
+    compiler = executable(here / "slow-cc", body)
+    words = command("--resolver=dlopen", f"--cc={compiler}", "/bin/ls", "out")
+    row = r"\rlooking for libraries: \d files? … 1 s\x1b\[K"
+    said = as_on_terminal(words, here, environment(TERM="xterm"), awaited=row, then=opening(here))
+    assert re.fullmatch(r"out: \d+ files, .+ in .+ s", "".join(on_screen(said))), said
 
 
 def test_on_a_pipe_nothing_is_shown_however_long_it_takes(here: Path) -> None:
     with subprocess.Popen(
         slowly("magicpak.outputs.tree.open_source", 1, *BUNDLE), cwd=here, env=environment(), stderr=subprocess.PIPE
     ) as process:
-        with open(here / "gate", "w"):
-            tasks = os.listdir(f"/proc/{process.pid}/task")
+        while not (here / "at-the-gate").exists():
+            sleep(0.01)
+        tasks = os.listdir(f"/proc/{process.pid}/task")
+        sleep(1.5)
+        (here / "open").touch()
         assert (process.communicate(timeout=SECONDS)[1], process.returncode) == (b"", 0)
     assert len(tasks) == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize("name", ["os.scandir", "magicpak.outputs.tree.open_source"])
+@pytest.mark.parametrize(
+    ("name", "number"), [("os.scandir", signal.SIGINT), ("magicpak.outputs.tree.open_source", signal.SIGTERM)]
+)
 def test_a_signal_empties_the_row(name: str, number: int, here: Path) -> None:
     def end(process: "subprocess.Popen[bytes]") -> None:
         process.send_signal(number)
-        (here / "gate").write_text("")
+        (here / "open").touch()  # where signals are held back
 
     said = as_on_terminal(
         slowly(name, 1, *BUNDLE), here, environment(TERM="xterm"), awaited="… 1 s", then=end, code=128 + number
     )
     assert on_screen(said) == [""]
-    assert sorted(os.listdir(here)) == ["gate", "tree"]
+    assert sorted(os.listdir(here)) == ["at-the-gate", "open", "tree"]
+
+
+COUNTED = """
+    import os, threading
+    import magicpak.__main__
+
+    fork = os.fork
+
+    def counted():
+        with open("threads", "a") as file:
+            print(threading.active_count(), file=file)
+        return fork()
+
+    os.fork = counted
+    magicpak.__main__.main()
+"""
+
+
+@pytest.mark.needs("ptrace", "chroot")
+def test_whoever_forks_is_the_only_thread(here: Path) -> None:
+    words = [sys.executable, "-c", textwrap.dedent(COUNTED), "--dynamic", "--test", "/bin/true", "out"]
+    as_on_terminal(words, here, environment(TERM="xterm"))
+    assert set((here / "threads").read_text().split()) == {"1"}
 
 
 def test_an_error_stands_alone_on_its_row(here: Path) -> None:
