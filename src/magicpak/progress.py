@@ -9,7 +9,7 @@ from time import monotonic
 from typing import NamedTuple
 
 from magicpak.display import shown, write_error
-from magicpak.processes import signals_held
+from magicpak.workspace import uninterrupted
 
 _BEAT = 0.2  # seconds between two looks at the clock
 _WIDTH = 20  # columns of a bar
@@ -64,7 +64,7 @@ class LastRow:
         self._over = Event()
         thread = Thread(target=self._look_until, args=(self._over,), daemon=True)
         try:
-            with signals_held():  # they are for the thread that does the work
+            with uninterrupted():  # signals are for the thread that does the work
                 thread.start()
         except RuntimeError:
             return
