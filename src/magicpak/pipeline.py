@@ -83,19 +83,9 @@ def _prove(
     log: Log,
 ) -> None:
     """Look at the plan as the loaders in the empty image will. Raises LibrariesMissing."""
-    from magicpak.proof.planned import starter_of  # noqa: PLC0415 - not with --no-verify
+    from magicpak.stages.proving import prove  # noqa: PLC0415 - not with --no-verify
 
-    starter = starter_of(plan, store, loaders)
-    log.doing("proving:", lambda: plural(len(starter), "program"))
-    count, problems = starter.look_at_all()
-    for path in starter.unknown:
-        log.info(f"nothing is known of the loader {shown(path)}: what its programs find is not proved")
-    if problems:
-        from magicpak.stages.proving import tell_problems  # noqa: PLC0415
-
-        tell_problems(problems, options, plan, before, placed, (store, loaders), log)
-    else:
-        log.info(f"proved: {plural(count, 'program')} will lack nothing")
+    prove(options, plan, before, placed, (store, loaders), log)
 
 
 def _trial(

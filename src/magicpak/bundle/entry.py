@@ -42,10 +42,15 @@ class Copy(NamedTuple):
 
 
 class Link(NamedTuple):
-    """A symbolic link with `target` as its text."""
+    """A symbolic link with `target` as its text.
+
+    `source` is the path of the host where it stands; None where what the host has at its end is no measure: a link
+    that is followed in another root directory, and one that led to nothing before a program was run.
+    """
 
     target: str
     attributes: Attributes
+    source: str | None = None
 
 
 class Fifo(NamedTuple):

@@ -121,6 +121,8 @@ def _reconciled(known: Item, new: Item) -> Item:
         return known
     if isinstance(first, Copy) and isinstance(second, Copy) and first.inode == second.inode:
         return known
+    if isinstance(first, Link) and isinstance(second, Link) and first._replace(source=second.source) == second:
+        return known
     raise PlanConflict(known.path, description(known), description(new))
 
 

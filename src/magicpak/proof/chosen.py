@@ -4,25 +4,27 @@ from collections.abc import Sequence
 
 from magicpak.bundle.patterns import pattern_against
 from magicpak.bundle.plan import BundlePlan
-from magicpak.display import plural, shown
+from magicpak.display import shown
 from magicpak.elf.refusal import NotElf
-from magicpak.proof.starting import SEARCHED, Problem, Starter, Starting
+from magicpak.proof.finished import Finished
+from magicpak.proof.problems import Fate, Problem, Starting, whom
+from magicpak.proof.starting import SEARCHED
 from magicpak.tools import as_shell_line
 
 
 class Chosen:
     """Tells the problems that patterns have made from those that would be there without them."""
 
-    def __init__(self, before: BundlePlan, patterns: Sequence[str], starter: Starter) -> None:
+    def __init__(self, before: BundlePlan, patterns: Sequence[str], finished: Finished) -> None:
         """Take the plan without regard to the patterns, the patterns, and what looks at the programs of that plan."""
         self._before = before
         self._patterns = patterns
-        self._starter = starter
+        self._finished = finished
 
     def path_of(self, problem: Problem) -> str | None:
         """Return what was left out so that `problem` is there, where it was found before; None where it was none."""
         try:
-            starting = self._starter.look(problem.program)
+            starting = self._finished.look(problem.program)
         except (OSError, NotElf):
             return None
         if any((each.lacking, each.by) == (problem.lacking, problem.by) for each in starting.problems):
@@ -31,16 +33,15 @@ class Chosen:
 
     def remarks(self, left_out: Sequence[tuple[Problem, str]]) -> list[str]:
         """Return a line for each path that keeps programs from starting, with the pattern that has taken it."""
-        programs: dict[str, dict[str, None]] = {}
+        lacking: dict[tuple[str, Fate], list[Problem]] = {}
         for problem, path in left_out:
-            programs.setdefault(path, {})[problem.program] = None
-        return [self._remark(path, list(whom)) for path, whom in programs.items()]
+            lacking.setdefault((path, problem.fate), []).append(problem)
+        return [self._remark(path, problems) for (path, _), problems in lacking.items()]
 
-    def _remark(self, path: str, programs: Sequence[str]) -> str:
-        more = f" and {plural(len(programs) - 1, 'other program')}" if programs[1:] else ""
+    def _remark(self, path: str, problems: Sequence[Problem]) -> str:
         pattern = pattern_against(path, self._before, self._patterns)
         by = as_shell_line(["--exclude", pattern]) if pattern is not None else "what --exclude takes away"
-        return f"{shown(programs[0])}{more} will not start without {shown(path)}, which is left out by {by}"
+        return f"{whom(problems)} will not {problems[0].fate.value} without {shown(path)}, which is left out by {by}"
 
     def _executed(self, name: str) -> str:
         """Return the path of an interpreter, which env(1) may have to look for."""

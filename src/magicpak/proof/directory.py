@@ -10,11 +10,11 @@ from magicpak.elf.refusal import NotElf
 from magicpak.elf.store import ElfStore
 from magicpak.errors import InputNotBundleable, UsageRefused, reason
 from magicpak.ldso.choosing import emulated_loaders
-from magicpak.proof.rooted import KERNEL_MADE, Link, Rooted
-from magicpak.proof.starting import Problem, Starter
+from magicpak.proof.links import is_filled_later, told
+from magicpak.proof.problems import Problem
+from magicpak.proof.rooted import Rooted
+from magicpak.proof.starting import Starter
 from magicpak.proof.symbols import SymbolCheck
-
-_FILLED_LATER = (*KERNEL_MADE, "/run")
 
 
 class Checked(NamedTuple):
@@ -71,18 +71,15 @@ def _unknown(starter: Starter) -> Iterator[str]:
 
 def _dead_links(world: Rooted) -> list[str]:
     """Return a line on the links that lead to nothing, but for those into what is filled when the system runs."""
-    dead: list[Link] = []
+    dead: list[tuple[str, str]] = []
     for link in world.links():
         try:
             world.reached(link.path)
         except OSError:
             end = BundlePath(os.path.join(link.path.parent, link.target))
-            if not any(end.is_under(directory) for directory in _FILLED_LATER):
+            if not is_filled_later(end):
                 dead.append(link)
-    if not dead:
-        return []
-    first = f"{shown(dead[0].path)} to {shown(dead[0].target)}"
-    return [f"{plural(len(dead), 'link')} to what is not there, the first from {first}"]
+    return told(dead)
 
 
 def _told(names: Sequence[str], words: str) -> list[str]:

@@ -7,7 +7,7 @@ from magicpak.display import plural, shown
 from magicpak.elf.disk import Disk
 from magicpak.elf.refusal import NotElf
 from magicpak.elf.symbols import Symbols, read_symbols
-from magicpak.proof.starting import Problem
+from magicpak.proof.problems import Problem
 from magicpak.sources.libraries import Resolved
 from magicpak.sources.shortfall import needed_by
 

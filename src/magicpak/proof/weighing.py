@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 from magicpak.bundle.entry import Copy
 from magicpak.bundle.plan import BundlePlan
-from magicpak.display import plural, shown
+from magicpak.display import shown
 from magicpak.elf.store import ElfStore
 from magicpak.errors import LibrariesMissing
 from magicpak.proof.chosen import Chosen
-from magicpak.proof.starting import Problem
+from magicpak.proof.problems import Fate, Problem, whom
 from magicpak.proof.versions import missing_versions
 from magicpak.sources.libraries import Placed
 
@@ -21,9 +21,9 @@ class Weight(Enum):
     """What it means if a program does not start."""
 
     ERROR = auto()
-    """It was asked for, and it started on the host as far as could be seen; or it is an INPUT."""
+    """It was asked for, and it started on the host as far as could be seen; or it is an INPUT, or a link."""
     REMARK = auto()
-    """It does not start on the host either."""
+    """It does not start on the host either; or it is a library that a program loads by itself."""
     ASIDE = auto()
     """That was told already, or it was not asked for as a program: a file that was read, or a script."""
 
@@ -42,7 +42,7 @@ class Verdict(NamedTuple):
 def weighed(
     problems: Sequence[Problem], plan: BundlePlan, weigh: Callable[[Inode | None], Weight], chosen: Chosen | None
 ) -> Verdict:
-    """Return what `problems` mean, each for a program of `plan`.
+    """Return what `problems` mean, each for a program, a library or a link of `plan`.
 
     `weigh` tells of an inode of the host what the program is worth, `chosen` what `--exclude` has done, if
     there is one.
@@ -53,6 +53,8 @@ def weighed(
         path = chosen.path_of(problem) if chosen else None
         if path is not None:
             left_out.append((problem, path))
+        elif problem.fate is not Fate.START:
+            by_weight[Weight.ERROR if problem.fate is Fate.LEAD else Weight.REMARK].append(problem)
         else:
             by_weight[weigh(_inode(plan, problem.program))].append(problem)
     remarks = [*(chosen.remarks(left_out) if chosen else ()), *_lines(by_weight[Weight.REMARK])]
@@ -76,14 +78,17 @@ def weights(placed: Sequence[Placed], inputs: int, store: ElfStore) -> Callable[
 
 
 def _lines(problems: Sequence[Problem]) -> list[str]:
-    return [f"{shown(problem.program)} will not start: {problem.words}" for problem in problems]
+    """Return a line for each of `problems`; libraries that lack the same get one."""
+    alike: dict[tuple[str, ...], list[Problem]] = {}
+    for each in problems:
+        alike.setdefault((each.lacking,) if each.fate is Fate.LOAD else (each.program, each.words), []).append(each)
+    return [f"{whom(group)} will not {group[0].fate.value}: {group[0].words}" for group in alike.values()]
 
 
 def failure(problems: Sequence[Problem]) -> LibrariesMissing:
     """Return the error that tells of `problems`, of which there is one at least."""
-    programs = list(dict.fromkeys(problem.program for problem in problems))
-    more = f" and {plural(len(programs) - 1, 'other program')}" if programs[1:] else ""
-    message = f"in the empty image {shown(programs[0])}{more} would not start"
+    fate = problems[0].fate
+    message = f"in the empty image {whom([each for each in problems if each.fate is fate])} would not {fate.value}"
     details: list[str] = []
     for problem in problems:
         details += [f"{shown(problem.program)}: {problem.words}", *problem.details]

@@ -5,7 +5,8 @@ import stat
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from magicpak.bundle.path import BundlePath
+from magicpak.bundle.entry import Link
+from magicpak.bundle.path import ROOT, BundlePath
 from magicpak.display import shown
 from magicpak.sources.host import Before, Host
 from magicpak.tracing.trace import How, Kept, Trace, Use
@@ -78,6 +79,11 @@ class HostBefore(Host):
     def status(self, path: str) -> os.stat_result | None:
         """Return the status of what stood at `path`; None for nothing, and for what no bundle holds."""
         return None if self._stands_strangely(path) or self._is_off_limits(path) else super().status(path)
+
+    def link(self, path: str, status: os.stat_result, root: BundlePath = ROOT) -> Link:
+        """Return the link at `path` as it was. Raises CannotRead."""
+        link = super().link(path, status, root)
+        return link if link.source is None or self.followed(path) is not None else link._replace(source=None)
 
     def is_off_limits(self, real: BundlePath) -> bool:
         """Tell whether `real` is the output itself or the kernel's."""

@@ -96,9 +96,9 @@ class Host:
         before = self._before.get(path)
         return before.source if before else path
 
-    def link(self, path: str, status: os.stat_result) -> Link:
-        """Return the link at `path` as it is. Raises CannotRead."""
-        return Link(self.target(path), attributes_of(status))
+    def link(self, path: str, status: os.stat_result, root: BundlePath = ROOT) -> Link:
+        """Return the link at `path` as it is, for a process with the root `root`. Raises CannotRead."""
+        return Link(self.target(path), attributes_of(status), path if root == ROOT else None)
 
     def implied(self, spot: Spot, status: os.stat_result) -> Directory:
         """Return the directory at `spot` as one that only holds something else."""

@@ -34,8 +34,8 @@ def include(patterns: Sequence[str], mirror: Mirror) -> Matched:
         matches = _matches(pattern)
         if not matches:
             remarks.append(f"--include {shown(pattern)} matches nothing")
-        absent = [each.on_host for each in matches if not trees.collect(each.path, because, each.start)]
-        remarks += [f"{shown(path)} is a link that leads nowhere" for path in absent if _is_dead_end(path)]
+        for each in matches:
+            trees.collect(each.path, because, each.start)
     return Matched(tuple(_elf_files(mirror.after(before))), tuple(remarks))
 
 
@@ -54,10 +54,6 @@ def _fixed_part(pattern: str) -> str:
     parts = pattern.split("/")
     fixed = next(index for index, part in enumerate(parts) if not is_literal(part))
     return "/".join(parts[:fixed]) + ("/" if fixed else "")
-
-
-def _is_dead_end(path: str) -> bool:
-    return os.path.islink(path) and not os.path.exists(path)
 
 
 def _elf_files(items: Iterable[Item]) -> list[Spot]:

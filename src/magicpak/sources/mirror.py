@@ -65,7 +65,7 @@ class Mirror:
             if status is None:
                 return None
             if stat.S_ISLNK(status.st_mode):
-                if not way.follow(self._link(Spot(way.real, way.at), status, because)):
+                if not way.follow(self._link(Spot(way.real, way.at), status, because, root)):
                     return None
             elif stat.S_ISDIR(status.st_mode):
                 way.at = self._stand(Spot(way.real, way.at), status, because)
@@ -102,12 +102,12 @@ class Mirror:
         if status is not None and stat.S_ISLNK(status.st_mode):
             target = self.host.target(spot.real)
             if "/" not in target and target not in (".", ".."):
-                self._link(spot, status, because)
+                self._link(spot, status, because, root)
                 beside = Spot(spot.real.parent, spot.at.parent)
                 loop = self.host.is_loop(spot.real, root)
                 return None if loop else self._place_unlinked(target, because, beside, root)
             if end is None:
-                self._link(spot, status, because)
+                self._link(spot, status, because, root)
         if end is None:
             return None
         there = Spot(self.host.real(spot.real, root), spot.at)
@@ -168,8 +168,8 @@ class Mirror:
     def _present(self, real: BundlePath) -> os.stat_result | None:
         return None if self.host.is_off_limits(real) else self.host.status(real)
 
-    def _link(self, spot: Spot, status: os.stat_result, because: Because) -> str:
-        entry = self.host.link(spot.real, status)
+    def _link(self, spot: Spot, status: os.stat_result, because: Because, root: BundlePath = ROOT) -> str:
+        entry = self.host.link(spot.real, status, root)
         self.add(Item(spot.at, entry, because))
         return entry.target
 

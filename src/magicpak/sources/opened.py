@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from magicpak.bundle.entry import Copy, Fifo
+from magicpak.bundle.entry import Copy, Fifo, Link
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Item
 from magicpak.elf.store import ElfStore
@@ -62,13 +62,23 @@ def bring(
     traced = Traced(used, executed, Dlopened(loaders, store, hwcaps=hwcaps), inputs, store)
     for trace in traces:
         traced.take(trace)
-    left_out = {program.at for program in programs if program.is_moved}
-    left_out.update(used.mirror.host.real(path) for path in traced.loader_files)
-    items = [item for item in used.items() if item.path not in left_out and _is_readable(item, mirror.host)]
+    moved = {program.at for program in programs if program.is_moved}
+    loader_files = {used.mirror.host.real(path) for path in traced.loader_files}
+    items = [
+        item
+        for item in used.items()
+        if item.path not in moved and _end(item, mirror.host) not in loader_files and _is_readable(item, mirror.host)
+    ]
     mirror.add_beside(items)
     found = traced.resolved()
     files = frozenset(item.path for item in items if isinstance(item.entry, Copy | Fifo))
     return Brought(tuple(found), (*past.remarks, *executed.remarks, *tell(found)), files)
+
+
+def _end(item: Item, host: Host) -> BundlePath:
+    """Return where `item` is, and for a link where it leads."""
+    link = item.entry.source if isinstance(item.entry, Link) else None
+    return host.real(link) if link else item.path
 
 
 def _is_readable(item: Item, host: Host) -> bool:

@@ -30,14 +30,13 @@ class Trees:
         self._walked: set[Spot] = set()
         self._waiting: list[_Branch] = []
 
-    def collect(self, path: str, because: Because, start: Spot = HOST) -> bool:
-        """Collect what `path`, taken from `start`, leads to; False where that is nothing. Raises CannotRead."""
+    def collect(self, path: str, because: Because, start: Spot = HOST) -> None:
+        """Collect what `path`, taken from `start`, leads to, if that is anything. Raises CannotRead."""
         end = self._mirror.place(path, because, start)
         if end is not None and os.path.isdir(end.real):
             self._waiting.append(_Branch(end))
         while self._waiting:
             self._walk(self._waiting.pop(), because)
-        return end is not None
 
     def _walk(self, branch: _Branch, because: Because) -> None:
         spot = branch.spot

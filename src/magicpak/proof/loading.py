@@ -1,0 +1,101 @@
+"""Whether the libraries that programs load by themselves find in a plan what they find on the host."""
+
+from collections.abc import Iterator, Sequence
+
+from magicpak.display import shown
+from magicpak.elf.refusal import NotElf
+from magicpak.errors import ToolFailed
+from magicpak.ldso.loader import Loaded
+from magicpak.proof.places import Places
+from magicpak.proof.problems import Fate, Problem, Starting, missing, unversioned
+from magicpak.proof.starting import Starter, is_program
+from magicpak.sources.dlopened import Dlopened, Process
+from magicpak.sources.libraries import Resolved
+
+
+class Loading:
+    """Lets the programs of a plan load once more what they load on the host, in the same order."""
+
+    def __init__(self, starter: Starter, places: Places) -> None:
+        """Take what looks at the programs of the plan, and where the files of the host stand in it."""
+        self._starter = starter
+        self._places = places
+        self._dlopened = Dlopened(starter.loaders, starter.store, hwcaps=True)
+
+    def look(self, host: Resolved) -> dict[str, Starting]:
+        """Return what there is to say of each library that `host` has loaded by itself, by its path in the plan.
+
+        What is not in the plan is passed over, and so are the libraries of a program that does not start there. What
+        `host` lacks is no problem of the plan.
+        """
+        program = host.closure.program
+        base = program if is_program(program.facts) else program.needed_by
+        process = self._process(base)
+        if process is None:
+            return {}
+        libraries = [program] if base is not program else _loaded_by_itself(host)
+        found: dict[str, Starting] = {}
+        for library in libraries:
+            place = self._places.of(library.path)
+            starting = self._load(process, place, _name(library, host)) if place else None
+            if place is not None and starting is not None:
+                lacked = {need.name for need in host.closure.missing}
+                problems = tuple(each for each in starting.problems if each.lacking not in lacked)
+                found[place] = starting._replace(problems=problems)
+        return found
+
+    def _process(self, base: Loaded | None) -> Process | None:
+        """Return the process of `base` in the plan, or one of no program; None where it does not start."""
+        if base is None:
+            return Process(None, self._starter.store)
+        place = self._places.of(base.path)
+        try:
+            starting = self._starter.look(place) if place else None
+        except (OSError, NotElf):
+            return None
+        if starting is None or starting.resolved is None or starting.problems:
+            return None
+        return Process(starting.resolved, self._starter.store)
+
+    def _load(self, process: Process, place: str, name: str | None) -> Starting | None:
+        """Load the library at `place`, by its `name` if it has one; None where nothing new comes in."""
+        before = process.within
+        try:
+            file = self._starter.store.get(place)
+            if process.has(file.inode):
+                return None
+            self._dlopened.load(process, place, file)
+        except (OSError, NotElf, ToolFailed):
+            return None
+        within = process.within
+        new = within.closure.objects[len(before.closure.objects) if before else 0 :] if within else ()
+        if within is None or not new:
+            return None
+        process.settle(new)
+        problems = [each._replace(fate=Fate.LOAD) for each in _problems(within, new)]
+        program = within.closure.program
+        if name is not None and all(need.name != name for need in program.needs):
+            words = f"{shown(program.path)} does not find it by its name {shown(name)}"
+            problems.append(Problem(place, name, program.path, words, fate=Fate.LOAD))
+        return Starting(within, tuple(problems))
+
+
+def _problems(within: Resolved, new: Sequence[Loaded]) -> Iterator[Problem]:
+    """Yield what is wrong with the objects that are `new` in a process, the library that brings the others first."""
+    library, paths = new[0], {each.path for each in new}
+    process = within._replace(name=library.path, closure=within.closure._replace(program=library))
+    yield from missing(process._replace(closure=process.closure._replace(objects=tuple(new))))
+    yield from (problem for problem in unversioned(process) if problem.by in paths)
+
+
+def _loaded_by_itself(program: Resolved) -> list[Loaded]:
+    """Return what a program has loaded that it does not need from its start, in that order."""
+    itself = program.closure.program
+    others = [each for each in program.closure.objects if each is not itself and each.needed_by in (None, itself)]
+    return [each for each in others if each.name not in itself.facts.needed]
+
+
+def _name(library: Loaded, host: Resolved) -> str | None:
+    """Return the name by which a program on the host finds a library that it has loaded."""
+    needs = host.closure.program.needs
+    return next((need.name for need in needs if need.satisfied_by is library and "/" not in need.name), None)
