@@ -83,9 +83,19 @@ def _prove(
     log: Log,
 ) -> None:
     """Look at the plan as the loaders in the empty image will. Raises LibrariesMissing."""
-    from magicpak.stages.proving import prove  # noqa: PLC0415 - not with --no-verify
+    from magicpak.proof.finished import Finished  # noqa: PLC0415 - not with --no-verify
 
-    prove(options, plan, before, placed, (store, loaders), log)
+    finished = Finished(plan, placed, len(options.inputs), (store, loaders))
+    count, problems = finished.look_at_all(options.output)
+    log.warn_of(finished.remarks)
+    for path in finished.unknown:
+        log.info(f"nothing is known of the loader {shown(path)}: what its programs find is not proved")
+    if problems:
+        from magicpak.stages.proving import tell_problems  # noqa: PLC0415
+
+        tell_problems(problems, options, plan, before, placed, (store, loaders), log)
+    else:
+        log.info(f"proved: {plural(count, 'program')} will lack nothing")
 
 
 def _trial(

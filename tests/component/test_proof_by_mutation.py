@@ -18,7 +18,7 @@ from magicpak.elf.store import ElfStore
 from magicpak.ldso.choosing import emulated_loaders
 from magicpak.outputs.directory import DirectoryOutput
 from magicpak.proof.directory import check_directory
-from magicpak.proof.planned import starter_of
+from magicpak.proof.finished import Finished
 from magicpak.sources.libraries import Placed, place_libraries, resolve_program
 from magicpak.sources.loader_files import with_loader_files
 from magicpak.sources.mirror import Mirror
@@ -59,7 +59,7 @@ def plan_of(program: str, layout: Layout) -> BundlePlan:
 
 
 def is_proved(plan: BundlePlan) -> bool:
-    count, problems = starter_of(plan, STORE, emulated_loaders(STORE)).look_at_all()
+    count, problems = Finished(plan, [], 0, (STORE, emulated_loaders(STORE))).look_at_all("/")
     assert count
     return not problems
 

@@ -41,7 +41,7 @@ class Chosen:
     def _remark(self, path: str, problems: Sequence[Problem]) -> str:
         pattern = pattern_against(path, self._before, self._patterns)
         by = as_shell_line(["--exclude", pattern]) if pattern is not None else "what --exclude takes away"
-        return f"{whom(problems)} will not {problems[0].fate.value} without {shown(path)}, which is left out by {by}"
+        return f"{whom(problems)} will not {problems[0].fate} without {shown(path)}, which is left out by {by}"
 
     def _executed(self, name: str) -> str:
         """Return the path of an interpreter, which env(1) may have to look for."""

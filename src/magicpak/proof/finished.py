@@ -2,63 +2,66 @@
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import NamedTuple
 
 from magicpak.bundle.plan import BundlePlan
 from magicpak.display import shown
 from magicpak.elf.store import ElfStore
 from magicpak.ldso.choosing import Loaders
-from magicpak.proof.links import dead_links
-from magicpak.proof.places import Places
-from magicpak.proof.planned import starter_of
+from magicpak.proof.planned import Planned, PlannedStore
 from magicpak.proof.problems import Problem, Starting
-from magicpak.proof.starting import is_program
+from magicpak.proof.starting import Starter, is_program
 from magicpak.sources.libraries import Placed
 
 
-class Proof(NamedTuple):
-    """How many programs were looked at, what is wrong with the plan, and lines that are worth a warning.
-
-    `unknown` are the loaders that nothing is known of.
-    """
-
-    programs: int
-    problems: tuple[Problem, ...]
-    remarks: tuple[str, ...]
-    unknown: tuple[str, ...]
-
-
 class Finished:
-    """A plan with the programs and libraries that were resolved for it."""
+    """A plan with the programs and libraries that were resolved for it.
+
+    `unknown` are the interpreters that nothing is known of, `remarks` lines that are worth a warning, once all was
+    looked at.
+    """
 
     def __init__(
         self, plan: BundlePlan, placed: Sequence[Placed], inputs: int, known: tuple[ElfStore, Loaders]
     ) -> None:
         """Take the plan, what was resolved, the `inputs` INPUTs first, and what was read of the host."""
-        self._plan = plan
-        self._places = Places(plan, known[0])
-        self._starter = starter_of(plan, *known)
+        store, loaders = known
+        self._world = Planned(plan)
+        self._files = PlannedStore(self._world, store)
+        self._starter = Starter(self._world, self._files, loaders.elsewhere(self._files))
         self._inputs = [each.resolved.closure.program for each in placed[:inputs]]
         self._others = [each.resolved for each in placed[inputs:]]
+        self.unknown = self._starter.unknown
+        self.remarks: list[str] = []
 
-    def proof(self, output: str | None) -> Proof:
-        """Look at all; `output` is the real path of OUTPUT."""
-        world = self._starter.world
-        inputs = [(each.facts, place) for each in self._inputs if (place := self._places.of(each.path)) is not None]
-        programs = [world.reached(place) for facts, place in inputs if is_program(facts)]
-        count, problems = self._starter.look_at_all(programs)
-        problems += [problem for each in self._libraries.values() for problem in each.problems]
-        links = dead_links(self._plan, world, output)
-        remarks = [
+    def look_at_all(self, output: str) -> tuple[int, list[Problem]]:
+        """Return how many programs there are, and what is wrong with them, or with libraries or links.
+
+        `output` is OUTPUT, to which a link may lead that is in the bundle.
+        """
+        inputs = [place for each in self._inputs if is_program(each.facts) and (place := self._place(each.path))]
+        count, problems = self._starter.look_at_all(inputs)
+        self.remarks += [
             f"{shown(place)} is not executable: the image cannot start it"
-            for place in programs
-            if not world.is_executable(place)
+            for place in inputs
+            if not self._world.is_executable(place)
         ]
-        return Proof(count, (*problems, *links.problems), (*remarks, *links.remarks), tuple(self._starter.unknown))
+        problems += [problem for each in self._libraries.values() for problem in each.problems]
+        dead = list(self._world.dead_links())
+        if dead:
+            from magicpak.proof.links import about_dead_links  # noqa: PLC0415 - most bundles have none
+
+            more, told = about_dead_links(dead, output)
+            problems += more
+            self.remarks += told
+        return count, problems
 
     def look(self, path: str) -> Starting:
         """Return what there is to say of the program or library at `path`. Raises OSError and NotElf."""
         return self._libraries.get(path) or self._starter.look(path)
+
+    def _place(self, path: str) -> str | None:
+        place = self._files.place_of(path)
+        return self._world.reached(place) if place else None
 
     @cached_property
     def _libraries(self) -> dict[str, Starting]:
@@ -67,5 +70,5 @@ class Finished:
             return {}
         from magicpak.proof.loading import Loading  # noqa: PLC0415 - most bundles have none
 
-        loading = Loading(self._starter, self._places)
+        loading = Loading(self._starter, self._files)
         return {path: each for resolved in self._others for path, each in loading.look(resolved).items()}

@@ -1,46 +1,37 @@
-"""Links that lead to nothing."""
+"""What is said of links that lead to nothing."""
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
 
 from magicpak.bundle.entry import Link
 from magicpak.bundle.path import BundlePath
-from magicpak.bundle.plan import BundlePlan, Item
+from magicpak.bundle.plan import Item
 from magicpak.display import plural, shown
-from magicpak.proof.problems import Fate, Problem
-from magicpak.proof.rooted import KERNEL_MADE
-from magicpak.proof.walked import World
+from magicpak.proof.problems import Problem
+from magicpak.proof.walked import KERNEL_MADE
 
-FILLED_LATER = (*KERNEL_MADE, "/run")
-
-
-class DeadLinks(NamedTuple):
-    """The links that lead to nothing: a problem for each that the host has an end of, and lines on the others."""
-
-    problems: tuple[Problem, ...]
-    remarks: tuple[str, ...]
+_FILLED_LATER = (*KERNEL_MADE, "/run")
 
 
-def dead_links(plan: BundlePlan, world: World, output: str | None) -> DeadLinks:
-    """Return what there is to say of the links of `plan` that lead to nothing in its `world`; `output` is OUTPUT.
+def about_dead_links(links: Iterable[tuple[Item, BundlePath]], output: str) -> tuple[Sequence[Problem], Sequence[str]]:
+    """Return a problem for each of `links` that leads somewhere on the host, and a line on the others, if any.
 
-    Nothing is said of what is filled when the system runs, and of an end that is no file to be bundled: that was said.
+    Each comes with the place where it leads to nothing; `output` is OUTPUT. Nothing is said where that is filled when
+    the system runs, and of an end that cannot be bundled: that is said where it is left out.
     """
     problems: list[Problem] = []
     absent: list[tuple[str, str]] = []
-    for item, end in _dead(plan, world):
-        source = item.entry.source if isinstance(item.entry, Link) else None
-        if source is None or is_filled_later(end):
+    for item, end in links:
+        if not isinstance(item.entry, Link) or item.entry.source is None or is_filled_later(end):
             continue
-        real = BundlePath(os.path.realpath(source))
-        if not os.path.exists(real) or (output is not None and real.is_under(output)):
-            absent.append((item.path, item.entry.target if isinstance(item.entry, Link) else ""))
+        real = BundlePath(os.path.realpath(item.entry.source))
+        if not os.path.exists(real) or real.is_under(os.path.realpath(output)):
+            absent.append((item.path, item.entry.target))
         elif _can_be_bundled(real):
             words = f"{shown(end)}, to which it leads, is not in the bundle; it was {item.because}"
-            problems.append(Problem(item.path, end, item.path, words, fate=Fate.LEAD))
-    return DeadLinks(tuple(problems), tuple(told(absent)))
+            problems.append(Problem(item.path, end, item.path, words, fate="lead anywhere"))
+    return problems, told(absent)
 
 
 def told(links: Sequence[tuple[str, str]]) -> list[str]:
@@ -53,16 +44,7 @@ def told(links: Sequence[tuple[str, str]]) -> list[str]:
 
 def is_filled_later(path: BundlePath) -> bool:
     """Tell whether what stands at `path` is made when the system runs."""
-    return any(path.is_under(directory) for directory in FILLED_LATER)
-
-
-def _dead(plan: BundlePlan, world: World) -> Iterator[tuple[Item, BundlePath]]:
-    """Yield the links that lead to nothing, each with the place where that is."""
-    for item in plan.where(lambda item: isinstance(item.entry, Link)):
-        try:
-            world.reached(item.path)
-        except OSError:
-            yield item, plan.reached(item.path)[1]
+    return any(path.is_under(directory) for directory in _FILLED_LATER)
 
 
 def _can_be_bundled(real: BundlePath) -> bool:

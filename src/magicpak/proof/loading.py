@@ -6,8 +6,8 @@ from magicpak.display import shown
 from magicpak.elf.refusal import NotElf
 from magicpak.errors import ToolFailed
 from magicpak.ldso.loader import Loaded
-from magicpak.proof.places import Places
-from magicpak.proof.problems import Fate, Problem, Starting, missing, unversioned
+from magicpak.proof.planned import PlannedStore
+from magicpak.proof.problems import Problem, Starting, missing, unversioned
 from magicpak.proof.starting import Starter, is_program
 from magicpak.sources.dlopened import Dlopened, Process
 from magicpak.sources.libraries import Resolved
@@ -16,11 +16,11 @@ from magicpak.sources.libraries import Resolved
 class Loading:
     """Lets the programs of a plan load once more what they load on the host, in the same order."""
 
-    def __init__(self, starter: Starter, places: Places) -> None:
-        """Take what looks at the programs of the plan, and where the files of the host stand in it."""
+    def __init__(self, starter: Starter, files: PlannedStore) -> None:
+        """Take what looks at the programs of the plan, and its ELF files."""
         self._starter = starter
-        self._places = places
-        self._dlopened = Dlopened(starter.loaders, starter.store, hwcaps=True)
+        self._files = files
+        self._dlopened = Dlopened(starter.loaders, files, hwcaps=True)
 
     def look(self, host: Resolved) -> dict[str, Starting]:
         """Return what there is to say of each library that `host` has loaded by itself, by its path in the plan.
@@ -36,7 +36,7 @@ class Loading:
         libraries = [program] if base is not program else _loaded_by_itself(host)
         found: dict[str, Starting] = {}
         for library in libraries:
-            place = self._places.of(library.path)
+            place = self._files.place_of(library.path)
             starting = self._load(process, place, _name(library, host)) if place else None
             if place is not None and starting is not None:
                 lacked = {need.name for need in host.closure.missing}
@@ -47,21 +47,21 @@ class Loading:
     def _process(self, base: Loaded | None) -> Process | None:
         """Return the process of `base` in the plan, or one of no program; None where it does not start."""
         if base is None:
-            return Process(None, self._starter.store)
-        place = self._places.of(base.path)
+            return Process(None, self._files)
+        place = self._files.place_of(base.path)
         try:
             starting = self._starter.look(place) if place else None
         except (OSError, NotElf):
             return None
         if starting is None or starting.resolved is None or starting.problems:
             return None
-        return Process(starting.resolved, self._starter.store)
+        return Process(starting.resolved, self._files)
 
     def _load(self, process: Process, place: str, name: str | None) -> Starting | None:
         """Load the library at `place`, by its `name` if it has one; None where nothing new comes in."""
         before = process.within
         try:
-            file = self._starter.store.get(place)
+            file = self._files.get(place)
             if process.has(file.inode):
                 return None
             self._dlopened.load(process, place, file)
@@ -72,11 +72,11 @@ class Loading:
         if within is None or not new:
             return None
         process.settle(new)
-        problems = [each._replace(fate=Fate.LOAD) for each in _problems(within, new)]
+        problems = [each._replace(fate="load") for each in _problems(within, new)]
         program = within.closure.program
         if name is not None and all(need.name != name for need in program.needs):
             words = f"{shown(program.path)} does not find it by its name {shown(name)}"
-            problems.append(Problem(place, name, program.path, words, fate=Fate.LOAD))
+            problems.append(Problem(place, name, program.path, words, fate="load"))
         return Starting(within, tuple(problems))
 
 

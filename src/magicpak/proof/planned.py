@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from magicpak.bundle.entry import Content, Copy, Directory, Entry, Fifo, Link
 from magicpak.bundle.path import ROOT, BundlePath
@@ -10,8 +10,6 @@ from magicpak.bundle.plan import BundlePlan, Item
 from magicpak.elf.disk import OPEN_TO_READ, has_capabilities
 from magicpak.elf.refusal import NotElf
 from magicpak.elf.store import ElfFile, ElfStore
-from magicpak.ldso.choosing import Loaders
-from magicpak.proof.starting import Starter
 from magicpak.proof.walked import Walk, failure
 
 _MAY_EXECUTE = 0o111
@@ -77,6 +75,25 @@ class Planned:
         for item in self._plan.where(_is_executable):
             yield item.path
 
+    def places(self) -> dict[tuple[int, int], BundlePath]:
+        """Return where the files of the host stand, by their inodes; of several places the first."""
+        copies = self._plan.where(lambda item: isinstance(item.entry, Copy))
+        return {item.entry.inode: item.path for item in reversed(copies) if isinstance(item.entry, Copy)}
+
+    def dead_links(self) -> Iterator[tuple[Item, BundlePath]]:
+        """Yield the links that lead to nothing, in order, each with the place where that is."""
+        for item in self._plan.where(self._is_dead_link):
+            yield item, self._plan.reached(item.path)[1]
+
+    def _is_dead_link(self, item: Item) -> bool:
+        if not isinstance(item.entry, Link):
+            return False
+        try:
+            self.reached(item.path)
+        except OSError:
+            return True
+        return False
+
     def _target(self, place: BundlePath) -> str | None:
         item = self._plan.get(place)
         if item is None:
@@ -91,11 +108,34 @@ class Planned:
 class PlannedStore(ElfStore):
     """The ELF files of a plan: what the host's store has read of them is not read again."""
 
+    _places: Mapping[tuple[int, int], BundlePath] | None = None
+
     def __init__(self, world: Planned, host: ElfStore) -> None:
         """Take the plan as a world, and what is known of the host."""
         super().__init__(world)
         self._world = world
         self._host = host
+
+    def place_of(self, path: str) -> str | None:
+        """Return where the ELF file stands that is at `path` on the host: there too if it does; None for nowhere.
+
+        A file that is not what it is on the host, such as one that was packed, stands nowhere.
+        """
+        try:
+            inode = self._host.get(path).inode
+        except (OSError, NotElf):
+            return None
+        if self._is_at(path, inode):
+            return path
+        if self._places is None:
+            self._places = self._world.places()
+        return self._places.get(inode)
+
+    def _is_at(self, path: str, inode: tuple[int, int]) -> bool:
+        try:
+            return self.get(path).inode == inode
+        except (OSError, NotElf):
+            return False
 
     def _read(self, path: str) -> ElfFile | NotElf | OSError:
         try:
@@ -109,13 +149,6 @@ class PlannedStore(ElfStore):
         if isinstance(known, ElfFile) and known.mode != entry.attributes.mode:
             return known._replace(mode=entry.attributes.mode)
         return known
-
-
-def starter_of(plan: BundlePlan, store: ElfStore, loaders: Loaders) -> Starter:
-    """Return what looks at the programs of `plan`; `store` and `loaders` know what was read of the host."""
-    world = Planned(plan)
-    planned = PlannedStore(world, store)
-    return Starter(world, planned, loaders.elsewhere(planned))
 
 
 def _is_executable(item: Item) -> bool:

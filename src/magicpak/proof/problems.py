@@ -1,8 +1,7 @@
 """What can be wrong in a world, one thing at a time."""
 
-from collections.abc import Iterator, Sequence
-from enum import Enum
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple, TypeAlias
 
 from magicpak.display import plural, shown
 from magicpak.elf.facts import VersionNeeded
@@ -10,21 +9,9 @@ from magicpak.ldso.loader import Loaded
 from magicpak.proof.versions import missing_versions
 from magicpak.sources.libraries import Resolved, missing_needs
 
-
-class Fate(Enum):
-    """What will not happen because of a problem, in words."""
-
-    START = "start"
-    """Of a program."""
-    LOAD = "load"
-    """Of a library that a program loads by itself."""
-    LEAD = "lead anywhere"
-    """Of a link."""
-
-    @property
-    def of(self) -> str:
-        """What it is the fate of."""
-        return {Fate.START: "program", Fate.LOAD: "library", Fate.LEAD: "link"}[self]
+Fate: TypeAlias = Literal["start", "load", "lead anywhere"]
+"""What will not happen: a program does not start, a library that a program loads by itself does not load, a link …"""
+_OF: Mapping[Fate, str] = {"start": "program", "load": "library", "lead anywhere": "link"}
 
 
 class Problem(NamedTuple):
@@ -38,13 +25,13 @@ class Problem(NamedTuple):
     by: str
     words: str
     details: tuple[str, ...] = ()
-    fate: Fate = Fate.START
+    fate: Fate = "start"
 
 
 def whom(problems: Sequence[Problem]) -> str:
     """Return whom `problems` of one fate are about: the first, and how many others."""
     names = list(dict.fromkeys(problem.program for problem in problems))
-    others = f"other {problems[0].fate.of}"
+    others = f"other {_OF[problems[0].fate]}"
     return shown(names[0]) + (f" and {plural(len(names) - 1, others)}" if names[1:] else "")
 
 

@@ -8,9 +8,8 @@ from typing import NamedTuple
 
 from magicpak.bundle.path import ROOT, BundlePath
 from magicpak.elf.disk import OPEN_TO_READ, has_capabilities
-from magicpak.proof.walked import Walk
+from magicpak.proof.walked import KERNEL_MADE, Walk
 
-KERNEL_MADE = ("/proc", "/sys", "/dev")
 _MAY_EXECUTE = 0o111
 
 

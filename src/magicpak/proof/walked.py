@@ -8,6 +8,8 @@ from typing import Protocol
 from magicpak.bundle.path import BundlePath, Way
 from magicpak.elf.disk import Disk
 
+KERNEL_MADE = ("/proc", "/sys", "/dev")
+
 
 class World(Disk, Protocol):
     """What a loader sees, and what of it can be executed or leads nowhere."""

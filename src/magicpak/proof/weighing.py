@@ -10,7 +10,7 @@ from magicpak.display import shown
 from magicpak.elf.store import ElfStore
 from magicpak.errors import LibrariesMissing
 from magicpak.proof.chosen import Chosen
-from magicpak.proof.problems import Fate, Problem, whom
+from magicpak.proof.problems import Problem, whom
 from magicpak.proof.versions import missing_versions
 from magicpak.sources.libraries import Placed
 
@@ -53,8 +53,8 @@ def weighed(
         path = chosen.path_of(problem) if chosen else None
         if path is not None:
             left_out.append((problem, path))
-        elif problem.fate is not Fate.START:
-            by_weight[Weight.ERROR if problem.fate is Fate.LEAD else Weight.REMARK].append(problem)
+        elif problem.fate != "start":
+            by_weight[Weight.ERROR if problem.fate == "lead anywhere" else Weight.REMARK].append(problem)
         else:
             by_weight[weigh(_inode(plan, problem.program))].append(problem)
     remarks = [*(chosen.remarks(left_out) if chosen else ()), *_lines(by_weight[Weight.REMARK])]
@@ -81,14 +81,14 @@ def _lines(problems: Sequence[Problem]) -> list[str]:
     """Return a line for each of `problems`; libraries that lack the same get one."""
     alike: dict[tuple[str, ...], list[Problem]] = {}
     for each in problems:
-        alike.setdefault((each.lacking,) if each.fate is Fate.LOAD else (each.program, each.words), []).append(each)
-    return [f"{whom(group)} will not {group[0].fate.value}: {group[0].words}" for group in alike.values()]
+        alike.setdefault((each.lacking,) if each.fate == "load" else (each.program, each.words), []).append(each)
+    return [f"{whom(group)} will not {group[0].fate}: {group[0].words}" for group in alike.values()]
 
 
 def failure(problems: Sequence[Problem]) -> LibrariesMissing:
     """Return the error that tells of `problems`, of which there is one at least."""
     fate = problems[0].fate
-    message = f"in the empty image {whom([each for each in problems if each.fate is fate])} would not {fate.value}"
+    message = f"in the empty image {whom([each for each in problems if each.fate == fate])} would not {fate}"
     details: list[str] = []
     for problem in problems:
         details += [f"{shown(problem.program)}: {problem.words}", *problem.details]
