@@ -135,13 +135,32 @@ def test_what_the_kernel_makes_is_left_out_with_a_warning(here: Path) -> None:
     assert bundled(here, "t", told=told) == ["t/", "t/mtab -> /proc/self/mounts"]
 
 
-def test_links_that_lead_nowhere_stay_links_and_one_that_is_named_is_told(here: Path) -> None:
+def test_links_that_lead_nowhere_stay_links_and_are_one_line(here: Path) -> None:
     made(here, "t/dangling -> gone", "t/far -> /none/gone", "t/loop -> pool", "t/pool -> loop")
     lines = ["t/", "t/dangling -> gone", "t/far -> /none/gone", "t/loop -> pool", "t/pool -> loop"]
-    assert bundled(here, "t") == lines
-    assert below(here, bundled(here, f"{here}/t")) == lines
-    told = [f"{here}/t/dangling is a link that leads nowhere", f"{here}/t/loop is a link that leads nowhere"]
-    assert bundled(here, "t/dangling", "t/loop", told=told) == [lines[0], lines[1], *lines[3:]]
+    told = "{} to what is not there, the first from {}/t/{}"
+    assert bundled(here, "t", told=[told.format("4 links", "", "dangling to gone")]) == lines
+    assert below(here, bundled(here, f"{here}/t", told=[told.format("4 links", here, "dangling to gone")])) == lines
+    assert bundled(here, "t/loop", told=[told.format("2 links", "", "loop to pool")]) == [lines[0], *lines[3:]]
+    done(
+        "-i",
+        "t",
+        "-e",
+        "*/dangling",
+        "-e",
+        "*/*oo*",
+        "prog",
+        "one",
+        cwd=here,
+        stderr=f"warning: {told}\n".format("1 link", "", "far to /none/gone"),
+    )
+    done("-i", "t", "--no-verify", "prog", "two", cwd=here)
+
+
+def test_a_link_into_the_output_is_one_to_what_is_not_there(here: Path) -> None:
+    made(here, "t/latest -> out", "t/out/")
+    told = "warning: 1 link to what is not there, the first from /t/latest to out\n"
+    done("-i", "t", "-r", "/prog", "prog", "t/out", cwd=here, stderr=told)
 
 
 def test_a_link_brings_what_it_leads_to_with_every_link_on_the_way(here: Path) -> None:

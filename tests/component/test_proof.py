@@ -1,6 +1,7 @@
 """The proof says that a program starts in the empty image exactly where it does."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -25,12 +26,12 @@ def world(tmp_path: Path) -> World:
     return world
 
 
-def made(world: World, *, include: str | None = "lib/liba.so", exclude: str | None = None, verify: bool = True) -> str:
-    """Return what is said of the bundle, after the program in it has started if nothing is."""
+def said(world: World, *include: str, exclude: str | None = None, verify: bool = True) -> tuple[str, bool]:
+    """Return what is said of the bundle, and whether the program in it starts."""
     options = Options(
         ("/app",),
         "/bundle",
-        include=(include,) if include else (),
+        include=include,
         exclude=(exclude,) if exclude else (),
         verify=verify,
     )
@@ -38,9 +39,17 @@ def made(world: World, *, include: str | None = "lib/liba.so", exclude: str | No
         bundle = bundled(world, options, cwd="/work")
     except MagicpakError as error:
         assert not (world.root / "bundle").exists()
-        return str(error)
-    assert bundle.runs("/app") == (not bundle.warnings and verify)
-    return "\n".join(bundle.warnings)
+        return str(error), False
+    starts = os.access(f"{bundle.root}/app", os.X_OK) and bundle.runs("/app")
+    shutil.rmtree(bundle.root)
+    return "\n".join(bundle.warnings), starts
+
+
+def made(world: World, *, include: str | None = "lib/liba.so", exclude: str | None = None, verify: bool = True) -> str:
+    """Return what is said of the bundle, in which the program starts if nothing is."""
+    text, starts = said(world, *filter(None, [include]), exclude=exclude, verify=verify)
+    assert starts == (not text and verify)
+    return text
 
 
 def test_what_stands_in_the_way_of_a_library_is_told(world: World) -> None:
@@ -58,3 +67,60 @@ def test_what_a_pattern_has_left_out_is_told_with_the_pattern(world: World) -> N
     expected = "/app will not start without {}, which is left out by --exclude {}"
     (world.root / "work").mkdir()
     assert made(world, include=None, exclude="usr/lib") == expected.format("/usr/lib/liba.so", "usr/lib")
+
+
+@pytest.fixture
+def plugins(world: World) -> World:
+    """Plugins in /plugins, of which two need a library in /usr/lib, one a library of the program, one nothing."""
+    (world.root / "work").mkdir()
+    world.library("usr/lib/libb.so")
+    world.library("plugins/p1.so", needed=["libb.so"])
+    world.library("plugins/p2.so", needed=["libb.so"])
+    world.library("plugins/p3.so", needed=["liba.so"])
+    world.library("plugins/p4.so")
+    return world
+
+
+def test_the_libraries_of_plugins_are_looked_for_too(plugins: World) -> None:
+    assert said(plugins, "/plugins") == ("", True)
+
+
+def test_what_stands_in_the_way_of_a_plugin_s_library_is_a_warning(plugins: World) -> None:
+    plugins.add("work/lib/libb.so", b"no library")
+    end = "/lib/libb.so is not an ELF file, at which the loader stops, needed by /plugins/p1.so"
+    expected = f"/plugins/p1.so and 1 other library will not load: {end}"
+    assert said(plugins, "/plugins", "lib/libb.so") == (expected, True)
+
+
+def test_what_a_pattern_has_taken_from_plugins_is_told_with_the_pattern(plugins: World) -> None:
+    end = "will not load without /usr/lib/libb.so, which is left out by --exclude usr/lib/libb.so"
+    assert said(plugins, "/plugins", exclude="usr/lib/libb.so") == (f"/plugins/p1.so and 1 other library {end}", True)
+    assert said(plugins, "/plugins", exclude="/plugins") == ("", True)
+    end = "will not start without /usr/lib/liba.so, which is left out by --exclude usr/lib/liba.so"
+    assert said(plugins, "/plugins", exclude="usr/lib/liba.so") == (f"/app {end}", False)
+
+
+def test_what_a_plugin_lacks_on_the_host_is_told_once(plugins: World) -> None:
+    (plugins.root / "usr/lib/libb.so").unlink()
+    told = "libb.so is missing: needed by /plugins/p1.so, and by 1 more"
+    assert said(plugins, "/plugins") == (told, True)
+
+
+def test_a_plugin_moves_with_its_libraries(plugins: World) -> None:
+    plugins.library("work/opt/p.so", needed=["libc1.so"], runpath="$ORIGIN/sub")
+    plugins.library("work/opt/sub/libc1.so")
+    assert said(plugins, "opt/p.so") == ("", True)
+    end = "will not load without /opt/sub/libc1.so, which is left out by --exclude opt/sub"
+    assert said(plugins, "opt/p.so", exclude="opt/sub") == (f"/opt/p.so {end}", True)
+
+
+def test_an_input_is_looked_at_though_nobody_may_execute_it(world: World) -> None:
+    (world.root / "app").chmod(0o644)
+    (world.root / "work").mkdir()
+    told = "/app is not executable: the image cannot start it"
+    assert said(world)[0] == told
+    end = "/app will not start without /usr/lib/liba.so, which is left out by --exclude usr/lib/liba.so"
+    assert said(world, exclude="usr/lib/liba.so")[0] == f"{told}\n{end}"
+    world.add("work/lib/liba.so", b"no library")
+    assert said(world, "lib/liba.so")[0] == "LibrariesMissing: in the empty image /app would not start"
+    assert said(world, exclude="/app")[0] == ""

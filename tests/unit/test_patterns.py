@@ -123,6 +123,31 @@ def test_links_that_lead_nowhere_or_in_a_circle_are_only_links() -> None:
                                      "/none -> gone"]  # fmt: skip
 
 
+WAYS = st.lists(st.sampled_from(["a", "b", "c", ".."]), min_size=1, max_size=3).map("/".join)
+LINES = st.dictionaries(
+    st.sampled_from(["/a", "/b", "/c", "/d/a", "/d/b", "/d/e/a", "/d/e/b"]),
+    st.one_of(st.just(""), WAYS.map(" -> {}".format), WAYS.map(" -> /d/{}".format)),
+    min_size=1,
+)
+
+
+@given(lines=LINES, pattern=st.sampled_from(["/a", "/d/a", "/d", "/d/e", "*/a", "*/b", "/d/e/*", "/*"]))
+def test_no_pattern_leaves_a_link_whose_end_it_takes(lines: dict[str, str], pattern: str) -> None:
+    plan = plan_of(*(name + target for name, target in lines.items()))
+
+    def dead(plan: BundlePlan) -> set[BundlePath]:
+        links = [item.path for item in plan if isinstance(item.entry, Link)]
+        return {
+            link for link in links if plan.reached(link) == (None, plan.reached(link)[1]) and not _is_root(plan, link)
+        }
+
+    assert dead(excluded(plan, [pattern])[0]) <= dead(plan)
+
+
+def _is_root(plan: BundlePlan, link: BundlePath) -> bool:
+    return plan.reached(link)[1] == "/"
+
+
 def test_directories_that_link_to_each_other_have_endless_names_and_are_dealt_with_all_the_same() -> None:
     plan = plan_of("/a/to_b -> /b", "/b/to_a -> /a", "/a/x", "/b/y")
     assert left(plan, "/a/to_b/y") == ["/a/", "/a/to_b -> /b", "/a/x", "/b/", "/b/to_a -> /a"]

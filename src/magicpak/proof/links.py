@@ -26,7 +26,7 @@ def about_dead_links(links: Iterable[tuple[Item, BundlePath]], output: str) -> t
         if not isinstance(item.entry, Link) or item.entry.source is None or is_filled_later(end):
             continue
         real = BundlePath(os.path.realpath(item.entry.source))
-        if not os.path.exists(real) or real.is_under(os.path.realpath(output)):
+        if not os.path.exists(item.entry.source) or real.is_under(os.path.realpath(output)):
             absent.append((item.path, item.entry.target))
         elif _can_be_bundled(real):
             words = f"{shown(end)}, to which it leads, is not in the bundle; it was {item.because}"
