@@ -1,7 +1,7 @@
 """Traces written by hand, and what they bring into a bundle."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +12,8 @@ from magicpak.bundle.plan import BundlePlan
 from magicpak.elf.store import ElfStore
 from magicpak.ldso.choosing import Loaders
 from magicpak.ldso.resolver import Resolver
+from magicpak.proof.finished import Finished
+from magicpak.proof.problems import Problem
 from magicpak.sources.libraries import Placed, Resolved, place_libraries, resolve_program
 from magicpak.sources.loader_files import with_loader_files
 from magicpak.sources.mirror import Mirror
@@ -79,11 +81,12 @@ class Run:
 
 
 class Bundled(NamedTuple):
-    """What has come of it: the plan, what was brought, and what `loader_files` says."""
+    """What has come of it: the plan, what was brought, and what `loader_files` says; `proof` looks at such a plan."""
 
     plan: BundlePlan
     brought: Brought
     remarks: tuple[str, ...]
+    proof: Callable[[BundlePlan], Sequence[Problem]]
 
 
 def bundled(
@@ -96,21 +99,30 @@ def bundled(
     library_path: str = "",
     output: str | None = None,
 ) -> Bundled:
-    """Return the bundle of `inputs` with what `runs` bring, as the pipeline makes it."""
+    """Return the bundle of `inputs` with what `runs` bring, as the pipeline makes it.
+
+    All links in it must lead where they do on the host, and what was loaded must load.
+    """
     mirror = Mirror(layout, output)
     stage = brought_into(mirror, runs, inputs, install_to=install_to, hwcaps=hwcaps, library_path=library_path)
     placed = [Placed(each, place_libraries(each, mirror)) for each in (*stage.resolved, *stage.brought.resolved)]
     place_programs(stage.programs, mirror)
     plan, remarks = with_loader_files(BundlePlan().adding(mirror.take()), placed)
-    return Bundled(plan, stage.brought, (*stage.brought.remarks, *mirror.remarks(), *remarks))
+
+    def proof(plan: BundlePlan) -> Sequence[Problem]:
+        return Finished(plan, placed, len(inputs), stage.known).look_at_all(output or "/nowhere")[1]
+
+    assert [each for each in proof(plan) if each.fate != "start"] == []
+    return Bundled(plan, stage.brought, (*stage.brought.remarks, *mirror.remarks(), *remarks), proof)
 
 
 class Stage(NamedTuple):
-    """What there is after the traces have been used."""
+    """What there is after the traces have been used; `known` is what was read of the host."""
 
     programs: Sequence[Program]
     resolved: Sequence[Resolved]
     brought: Brought
+    known: tuple[ElfStore, Loaders]
 
 
 def brought_into(
@@ -132,7 +144,8 @@ def brought_into(
     programs = find_programs(inputs, install_to, mirror.layout, store)
     resolved = [resolve_program(program, loaders, store, hwcaps=hwcaps) for program in programs]
     traces = [run.trace() for run in runs]
-    return Stage(programs, resolved, bring(traces, programs, resolved, loaders, store, mirror, hwcaps=hwcaps))
+    brought = bring(traces, programs, resolved, loaders, store, mirror, hwcaps=hwcaps)
+    return Stage(programs, resolved, brought, (store, loaders))
 
 
 def lines(plan: BundlePlan, root: str = "") -> list[str]:

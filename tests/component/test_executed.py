@@ -56,8 +56,9 @@ class TestPrograms:
         assert found.plan.get("/etc") is None
 
     def test_the_hosts_cache_is_not_in_even_if_the_program_reads_it(self, tree: Tree) -> None:
-        found = bundled([run_of(tree).use(How.READ, "/etc/ld.so.cache")], [tree / "bin/prog"])
-        assert found.plan.get("/etc/ld.so.cache") is None
+        link = tree.link("link", "/etc/ld.so.cache")
+        found = bundled([run_of(tree).use(How.READ, "/etc/ld.so.cache", link)], [tree / "bin/prog"])
+        assert (found.plan.get("/etc/ld.so.cache"), found.plan.get(link)) == (None, None)
 
     def test_an_executed_program_is_in_by_its_path_with_all_its_libraries(self, tree: Tree) -> None:
         tree.library("lib/libbranch.so", needed=["libdeep.so"], runpath="$ORIGIN")
@@ -371,6 +372,80 @@ class TestLibrariesFoundByName:
         assert brought(tree, run, hwcaps=hwcaps) == [*(variants if hwcaps else []), "lib/libplug.so"]
 
 
+class TestProof:
+    """What a program has loaded by itself is held against the finished plan."""
+
+    def test_a_library_must_find_there_what_it_finds_on_the_host(self, tree: Tree) -> None:
+        tree.library("plugins/one.so", needed=["libown.so", "libdeep.so"], runpath="$ORIGIN")
+        tree.library("plugins/libdeep.so", needed=["libdeeper.so"], runpath="$ORIGIN")
+        tree.library("plugins/libdeeper.so")
+        names = ("one.so", "libdeep.so", "libdeeper.so")
+        found = bundled([run_of(tree).load(*(tree / f"plugins/{name}" for name in names))], [tree / "bin/prog"])
+        (problem,) = found.proof(found.plan.without(lambda item: item.path.name == "libdeeper.so"))
+        one, deep = (tree / f"plugins/{name}" for name in names[:2])
+        words = f"libdeeper.so is missing, needed by {deep}, which is needed by {one}"
+        assert problem[:4] == (one, "libdeeper.so", deep, words)
+        assert problem.fate == "load"
+        assert found.proof(found.plan.without(lambda item: item.path.name == "one.so")) == []
+
+    def test_the_program_must_find_it_by_the_name_that_it_gives(self, tree: Tree) -> None:
+        tree.library("odd/libplug.so.1")
+        run = run_of(tree).load(tree / "odd/libplug.so.1")
+        found = bundled([run], [tree / "bin/prog"], library_path=tree / "odd")
+        plug, prog = tree / "odd/libplug.so.1", tree / "bin/prog"
+        (problem,) = found.proof(found.plan.without(lambda item: item.path.name == "ld.so.cache"))
+        words = f"{prog} does not find it by its name libplug.so.1"
+        assert problem[:4] == (plug, "libplug.so.1", prog, words)
+
+    def test_of_a_program_that_does_not_start_nothing_else_is_told(self, tree: Tree) -> None:
+        tree.library("plugins/one.so", needed=["libown.so", "libdeep.so"], runpath="$ORIGIN")
+        tree.library("plugins/libdeep.so")
+        run = run_of(tree).load(tree / "plugins/one.so", tree / "plugins/libdeep.so")
+        found = bundled([run], [tree / "bin/prog"])
+        problems = found.proof(found.plan.without(lambda item: item.path.name in ("libown.so", "libdeep.so")))
+        assert [(each.program, each.lacking) for each in problems] == [(tree / "bin/prog", "libown.so")]
+
+    def test_what_another_program_has_loaded_is_no_help(self, tree: Tree) -> None:
+        tree.program("bin/other", needed=["libown.so"], runpath="$ORIGIN/../lib")
+        tree.library("plugins/one.so", needed=["libdeep.so"])
+        tree.library("plugins/libdeep.so")
+        run = run_of(tree).load(tree / "plugins/libdeep.so", tree / "plugins/one.so")
+        other = run.execute(tree / "bin/other")
+        run.load(tree / "bin/../lib/libown.so", tree / "plugins/libdeep.so", tree / "plugins/one.so", by=other)
+        found = bundled([run], [tree / "bin/prog"])
+        assert found.proof(found.plan) == []
+        problems = found.proof(found.plan.without(lambda item: item.path.name == "libdeep.so"))
+        assert [(each.program, each.lacking, each.fate) for each in problems] == [
+            (tree / "plugins/one.so", "libdeep.so", "load")
+        ]
+
+
+VERSIONED = "int f(void) { return 0; }"
+
+
+@pytest.mark.needs("compiler")
+def test_a_library_that_was_loaded_needs_its_versions_too(tmp_path: Path) -> None:
+    """The version that a plugin needs is not defined by the library that takes the place of its own."""
+    host = Path(os.path.realpath(tmp_path)) / "host"
+    compiled(host / "bin/prog", "int main(void) { return 0; }")
+    for name, versions in (("both", "ONE { }; TWO { global: f; };"), ("one", "ONE { global: f; };")):
+        (host / name).write_text(versions)
+        library = host / f"{name}.d/libf.so"
+        compiled(library, VERSIONED, "-shared", "-fPIC", f"-Wl,--version-script={host / name},-soname,libf.so")
+    library = host / "both.d/libf.so"
+    source = "int f(void); int g(void) { return f(); }"
+    plug = compiled(host / "plug.so", source, "-shared", "-fPIC", library, f"-Wl,-rpath,{host}/both.d")
+    run = Run(str(host / "bin/prog")).load(str(plug), str(library))
+    found = bundled([run], [str(host / "bin/prog")])
+    item = found.plan.get(str(library))
+    assert item is not None
+    other = Content((host / "one.d/libf.so").read_bytes(), item.entry.attributes)
+    changed = found.plan.without(lambda each: each is item).adding([item._replace(entry=other)])
+    (problem,) = found.proof(changed)
+    assert (problem.program, problem.lacking, problem.fate) == (str(plug), "libf.so", "load")
+    assert problem.words == f"{library} does not define TWO, needed by {plug}"
+
+
 PROGRAM = """
 #include <dlfcn.h>
 #include <stdio.h>
@@ -405,3 +480,11 @@ def test_what_a_program_loads_by_name_and_by_path_it_loads_in_the_bundle_too(tmp
     found = [name.removeprefix(f"{host}/"[1:]) for name in names(tmp_path / "out") if not name.endswith("/")]
     assert {"bin/prog", "odd/libdeep.so", "odd/libnamed.so.1", "plugins/plug.so", "etc/ld.so.cache"} < set(found)
     assert chrooted(tmp_path / "out", f"{host}/bin/prog", *arguments) == Result(0, "loaded\n", "")
+    ran = magicpak(
+        "--dynamic", *(f"--dynamic-arg={each}" for each in arguments), "--exclude=*/libdeep.so", host / "bin/prog",
+        tmp_path / "other", env={"LD_LIBRARY_PATH": f"{host}/odd"},
+    )  # fmt: skip
+    without = f"{host}/odd/libnamed.so.1 will not load without {host}/odd/libdeep.so"
+    end = "which is left out by --exclude '*/libdeep.so'"
+    assert ran.stderr.splitlines()[1:] == [f"warning: {without}, {end}"]
+    assert "libdeep.so: cannot open" in chrooted(tmp_path / "other", f"{host}/bin/prog", *arguments).stdout

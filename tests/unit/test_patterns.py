@@ -136,16 +136,10 @@ def test_no_pattern_leaves_a_link_whose_end_it_takes(lines: dict[str, str], patt
     plan = plan_of(*(name + target for name, target in lines.items()))
 
     def dead(plan: BundlePlan) -> set[BundlePath]:
-        links = [item.path for item in plan if isinstance(item.entry, Link)]
-        return {
-            link for link in links if plan.reached(link) == (None, plan.reached(link)[1]) and not _is_root(plan, link)
-        }
+        ends = {item.path: plan.reached(item.path) for item in plan if isinstance(item.entry, Link)}
+        return {link for link, (item, place) in ends.items() if item is None and place != "/"}
 
     assert dead(excluded(plan, [pattern])[0]) <= dead(plan)
-
-
-def _is_root(plan: BundlePlan, link: BundlePath) -> bool:
-    return plan.reached(link)[1] == "/"
 
 
 def test_directories_that_link_to_each_other_have_endless_names_and_are_dealt_with_all_the_same() -> None:

@@ -71,4 +71,9 @@ class Finished:
         from magicpak.proof.loading import Loading  # noqa: PLC0415 - most bundles have none
 
         loading = Loading(self._starter, self._files)
-        return {path: each for resolved in self._others for path, each in loading.look(resolved).items()}
+        found: dict[str, Starting] = {}
+        for resolved in self._others:
+            for path, starting in loading.look(resolved).items():
+                if path not in found or starting.problems:
+                    found[path] = starting
+        return found

@@ -33,16 +33,17 @@ class Loading:
         process = self._process(base)
         if process is None:
             return {}
-        libraries = [program] if base is not program else _loaded_by_itself(host)
-        found: dict[str, Starting] = {}
-        for library in libraries:
+        loaded: dict[str, tuple[Loaded, Sequence[Loaded]]] = {}
+        for library in _loaded_by_itself(host) if base is program else [program]:
             place = self._files.place_of(library.path)
-            starting = self._load(process, place, _name(library, host)) if place else None
-            if place is not None and starting is not None:
-                lacked = {need.name for need in host.closure.missing}
-                problems = tuple(each for each in starting.problems if each.lacking not in lacked)
-                found[place] = starting._replace(problems=problems)
-        return found
+            new = self._load(process, place) if place is not None else ()
+            if place is not None and new:
+                loaded[place] = library, new
+        process.settle([each for _, new in loaded.values() for each in new])
+        within = process.within
+        if within is None:
+            return {}
+        return {place: _starting(place, host, library, within, new) for place, (library, new) in loaded.items()}
 
     def _process(self, base: Loaded | None) -> Process | None:
         """Return the process of `base` in the plan, or one of no program; None where it does not start."""
@@ -57,27 +58,28 @@ class Loading:
             return None
         return Process(starting.resolved, self._files)
 
-    def _load(self, process: Process, place: str, name: str | None) -> Starting | None:
-        """Load the library at `place`, by its `name` if it has one; None where nothing new comes in."""
-        before = process.within
+    def _load(self, process: Process, place: str) -> Sequence[Loaded]:
+        """Load the library at `place`, and return what comes into the process, the library first."""
+        before = len(process.within.closure.objects) if process.within else 0
         try:
             file = self._files.get(place)
-            if process.has(file.inode):
-                return None
-            self._dlopened.load(process, place, file)
+            if not process.has(file.inode):
+                self._dlopened.load(process, place, file)
         except (OSError, NotElf, ToolFailed):
-            return None
-        within = process.within
-        new = within.closure.objects[len(before.closure.objects) if before else 0 :] if within else ()
-        if within is None or not new:
-            return None
-        process.settle(new)
-        problems = [each._replace(fate="load") for each in _problems(within, new)]
-        program = within.closure.program
-        if name is not None and all(need.name != name for need in program.needs):
-            words = f"{shown(program.path)} does not find it by its name {shown(name)}"
-            problems.append(Problem(place, name, program.path, words, fate="load"))
-        return Starting(within, tuple(problems))
+            return ()
+        return process.within.closure.objects[before:] if process.within else ()
+
+
+def _starting(place: str, host: Resolved, library: Loaded, within: Resolved, new: Sequence[Loaded]) -> Starting:
+    """Return what there is to say of the `library` of the host that is at `place`, and has brought what is `new`."""
+    program = within.closure.program
+    name = _name(library, host)
+    lacked = {need.name for need in host.closure.missing}
+    problems = [each._replace(fate="load") for each in _problems(within, new) if each.lacking not in lacked]
+    if name is not None and all(need.name != name for need in program.needs):
+        words = f"{shown(program.path)} does not find it by its name {shown(name)}"
+        problems.append(Problem(place, name, program.path, words, fate="load"))
+    return Starting(within, tuple(problems))
 
 
 def _problems(within: Resolved, new: Sequence[Loaded]) -> Iterator[Problem]:
