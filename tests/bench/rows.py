@@ -15,6 +15,7 @@ LIMITS = {
     "shell": 1.0,  # times ldd and cp in a shell script
     "chain": 1.3,  # times the cost of a library in the chain before; 1 is a growth that is exactly linear
     "tree": 3.0,  # times cp -a
+    "proof": 1.15,  # times the same run without it
     "strace": 1.5,  # times strace --seccomp-bpf
     "owners": 1.0,  # times one dpkg --search for all files
     "memory": 150.0,  # MiB
@@ -84,6 +85,12 @@ class Bench:
             shell = Command(["/bin/sh", "-c", SHELL, "sh", program, self._output], self._clear)
             rows.append(self._pair(work, "`ldd` and `cp`", [program], shell, LIMITS["shell"]))
         return rows
+
+    def proof(self) -> list[Row]:
+        """Measure the proof of a program with many libraries against the same run without it."""
+        program = SHELL_ROWS["`ffmpeg`"]
+        without = Command([self._magicpak, "--no-verify", program, self._output], self._clear)
+        return [self._pair("`ffmpeg`, proved", "`--no-verify`", [program], without, LIMITS["proof"])]
 
     def tree(self) -> list[Row]:
         """Measure a tree of many small files against cp -a of it."""
@@ -187,6 +194,7 @@ Part = Callable[[Bench], list[Row]]
 PARTS: dict[str, Part] = {
     "original": Bench.against_original,
     "shell": Bench.against_shell,
+    "proof": Bench.proof,
     "chain": Bench.chains,
     "tree": Bench.tree,
     "strace": Bench.against_strace,
