@@ -203,5 +203,7 @@ def test_the_first_input_that_will_not_do_is_named_and_nothing_is_written_for_th
 
 def test_a_file_without_permission_to_execute_is_bundled_as_it_is(here: Path) -> None:
     (here / "prog").chmod(0o640)
-    assert magicpak("prog", "out", cwd=here) == Result(0, "", "")
+    assert magicpak("prog", "out", cwd=here) == Result(
+        0, "", "warning: /prog is not executable: the image cannot start it\n"
+    )
     assert stat.S_IMODE((here / "out/prog").stat().st_mode) == 0o640

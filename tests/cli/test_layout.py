@@ -80,7 +80,8 @@ def test_an_included_tree_has_real_directories_and_hard_links_where_two_paths_le
     host_tree(here)
     result = magicpak(static, "out", "-rx", "-ilib", "--layout=directories", cwd=here)
     why = "left out: it is a link to a directory above itself, which cannot be a directory"
-    assert result == Result(0, "", f"warning: {here}/real/lib/sub/up {why}\n")
+    dead = "5 links to what is not there, the first from /lib/again/far to /nowhere/at/all"
+    assert result == Result(0, "", f"warning: {here}/real/lib/sub/up {why}\nwarning: {dead}\n")
     found = tree(here / "out")
     assert [line for line in names(here / "out") if line.startswith("lib")] == [
         "lib/",
@@ -197,9 +198,8 @@ def test_no_time_is_later_than_source_date_epoch(here: Path, static: Path) -> No
     host_tree(here)
     os.utime(here / "real/etc/conf", ns=(DAY, DAY))
     for number in (1, 2):
-        assert magicpak(
-            static, f"out{number}", "-rx", "-ireal", "--mkdir=tmp", cwd=here, env={"SOURCE_DATE_EPOCH": str(2 * 86_400)}
-        ) == Result(0, "", "")
+        arguments = [static, f"out{number}", "-rx", "-ireal", "--mkdir=tmp", "--no-verify"]
+        done(*arguments, cwd=here, env={"SOURCE_DATE_EPOCH": str(2 * 86_400)})
     found = tree(here / "out1")
     assert found == tree(here / "out2")
     assert {name: node.mtime_ns for name, node in found.items() if node.mtime_ns != 2 * DAY} == {"real/etc/conf": DAY}
