@@ -198,7 +198,7 @@ def test_no_time_is_later_than_source_date_epoch(here: Path, static: Path) -> No
     host_tree(here)
     os.utime(here / "real/etc/conf", ns=(DAY, DAY))
     for number in (1, 2):
-        arguments = [static, f"out{number}", "-rx", "-ireal", "--mkdir=tmp", "--no-verify"]
+        arguments: list[str | Path] = [static, f"out{number}", "-rx", "-ireal", "--mkdir=tmp", "--no-verify"]
         done(*arguments, cwd=here, env={"SOURCE_DATE_EPOCH": str(2 * 86_400)})
     found = tree(here / "out1")
     assert found == tree(here / "out2")
