@@ -21,8 +21,10 @@ from magicpak.errors import PlanConflict
 from magicpak.ldso.choosing import emulated_loaders
 from magicpak.options import Options
 from magicpak.pipeline import bundle
+from magicpak.proof.chosen import Chosen
 from magicpak.proof.finished import Finished
 from magicpak.proof.problems import Problem
+from magicpak.proof.weighing import failure, weighed, weights
 from magicpak.sources.mirror import Mirror
 
 BECAUSE = Because("asked for by a test")
@@ -55,6 +57,23 @@ def test_a_link_that_leads_somewhere_on_the_host_alone_is_a_problem(tmp_path: Pa
     links = [str(tmp_path / name) for name in ("link", "second")]
     assert problems == [Problem(each, str(end), each, words, fate="lead anywhere") for each in links]
     assert remarks == []
+
+
+def test_that_is_an_error_whatever_was_excluded(tmp_path: Path) -> None:
+    """What a pattern takes goes with the links to it, so that no pattern is to blame."""
+    (tmp_path / "program").write_bytes(make_elf(code=X86_64_EXIT_0, type=FileType.EXEC, dynamic=False))
+    (tmp_path / "link").symlink_to("program")
+    before = plan_of(tmp_path / "link")
+    plan = before.without(lambda item: item.path.name == "program")
+    problems, _ = proved(plan)
+    store = ElfStore()
+    known = (store, emulated_loaders(store))
+    chosen = Chosen(before, ["/nothing"], Finished(before, [], 0, known))
+    verdict = weighed(problems, plan, weights([], 0, store), chosen)
+    assert (verdict.errors, verdict.remarks, verdict.asides) == (tuple(problems), (), ())
+    error = failure(verdict.errors)
+    assert str(error) == f"in the empty image {tmp_path}/link would not lead anywhere"
+    assert error.details == (f"{tmp_path}/link: {problems[0].words}",)
 
 
 def test_dead_ends_of_the_host_and_those_in_output_are_one_line(tmp_path: Path) -> None:

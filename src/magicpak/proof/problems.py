@@ -10,7 +10,7 @@ from magicpak.proof.versions import missing_versions
 from magicpak.sources.libraries import Resolved, missing_needs
 
 Fate: TypeAlias = Literal["start", "load", "lead anywhere"]
-"""What will not happen: a program does not start, a library that a program loads by itself does not load, a link …"""
+"""What a program, a library that a program loads by itself, and a link will not do."""
 _OF: Mapping[Fate, str] = {"start": "program", "load": "library", "lead anywhere": "link"}
 
 

@@ -50,7 +50,7 @@ def weighed(
     by_weight: dict[Weight, list[Problem]] = {weight: [] for weight in Weight}
     left_out: list[tuple[Problem, str]] = []
     for problem in problems:
-        path = chosen.path_of(problem) if chosen else None
+        path = chosen.path_of(problem) if chosen and problem.fate != "lead anywhere" else None
         if path is not None:
             left_out.append((problem, path))
         elif problem.fate != "start":
