@@ -1,0 +1,145 @@
+"""All that a report tells of a bundle, as plain values: what each form of report is made from.
+
+Its fields are those of the JSON report, `docs/report.schema.json`. A change that its readers notice gets a new
+SCHEMA_VERSION. Paths are text with undecodable bytes as lone surrogates (PEP 383).
+"""
+
+from typing import Any, Literal, NamedTuple
+
+SCHEMA_VERSION = 1
+
+
+class Entry(NamedTuple):
+    """What stands at one path of the bundle.
+
+    `size` is in bytes, 0 for all but files; `source` is the path of the host that it is taken from, None for what
+    magicpak makes; `target` is the text of a link. `reason` is why it is there, in words; `asked_by` the path of the
+    bundle that asked for it, if one did; `package` the index in the packages of the one that owns it.
+    """
+
+    path: str
+    type: Literal["directory", "file", "link", "fifo"]
+    size: int
+    mode: str
+    uid: int
+    gid: int
+    source: str | None
+    target: str | None
+    reason: str
+    asked_by: str | None
+    package: int | None
+
+
+class Need(NamedTuple):
+    """One name that an object needs (DT_NEEDED and the like).
+
+    `found` is the path by which the loader finds it on the host, `rule` the rule of ld.so(8) by which it does so;
+    both are None where nothing goes by that name. `path` is where that stands in the bundle, links resolved; None
+    where it does not. `optional` tells that the loader forgives that it is missing; `trouble` why it stops at what it
+    finds.
+    """
+
+    name: str
+    found: str | None
+    rule: str | None
+    path: str | None
+    optional: bool
+    trouble: str | None
+
+
+class Object(NamedTuple):
+    """An ELF file that a loader brings into a process: its path on the host, its place in the bundle (None: none)."""
+
+    file: str
+    path: str | None
+    soname: str | None
+    needs: tuple[Need, ...]
+
+
+class Process(NamedTuple):
+    """What a loader brings in for one program, or for a library that is loaded by itself, in load order, it first.
+
+    `given` is the INPUT as it was written, None for what is no INPUT. `interpreter` is PT_INTERP, `trouble` why that
+    cannot be used.
+    """
+
+    given: str | None
+    interpreter: str | None
+    trouble: str | None
+    objects: tuple[Object, ...]
+
+
+class Missing(NamedTuple):
+    """A library or an interpreter that nothing satisfies, for one program: who needs it, the program last."""
+
+    name: str
+    needed_by: tuple[str, ...]
+    searched: tuple[str, ...]
+    trouble: str | None
+
+
+class Problem(NamedTuple):
+    """Something that keeps `program`, a path of the bundle, from starting in the empty image; `is_error` fails the run."""
+
+    program: str
+    words: str
+    is_error: bool
+
+
+class Excluded(NamedTuple):
+    """What stood at a path of the bundle before `--exclude` took it."""
+
+    path: str
+    type: Literal["directory", "file", "link", "fifo"]
+    size: int
+
+
+class Package(NamedTuple):
+    """A package that owns files of the bundle: how many, and their size in bytes."""
+
+    manager: str
+    name: str
+    version: str
+    architecture: str
+    files: int
+    size: int
+
+
+class Totals(NamedTuple):
+    """How much there is: regular files, of them each content once in bytes; links, directories, named pipes."""
+
+    files: int
+    size: int
+    links: int
+    directories: int
+    fifos: int
+
+
+class Document(NamedTuple):
+    """All of a report.
+
+    `complete` tells that nothing is missing that the run asks for: else it ends with an error, and nothing is written.
+    `packages` is None where nobody has looked for them.
+    """
+
+    schema_version: int
+    magicpak: str
+    output: str | None
+    dry_run: bool
+    complete: bool
+    totals: Totals
+    entries: tuple[Entry, ...]
+    processes: tuple[Process, ...]
+    missing: tuple[Missing, ...]
+    problems: tuple[Problem, ...]
+    excluded: tuple[Excluded, ...]
+    packages: tuple[Package, ...] | None
+
+
+def as_json(value: object) -> Any:  # noqa: ANN401 - what json.dumps takes
+    """Return a value of this module as json.dumps takes it: a mapping for each tuple that has names."""
+    if isinstance(value, tuple):
+        if hasattr(value, "_asdict"):
+            return {name: as_json(each) for name, each in value._asdict().items()}
+        return [as_json(each) for each in value]
+    return value
