@@ -20,6 +20,7 @@ HERE = Path(__file__).parent
 SOURCE = HERE.parent
 APPLICATION = SOURCE / "magicpak"
 _HELPER = APPLICATION / "ldso" / "helper.c"
+_SHIPPED = (_HELPER, APPLICATION / "reports" / "page.css", APPLICATION / "reports" / "page.js")
 _TOOLCHAIN, _DEPENDENCIES = HERE / "toolchain.txt", HERE / "dependencies.txt"
 _MODULES = ("pins", "toolchain", "commands", "interpreter", "libffi")
 _OF_INTERPRETER = [*(HERE / f"{name}.py" for name in _MODULES), HERE / "fficonfig.h", _TOOLCHAIN]
@@ -89,8 +90,10 @@ def parts_of(machine: Machine, cache: Path) -> Parts:
 def put_together(parts: Parts, work: Path) -> Path:
     """Freeze and link in the directory `work`; return the executable."""
     shipped = work / "shipped"
-    (shipped / "ldso").mkdir(parents=True)
-    shutil.copy(_HELPER, shipped / "ldso")
+    for each in _SHIPPED:
+        target = shipped / each.relative_to(APPLICATION)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(each, target)
     build_helper(parts, shipped / "ldso")
     (shipped / "licences.txt").write_text(licences_of(parts.own, parts.musl, parts.dependencies, SOURCE.parent))
     places = [SOURCE, parts.dependencies, parts.native.standard_library]

@@ -1,0 +1,144 @@
+"""The report for people who would rather look: one HTML page, which loads nothing from elsewhere."""
+
+import hashlib
+from binascii import b2a_base64
+
+from magicpak import shipped
+from magicpak.display import plural, size
+from magicpak.reports import graph_svg, summary
+from magicpak.reports.document import Document, Entry
+from magicpak.reports.graph import Node, graph
+from magicpak.reports.groups import groups
+from magicpak.reports.layers import Layered, layered
+from magicpak.reports.markup import Markup, element, joined
+from magicpak.reports.places import Places
+from magicpak.reports.rows import TYPES, reason, table
+from magicpak.reports.treemap_svg import treemap
+
+STYLE, SCRIPT = "reports/page.css", "reports/page.js"
+
+
+def page(document: Document) -> str:
+    """Return the report as one HTML page that loads nothing from elsewhere: the same for the same document.
+
+    It needs no script to be read; with scripts it can be searched and sorted, and shows who needs whom.
+    """
+    style, script = _shipped(STYLE), _shipped(SCRIPT)
+    places = Places(document.entries)
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=_policy(style, script)),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("title", f"{summary.title(document)} · magicpak"),
+        element("style", style),
+    )
+    body = element(
+        "body",
+        summary.header(document),
+        element(
+            "main",
+            summary.trouble(document),
+            summary.taken_away(document.excluded),
+            _sizes(document),
+            _needs(document, places),
+            _entries(document, places),
+        ),
+        element("script", script),
+    )
+    return f"<!DOCTYPE html>\n{element('html', head, body, lang='en')}\n"
+
+
+def _shipped(name: str) -> Markup:
+    """Return a file of ours, which is written so that it can stand inside an element."""
+    content = shipped.read(name)
+    if content is None:
+        raise FileNotFoundError(name)
+    return Markup(content.decode())
+
+
+def _policy(style: str, script: str) -> str:
+    return (
+        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(content: str) -> str:
+    digest = hashlib.sha256(content.encode()).digest()
+    return f"'sha256-{b2a_base64(digest, newline=False).decode()}'"
+
+
+def _sizes(document: Document) -> Markup:
+    parts = groups(document)
+    if not parts:
+        return joined(())
+    by = "package" if document.packages else "directory"
+    words = (
+        f"Each box is a file, as large as it is in bytes; those of one {by} stand together. A click leads to its row."
+    )
+
+    def told(file: Entry) -> str:
+        return f"{file.path}, {size(file.size)}: {reason(file)}"
+
+    return element(
+        "section",
+        element("h2", "What takes the room"),
+        element("p", words, class_="legend"),
+        element("div", treemap(parts, f"Sizes of files by {by}", told), class_="scroll"),
+        summary.largest(document.packages or ()),
+    )
+
+
+def _needs(document: Document, places: Places) -> Markup:
+    nodes = graph(document.processes, places)
+    if not nodes:
+        return joined(())
+    drawn = layered([node.needs for node in nodes])
+    picture = graph_svg.picture(nodes, drawn, "Who needs which library", _told)
+    return element(
+        "section",
+        element("h2", "Who needs whom"),
+        element("p", _legend(nodes, drawn), class_="legend"),
+        element("div", class_="zoom"),
+        element("div", picture, class_="scroll framed", tabindex=0, role="region", aria_label="Who needs whom"),
+        element("div", id="told", hidden=True, aria_live="polite"),
+    )
+
+
+def _told(node: Node) -> str:
+    if node.entry is not None:
+        return f"{node.entry.path}, {size(node.entry.size)}"
+    return f"{node.label} is missing" if node.kind == "missing" else f"{node.label} is not in the bundle"
+
+
+def _legend(nodes: list[Node], drawn: Layered) -> str:
+    count = sum(len(node.needs) for node in nodes)
+    left_out = count - len(drawn.edges) - len(drawn.back)
+    words = "What is started stands at the left; what a thing needs stands to the right of it."
+    if left_out:
+        words += f" {plural(left_out, 'need')} of {count} follow from others and are not drawn"
+        words += (
+            f", nor is who needs what most need: {', '.join(nodes[at].label for at in sorted(drawn.common))}."
+            if drawn.common
+            else "."
+        )
+    return words
+
+
+def _entries(document: Document, places: Places) -> Markup:
+    present = [name for name in TYPES if any(entry.type == name for entry in document.entries)]
+    choices = [element("option", "all types", value="")] + [
+        element("option", TYPES[each], value=each) for each in present
+    ]
+    search = element(
+        "input", type="search", id="search", placeholder="Search paths, packages, reasons", aria_label="Search"
+    )
+    select = element("select", *choices, id="type", aria_label="Type")
+    count = element("output", id="count", for_="search type")
+    return element(
+        "section",
+        element("h2", "All that is in it"),
+        element("div", search, select, count, class_="tools", hidden=True),
+        element("div", table(document.entries, document.packages or (), places), class_="entries"),
+    )
