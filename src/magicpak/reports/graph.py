@@ -6,14 +6,14 @@ from typing import Literal, NamedTuple
 from magicpak.reports.document import Entry, Need, Process
 from magicpak.reports.places import Places
 
-Kind = Literal["root", "library", "outside", "missing"]
+Kind = Literal["program", "library", "outside", "missing"]
 
 
 class Node(NamedTuple):
     """An object; `needs` are the indices of the nodes that it needs itself.
 
-    A `root` is what is started, or loaded by itself; what is `outside` is found on the host and is not in the bundle;
-    nothing can be loaded for what is `missing`. `entry` is where it stands in the bundle, if it does.
+    What is `outside` is found on the host and is not in the bundle; nothing can be loaded for what is `missing`.
+    `entry` is where it stands in the bundle, if it does.
     """
 
     label: str
@@ -26,19 +26,17 @@ def graph(processes: Sequence[Process], places: Places) -> list[Node]:
     """Return the nodes in the order in which they are met, the objects of each process in that of loading."""
     nodes = _Nodes(places)
     for process in processes:
-        for at, each in enumerate(process.objects):
-            name = _name(each.file) if at == 0 else each.soname or _name(each.file)
-            nodes.add(name, each.file, each.path, is_root=at == 0)
+        is_program = process.given is not None or process.interpreter is not None
+        for each in process.objects[:1]:
+            nodes.add(_name(each.file), each.file, each.path, is_program=is_program)
+        for each in process.objects[1:]:
+            nodes.add(each.soname or _name(each.file), each.file, each.path)
     for process in processes:
         for each in process.objects:
             asker = nodes.add(_name(each.file), each.file, each.path)
             for need in each.needs:
                 if need.found is not None or need.trouble is not None or not need.optional:
                     nodes.connect(asker, nodes.need(need))
-        if process.objects and process.interpreter is not None:
-            first = process.objects[0]
-            asker = nodes.add(_name(first.file), first.file, first.path)
-            nodes.connect(asker, nodes.interpreter(process.interpreter, process.trouble))
     return nodes.all()
 
 
@@ -55,23 +53,17 @@ class _Nodes:
         self._nodes: list[Node] = []
         self._needs: list[set[int]] = []
 
-    def add(self, label: str, file: str, path: str | None, *, is_root: bool = False) -> int:
+    def add(self, label: str, file: str, path: str | None, *, is_program: bool = False) -> int:
         """Return the node of what is `file` on the host and `path` in the bundle, made where there is none."""
         entry = self._places.end(path) if path is not None else None
         if entry is None:
             return self._at(("outside", file), Node(label, "outside", None))
-        return self._at(("library", entry.path), Node(label, "root" if is_root else "library", entry))
+        return self._at(("library", entry.path), Node(label, "program" if is_program else "library", entry))
 
     def need(self, need: Need) -> int:
         if need.found is None or need.trouble is not None:
             return self._at(("missing", need.name), Node(need.name, "missing", None))
         return self.add(need.name, need.found, need.path)
-
-    def interpreter(self, path: str, trouble: str | None) -> int:
-        """Return the node of an interpreter, which the kernel takes by the same path in the bundle."""
-        if trouble is not None:
-            return self._at(("missing", path), Node(path, "missing", None))
-        return self.add(_name(path), path, path)
 
     def connect(self, asker: int, needed: int) -> None:
         if asker != needed:
@@ -85,6 +77,6 @@ class _Nodes:
         if at == len(self._nodes):
             self._nodes.append(node)
             self._needs.append(set())
-        elif node.kind == "root":
-            self._nodes[at] = self._nodes[at]._replace(kind="root")
+        elif node.kind == "program":
+            self._nodes[at] = node
         return at

@@ -1,4 +1,4 @@
-"""The picture of who needs whom: what is started at the left, and to the right of each what it needs."""
+"""The picture of who needs whom: programs at the left, and to the right of each what it needs."""
 
 from collections.abc import Callable, Sequence
 

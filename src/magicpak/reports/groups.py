@@ -1,11 +1,11 @@
 """The files of a bundle by whose they are: by package, or by directory where nobody knows of packages."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from magicpak.bundle.path import BundlePath
-from magicpak.reports.document import Document, Entry
+from magicpak.reports.document import Document, Entry, Package
 
 NO_PACKAGE = "no package"
 _LEAST = 1 / 150
@@ -23,20 +23,23 @@ class Group(NamedTuple):
 def groups(document: Document) -> list[Group]:
     """Return the groups of all files that are not empty, the largest first."""
     files = [entry for entry in document.entries if entry.type == "file" and entry.size > 0]
-    found: dict[str, list[Entry]] = defaultdict(list)
     if document.packages:
-        for entry in files:
-            name = NO_PACKAGE if entry.package is None else document.packages[entry.package].name
-            found[name].append(entry)
+        made = _by_package(files, document.packages)
     else:
-        found = _by_directory(files)
-    made = [_group(name, members) for name, members in found.items()]
+        made = [_group(name, members) for name, members in _by_directory(files).items()]
     return sorted(made, key=lambda group: (-group.size, group.name))
 
 
 def _group(name: str, files: Iterable[Entry]) -> Group:
     ordered = sorted(files, key=lambda entry: (-entry.size, entry.path))
     return Group(name, sum(entry.size for entry in ordered), tuple(ordered))
+
+
+def _by_package(files: Sequence[Entry], packages: Sequence[Package]) -> list[Group]:
+    found: dict[int | None, list[Entry]] = defaultdict(list)
+    for entry in files:
+        found[entry.package].append(entry)
+    return [_group(NO_PACKAGE if at is None else packages[at].name, members) for at, members in found.items()]
 
 
 def _by_directory(files: list[Entry]) -> dict[str, list[Entry]]:

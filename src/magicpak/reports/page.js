@@ -116,8 +116,10 @@ const look = () => {
       element.classList.toggle("asking", each !== at && above.has(each));
     });
     for (const {element, from, to} of edges) {
-      element.classList.toggle("needed", below.has(from));
-      element.classList.toggle("asking", above.has(to));
+      const isNeeded = below.has(from), isAsking = above.has(to);
+      element.classList.toggle("needed", isNeeded);
+      element.classList.toggle("asking", isAsking);
+      if (isNeeded || isAsking) element.parentElement.append(element);  // above the others
     }
   };
 
@@ -167,13 +169,14 @@ const zoom = () => {
     room.scrollLeft = middle * scale - room.clientWidth / 2;
   };
   const fit = () => Math.min(1, room.clientWidth / width);
-  const steps = {"−": () => scale / 1.25, "+": () => scale * 1.25, "whole": fit, "as large as text": () => 1};
+  const steps = {"−": () => scale / 1.25, "+": () => scale * 1.25, "fit": fit, "1:1": () => 1};
   const buttons = Object.entries(steps).map(([words, step]) => {
     const button = make("button", {type: "button"}, words);
     button.addEventListener("click", () => to(step()));
     return button;
   });
   document.querySelector(".zoom").append(...buttons);
+  if (fit() > 0.75) to(fit());
 };
 
 if (graph) { look(); zoom(); }

@@ -2,6 +2,7 @@
 
 import hashlib
 from binascii import b2a_base64
+from collections.abc import Sequence
 
 from magicpak import shipped
 from magicpak.display import plural, size
@@ -12,7 +13,7 @@ from magicpak.reports.groups import groups
 from magicpak.reports.layers import Layered, layered
 from magicpak.reports.markup import Markup, element, joined
 from magicpak.reports.places import Places
-from magicpak.reports.rows import TYPES, reason, table
+from magicpak.reports.rows import TYPES, table
 from magicpak.reports.treemap_svg import treemap
 
 STYLE, SCRIPT = "reports/page.css", "reports/page.js"
@@ -79,7 +80,7 @@ def _sizes(document: Document) -> Markup:
     )
 
     def told(file: Entry) -> str:
-        return f"{file.path}, {size(file.size)}: {reason(file)}"
+        return f"{file.path}, {size(file.size)}: {file.reason}"
 
     return element(
         "section",
@@ -112,18 +113,19 @@ def _told(node: Node) -> str:
     return f"{node.label} is missing" if node.kind == "missing" else f"{node.label} is not in the bundle"
 
 
-def _legend(nodes: list[Node], drawn: Layered) -> str:
+def _legend(nodes: Sequence[Node], drawn: Layered) -> str:
+    words = "Programs, and what is loaded by itself, stand at the left; what a thing needs stands to the right of it."
     count = sum(len(node.needs) for node in nodes)
     left_out = count - len(drawn.edges) - len(drawn.back)
-    words = "What is started stands at the left; what a thing needs stands to the right of it."
-    if left_out:
-        words += f" {plural(left_out, 'need')} of {count} follow from others and are not drawn"
-        words += (
-            f", nor is who needs what most need: {', '.join(nodes[at].label for at in sorted(drawn.common))}."
-            if drawn.common
-            else "."
-        )
-    return words
+    if not left_out:
+        return words
+    common = ", ".join(nodes[at].label for at in sorted(drawn.common))
+    why = (
+        f"those that follow from others, and those of {common}, which most need"
+        if common
+        else "they follow from others"
+    )
+    return f"{words} {left_out} of {plural(count, 'need')} are not drawn: {why}."
 
 
 def _entries(document: Document, places: Places) -> Markup:

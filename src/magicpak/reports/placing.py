@@ -89,6 +89,8 @@ def _ordered(columns: list[list[_Slot]], before: _Neighbours, after: _Neighbours
         for at, column in enumerate(columns):
             means = {
                 slot: _mean([place[each] for each in neighbours.get(slot, ())], otherwise=index)
+                if slot in before or slot in after
+                else len(column)  # what has no edge stands below the rest
                 for index, slot in enumerate(column)
             }
             columns[at] = sorted(column, key=means.__getitem__)
@@ -130,14 +132,15 @@ def _heights(
             strict=True,
         )
     }
-    heights = dict(offsets)
+    heights = {slot: offsets[slot] - offsets[column[-1]] / 2 for column in columns for slot in column}
     for sweep in range(_SWEEPS):
         neighbours = after if sweep % 2 == 0 else before
         for column in columns[:: -1 if sweep % 2 == 0 else 1]:
-            wanted = [
-                _mean([heights[each] for each in neighbours.get(slot, ())], otherwise=heights[slot]) - offsets[slot]
-                for slot in column
-            ]
+            wanted: list[float] = []
+            for slot in column:
+                at = _mean([heights[each] for each in neighbours.get(slot, ())], otherwise=heights[slot])
+                is_free = wanted and slot not in before and slot not in after
+                wanted.append(wanted[-1] if is_free else at - offsets[slot])
             heights.update((slot, at + offsets[slot]) for slot, at in zip(column, _rising(wanted), strict=True))
     top = min(heights.values(), default=0.0) - HEIGHT / 2
     return {slot: height - top for slot, height in heights.items()}

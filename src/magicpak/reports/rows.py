@@ -21,13 +21,6 @@ def table(entries: Sequence[Entry], packages: Sequence[Package], places: Places)
     return element("table", element("thead", heading), element("tbody", rows), id="entries")
 
 
-def reason(entry: Entry) -> str:
-    """Return why `entry` is there, on one line."""
-    if entry.asked_by is None or entry.reason.endswith(f" {entry.asked_by}"):
-        return entry.reason
-    return f"{entry.reason} {entry.asked_by}"
-
-
 def _row(entry: Entry, packages: Sequence[Package], places: Places) -> Markup:
     directory, slash, name = entry.path.rpartition("/")
     path = [element("span", directory + slash), name]
@@ -58,13 +51,13 @@ def _why(entry: Entry, places: Places) -> Iterator[Markup]:
         last = chain[-1]
         far = f"{len(chain)} steps from" if last.asked_by is None else f"{len(chain)} steps and more, by way of"
         steps = [element("li", *_because(each, places)) for each in chain]
-        yield element("details", element("summary", f"{far} {last.path}"), element("ol", *steps))
+        yield element("details", element("summary", f"{far} {last.path.rpartition('/')[2]}"), element("ol", *steps))
 
 
 def _because(entry: Entry, places: Places) -> list[str]:
-    if entry.asked_by is None:
+    """Return the reason of `entry`; the asker at its end leads to its row, by whichever of its paths it is named."""
+    asker = places.at(entry.asked_by) if entry.asked_by is not None else None
+    words, slash, path = entry.reason.rpartition(" /")
+    if asker is None or not words:
         return [entry.reason]
-    words = entry.reason.removesuffix(entry.asked_by).rstrip()
-    asker = places.at(entry.asked_by)
-    linked = element("a", entry.asked_by, href=f"#{anchor(asker.path)}") if asker else entry.asked_by
-    return [words, " ", linked]
+    return [words, " ", element("a", slash.lstrip() + path, href=f"#{anchor(asker.path)}")]

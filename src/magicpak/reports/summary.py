@@ -1,32 +1,42 @@
 """What the page says first: what was made of what, how much it is, what is missing, what was taken away."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from magicpak.display import plural, size
 from magicpak.reports.document import Document, Excluded, Missing, Package, Problem, Totals
 from magicpak.reports.markup import Markup, element, joined
 
 _LARGEST = 10
+_FIRST = 8  # so many INPUTs are named at once
 _OPEN = 12  # so many that were excluded are shown at once
 
 
 def title(document: Document) -> str:
     """Return what the page is about, on one line."""
-    return document.output if document.output is not None else "dry run"
+    return document.output if document.output is not None else "a dry run"
 
 
 def header(document: Document) -> Markup:
     """Return what was made of what, and how much it is."""
     inputs = [element("code", each.given) for each in document.processes if each.given is not None]
-    made_of = [element("p", "made of ", joined(inputs, between=", "), class_="inputs")] if inputs else []
     return element(
         "header",
         element("p", f"magicpak {document.magicpak}", class_="maker"),
         element("h1", title(document)),
-        *made_of,
+        *_made_of(inputs),
         element("ul", *_figures(document.totals, document.packages or ()), class_="figures"),
-        *([element("p", "A dry run: nothing was written.")] if document.dry_run else []),
+        *([element("p", "A dry run: nothing was written.")] if document.dry_run and document.output else []),
     )
+
+
+def _made_of(inputs: Sequence[Markup]) -> Iterator[Markup]:
+    first, rest = joined(inputs[:_FIRST], between=", "), inputs[_FIRST:]
+    if first:
+        yield element("p", "made of ", first, class_="inputs")
+    if rest:
+        yield element(
+            "details", element("summary", f"and {len(rest)} more"), joined(rest, between=", "), class_="inputs"
+        )
 
 
 def _figures(totals: Totals, packages: Sequence[Package]) -> list[Markup]:
@@ -54,7 +64,8 @@ def trouble(document: Document) -> Markup:
     warnings = [each for each in document.problems if not each.is_error]
     boxes = []
     if document.missing or errors:
-        words = "Something is missing" if document.complete else "Something is missing: nothing was written"
+        what = "Something is missing" if document.missing else "Something does not start"
+        words = what if document.complete else f"{what}: nothing was written"
         told = [*map(_missing, document.missing), *map(_problem, errors)]
         boxes.append(_box("missing", words, told, class_="error"))
     if warnings:
@@ -79,7 +90,8 @@ def _missing(missing: Missing) -> Markup:
 
 
 def _problem(problem: Problem) -> Markup:
-    return element("li", element("b", problem.program), f": {problem.words}")
+    whose = [element("b", problem.program), ": "] if problem.program else []
+    return element("li", *whose, problem.words)
 
 
 def taken_away(excluded: Sequence[Excluded]) -> Markup:

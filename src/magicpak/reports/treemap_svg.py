@@ -7,7 +7,7 @@ from magicpak.reports.document import Entry
 from magicpak.reports.groups import Group
 from magicpak.reports.markup import Markup, element, joined
 from magicpak.reports.places import anchor
-from magicpak.reports.svg import fitting
+from magicpak.reports.svg import fitting, width
 from magicpak.reports.treemap import Box, squarified
 
 WIDTH, HEIGHT = 1200.0, 560.0  # of the picture; all figures are pixels
@@ -54,8 +54,17 @@ def _group(group: Group, box: Box, at: int, told: Callable[[Entry], str]) -> Mar
 def _heading(group: Group, box: Box) -> Markup:
     room = box.width - 2 * _TEXT
     words = f"{group.name} {size(group.size)}"
-    line = words if fitting(words, room) == words else fitting(group.name, room, least=3)
+    line = words if fitting(words, room) == words else _name(group.name, room)
     return _text(line, box, 13, class_="heading")
+
+
+def _name(name: str, room: float) -> str | None:
+    """Return as much of the name of a group as `room` has room for: of a directory, its end."""
+    parts = name.split("/")[1:]
+    ends = (f"…/{'/'.join(parts[at:])}" for at in range(1, len(parts)))
+    return next((each for each in (name, *ends) if width(each) <= room), None) or fitting(
+        parts[-1] if parts else name, room, least=3
+    )
 
 
 def _files(group: Group, box: Box, told: Callable[[Entry], str]) -> Iterator[Markup]:
