@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from magicpak.reports import svg
 from magicpak.reports.graph import Node
 from magicpak.reports.layers import Layered
-from magicpak.reports.markup import Markup, element
+from magicpak.reports.markup import Markup, element, number
 from magicpak.reports.places import anchor
 from magicpak.reports.placing import HEIGHT, Spot, placed
 
@@ -62,13 +62,13 @@ def _way(spots: Sequence[Spot]) -> str:
     """Return the line from the right of the first to the left of the last, straight past the columns between them."""
     first, *others = spots
     x, y = first.x + first.width, first.y
-    parts = [f"M{_number(x)} {_number(y)}"]
+    parts = [f"M{number(x)} {number(y)}"]
     for spot in others:
-        middle = _number((x + spot.x) / 2)
-        parts.append(f"C{middle} {_number(y)} {middle} {_number(spot.y)} {_number(spot.x)} {_number(spot.y)}")
+        middle = number((x + spot.x) / 2)
+        parts.append(f"C{middle} {number(y)} {middle} {number(spot.y)} {number(spot.x)} {number(spot.y)}")
         x, y = spot.x + spot.width, spot.y
         if spot is not others[-1]:
-            parts.append(f"H{_number(x)}")
+            parts.append(f"H{number(x)}")
     return "".join(parts)
 
 
@@ -76,9 +76,5 @@ def _back(start: Spot, end: Spot) -> str:
     """Return a bow from the right of `start` around to the right of `end`, which is not to the right of it."""
     x, y = start.x + start.width, start.y
     to = end.x + end.width
-    far = _number(max(x, to) + _BOW)
-    return f"M{_number(x)} {_number(y)}C{far} {_number(y)} {far} {_number(end.y)} {_number(to)} {_number(end.y)}"
-
-
-def _number(value: float) -> str:
-    return f"{value:.1f}".removesuffix(".0")
+    far = number(max(x, to) + _BOW)
+    return f"M{number(x)} {number(y)}C{far} {number(y)} {far} {number(end.y)} {number(to)} {number(end.y)}"

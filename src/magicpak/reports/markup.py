@@ -42,9 +42,14 @@ def element(name: str, /, *content: str, **attributes: str | float | bool | None
     return Markup(f"<{name}{start}>{joined(content)}</{name}>")
 
 
+def number(value: float) -> str:
+    """Return a number as the attributes of SVG have it, to a tenth."""
+    return f"{value:.1f}".removesuffix(".0")
+
+
 def _name(keyword: str) -> str:
     return keyword.rstrip("_").replace("_", "-")
 
 
 def _value(value: str | float) -> str:
-    return escaped(value) if isinstance(value, str) else f"{value:.1f}".removesuffix(".0")
+    return escaped(value) if isinstance(value, str) else number(value)

@@ -3,6 +3,7 @@
 import hashlib
 from binascii import b2a_base64
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from magicpak import shipped
 from magicpak.display import plural, size
@@ -11,44 +12,46 @@ from magicpak.reports.document import Document, Entry
 from magicpak.reports.graph import Node, graph
 from magicpak.reports.groups import groups
 from magicpak.reports.layers import Layered, layered
-from magicpak.reports.markup import Markup, element, joined
+from magicpak.reports.markup import Markup, element
 from magicpak.reports.places import Places
 from magicpak.reports.rows import TYPES, table
 from magicpak.reports.treemap_svg import treemap
 
-STYLE, SCRIPT = "reports/page.css", "reports/page.js"
+
+class _Section(NamedTuple):
+    id: str
+    heading: str
+    content: list[Markup]
 
 
 def page(document: Document) -> str:
     """Return the report as one HTML page that loads nothing from elsewhere: the same for the same document.
 
-    It needs no script to be read; with scripts it can be searched and sorted, and shows who needs whom.
+    It needs no script to be read; with scripts it can be searched and sorted, and shows what a library has to do with
+    others.
     """
-    style, script = _shipped(STYLE), _shipped(SCRIPT)
+    style, script = _shipped("reports/page.css"), _shipped("reports/page.js")
     places = Places(document.entries)
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=_policy(style, script)),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="color-scheme", content="light dark"),
-        element("title", f"{summary.title(document)} · magicpak"),
-        element("style", style),
-    )
+    sections = [
+        _Section("sizes", "What takes the room", _sizes(document)),
+        _Section("needs", "Who needs whom", _needs(document, places)),
+        _Section("all", "All that is in it", _entries(document, places)),
+    ]
+    there = [section for section in sections if section.content]
     body = element(
         "body",
         summary.header(document),
+        element("nav", *(element("a", each.heading, href=f"#{each.id}") for each in there)),
         element(
             "main",
             summary.trouble(document),
             summary.taken_away(document.excluded),
-            _sizes(document),
-            _needs(document, places),
-            _entries(document, places),
+            *(element("section", element("h2", each.heading), *each.content, id=each.id) for each in there),
         ),
         element("script", script),
     )
-    return f"<!DOCTYPE html>\n{element('html', head, body, lang='en')}\n"
+    title = f"{summary.title(document)} · magicpak"
+    return f"<!DOCTYPE html>\n{element('html', _head(title, style, script), body, lang='en')}\n"
 
 
 def _shipped(name: str) -> Markup:
@@ -59,9 +62,17 @@ def _shipped(name: str) -> Markup:
     return Markup(content.decode())
 
 
-def _policy(style: str, script: str) -> str:
-    return (
-        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
+def _head(title: str, style: Markup, script: Markup) -> Markup:
+    allowed = f"style-src {_hash(style)}; script-src {_hash(script)}"
+    policy = f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
+    return element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=policy),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("title", title),
+        element("style", style),
     )
 
 
@@ -70,41 +81,42 @@ def _hash(content: str) -> str:
     return f"'sha256-{b2a_base64(digest, newline=False).decode()}'"
 
 
-def _sizes(document: Document) -> Markup:
+def _sizes(document: Document) -> list[Markup]:
     parts = groups(document)
     if not parts:
-        return joined(())
+        return []
     by = "package" if document.packages else "directory"
-    words = (
-        f"Each box is a file, as large as it is in bytes; those of one {by} stand together. A click leads to its row."
-    )
+    words = f"Each box is a file, as large as it is in bytes; those of one {by} stand together."
 
     def told(file: Entry) -> str:
         return f"{file.path}, {size(file.size)}: {file.reason}"
 
-    return element(
-        "section",
-        element("h2", "What takes the room"),
-        element("p", words, class_="legend"),
+    return [
+        element("p", f"{words} A click leads to its row.", class_="legend"),
         element("div", treemap(parts, f"Sizes of files by {by}", told), class_="scroll"),
         summary.largest(document.packages or ()),
-    )
+    ]
 
 
-def _needs(document: Document, places: Places) -> Markup:
+def _needs(document: Document, places: Places) -> list[Markup]:
     nodes = graph(document.processes, places)
     if not nodes:
-        return joined(())
+        return []
     drawn = layered([node.needs for node in nodes])
-    picture = graph_svg.picture(nodes, drawn, "Who needs which library", _told)
-    return element(
-        "section",
-        element("h2", "Who needs whom"),
+    label = "Who needs which library"
+    return [
         element("p", _legend(nodes, drawn), class_="legend"),
         element("div", class_="zoom"),
-        element("div", picture, class_="scroll framed", tabindex=0, role="region", aria_label="Who needs whom"),
+        element(
+            "div",
+            graph_svg.picture(nodes, drawn, label, _told),
+            class_="scroll framed",
+            tabindex=0,
+            role="region",
+            aria_label=label,
+        ),
         element("div", id="told", hidden=True, aria_live="polite"),
-    )
+    ]
 
 
 def _told(node: Node) -> str:
@@ -128,19 +140,14 @@ def _legend(nodes: Sequence[Node], drawn: Layered) -> str:
     return f"{words} {left_out} of {plural(count, 'need')} are not drawn: {why}."
 
 
-def _entries(document: Document, places: Places) -> Markup:
-    present = [name for name in TYPES if any(entry.type == name for entry in document.entries)]
-    choices = [element("option", "all types", value="")] + [
-        element("option", TYPES[each], value=each) for each in present
-    ]
-    search = element(
-        "input", type="search", id="search", placeholder="Search paths, packages, reasons", aria_label="Search"
-    )
-    select = element("select", *choices, id="type", aria_label="Type")
+def _entries(document: Document, places: Places) -> list[Markup]:
+    present = {entry.type for entry in document.entries}
+    choices = [element("option", words, value=each) for each, words in TYPES.items() if each in present]
+    hint = "Search paths, packages, reasons"
+    search = element("input", type="search", id="search", placeholder=hint, aria_label=hint)
+    select = element("select", element("option", "all types", value=""), *choices, id="type", aria_label="Type")
     count = element("output", id="count", for_="search type")
-    return element(
-        "section",
-        element("h2", "All that is in it"),
+    return [
         element("div", search, select, count, class_="tools", hidden=True),
-        element("div", table(document.entries, document.packages or (), places), class_="entries"),
-    )
+        table(document.entries, document.packages or (), places),
+    ]

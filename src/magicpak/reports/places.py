@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from magicpak.bundle.path import Way
 from magicpak.reports.document import Entry
 
-_PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-._~+,:=@")
+_PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-._~!$&'()*+,;=:@?")
 
 
 class Places:

@@ -67,14 +67,14 @@ def trouble(document: Document) -> Markup:
         what = "Something is missing" if document.missing else "Something does not start"
         words = what if document.complete else f"{what}: nothing was written"
         told = [*map(_missing, document.missing), *map(_problem, errors)]
-        boxes.append(_box("missing", words, told, class_="error"))
+        boxes.append(_box(words, told, class_="error"))
     if warnings:
-        boxes.append(_box("warnings", "This may not work", list(map(_problem, warnings)), class_="warning"))
-    return joined(boxes)
+        boxes.append(_box("This may not work", list(map(_problem, warnings)), class_="warning"))
+    return element("div", *boxes, id="missing")
 
 
-def _box(id_: str, heading: str, items: Sequence[Markup], class_: str) -> Markup:
-    return element("section", element("h2", heading), element("ul", *items), id=id_, class_=class_)
+def _box(heading: str, items: Sequence[Markup], class_: str) -> Markup:
+    return element("section", element("h2", heading), element("ul", *items), class_=class_)
 
 
 def _missing(missing: Missing) -> Markup:

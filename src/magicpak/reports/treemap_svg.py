@@ -88,7 +88,7 @@ def _file(file: Entry, box: Box, told: str) -> Markup:
     labels = [_text(name, box, 12)] if name else []
     if name and box.height >= 2 * _LINE + _TEXT and fitting(weight, room) == weight:
         labels.append(_text(weight, box, 12 + _LINE, class_="weight"))
-    return element("a", element("title", told), _rectangle(box), *labels, href=f"#{anchor(file.path)}")
+    return element("a", element("title", told), _rectangle(box), *labels, href=f"#{anchor(file.path)}", tabindex=-1)
 
 
 def _rectangle(box: Box, class_: str | None = None) -> Markup:
