@@ -41,7 +41,7 @@ class Places:
         way, entry = Way(path), None
         while way.step():
             entry = self._entries.get(way.at)
-            if entry is None or (entry.target is not None and not way.follow(entry.target)):
+            if entry is not None and entry.target is not None and not way.follow(entry.target):
                 return None
         return entry
 
