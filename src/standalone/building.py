@@ -20,7 +20,9 @@ HERE = Path(__file__).parent
 SOURCE = HERE.parent
 APPLICATION = SOURCE / "magicpak"
 _HELPER = APPLICATION / "ldso" / "helper.c"
-_SHIPPED = (_HELPER, APPLICATION / "reports" / "page.css", APPLICATION / "reports" / "page.js")
+SHIPPED = (_HELPER, APPLICATION / "reports" / "page.css", APPLICATION / "reports" / "page.js")
+"""The files beside magicpak's modules that it reads through `magicpak.shipped`."""
+
 _TOOLCHAIN, _DEPENDENCIES = HERE / "toolchain.txt", HERE / "dependencies.txt"
 _MODULES = ("pins", "toolchain", "commands", "interpreter", "libffi")
 _OF_INTERPRETER = [*(HERE / f"{name}.py" for name in _MODULES), HERE / "fficonfig.h", _TOOLCHAIN]
@@ -90,7 +92,7 @@ def parts_of(machine: Machine, cache: Path) -> Parts:
 def put_together(parts: Parts, work: Path) -> Path:
     """Freeze and link in the directory `work`; return the executable."""
     shipped = work / "shipped"
-    for each in _SHIPPED:
+    for each in SHIPPED:
         target = shipped / each.relative_to(APPLICATION)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(each, target)
