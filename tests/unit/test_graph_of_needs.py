@@ -91,6 +91,14 @@ def test_nodes_do_not_overlap_and_edges_begin_and_end_at_theirs(needs: list[list
         assert all(one.x + one.width < other.x for one, other in pairwise(way))
 
 
+def test_what_has_no_edge_stands_in_rows_below_the_rest() -> None:
+    programs, libc = range(40), 42
+    drawn = layered([*([libc] for _ in programs), [41, libc], [libc], []])
+    place = placed(drawn.layers, drawn.edges, [100.0] * 43)
+    assert min(place.nodes[at].y for at in programs) > max(place.nodes[at].y for at in (40, 41, libc))
+    assert len({place.nodes[at].y for at in programs}) == 4
+
+
 @given(graphs())
 def test_the_same_graph_is_placed_the_same(needs: list[list[int]]) -> None:
     drawn = layered(needs)

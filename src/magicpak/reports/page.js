@@ -153,6 +153,16 @@ const look = () => {
       keep(at === kept ? null : at);
     });
   });
+  const find = make("input", {type: "search", placeholder: "Find", ariaLabel: "Find in the graph"});
+  find.addEventListener("input", () => {
+    const wanted = find.value.toLowerCase();
+    const at = wanted ? nodes.findIndex(({label}) => label.toLowerCase().includes(wanted)) : -1;
+    find.setCustomValidity(wanted && at < 0 ? "Nothing has such a name" : "");
+    keep(at < 0 ? null : at);
+    if (at >= 0) nodes[at].element.scrollIntoView({block: "nearest", inline: "center"});
+  });
+  document.querySelector(".zoom").append(find);
+
   graph.addEventListener("click", (event) => { if (!event.target.closest(".node")) keep(null); });
   addEventListener("keydown", (event) => { if (event.key === "Escape" && kept !== null) keep(null); });
 };
@@ -161,6 +171,7 @@ const zoom = () => {
   const width = graph.width.baseVal.value, height = graph.height.baseVal.value;
   const room = graph.parentElement;
   let scale = 1;
+  const bar = document.querySelector(".zoom");
   const to = (wanted) => {
     const middle = (room.scrollLeft + room.clientWidth / 2) / scale;
     scale = Math.min(Math.max(wanted, 0.1), 3);
@@ -175,8 +186,10 @@ const zoom = () => {
     button.addEventListener("click", () => to(step()));
     return button;
   });
-  document.querySelector(".zoom").append(...buttons);
+  bar.append(...buttons);
   if (fit() > 0.75) to(fit());
+  const first = graph.querySelector(".program rect");
+  if (first) room.scrollTop = first.y.baseVal.value * scale - room.clientHeight / 2;
 };
 
 if (graph) { look(); zoom(); }

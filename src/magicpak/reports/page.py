@@ -129,6 +129,8 @@ def _legend(nodes: Sequence[Node], drawn: Layered) -> str:
     words = "Programs, and what is loaded by itself, stand at the left; what a thing needs stands to the right of it."
     count = sum(len(node.needs) for node in nodes)
     left_out = count - len(drawn.edges) - len(drawn.back)
+    if drawn.back:
+        words += " Dashed lines close a circle."
     if not left_out:
         return words
     common = ", ".join(nodes[at].label for at in sorted(drawn.common))

@@ -1,26 +1,21 @@
 """Where the nodes of a layered graph are drawn, and on which ways its edges run between them.
 
-Layers are columns from left to right (K. Sugiyama et al.: Methods for Visual Understanding of Hierarchical System
-Structures. IEEE Trans. SMC 11(2), 1981, pp. 109-125). All edges to one node that come from afar run together: each
-column that they pass has one place for them.
+Layers are columns from left to right. All edges to one node that come from afar run together: each column that they
+pass has one place for them.
 """
 
-from bisect import bisect, insort
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from typing import NamedTuple
 
+from magicpak.reports.columns import Slot, heights, neighbours, ordered
 from magicpak.reports.layers import Edge
 
-HEIGHT = 20.0  # of a node
+HEIGHT = 20.0  # of a node; all figures are pixels
 _PASSING = 6.0  # of a way past a column
 _GAP = 5.0  # between two of one column
 _CHANNEL = 56.0  # between two columns
-_SWEEPS = 16
-
-_Slot = tuple[int, int]  # a node, and the layer: its own, or one that edges to it pass
-_Neighbours = Mapping[_Slot, Sequence[_Slot]]
+_LEAST_ROW = 1100.0
 
 
 class Spot(NamedTuple):
@@ -41,123 +36,52 @@ class Placed(NamedTuple):
 
 
 def placed(layers: Sequence[int], edges: Sequence[Edge], widths: Sequence[float]) -> Placed:
-    """Place nodes of `widths` in the columns that `layers` say, so that few edges cross."""
+    """Place nodes of `widths` in the columns that `layers` say, so that few edges cross.
+
+    Those of the first layer that have no edge stand in rows below all others.
+    """
     ways = {(start, end): _way(start, end, layers) for start, end in edges}
-    before, after = _neighbours(ways)
-    columns = _ordered(_columns(layers, ways), before, after)
-    heights = _heights(columns, layers, before, after)
-    column_widths = [max(widths[node] for node, layer in column if layers[node] == layer) for column in columns]
-    lefts = list(accumulate((width + _CHANNEL for width in column_widths), initial=0.0))
+    before, after = neighbours(ways.values())
 
-    def spot(slot: _Slot) -> Spot:
-        node, layer = slot
-        width = widths[node] if layers[node] == layer else column_widths[layer]
-        return Spot(lefts[layer], heights[slot], width)
+    def distance(one: Slot, other: Slot) -> float:
+        return _GAP + sum(HEIGHT if layers[node] == layer else _PASSING for node, layer in (one, other)) / 2
 
-    nodes = tuple(spot(each) for each in enumerate(layers))
-    lowest = max(heights.values(), default=0.0) + HEIGHT / 2
-    return Placed(nodes, {edge: tuple(map(spot, way)) for edge, way in ways.items()}, lefts[-1] - _CHANNEL, lowest)
+    alone = [node for node, layer in enumerate(layers) if layer == 0 and (node, 0) not in after]
+    in_columns = {*enumerate(layers)} - {(node, 0) for node in alone}
+    slots = [*sorted(in_columns), *(slot for way in ways.values() for slot in way)]
+    high = heights(ordered(slots, before, after), before, after, distance)
+    spots = _spots(high, layers, widths)
+    right = max((spot.x + spot.width for spot in spots.values()), default=0.0)
+    rows = _rows([widths[node] for node in alone], max(high.values(), default=None), max(right, _LEAST_ROW))
+    spots.update(((node, 0), spot) for node, spot in zip(alone, rows, strict=True))
+    return Placed(
+        tuple(spots[each] for each in enumerate(layers)),
+        {edge: tuple(spots[slot] for slot in way) for edge, way in ways.items()},
+        max((spot.x + spot.width for spot in spots.values()), default=0.0),
+        max((spot.y + HEIGHT / 2 for spot in spots.values()), default=0.0),
+    )
 
 
-def _way(start: int, end: int, layers: Sequence[int]) -> list[_Slot]:
+def _way(start: int, end: int, layers: Sequence[int]) -> list[Slot]:
     return [(start, layers[start]), *((end, layer) for layer in range(layers[start] + 1, layers[end] + 1))]
 
 
-def _neighbours(ways: Mapping[Edge, Sequence[_Slot]]) -> tuple[_Neighbours, _Neighbours]:
-    before: dict[_Slot, list[_Slot]] = defaultdict(list)
-    after: dict[_Slot, list[_Slot]] = defaultdict(list)
-    for one, other in dict.fromkeys(pair for way in ways.values() for pair in pairwise(way)):
-        before[other].append(one)
-        after[one].append(other)
-    return before, after
-
-
-def _columns(layers: Sequence[int], ways: Mapping[Edge, Sequence[_Slot]]) -> list[list[_Slot]]:
-    columns: list[list[_Slot]] = [[] for _ in range(max(layers, default=-1) + 1)]
-    for slot in dict.fromkeys([*enumerate(layers), *(slot for way in ways.values() for slot in way)]):
-        columns[slot[1]].append(slot)
-    return columns
-
-
-def _ordered(columns: list[list[_Slot]], before: _Neighbours, after: _Neighbours) -> list[list[_Slot]]:
-    """Sort each column by the mean place of the neighbours, there and back again; return the best of all tries."""
-    best, fewest = columns, _crossings(columns, after)
-    for sweep in range(_SWEEPS):
-        neighbours, step = (before, 1) if sweep % 2 == 0 else (after, -1)
-        columns = columns[::step]
-        place: dict[_Slot, float] = {}
-        for at, column in enumerate(columns):
-            means = {
-                slot: _mean([place[each] for each in neighbours.get(slot, ())], otherwise=index)
-                if slot in before or slot in after
-                else len(column)  # what has no edge stands below the rest
-                for index, slot in enumerate(column)
-            }
-            columns[at] = sorted(column, key=means.__getitem__)
-            place.update((slot, float(index)) for index, slot in enumerate(columns[at]))
-        columns = columns[::step]
-        crossings = _crossings(columns, after)
-        if crossings < fewest:
-            best, fewest = columns, crossings
-    return best
-
-
-def _crossings(columns: Sequence[Sequence[_Slot]], after: _Neighbours) -> int:
-    place = {slot: index for column in columns for index, slot in enumerate(column)}
-    count = 0
-    for column in columns:
-        ends: list[int] = []
-        for slot in column:
-            own = sorted(place[each] for each in after.get(slot, ()))
-            count += sum(len(ends) - bisect(ends, end) for end in own)
-            for end in own:
-                insort(ends, end)
-    return count
-
-
-def _heights(
-    columns: Sequence[Sequence[_Slot]], layers: Sequence[int], before: _Neighbours, after: _Neighbours
-) -> dict[_Slot, float]:
-    """Return the middle of each slot: in the order of its column, near the mean of its neighbours."""
-
-    def size(slot: _Slot) -> float:
-        return HEIGHT if layers[slot[0]] == slot[1] else _PASSING
-
-    offsets = {
-        slot: offset
-        for column in columns
-        for slot, offset in zip(
-            column,
-            accumulate((_GAP + (size(a) + size(b)) / 2 for a, b in pairwise(column)), initial=0.0),
-            strict=True,
-        )
+def _spots(high: Mapping[Slot, float], layers: Sequence[int], widths: Sequence[float]) -> dict[Slot, Spot]:
+    """Return the spot of each slot that stands in a column, which is as wide as the widest node in it."""
+    columns = [0.0] * (max(layers, default=-1) + 1)
+    for node, layer in high:
+        if layers[node] == layer:
+            columns[layer] = max(columns[layer], widths[node])
+    lefts = list(accumulate((width + _CHANNEL if width else 0.0 for width in columns), initial=0.0))
+    return {
+        (node, layer): Spot(lefts[layer], y + HEIGHT / 2, widths[node] if layers[node] == layer else columns[layer])
+        for (node, layer), y in high.items()
     }
-    heights = {slot: offsets[slot] - offsets[column[-1]] / 2 for column in columns for slot in column}
-    for sweep in range(_SWEEPS):
-        neighbours = after if sweep % 2 == 0 else before
-        for column in columns[:: -1 if sweep % 2 == 0 else 1]:
-            wanted: list[float] = []
-            for slot in column:
-                at = _mean([heights[each] for each in neighbours.get(slot, ())], otherwise=heights[slot])
-                is_free = wanted and slot not in before and slot not in after
-                wanted.append(wanted[-1] if is_free else at - offsets[slot])
-            heights.update((slot, at + offsets[slot]) for slot, at in zip(column, _rising(wanted), strict=True))
-    top = min(heights.values(), default=0.0) - HEIGHT / 2
-    return {slot: height - top for slot, height in heights.items()}
 
 
-def _rising(wanted: Sequence[float]) -> list[float]:
-    """Return numbers that never fall, as near to `wanted` as can be: pool adjacent violators."""
-    pools: list[tuple[float, int]] = []
-    for each in wanted:
-        mean, count = each, 1
-        while pools and pools[-1][0] > mean:
-            other, others = pools.pop()
-            mean = (mean * count + other * others) / (count + others)
-            count += others
-        pools.append((mean, count))
-    return [mean for mean, count in pools for _ in range(count)]
-
-
-def _mean(numbers: Sequence[float], otherwise: float) -> float:
-    return sum(numbers) / len(numbers) if numbers else otherwise
+def _rows(widths: Sequence[float], lowest: float | None, room: float) -> list[Spot]:
+    """Place nodes in rows of the width `room`, one below the other, and below what is `lowest`, if anything is."""
+    step = max(widths, default=0.0) + 2 * _GAP
+    count = max(1, int(room // step))
+    first = HEIGHT / 2 if lowest is None else lowest + 3 * HEIGHT
+    return [Spot(at % count * step, first + at // count * (HEIGHT + _GAP), width) for at, width in enumerate(widths)]
