@@ -119,7 +119,7 @@ def largest(packages: Sequence[Package]) -> Markup:
     rows = [
         element(
             "tr",
-            element("th", element("a", each.name, href="#entries", data_search=each.name), scope="row"),
+            element("th", element("a", each.name, href="#all", data_search=each.name), scope="row"),
             element("td", each.version),
             element("td", str(each.files)),
             element("td", size(each.size)),
