@@ -284,7 +284,7 @@ def bundled(world: World, options: Options, *, cwd: str = "/") -> Bundle:
         os.chdir(cwd)
         log = Remarks()
         try:
-            bundle(options, log)
+            bundle(options, log, lambda _data: None)
         except MagicpakError as error:
             return f"{type(error).__name__}: {error}"
         return log.warnings
@@ -292,7 +292,7 @@ def bundled(world: World, options: Options, *, cwd: str = "/") -> Bundle:
     warnings = inside(world.root, make)
     if isinstance(warnings, str):
         raise MagicpakError(warnings)
-    return Bundle(world.root / options.output.lstrip("/"), tuple(warnings))
+    return Bundle(world.root / str(options.output).lstrip("/"), tuple(warnings))
 
 
 def below(root: Path) -> set[BundlePath]:

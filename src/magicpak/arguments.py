@@ -9,9 +9,9 @@ import click
 from magicpak import __version__
 from magicpak.bundle.layout import Layout
 from magicpak.command import GroupedCommand, described, grouped, missing
-from magicpak.display import shown
+from magicpak.display import bytes_in, shown
 from magicpak.ldso.resolver import Resolver
-from magicpak.options import CheckOptions, LogLevel, Options
+from magicpak.options import CheckOptions, LogLevel, Options, Report
 
 _LEVELS = {level.name.title(): level for level in LogLevel}
 _IN = "What goes in"
@@ -20,6 +20,7 @@ _WATCHED = "Watching it run"
 _PACKED = "Packing it"
 _PROVED = "Checking it"
 _TESTED = "Testing it"
+_EXPLAINED = "Explaining it"
 _MESSAGES = "Messages"
 _LONGEST = 86_400  # seconds that a run can be given: a day
 
@@ -29,7 +30,7 @@ _LONGEST = 86_400  # seconds that a run can be given: a day
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": None},
     epilog="Exit codes: 0 done, 1 failure, 2 wrong usage, 3 libraries missing, 4 INPUT cannot be bundled, "
     "5 OUTPUT cannot be used, 6 the program failed, 7 it cannot be watched, 8 the bundle fails its test, 9 it cannot "
-    "be tested; 129, 130 and 143 after SIGHUP, SIGINT and SIGTERM.",
+    "be tested, 10 it is too large; 129, 130 and 143 after SIGHUP, SIGINT and SIGTERM.",
 )
 @described("inputs", "The path of an executable, or of several.", metavar="INPUT...", nargs=-1)
 @described("output", "The directory to be made, or an empty one.", metavar="OUTPUT", required=False)
@@ -149,6 +150,34 @@ _LONGEST = 86_400  # seconds that a run can be given: a day
     help="The static busybox whose shell is lent to --test-command.  [default: busybox]",
 )
 @grouped(
+    _EXPLAINED,
+    "--dry-run",
+    is_flag=True,
+    help="Write no bundle: tell what would be in it, as --report tree if nothing else is asked for. OUTPUT may be left "
+    "out.",
+)
+@grouped(
+    _EXPLAINED,
+    "--report",
+    type=click.Choice([each.value for each in Report]),
+    help="Print what is in the bundle and why: who needs whom (tree), one line for each path (list), all that is known "
+    "(json), or a page for a browser (html).",
+)
+@grouped(
+    _EXPLAINED,
+    "--report-file",
+    metavar="FILE",
+    help="Write the report there instead.  [default form: by its ending, .json, .html, or else tree]",
+)
+@grouped(_EXPLAINED, "--why", metavar="PATH", multiple=True, help="Print why PATH is in the bundle.")
+@grouped(
+    _EXPLAINED,
+    "--size-limit",
+    metavar="SIZE",
+    callback=lambda _context, _option, value: None if value is None else _size(value),
+    help="Fail if the files of the bundle are larger: 20MB, 800k, 64MiB.",
+)
+@grouped(
     _MESSAGES,
     "--log-level",
     metavar=f"[{'|'.join(_LEVELS)}]",
@@ -176,10 +205,19 @@ def command(**given: object) -> Options | CheckOptions:
     if given.pop("symbols"):
         message = "--symbols says how --check looks at a directory, and goes with it alone"
         raise click.UsageError(message)
+    if given["dry_run"]:
+        _leave_output_out(given)
     for name in ("inputs", "output"):
-        if given[name] in (None, ()):
+        if given[name] in (None, ()) and not (given["dry_run"] and name == "output"):
             raise missing(click.get_current_context(), name)
     return _options(given)
+
+
+def _leave_output_out(given: dict[str, Any]) -> None:
+    """Take the last argument of a dry run for an INPUT if it is alone, or a file, which no OUTPUT is."""
+    inputs, output = given["inputs"], given["output"]
+    if output is not None and (not inputs or (os.path.exists(output) and not os.path.isdir(output))):
+        given["inputs"], given["output"] = (*inputs, output), None
 
 
 _WITH_CHECK = ("check", "symbols", "inputs", "output", "log_level", "verbose")
@@ -204,8 +242,12 @@ def _options(given: dict[str, Any]) -> Options:
     if given["dynamic_arg"] and given["dynamic_command"] is not None:
         message = "--dynamic-arg and --dynamic-command contradict each other: the command has arguments of its own"
         raise click.UsageError(message)
+    if given["why"] and given["report"] and given["report_file"] is None:
+        message = "--why and --report would both be printed: write the report elsewhere with --report-file"
+        raise click.UsageError(message)
     del given["check"]
     rest = {
+        "report": _report(given),
         "layout": Layout(given["layout"]),
         "resolver": Resolver.NOLOAD if old else Resolver(resolver or "auto"),
         "compiler": given.pop("cc"),
@@ -216,6 +258,16 @@ def _options(given: dict[str, Any]) -> Options:
         "source_date_epoch": _source_date_epoch(),
     }
     return Options(**{**given, **rest})
+
+
+def _report(given: dict[str, Any]) -> Report | None:
+    """Return the form of the report: what was asked for, what the file's name says, or what a dry run shows."""
+    if given["report"] is not None:
+        return Report(given["report"])
+    if given["report_file"] is not None:
+        ending = os.path.splitext(given["report_file"])[1]
+        return {".json": Report.JSON, ".html": Report.HTML, ".htm": Report.HTML}.get(ending, Report.TREE)
+    return Report.TREE if given["dry_run"] and not given["why"] else None
 
 
 def _log_level(given: dict[str, Any]) -> LogLevel:
@@ -253,6 +305,14 @@ def _exit_code(text: str) -> int:
         message = f"{shown(text)!r} is no exit code from 0 to 255"
         raise click.BadParameter(message)
     return int(text)
+
+
+def _size(text: str) -> int:
+    size = bytes_in(text)
+    if size is None:
+        message = f"{shown(text)!r} is no size such as 20MB, 800k or 64MiB"
+        raise click.BadParameter(message)
+    return size
 
 
 def _assignments(texts: Sequence[str]) -> Sequence[str]:

@@ -42,7 +42,7 @@ def _run(arguments: Sequence[str]) -> int:
         from magicpak.logs import Log  # noqa: PLC0415 - not for --help and --version
         from magicpak.pipeline import bundle  # noqa: PLC0415
 
-        bundle(options, Log(options.log_level))
+        bundle(options, Log(options.log_level), _print)
     return ExitCode.SUCCESS
 
 
@@ -52,15 +52,22 @@ def _check(options: CheckOptions) -> int:
     from magicpak.stages.checking import check  # noqa: PLC0415
 
     lines, error = check(options, Log(options.log_level))
-    try:
-        if sys.stdout is not None:
-            sys.stdout.write("".join(f"{shown(line)}\n" for line in lines))
-            sys.stdout.flush()
-    except OSError as failure:
-        raise OSError(failure.errno, reason(failure), "standard output") from None
+    _print("".join(f"{shown(line)}\n" for line in lines).encode("utf-8", "backslashreplace"))
     if error is not None:
         raise error
     return ExitCode.SUCCESS
+
+
+def _print(data: bytes) -> None:
+    """Write to stdout; a reader that has gone away has seen enough. Raises OSError that names the stream."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.buffer.write(data)
+            sys.stdout.flush()
+    except BrokenPipeError:
+        return
+    except OSError as error:
+        raise OSError(error.errno, reason(error), "standard output") from None
 
 
 def _parsed(arguments: Sequence[str]) -> object:

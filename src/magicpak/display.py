@@ -4,6 +4,7 @@ File names and strings inside ELF files are bytes that anybody may have chosen: 
 no text at all. Python carries undecodable bytes as lone surrogates (PEP 383).
 """
 
+import re
 import sys
 
 _BYTES = range(0xDC80, 0xDD00)  # the surrogates that stand for bytes which are no text, PEP 383
@@ -39,6 +40,18 @@ def size(count: int) -> str:
         if value < _STEP:
             return f"{value:.1f} {unit}"
     return f"{value / _STEP:.1f} TB"
+
+
+_SIZE = r"([0-9]+(?:\.[0-9]+)?) ?(?:([kmgt])(i?))?b?"
+
+
+def bytes_in(text: str) -> int | None:
+    """Return how many bytes `text` says: `812`, `1.3 MB`, `1.3m` (powers of ten), `64MiB` (of two); None if no size."""
+    said = re.fullmatch(_SIZE, text, re.IGNORECASE)  # compiled where somebody gives a size
+    if said is None:
+        return None
+    power = " kmgt".index((said[2] or " ").lower())
+    return int(float(said[1]) * (1024 if said[3] else _STEP) ** power)
 
 
 def plural(count: int, noun: str) -> str:

@@ -20,6 +20,7 @@ class ExitCode(IntEnum):
     TRACING_REFUSED = 7
     TEST_FAILED = 8
     TEST_IMPOSSIBLE = 9
+    TOO_LARGE = 10
 
 
 class MagicpakError(Exception):
@@ -74,6 +75,30 @@ class LibrariesMissing(MagicpakError):
     """The loader would not find these libraries (or the interpreter)."""
 
     exit_code = ExitCode.LIBRARIES_MISSING
+
+
+class BundleTooLarge(MagicpakError):
+    """The bundle is larger than `--size-limit` allows."""
+
+    exit_code = ExitCode.TOO_LARGE
+
+
+class NotInBundle(MagicpakError):
+    """What `--why` asks for is not in the bundle."""
+
+    def __init__(self, path: str, why: str) -> None:
+        """Take the path as the user wrote it, and why it is not there."""
+        super().__init__(f"{shown(path)} is not in the bundle: {why}", hints=["--report list names all that is in it"])
+
+
+class ReportNotWritable(MagicpakError):
+    """The file of `--report-file` cannot be written."""
+
+    exit_code = ExitCode.OUTPUT_NOT_USABLE
+
+    def __init__(self, path: str, why: str) -> None:
+        """Take the path as the user wrote it, and what is wrong with it."""
+        super().__init__(f"report {shown(path)} {why}")
 
 
 class PlanConflict(MagicpakError):

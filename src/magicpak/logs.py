@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from magicpak.display import shown, write_error
 from magicpak.options import LogLevel
@@ -45,7 +45,7 @@ class Log:
 
     def summary(self, event: str) -> None:
         """Tell the end of a run, on a terminal only; `error: …` and this are the only lines without a level."""
-        if self._level > LogLevel.ERROR and is_terminal():
+        if self._level > LogLevel.ERROR and is_terminal(sys.stderr):
             with self._alone():
                 write_error(shown(event) + "\n")
 
@@ -91,7 +91,7 @@ class Log:
 
     def _last_row(self) -> "LastRow | None":
         """Return what shows on a terminal what takes its time; None where nothing is to be shown."""
-        if self._row is None and self._level > LogLevel.ERROR and is_terminal() and os.environ.get("TERM") != "dumb":
+        if self._row is None and self._level > LogLevel.ERROR and _obeys(sys.stderr):
             from magicpak.progress import LastRow  # noqa: PLC0415 - for a terminal alone
 
             self._row = LastRow()
@@ -128,7 +128,7 @@ class _Stream:
 def _logger() -> Any:  # noqa: ANN401 - structlog's loggers are dynamic
     import structlog  # noqa: PLC0415 - 60 ms at import
 
-    coloured = is_terminal() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    coloured = shows_colours(sys.stderr)
     return structlog.wrap_logger(
         structlog.PrintLogger(_Stream()),  # type: ignore[arg-type]  # all that it needs of a file
         processors=[structlog.processors.add_log_level, _coloured_line if coloured else _line],
@@ -151,9 +151,19 @@ def _coloured_line(_logger: object, _method: str, event: MutableMapping[str, Any
     return f"\x1b[{_COLOURS[event['level']]}m{event['level']}:\x1b[0m {event['event']}"
 
 
-def is_terminal() -> bool:
-    """Tell whether stderr is a terminal."""
+def is_terminal(stream: TextIO | None) -> bool:
+    """Tell whether a standard stream is a terminal."""
     try:
-        return sys.stderr is not None and sys.stderr.isatty()
+        return stream is not None and stream.isatty()
     except (OSError, ValueError):
         return False
+
+
+def shows_colours(stream: TextIO | None) -> bool:
+    """Tell whether a standard stream is a terminal that colours are wanted on (no-color.org)."""
+    return _obeys(stream) and not os.environ.get("NO_COLOR")
+
+
+def _obeys(stream: TextIO | None) -> bool:
+    """Tell whether a standard stream is a terminal that knows escape sequences."""
+    return is_terminal(stream) and os.environ.get("TERM") != "dumb"

@@ -1,11 +1,20 @@
 """All that can be asked for on the command line, one field for each flag."""
 
 from collections.abc import Sequence
-from enum import IntEnum
+from enum import Enum, IntEnum
 from typing import NamedTuple
 
 from magicpak.bundle.layout import Layout
 from magicpak.ldso.resolver import Resolver
+
+
+class Report(Enum):
+    """The forms of a report, in the words of `--report`."""
+
+    TREE = "tree"
+    LIST = "list"
+    JSON = "json"
+    HTML = "html"
 
 
 class LogLevel(IntEnum):
@@ -21,12 +30,14 @@ class LogLevel(IntEnum):
 class Options(NamedTuple):
     """The command line, checked; paths as the user wrote them, `library_path` as LD_LIBRARY_PATH has it.
 
+    `output` is None only with `dry_run`; sizes are in bytes.
+
     What says how to watch a program begins with `dynamic_`, how to pack it with `upx`, how to test the bundle with
     `test_`; timeouts are in seconds.
     """
 
     inputs: tuple[str, ...]
-    output: str
+    output: str | None
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     mkdir: tuple[str, ...] = ()
@@ -57,6 +68,11 @@ class Options(NamedTuple):
     test_user: str | None = None
     test_network: bool = False
     busybox: str = "busybox"
+    dry_run: bool = False
+    report: Report | None = None
+    report_file: str | None = None
+    why: tuple[str, ...] = ()
+    size_limit: int | None = None
     log_level: LogLevel = LogLevel.WARN
     library_path: str = ""
     source_date_epoch: int | None = None
@@ -70,7 +86,8 @@ class Options(NamedTuple):
             "busybox": ("--test and --test-command", self.test and self.test_command is not None),
         }
         undone = {family: flag for family, (flag, is_wanted) in wanted.items() if not is_wanted}
-        return [
+        lines = ["--test has no effect with --dry-run: nothing is written"] if self.test and self.dry_run else []
+        return lines + [
             f"--{name.replace('_', '-')} has no effect without {undone[family]}"
             for name, value in self._asdict().items()
             if (family := name.partition("_")[0]) in undone and value != self._field_defaults[name]

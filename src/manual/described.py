@@ -30,6 +30,7 @@ _BY_METAVAR = {
     "PATH": Value.DIRECTORY,
     "PATH or NAME": Value.COMMAND,
     "SECONDS": Value.TEXT,
+    "SIZE": Value.TEXT,
     "UID[:GID]": Value.TEXT,
 }
 

@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 SOURCE = HERE.parent
 APPLICATION = SOURCE / "magicpak"
 _HELPER = APPLICATION / "ldso" / "helper.c"
-SHIPPED = (_HELPER, APPLICATION / "reports" / "page.css", APPLICATION / "reports" / "page.js")
+SHIPPED = (_HELPER, *(APPLICATION / "reports" / "html" / name for name in ("page.css", "page.js")))
 """The files beside magicpak's modules that it reads through `magicpak.shipped`."""
 
 _TOOLCHAIN, _DEPENDENCIES = HERE / "toolchain.txt", HERE / "dependencies.txt"

@@ -15,7 +15,7 @@ LIMITS = {
     "shell": 1.0,  # times ldd and cp in a shell script
     "chain": 1.3,  # times the cost of a library in the chain before; 1 is a growth that is exactly linear
     "tree": 3.0,  # times cp -a
-    "proof": 1.15,  # times the same run without it
+    "proof": 1.15,  # times the same run without proof and report
     "strace": 1.5,  # times strace --seccomp-bpf
     "owners": 1.0,  # times one dpkg --search for all files
     "memory": 150.0,  # MiB
@@ -87,10 +87,15 @@ class Bench:
         return rows
 
     def proof(self) -> list[Row]:
-        """Measure the proof of a program with many libraries against the same run without it."""
+        """Measure the proof, and a report for a look, of a program with many libraries against a run without either."""
         program = SHELL_ROWS["`ffmpeg`"]
-        without = Command([self._magicpak, "--no-verify", program, self._output], self._clear)
-        return [self._pair("`ffmpeg`, proved", "`--no-verify`", [program], without, LIMITS["proof"])]
+        without = self._ours(["--no-verify", program])
+        report = ["--report-file", os.path.join(self._work, "report"), "--report"]
+        cases = {"proved": [], "proved, with the tree": [*report, "tree"], "proved, with the list": [*report, "list"]}
+        return [
+            self._pair(f"`ffmpeg`, {what}", "`--no-verify`", [*words, program], without, LIMITS["proof"])
+            for what, words in cases.items()
+        ]
 
     def tree(self) -> list[Row]:
         """Measure a tree of many small files against cp -a of it."""

@@ -186,3 +186,14 @@ def test_symbols_are_looked_for_on_demand(here: Path) -> None:
     assert magicpak("--check", root) == Result(0, "", "")
     found = magicpak("--check", root, "--symbols")
     assert (found.code, found.stdout) == (3, "/app: nothing defines g, needed by /app\n")
+
+
+def test_a_chain_of_links_into_what_the_kernel_fills_is_no_dead_end(tree: Path) -> None:
+    (tree / "etc").mkdir()
+    (tree / "etc/mounts").symlink_to("/proc/self/mounts")
+    (tree / "etc/mtab").symlink_to("mounts")
+    assert checked(tree) == Result(0, "", "")
+    (tree / "etc/other").symlink_to("nothing")
+    (tree / "etc/first").symlink_to("other")
+    warning = "warning: 2 links to what is not there, the first from /etc/first to other\n"
+    assert checked(tree) == Result(0, "", warning)

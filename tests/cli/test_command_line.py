@@ -61,6 +61,7 @@ def test_the_help_is_grouped_by_purpose(help_text: str) -> None:
         ],
         "Packing it:": ["--compress", "--upx-arg", "--upx", "--upx-timeout"],
         "Checking it:": ["--check", "--symbols", "--no-verify"],
+        "Explaining it:": ["--dry-run", "--report", "--report-file", "--why", "--size-limit"],
         "Testing it:": [
             "--test",
             "--test-command",

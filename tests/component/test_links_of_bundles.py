@@ -24,7 +24,7 @@ from magicpak.pipeline import bundle
 from magicpak.proof.chosen import Chosen
 from magicpak.proof.finished import Finished
 from magicpak.proof.problems import Problem
-from magicpak.proof.weighing import failure, weighed, weights
+from magicpak.proof.weighing import weighed, weights
 from magicpak.sources.mirror import Mirror
 
 BECAUSE = Because("asked for by a test")
@@ -71,7 +71,8 @@ def test_that_is_an_error_whatever_was_excluded(tmp_path: Path) -> None:
     chosen = Chosen(before, ["/nothing"], Finished(before, [], 0, known))
     verdict = weighed(problems, plan, weights([], 0, store), chosen)
     assert (verdict.errors, verdict.remarks, verdict.asides) == (tuple(problems), (), ())
-    error = failure(verdict.errors)
+    error = verdict.error
+    assert error is not None
     assert str(error) == f"in the empty image {tmp_path}/link would not lead anywhere"
     assert error.details == (f"{tmp_path}/link: {problems[0].words}",)
 
@@ -145,7 +146,7 @@ def test_what_a_link_leads_to_comes_with_it(
     log = Remarks()
     with contextlib.chdir(here):
         try:
-            bundle(options, log)
+            bundle(options, log, lambda _data: None)
         except PlanConflict:  # what is above the current directory comes to the root, where something else is
             reject()
     warnings = [line for line in log.warnings if "matches nothing" not in line and "directory above itself" not in line]

@@ -24,7 +24,7 @@ from magicpak.reports.document import (
     Process,
     Totals,
 )
-from magicpak.reports.page import page
+from magicpak.reports.html.page import page
 
 VOID = {"input", "meta"}
 LOADING = {"src", "srcset", "action", "data", "poster", "background", "formaction", "ping", "style"}

@@ -300,7 +300,7 @@ BUNDLE = ["--include=tree", "/bin/ls", "out"]
         ("os.scandir", 1, BUNDLE, r"collecting: \d+ entries … 1 s"),
         ("magicpak.sources.matched._is_elf", 1, BUNDLE, r"collecting: 1\d\d entries … 1 s"),
         ("magicpak.sources.companions.tell", 1, BUNDLE, r"looking for libraries: \d+ files … 1 s"),
-        ("magicpak.pipeline.with_loader_files", 1, BUNDLE, r"planning … 1 s"),
+        ("magicpak.stages.planning.with_loader_files", 1, BUNDLE, r"planning … 1 s"),
         ("magicpak.proof.starting.Starter.look", 1, BUNDLE, r"proving: 0 programs … 1 s"),
         ("magicpak.outputs.tree.open_source", 1, BUNDLE, r"copying \[ {20}\] 0 % … 1 s"),
         ("magicpak.outputs.place.NewDirectory.commit", 1, BUNDLE, r"copying \[#{20}\] 100 % … 1 s"),

@@ -11,7 +11,10 @@ DOCS = Path(__file__).parent.parent.parent / "docs"
 
 TUTORIAL = list(transcripts.steps((DOCS / "getting-started.md").read_text()))
 RECIPES = transcripts.sections((DOCS / "recipes.md").read_text())
-OTHERS = {name: list(transcripts.steps((DOCS / name).read_text())) for name in ("comparison.md", "testing.md")}
+OTHERS = {
+    name: list(transcripts.steps((DOCS / name).read_text()))
+    for name in ("comparison.md", "explaining.md", "testing.md")
+}
 NEEDS = {"Alpine and musl": ["musl"]}
 
 

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from magicpak.reports.document import Entry, Need, Object, Process
-from magicpak.reports.graph import Node, graph
-from magicpak.reports.layers import FEW, layered
-from magicpak.reports.places import Places
-from magicpak.reports.placing import HEIGHT, placed
+from magicpak.reports.html.graph import Node, graph
+from magicpak.reports.html.layers import FEW, layered
+from magicpak.reports.html.places import Places
+from magicpak.reports.html.placing import HEIGHT, placed
 
 
 def graphs(most: int = 30) -> st.SearchStrategy[list[list[int]]]:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from magicpak.reports.document import Document, Entry, Package, Totals
-from magicpak.reports.groups import Group, groups
-from magicpak.reports.treemap import Box, squarified
+from magicpak.reports.html.groups import Group, groups
+from magicpak.reports.html.treemap import Box, squarified
 
 SIZES = st.lists(st.integers(1, 10**10), min_size=1, max_size=40).map(lambda sizes: sorted(sizes, reverse=True))
 SIDES = st.floats(1, 5000)

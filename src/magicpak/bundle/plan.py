@@ -48,12 +48,6 @@ class BundlePlan:
         """Return the number of items."""
         return len(self._items)
 
-    @property
-    def size(self) -> int:
-        """The bytes of all files that are copied, each inode once."""
-        copies = (item.entry for item in self._items.values() if isinstance(item.entry, Copy))
-        return sum({copy.inode: copy.size for copy in copies}.values())
-
     def __contains__(self, path: str) -> bool:
         """Tell whether something stands at `path`."""
         return path in self._items

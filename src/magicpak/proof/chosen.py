@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from magicpak.bundle.entry import Content
 from magicpak.bundle.patterns import pattern_against
 from magicpak.bundle.plan import BundlePlan
 from magicpak.display import shown
@@ -40,8 +41,16 @@ class Chosen:
 
     def _remark(self, path: str, problems: Sequence[Problem]) -> str:
         pattern = pattern_against(path, self._before, self._patterns)
+        if pattern is None:
+            path, pattern = self._taken_from_the_loader() or (path, None)
         by = as_shell_line(["--exclude", pattern]) if pattern is not None else "what --exclude takes away"
         return f"{whom(problems)} will not {problems[0].fate} without {shown(path)}, which is left out by {by}"
+
+    def _taken_from_the_loader(self) -> tuple[str, str] | None:
+        """Return what we have made for the loader to find libraries by and a pattern takes, and that pattern."""
+        made = self._before.where(lambda item: isinstance(item.entry, Content))
+        found = ((item.path, pattern_against(item.path, self._before, self._patterns)) for item in made)
+        return next(((path, pattern) for path, pattern in found if pattern is not None), None)
 
     def _executed(self, name: str) -> str:
         """Return the path of an interpreter, which env(1) may have to look for."""

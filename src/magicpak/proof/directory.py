@@ -75,9 +75,8 @@ def _dead_links(world: Rooted) -> list[str]:
     for link in world.links():
         try:
             world.reached(link.path)
-        except OSError:
-            end = BundlePath(os.path.join(link.path.parent, link.target))
-            if not is_filled_later(end):
+        except OSError as error:
+            if not is_filled_later(BundlePath(error.filename)):
                 dead.append(link)
     return told(dead)
 

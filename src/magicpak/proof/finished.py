@@ -33,7 +33,12 @@ class Finished:
         self.unknown = self._starter.unknown
         self.remarks: list[str] = []
 
-    def look_at_all(self, output: str) -> tuple[int, list[Problem]]:
+    @property
+    def looked_at(self) -> int:
+        """How many programs have been looked at by now."""
+        return len(self._starter)
+
+    def look_at_all(self, output: str | None) -> tuple[int, list[Problem]]:
         """Return how many programs there are, and what is wrong with them, or with libraries or links.
 
         `output` is OUTPUT, to which a link may lead that is in the bundle.

@@ -14,7 +14,9 @@ from magicpak.proof.walked import KERNEL_MADE
 _FILLED_LATER = (*KERNEL_MADE, "/run")
 
 
-def about_dead_links(links: Iterable[tuple[Item, BundlePath]], output: str) -> tuple[Sequence[Problem], Sequence[str]]:
+def about_dead_links(
+    links: Iterable[tuple[Item, BundlePath]], output: str | None
+) -> tuple[Sequence[Problem], Sequence[str]]:
     """Return a problem for each of `links` that leads somewhere on the host, and a line on the others, if any.
 
     Each comes with the place where it leads to nothing; `output` is OUTPUT. Nothing is said where that is filled when
@@ -26,7 +28,7 @@ def about_dead_links(links: Iterable[tuple[Item, BundlePath]], output: str) -> t
         if not isinstance(item.entry, Link) or item.entry.source is None or is_filled_later(end):
             continue
         real = BundlePath(os.path.realpath(item.entry.source))
-        if not os.path.exists(item.entry.source) or real.is_under(os.path.realpath(output)):
+        if not os.path.exists(item.entry.source) or (output is not None and real.is_under(os.path.realpath(output))):
             absent.append((item.path, item.entry.target))
         elif _can_be_bundled(real):
             words = f"{shown(end)}, to which it leads, is not in the bundle; it was {item.because}"

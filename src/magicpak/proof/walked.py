@@ -37,7 +37,10 @@ class Walk:
         self._directories: dict[str, BundlePath | None] = {}
 
     def reached(self, path: str) -> BundlePath:
-        """Return where `path` leads, all links resolved, `..` stopping at the root. Raises OSError."""
+        """Return where `path` leads, all links resolved, `..` stopping at the root.
+
+        Raises OSError; its `filename` is how far a way through links has come, with what would come after it.
+        """
         above, _, name = path.rpartition("/")
         if name in ("", ".", ".."):
             return self._followed(path)
@@ -59,7 +62,10 @@ class Walk:
     def _followed(self, path: str, at: BundlePath | None = None) -> BundlePath:
         way = Way(path, at, at) if at is not None else Way(path)
         while way.step():
-            target = self._target(way.at)
+            try:
+                target = self._target(way.at)
+            except OSError as error:
+                raise failure(error.errno or errno.EIO, BundlePath(f"{way.at}/{way.ahead}")) from None
             if target is not None and not way.follow(target):
                 raise failure(errno.ELOOP, path)
         return way.at

@@ -38,6 +38,11 @@ class Verdict(NamedTuple):
     remarks: tuple[str, ...]
     asides: tuple[str, ...]
 
+    @property
+    def error(self) -> LibrariesMissing | None:
+        """What ends the run, if anything does."""
+        return _failure(self.errors) if self.errors else None
+
 
 def weighed(
     problems: Sequence[Problem], plan: BundlePlan, weigh: Callable[[Inode | None], Weight], chosen: Chosen | None
@@ -85,7 +90,7 @@ def _lines(problems: Sequence[Problem]) -> list[str]:
     return [f"{whom(group)} will not {group[0].fate}: {group[0].words}" for group in alike.values()]
 
 
-def failure(problems: Sequence[Problem]) -> LibrariesMissing:
+def _failure(problems: Sequence[Problem]) -> LibrariesMissing:
     """Return the error that tells of `problems`, of which there is one at least."""
     fate = problems[0].fate
     message = f"in the empty image {whom([each for each in problems if each.fate == fate])} would not {fate}"

@@ -4,7 +4,7 @@ Its fields are those of the JSON report, `docs/report.schema.json`. A change tha
 SCHEMA_VERSION. Paths are text with undecodable bytes as lone surrogates (PEP 383).
 """
 
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 SCHEMA_VERSION = 1
 
@@ -79,9 +79,12 @@ class Missing(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """Something that keeps `program`, a path of the bundle, from starting in the empty image; `is_error` fails the run."""
+    """Something that keeps `program`, a path of the bundle, from starting in the empty image; `is_error` fails the run.
 
-    program: str
+    `program` is None where `words` name it, or several.
+    """
+
+    program: str | None
     words: str
     is_error: bool
 
@@ -134,12 +137,3 @@ class Document(NamedTuple):
     problems: tuple[Problem, ...]
     excluded: tuple[Excluded, ...]
     packages: tuple[Package, ...] | None
-
-
-def as_json(value: object) -> Any:  # noqa: ANN401 - what json.dumps takes
-    """Return a value of this module as json.dumps takes it: a mapping for each tuple that has names."""
-    if isinstance(value, tuple):
-        if hasattr(value, "_asdict"):
-            return {name: as_json(each) for name, each in value._asdict().items()}
-        return [as_json(each) for each in value]
-    return value

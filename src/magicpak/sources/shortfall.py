@@ -56,13 +56,21 @@ def about_need(resolved: Resolved, need: Need) -> list[str]:
     lines = [f"{shown(need.name)} is needed by {needed_by(resolved, need.by)}"]
     if need.trouble:
         lines.append(f"  the loader stops at {shown(need.trouble)}")
-    elif resolved.loader is not None and "/" not in need.name:
-        directories = resolved.loader.searched(need.by)
+    else:
+        directories, cache = searched_for(resolved, need)
         more = f" and {len(directories) - _MOST_DIRECTORIES} more" if len(directories) > _MOST_DIRECTORIES else ""
-        inside = resolved.interpreter.built_in if resolved.interpreter else None
-        cache = ", and ld.so.cache" if isinstance(inside, Glibc) and inside.cache else ""
-        lines.append(f"  searched in {', '.join(map(shown, directories[:_MOST_DIRECTORIES]))}{more}{cache}")
+        if directories:
+            also = ", and ld.so.cache" if cache else ""
+            lines.append(f"  searched in {', '.join(map(shown, directories[:_MOST_DIRECTORIES]))}{more}{also}")
     return lines
+
+
+def searched_for(resolved: Resolved, need: Need) -> tuple[Sequence[str], str | None]:
+    """Return the directories in which what is missing was looked for, and the cache; nothing for a path."""
+    if resolved.loader is None or "/" in need.name:
+        return (), None
+    inside = resolved.interpreter.built_in if resolved.interpreter else None
+    return resolved.loader.searched(need.by), inside.cache if isinstance(inside, Glibc) else None
 
 
 def needed_by(resolved: Resolved, loaded: Loaded) -> str:

@@ -1,1 +1,1 @@
-"""The stages that only some runs have, each imported by the pipeline when it is asked for."""
+"""The chapters of the story: what only some runs have is imported by the pipeline when it is asked for."""

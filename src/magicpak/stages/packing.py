@@ -10,12 +10,14 @@ from magicpak.options import LogLevel, Options
 from magicpak.sources.compressed import Refusal, Upx, pack, to_pack, with_packed
 from magicpak.sources.programs import Program
 
+Pack = Callable[[Sequence[Program], BundlePlan, Callable[[], str]], BundlePlan]
+"""Packs the programs of a plan; takes what makes private directories, which must outlive the plan that it returns."""
 
-def packing(options: Options, log: Log) -> Callable[[Sequence[Program], BundlePlan, Callable[[], str]], BundlePlan]:
+
+def packing(options: Options, log: Log) -> Pack:
     """Return what packs the programs of a plan, with upx as `options` ask for it.
 
-    It takes what makes private directories, which must outlive the plan that it returns. Raises ToolFailed where upx is
-    missing, before any work.
+    Raises ToolFailed where upx is missing, before any work.
     """
     upx = Upx(options.upx, options.upx_arg, options.upx_timeout)
     upx.check()

@@ -1,38 +1,41 @@
 """What is told where the finished plan lacks something."""
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from magicpak.bundle.plan import BundlePlan
+from magicpak.display import plural, shown
 from magicpak.elf.store import ElfStore
 from magicpak.ldso.choosing import Loaders
 from magicpak.logs import Log
 from magicpak.options import Options
-from magicpak.proof.chosen import Chosen
 from magicpak.proof.finished import Finished
-from magicpak.proof.problems import Problem
-from magicpak.proof.weighing import failure, weighed, weights
-from magicpak.sources.libraries import Placed
+from magicpak.sources.planned import Planned
+
+if TYPE_CHECKING:
+    from magicpak.proof.weighing import Verdict
 
 
-def tell_problems(
-    problems: Sequence[Problem],
-    options: Options,
-    plan: BundlePlan,
-    before: BundlePlan,
-    placed: Sequence[Placed],
-    known: tuple[ElfStore, Loaders],
-    log: Log,
-) -> None:
-    """Tell what `problems` mean. Raises LibrariesMissing where something else than `--exclude` is to blame.
+def prove(options: Options, planned: Planned, known: tuple[ElfStore, Loaders], log: Log) -> "Verdict | None":
+    """Look at a plan as the loaders in the empty image will; return what there is to say, and tell all but errors.
 
-    `before` is the plan without regard to `--exclude`, `placed` are the programs and libraries that were resolved, the
-    INPUTs first, `known` is what was read of the host.
+    `known` is what was read of the host.
     """
-    inputs = len(options.inputs)
+    programs, placed, before, plan = planned
+    inputs = len(programs)
+    finished = Finished(plan, placed, inputs, known)
+    log.doing("proving:", lambda: plural(finished.looked_at, "program"))
+    count, problems = finished.look_at_all(options.output)
+    log.warn_of(finished.remarks)
+    for path in finished.unknown:
+        log.info(f"nothing is known of the loader {shown(path)}: what its programs find is not proved")
+    if not problems:
+        log.info(f"proved: {plural(count, 'program')} will lack nothing")
+        return None
+    from magicpak.proof.chosen import Chosen  # noqa: PLC0415 - where something is wrong
+    from magicpak.proof.weighing import weighed, weights  # noqa: PLC0415
+
     chosen = Chosen(before, options.exclude, Finished(before, placed, inputs, known)) if options.exclude else None
     verdict = weighed(problems, plan, weights(placed, inputs, known[0]), chosen)
     log.warn_of(verdict.remarks)
     for aside in verdict.asides:
         log.info(aside)
-    if verdict.errors:
-        raise failure(verdict.errors)
+    return verdict

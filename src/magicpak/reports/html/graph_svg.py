@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Sequence
 
-from magicpak.reports import svg
-from magicpak.reports.graph import Node
-from magicpak.reports.layers import Layered
-from magicpak.reports.markup import Markup, element, number
-from magicpak.reports.places import anchor
-from magicpak.reports.placing import HEIGHT, Spot, placed
+from magicpak.reports.html import svg
+from magicpak.reports.html.graph import Node
+from magicpak.reports.html.layers import Layered
+from magicpak.reports.html.markup import Markup, element, number
+from magicpak.reports.html.places import anchor
+from magicpak.reports.html.placing import HEIGHT, Spot, placed
 
 _PADDING, _MARGIN = 7.0, 8.0
 _BASELINE = 4.0  # of a text, below the middle

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from functools import cache
 
 from magicpak.bundle.path import Way
 from magicpak.reports.document import Entry
@@ -46,6 +47,7 @@ class Places:
         return entry
 
 
+@cache
 def anchor(path: str) -> str:
     """Return the id of the row of `path`: what a URL has for it after the `#`, percent-encoded (RFC 3986)."""
     return "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in os.fsencode(path))

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-from magicpak.reports.columns import Slot, heights, neighbours, ordered
-from magicpak.reports.layers import Edge
+from magicpak.reports.html.columns import Slot, heights, neighbours, ordered
+from magicpak.reports.html.layers import Edge
 
 HEIGHT = 20.0  # of a node; all figures are pixels
 _PASSING = 6.0  # of a way past a column

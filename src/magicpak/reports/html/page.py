@@ -7,15 +7,15 @@ from typing import NamedTuple
 
 from magicpak import shipped
 from magicpak.display import plural, size
-from magicpak.reports import graph_svg, summary
 from magicpak.reports.document import Document, Entry
-from magicpak.reports.graph import Node, graph
-from magicpak.reports.groups import groups
-from magicpak.reports.layers import Layered, layered
-from magicpak.reports.markup import Markup, element
-from magicpak.reports.places import Places
-from magicpak.reports.rows import TYPES, table
-from magicpak.reports.treemap_svg import treemap
+from magicpak.reports.html import graph_svg, summary
+from magicpak.reports.html.graph import Node, graph
+from magicpak.reports.html.groups import groups
+from magicpak.reports.html.layers import Layered, layered
+from magicpak.reports.html.markup import Markup, element
+from magicpak.reports.html.places import Places
+from magicpak.reports.html.rows import TYPES, table
+from magicpak.reports.html.treemap_svg import treemap
 
 
 class _Section(NamedTuple):
@@ -30,7 +30,7 @@ def page(document: Document) -> str:
     It needs no script to be read; with scripts it can be searched and sorted, and shows what a library has to do with
     others.
     """
-    style, script = _shipped("reports/page.css"), _shipped("reports/page.js")
+    style, script = _shipped("reports/html/page.css"), _shipped("reports/html/page.js")
     places = Places(document.entries)
     sections = [
         _Section("sizes", "What takes the room", _sizes(document)),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from magicpak.reports.document import Entry, Need, Process
-from magicpak.reports.places import Places
+from magicpak.reports.html.places import Places
 
 Kind = Literal["program", "library", "outside", "missing"]
 

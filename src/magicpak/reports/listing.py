@@ -1,0 +1,13 @@
+"""The report as a list: one line for each path, for grep, cut and sort."""
+
+from collections.abc import Iterator
+
+from magicpak.display import shown
+from magicpak.reports.document import Document
+
+
+def listing(document: Document) -> Iterator[str]:
+    """Yield a line for each path: the path, its size in bytes and the reason, parted by tabs; a directory ends in /."""
+    for entry in document.entries:
+        mark = "/" if entry.type == "directory" else ""
+        yield f"{shown(entry.path)}{mark}\t{entry.size}\t{entry.reason}"

@@ -1,0 +1,102 @@
+"""The plan: all that goes into the bundle, from wherever it comes."""
+
+import os
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+from magicpak.bundle.path import BundlePath
+from magicpak.bundle.plan import BundlePlan
+from magicpak.display import plural, shown
+from magicpak.elf.store import ElfStore
+from magicpak.ldso.choosing import Loaders
+from magicpak.logs import Log
+from magicpak.options import Options
+from magicpak.sources.libraries import Placed, Resolved, place_libraries
+from magicpak.sources.loader_files import with_loader_files
+from magicpak.sources.mirror import Mirror
+from magicpak.sources.planned import Planned
+from magicpak.sources.programs import Program, place_programs
+
+if TYPE_CHECKING:
+    from magicpak.tracing.watching import Watched
+
+
+def planned(
+    options: Options,
+    programs: Sequence[Program],
+    resolved: Sequence[Resolved],
+    runs: "Sequence[Watched]",
+    loaders: Loaders,
+    store: ElfStore,
+    log: Log,
+) -> Planned:
+    """Return the plan of `programs`, which need what is in `resolved` and have used what was seen in `runs`."""
+    mirror = Mirror(options.layout, None if options.output is None else os.path.realpath(options.output))
+    used: Collection[BundlePath] = ()
+    log.doing("collecting:", lambda: plural(len(mirror), "entry"))
+    if runs:
+        from magicpak.sources.opened import bring  # noqa: PLC0415
+        from magicpak.sources.watched import summary  # noqa: PLC0415
+
+        traces = [each.trace for each in runs]
+        opened = bring(traces, programs, resolved, loaders, store, mirror, hwcaps=options.hwcaps)
+        log.warn_of(opened.remarks)
+        log.info(summary(runs, opened.files))
+        resolved, used = [*resolved, *opened.resolved], opened.paths
+    placed = _collect(options, programs, resolved, loaders, store, mirror, log)
+    log.doing("planning")
+    before, remarks = with_loader_files(BundlePlan().adding(mirror.take()), placed)
+    log.warn_of((*mirror.remarks(), *remarks))
+    plan = _exclude(options.exclude, before, log) if options.exclude else before
+    if used:
+        from magicpak.sources.secrets import secrets  # noqa: PLC0415
+
+        log.warn_of(secrets(plan, used, programs))
+    log.info(f"planned {plural(len(plan), 'entry')}")
+    return Planned(programs, placed, before, plan)
+
+
+def _collect(
+    options: Options,
+    programs: Sequence[Program],
+    resolved: Sequence[Resolved],
+    loaders: Loaders,
+    store: ElfStore,
+    mirror: Mirror,
+    log: Log,
+) -> list[Placed]:
+    """Collect the programs, what they need, and what was asked for; return where the libraries stand."""
+    placed = [Placed(each, place_libraries(each, mirror)) for each in resolved]
+    place_programs(programs, mirror)
+    if options.mkdir:
+        from magicpak.sources.directories import requested_directories  # noqa: PLC0415
+
+        requested_directories(options.mkdir, mirror)
+    if options.include:
+        brought = _include(options, resolved, loaders, store, mirror, log)
+        placed += [Placed(each, place_libraries(each, mirror)) for each in brought]
+    return placed
+
+
+def _include(
+    options: Options, programs: Sequence[Resolved], loaders: Loaders, store: ElfStore, mirror: Mirror, log: Log
+) -> Sequence[Resolved]:
+    """Collect what `--include` matches, and return what its ELF files need."""
+    from magicpak.sources.companions import companions  # noqa: PLC0415
+    from magicpak.sources.matched import include  # noqa: PLC0415
+
+    matched = include(options.include, mirror)
+    log.doing("looking for libraries:", lambda: plural(len(store.by_inode), "file"))
+    brought = companions(matched.elf_files, programs, loaders, store, hwcaps=options.hwcaps)
+    log.warn_of((*matched.remarks, *brought.remarks))
+    log.info(f"included what {plural(len(options.include), 'pattern')} match, {len(matched.elf_files)} ELF files in it")
+    return brought.resolved
+
+
+def _exclude(patterns: Sequence[str], plan: BundlePlan, log: Log) -> BundlePlan:
+    from magicpak.bundle.patterns import excluded  # noqa: PLC0415
+
+    rest, unused = excluded(plan, patterns)
+    log.warn_of([f"--exclude {shown(pattern)} matches nothing" for pattern in unused])
+    log.info(f"excluded {plural(len(plan) - len(rest), 'entry')}")
+    return rest
