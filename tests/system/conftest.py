@@ -1,13 +1,12 @@
 """The images that several tests start from."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from dockerfiles import Workshop, debian, project
-
-TARGETS = ("debian", "cc", "rust", "haskell")
+from dockerfiles import Workshop, debian
+from targets import Targets, project
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +30,6 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def images(shop: Workshop, base: str, context: Path) -> Mapping[str, str]:
-    """The images with magicpak, by target: the same Debian stands for each base image, which only differ by that."""
-    bases = {"DEBIAN": base, "RUST": base, "HASKELL": base}
-    return {target: shop.built(context, "--target", target, VERSION="1.2.3", **bases) for target in TARGETS}
+def images(shop: Workshop, base: str, context: Path) -> Targets:
+    """The images with magicpak, by target."""
+    return Targets(shop, base, context)

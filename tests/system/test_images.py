@@ -2,7 +2,6 @@
 
 import re
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from dockerfiles import ROOT, Workshop, archive_of, docker, printed, ran
 from magicpak import __version__
 from running import compiled
+from targets import Targets
 
 pytestmark = pytest.mark.needs("builder", "debootstrap", "docker", "root")
 
@@ -23,7 +23,7 @@ mkdir -p /bin && echo '#!/bin/sh' > /bin/busybox.static && chmod 755 /bin/busybo
 
 
 @pytest.mark.parametrize("target", ["debian", "cc", "rust", "haskell"])
-def test_an_image_has_magicpak_and_its_tools_and_no_leftovers_of_apt(target: str, images: Mapping[str, str]) -> None:
+def test_an_image_has_magicpak_and_its_tools_and_no_leftovers_of_apt(target: str, images: Targets) -> None:
     tools = "magicpak --version; readlink /usr/local/bin/magicpak; upx --version | head -n 1; busybox echo busybox"
     left = "find /var/lib/apt/lists /var/cache/apt /etc/apt/sources.list.d /tmp /var/log/apt -mindepth 1 2>/dev/null"
     documents = "find /usr/share/doc/upx-ucl /usr/share/doc/busybox-static -type f"
@@ -33,14 +33,14 @@ def test_an_image_has_magicpak_and_its_tools_and_no_leftovers_of_apt(target: str
     assert told[3:] == ["busybox", "/usr/share/doc/upx-ucl/copyright", "/usr/share/doc/busybox-static/copyright"]
 
 
-def test_the_image_for_c_has_compilers(images: Mapping[str, str]) -> None:
+def test_the_image_for_c_has_compilers(images: Targets) -> None:
     source = b"#include <stdio.h>\nint main(void) { puts(VERSION); }\n"
     building = 'cat > a.c; for cc in cc clang; do $cc -DVERSION="\\"$cc\\"" -o $cc.out a.c && ./$cc.out; done; make -v'
     assert printed(images["cc"], "sh", "-c", building, stdin=source).startswith("cc\nclang\nGNU Make")
 
 
 @pytest.mark.parametrize("target", ["debian", "cc", "rust", "haskell"])
-def test_an_image_is_labelled(target: str, images: Mapping[str, str]) -> None:
+def test_an_image_is_labelled(target: str, images: Targets) -> None:
     told = docker(
         "inspect", "--format", "{{range $name, $is := .Config.Labels}}{{$name}}={{$is}}\n{{end}}", images[target]
     )
@@ -56,7 +56,7 @@ def test_an_image_is_labelled(target: str, images: Mapping[str, str]) -> None:
     assert description.startswith("magicpak")
 
 
-def test_a_dockerfile_from_the_image_packs_and_tests(images: Mapping[str, str], shop: Workshop, tmp_path: Path) -> None:
+def test_a_dockerfile_from_the_image_packs_and_tests(images: Targets, shop: Workshop, tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text(
         f"FROM {images['debian']}\n"
         "RUN magicpak --compress --test --test-command 'perl -e \"print 6 * 7\"' --test-stdout 42"
@@ -67,7 +67,7 @@ def test_a_dockerfile_from_the_image_packs_and_tests(images: Mapping[str, str], 
 
 
 def test_the_executable_can_be_copied_out_of_the_image(
-    base: str, images: Mapping[str, str], shop: Workshop, tmp_path: Path
+    base: str, images: Targets, shop: Workshop, tmp_path: Path
 ) -> None:
     (tmp_path / "Dockerfile").write_text(
         f"FROM {base}\nCOPY --from={images['debian']} /magicpak /usr/local/bin/\nRUN magicpak /bin/echo /bundle\n"
@@ -84,16 +84,13 @@ def test_a_base_image_that_lacks_a_tool_fails_the_build_and_names_it(base: str, 
 
 
 def test_the_image_of_alpine_asks_apk_for_static_tools(
-    base: str, images: Mapping[str, str], context: Path, shop: Workshop, tmp_path: Path
+    base: str, images: Targets, shop: Workshop, tmp_path: Path
 ) -> None:
     """On Debian with a script for apk, which records its calls: no image of Alpine can be made here."""
-    assert images  # the classic builder builds all targets before this one, too
     (tmp_path / "apk").write_text(FAKE_APK)
     (tmp_path / "apk").chmod(0o755)
     (tmp_path / "Dockerfile").write_text(f"FROM {base}\nCOPY apk /usr/local/bin/\n")
-    alpine = shop.built(tmp_path)
-    bases = {"DEBIAN": base, "RUST": base, "HASKELL": base, "ALPINE": alpine}
-    image = shop.built(context, "--target", "alpine", VERSION="1.2.3", **bases)
+    image = images.build("alpine", ALPINE=shop.built(tmp_path))
     told = printed(image, "sh", "-c", "cat /calls; readlink /usr/local/bin/busybox; magicpak --version")
     assert told == f"apk add --no-cache busybox-static upx\n/bin/busybox.static\n{VERSION}"
 
