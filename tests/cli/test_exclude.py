@@ -85,8 +85,8 @@ def test_a_link_to_a_directory_that_is_left_empty_goes_with_it(here: Path, stati
 def test_a_cache_that_was_made_and_excluded_is_what_a_program_lacks(here: Path) -> None:
     executable(here / "lib/libown.so", make_elf(soname="libown.so"))
     executable(here / "prog", make_elf(interpreter="/lib64/ld-linux-x86-64.so.2", needed=["libown.so"]))
-    options = ["--exclude=/etc/ld.so.cache", here / "prog", here / "out"]
-    result = magicpak(*options, env={"LD_LIBRARY_PATH": str(here / "lib")})
+    environment = {"LD_LIBRARY_PATH": str(here / "lib")}
+    result = magicpak("--exclude=/etc/ld.so.cache", here / "prog", here / "out", env=environment)
     assert result.code == 0
     words = "will not start without /etc/ld.so.cache, which is left out by --exclude /etc/ld.so.cache"
     assert result.stderr.splitlines()[1:] == [f"warning: {here}/prog {words}"]

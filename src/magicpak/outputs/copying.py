@@ -103,32 +103,36 @@ class Copier:
         return self._send(source, target, at, end)
 
     def _copy_range(self, entry: Copy, source: int, target: int, at: int, end: int) -> int:
-        while at < end:
-            give_way()
+        def some(at: int, count: int) -> int:
             try:
-                count = os.copy_file_range(source, target, min(KERNEL_CHUNK, end - at), at, at)
+                return os.copy_file_range(source, target, count, at, at)
             except OSError as error:  # reading and writing will tell whose trouble it is
                 if error.errno in _NEVER:
                     self._refusing_ranges.add(entry.inode[0])
-                return at
-            if count == 0:
-                return at
-            at += count
-            self._heard(count)
-        return at
+                return 0
+
+        return self._repeat(some, at, end)
 
     def _send(self, source: int, target: int, at: int, end: int) -> int:
         """Copy with sendfile(2), which goes from one file system to another too; return the offset that was reached."""
+
+        def some(at: int, count: int) -> int:
+            try:
+                return os.sendfile(target, source, at, count)
+            except OSError:
+                return 0
+
         if at < end:
             os.lseek(target, at, os.SEEK_SET)
+        return self._repeat(some, at, end)
+
+    def _repeat(self, some: Callable[[int, int], int], at: int, end: int) -> int:
+        """Call `some` with an offset and a number of bytes up to `end`, until it copies none; return how far."""
         while at < end:
             give_way()
-            try:
-                count = os.sendfile(target, source, at, min(KERNEL_CHUNK, end - at))
-            except OSError:
-                return at
+            count = some(at, min(KERNEL_CHUNK, end - at))
             if count == 0:
-                return at
+                break
             at += count
             self._heard(count)
         return at
