@@ -8,7 +8,7 @@ variable "ALPINE" { default = "alpine:3" }
 # As the tags have always been: magicpak/debian:bookworm-slim-magicpak2.0.0.
 function "tags" {
   params = [name, base]
-  result = ["magicpak/${name}:${split(":", base)[1]}-magicpak${VERSION}", "magicpak/${name}:latest"]
+  result = ["magicpak/${name}:${regex("[^:/]+$", base)}-magicpak${VERSION}", "magicpak/${name}:latest"]
 }
 
 group "default" {

@@ -122,6 +122,7 @@ def builder() -> str | None:
 
 PROBES: Mapping[str, Callable[[], str | None]] = {
     "arm64": program("qemu-aarch64-static", "--version"),
+    "arm64 machine": program("qemu-system-aarch64", "--version"),
     "builder": builder,
     "busybox": program("busybox", "true"),
     "chroot": chroot,

@@ -1,0 +1,90 @@
+"""The standalone executable for aarch64 on a whole machine of qemu-system: not part of the checks.
+
+There programs are watched and bundles are tested, which qemu-user cannot do: pytest tests/foreign. The programs take
+two minutes, the tests of the command line half an hour.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+import guest
+from guest import CHECKOUT, MAGICPAK
+from running import Result
+from standalone import building
+from standalone.__main__ import cache
+from standalone.toolchain import MACHINES
+
+pytestmark = pytest.mark.needs("arm64 machine", "builder", "debootstrap", "root")
+
+READ = "import json, sqlite3; print(json.dumps(sqlite3.connect(':memory:').execute('select 6 * 7').fetchall()))"
+CALLS = "ls /etc/debian_version; perl -MPOSIX -e 'print floor(1.5)'; true"
+TRIED = {
+    "a plain bundle": [MAGICPAK, "/bin/ls", "/plain"],
+    "a watched shell": [
+        MAGICPAK, "-v", "--dynamic", "--dynamic-arg=-c", f"--dynamic-arg={CALLS}",
+        "--test", "--test-command", "bash -c 'ls /etc/debian_version'", "--test-stdout=/etc/debian_version",
+        "/bin/bash", "/shell",
+    ],
+    "what the shell brought": ["find", "/shell", "-type", "f"],
+    "a watched Python": [
+        MAGICPAK, "-v", "--dynamic", "--dynamic-arg=-c", f"--dynamic-arg={READ}",
+        "--test", "--test-command", f'python3 -c "{READ}"', "--test-stdout=[[42]]", "/usr/bin/python3", "/python",
+    ],
+    "the bundled Python": ["chroot", "/python", "/usr/bin/python3", "-c", READ],
+    "a time zone that is missing": [
+        MAGICPAK, "--test", "--test-env=TZ=Europe/Rome", "--test-command=date -d @0 +%H", "--test-stdout=01",
+        "/usr/bin/date", "/date",
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def debian(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("debian") / "root"
+    guest.debian(root, building.executable(MACHINES["aarch64"], cache()))
+    return root
+
+
+@pytest.fixture(scope="module")
+def tried(debian: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Result]:
+    return guest.ran(debian, tmp_path_factory.mktemp("tried"), TRIED)
+
+
+def test_a_bundle_is_made(tried: Mapping[str, Result]) -> None:
+    assert tried["a plain bundle"] == Result(0, "", "")
+
+
+def test_programs_and_files_of_a_watched_shell_come_in_and_the_bundle_is_tested_in_namespaces(
+    tried: Mapping[str, Result],
+) -> None:
+    code, _, stderr = tried["a watched shell"]
+    assert code == 0, stderr
+    assert "ran 3 programs" in stderr
+    assert "the bundle is tested in namespaces, with /proc and /dev, on an overlay" in stderr
+    brought = {Path(name).name for name in tried["what the shell brought"].stdout.splitlines()}
+    assert {"bash", "ls", "perl", "POSIX.pm", "POSIX.so", "ld-linux-aarch64.so.1"} <= brought
+
+
+def test_a_watched_python_works_alone(tried: Mapping[str, Result]) -> None:
+    assert tried["a watched Python"].code == 0, tried["a watched Python"]
+    assert tried["the bundled Python"] == Result(0, "[[42]]\n", "")
+
+
+def test_a_failed_test_is_watched_and_tells_what_was_looked_for(tried: Mapping[str, Result]) -> None:
+    code, _, stderr = tried["a time zone that is missing"]
+    assert code == 8
+    assert "hint: --include /usr/share/zoneinfo/Europe/Rome (the time zone Europe/Rome)" in stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "tests"),
+    [(f"MAGICPAK={MAGICPAK}", "tests/cli"), ("LANG=C.UTF-8", "tests/component")],
+    ids=["the executable", "its source"],
+)
+def test_the_tests_pass_there(variable: str, tests: str, debian: Path, tmp_path: Path) -> None:
+    testing = ["env", f"--chdir={CHECKOUT}", variable, "python3", "-m", "pytest", "-p", "no:cacheprovider", tests]
+    code, stdout, _ = guest.ran(debian, tmp_path, {"tests": testing})["tests"]
+    print(stdout)  # noqa: T201  # which were skipped, and why
+    assert code == 0
