@@ -79,12 +79,13 @@ class Missing(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """Something that keeps `program`, a path of the bundle, from starting in the empty image; `is_error` fails the run.
+    """Something that the proof has found; `is_error` fails the run.
 
-    `program` is None where `words` name it, or several.
+    `path` is that of a program that will not start in the empty image, of a library that will not be loaded, or of a
+    link that leads to nothing; None where `words` name it, or several.
     """
 
-    program: str | None
+    path: str | None
     words: str
     is_error: bool
 

@@ -154,7 +154,7 @@ class _Tree:
     def _problems(self) -> Iterator[str]:
         for problem in self._document.problems:
             paint = self._paint.red if problem.is_error else self._paint.yellow
-            whom = f"{shown(problem.program)}: " if problem.program is not None else ""
+            whom = f"{shown(problem.path)}: " if problem.path is not None else ""
             yield f"{whom}{paint(shown(problem.words))}"
 
     def _total(self) -> str:

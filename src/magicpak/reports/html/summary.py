@@ -90,7 +90,7 @@ def _missing(missing: Missing) -> Markup:
 
 
 def _problem(problem: Problem) -> Markup:
-    whose = [element("b", problem.program), ": "] if problem.program else []
+    whose = [element("b", problem.path), ": "] if problem.path else []
     return element("li", *whose, problem.words)
 
 
