@@ -10,8 +10,6 @@ from magicpak.ldso.machines import Machine
 _READ_AT_MOST = 16 << 20
 # One more `/…/` than the repetition needs, since a literal first byte makes the search forty times as fast.
 _DIRECTORIES = re.compile(rb"/[\x21-\x7e]*/\0(?:/[\x21-\x7e]*/\0)*")
-_CACHE = re.compile(rb"(/[\x21-\x7e]*/ld\.so\.cache)\0")
-_PRELOAD = re.compile(rb"(/[\x21-\x7e]*/ld\.so\.preload)\0")
 _VERSION = re.compile(rb"release version (\d+)\.(\d+)")
 _MUSL = re.compile(rb"/etc/ld-musl-([\x21-\x7e]+?)\.path\0")
 _LAST_LEGACY = (2, 36)
@@ -60,14 +58,23 @@ def built_in(path: str, machine: Machine | None, disk: Disk) -> Glibc | Musl | N
     directories = max((run[0] for run in _DIRECTORIES.finditer(data)), key=len, default=b"")
     found = tuple(part.decode("ascii").rstrip("/") or "/" for part in directories.split(b"\0") if b"lib" in part)
     found = found or machine.directories
-    cache, preload, version = _CACHE.search(data), _PRELOAD.search(data), _VERSION.search(data)
+    version = _VERSION.search(data)
     return Glibc(
         directories=found,
         lib=_lib_token(found[0]),
-        cache=cache[1].decode("ascii") if cache else None,
-        preload=preload[1].decode("ascii") if preload else None,
+        cache=_path_of(b"/ld.so.cache", data),
+        preload=_path_of(b"/ld.so.preload", data),
         legacy_hwcaps=version is None or (int(version[1]), int(version[2])) <= _LAST_LEGACY,
     )
+
+
+def _path_of(name: bytes, data: bytes) -> str | None:
+    """Return the absolute path that ends in `name` and is a string in `data`, if there is one."""
+    end = data.find(name + b"\0")
+    if end < 0:
+        return None
+    path = data[data.rfind(b"\0", 0, end) + 1 : end] + name
+    return path.decode("ascii") if path.startswith(b"/") and path.isascii() else None
 
 
 def _lib_token(first: str) -> str:

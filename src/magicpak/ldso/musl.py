@@ -17,7 +17,7 @@ _LONGEST_NAME = 255
 _LONGEST_PATH_FILE = 1 << 20
 _PATH_BUFFER = 2 * _LONGEST_NAME + 2
 _BUILT_IN = ("c.", "pthread.", "rt.", "m.", "dl.", "util.", "xnet.")
-_ORIGIN = re.compile(r"\$ORIGIN|\$\{ORIGIN\}")
+_ORIGIN = r"\$ORIGIN|\$\{ORIGIN\}"
 
 
 class MuslNames:
@@ -148,9 +148,11 @@ def _elements(text: str) -> list[str]:
 
 def _expanded(text: str, owner: Loaded) -> str:
     """Return `text` with `$ORIGIN` replaced; a token that musl does not know voids the whole path."""
-    if text.count("$") != len(_ORIGIN.findall(text)):
+    if "$" not in text:
+        return text
+    if text.count("$") != len(re.findall(_ORIGIN, text)):
         return ""
-    if "$" in text and owner.secure and owner.needed_by is None:
+    if owner.secure and owner.needed_by is None:
         return ""
     origin = owner.origin.rstrip("/")  # the root is the empty text for musl, and so no directory where it stands alone
-    return _ORIGIN.sub(lambda _: origin, text)
+    return re.sub(_ORIGIN, lambda _: origin, text)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from magicpak.elf.disk import Disk
 from magicpak.ldso.loader import Loaded
 
-_TOKEN = re.compile(r"\$(?:(ORIGIN|LIB|PLATFORM)(?![A-Za-z0-9_])|\{(ORIGIN|LIB|PLATFORM)\})")
+_DOLLAR_NAME = r"\$(?:(ORIGIN|LIB|PLATFORM)(?![A-Za-z0-9_])|\{(ORIGIN|LIB|PLATFORM)\})"  # compiled where there is a `$`
 
 
 class SearchDirectory(NamedTuple):
@@ -51,16 +51,16 @@ def _substitute(text: str, values: dict[str, str | None]) -> str | None:
     names = _names(text)
     if any(values[name] is None for name in names):
         return None
-    return _TOKEN.sub(lambda match: values[match[1] or match[2]] or "", text)
+    return re.sub(_DOLLAR_NAME, lambda match: values[match[1] or match[2]] or "", text)
 
 
 def _names(text: str) -> list[str]:
-    return [plain or braced for plain, braced in _TOKEN.findall(text)]
+    return [plain or braced for plain, braced in re.findall(_DOLLAR_NAME, text)] if "$" in text else []
 
 
 def has_token(text: str) -> bool:
     """Tell whether a dynamic string token is in `text`: `$LIB` or `${LIB}`, but not `$LIBRARY` or `${LIB`."""
-    return _TOKEN.search(text) is not None
+    return "$" in text and re.search(_DOLLAR_NAME, text) is not None
 
 
 def has_origin(text: str) -> bool:
@@ -70,7 +70,7 @@ def has_origin(text: str) -> bool:
 
 def starts_with_origin(text: str) -> bool:
     """Tell whether `$ORIGIN` is the first component of the path `text`, and is nowhere else in it."""
-    match = _TOKEN.match(text)
+    match = re.match(_DOLLAR_NAME, text) if text.startswith("$") else None
     if match is None or (match[1] or match[2]) != "ORIGIN":
         return False
     return text[match.end() :][:1] in ("", "/") and not has_origin(text[match.end() :])
