@@ -3,10 +3,14 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <signal.h>
+
 extern const struct _frozen frozen_modules[];
 
-/* CPython looks beside the program for its library, where it is not told that there is none. */
+/* CPython looks beside the program for its library, where it is not told that there is none. Were it told of no program,
+ * it would look in the current directory, and end where that was removed. */
 static const char NOWHERE[] = "/nonexistent";
+static const char PROGRAM[] = "/nonexistent/magicpak";
 
 static void check(PyStatus status)
 {
@@ -37,7 +41,7 @@ static void start(int argc, char **argv)
     config.install_signal_handlers = 1;
     check(PyConfig_SetBytesArgv(&config, argc, argv));
     set(&config, &config.program_name, "magicpak");
-    set(&config, &config.executable, "");
+    set(&config, &config.executable, PROGRAM);
     set(&config, &config.home, NOWHERE);
     set(&config, &config.prefix, NOWHERE);
     set(&config, &config.base_prefix, NOWHERE);
@@ -50,11 +54,25 @@ static void start(int argc, char **argv)
     PyConfig_Clear(&config);
 }
 
+/* An interrupt ends the process until magicpak handles it, where Python would show the line that it was in. */
+static void start_interruptible(int argc, char **argv)
+{
+    sigset_t interrupt, before;
+
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGINT);
+    sigprocmask(SIG_BLOCK, &interrupt, &before);
+    start(argc, argv);
+    if (PyOS_getsig(SIGINT) != SIG_IGN)
+        PyOS_setsig(SIGINT, SIG_DFL);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
 int main(int argc, char **argv)
 {
     PyObject *module, *result = NULL;
 
-    start(argc, argv);
+    start_interruptible(argc, argv);
     module = PyImport_ImportModule("magicpak.__main__");
     if (module != NULL)
         result = PyObject_CallMethod(module, "main", NULL);
