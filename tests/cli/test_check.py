@@ -173,6 +173,18 @@ def test_every_version_that_is_needed_must_be_defined(here: Path) -> None:
 
 
 @pytest.mark.needs("compiler")
+def test_symbols_of_a_program_that_defines_none_are_looked_for(here: Path) -> None:
+    """GNU's hash table then lists no symbol, and does not tell how many there are."""
+    root, alone = here / "root", ("-nostdlib", "-Wl,--hash-style=gnu")
+    library = compiled(here / "libf.so", "void g(void) {}", "-shared", "-fPIC", "-Wl,-soname,libf.so", *alone)
+    compiled(here / "app", "void g(void); void begin(void) { g(); }", library, "-Wl,-e,begin,-rpath,$ORIGIN", *alone)
+    assert magicpak("app", root, cwd=here).code == 0
+    assert magicpak("--check", root, "--symbols") == Result(0, "", "")
+    compiled(root / "libf.so", "void f(void) {}", "-shared", "-fPIC", "-Wl,-soname,libf.so", *alone)
+    found = magicpak("--check", root, "--symbols")
+    assert (found.code, found.stdout) == (3, "/app: nothing defines g, needed by /app\n")
+
+
 def test_symbols_are_looked_for_on_demand(here: Path) -> None:
     """The library loses one of the functions that the program calls; a weak one may be absent."""
     root, options = here / "root", ("-shared", "-fPIC", "-Wl,-soname,libf.so")

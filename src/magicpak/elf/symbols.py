@@ -72,24 +72,26 @@ def _count(memory: Memory, tags: Mapping[int, int], bits: int, order: str, size:
     """Return how many symbols there are: the hash tables tell, or else the strings that usually come after them."""
     if DT_HASH in tags:
         count = struct.unpack(order + "4xI", memory.read(tags[DT_HASH], 8, 8))[0]
-    elif DT_GNU_HASH in tags:
-        count = _count_in_gnu_hash(memory, tags[DT_GNU_HASH], bits, order)
     else:
-        count = max(tags[DT_STRTAB] - tags[DT_SYMTAB], 0) // size
+        hashed = _count_in_gnu_hash(memory, tags[DT_GNU_HASH], bits, order) if DT_GNU_HASH in tags else 0
+        count = hashed or max(tags[DT_STRTAB] - tags[DT_SYMTAB], 0) // size
     if count > _MOST:
         raise NotElf(why=f"has {count} symbols, more than are read", kind=Refusal.MALFORMED)
     return int(count)
 
 
 def _count_in_gnu_hash(memory: Memory, address: int, bits: int, order: str) -> int:
-    """Return one more than the last symbol of the fullest chain; a chain ends at a value whose lowest bit is set."""
+    """Return one more than the last symbol of the fullest chain; a chain ends at a value whose lowest bit is set.
+
+    A table without symbols, which a file has that defines none for others, tells nothing of the undefined ones: 0.
+    """
     buckets, first, bloom = struct.unpack(order + "III", memory.read(address, 12, 12))
     if not 0 < buckets <= _MOST or bloom > _MOST:
-        return int(first)
+        return 0
     start = address + 16 + bloom * bits // 8
     last = max(struct.unpack(f"{order}{buckets}I", memory.read(start, buckets * 4, buckets * 4)))
     if last < first:
-        return int(first)
+        return 0
     chain = start + buckets * 4 + (last - first) * 4
     for index in range(_MOST):
         if struct.unpack(order + "I", memory.read(chain + index * 4, 4, 4))[0] & 1:
