@@ -28,6 +28,8 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/r
 mount -t proc none /proc && mount -t sysfs none /sys && mount -t devtmpfs none /dev
 mkdir /dev/pts /dev/shm && mount -t devpts none /dev/pts
 for place in /dev/shm /tmp /run; do mount -t tmpfs none $place; done
+ln -s /proc/self/fd /dev/fd
+for stream in in:0 out:1 err:2; do ln -s fd/${stream#*:} /dev/std${stream%:*}; done
 ip link set lo up
 hostname guest
 insmod "$(find /usr/lib/modules -name 'overlay.ko*')"
@@ -56,14 +58,23 @@ def debian(root: Path, magicpak: Path) -> None:
         files = subprocess.run(["dpkg-deb", "--fsys-tarfile", package], check=True, capture_output=True).stdout
         subprocess.run(["tar", "--extract", "--keep-directory-symlink", "--directory", root], input=files, check=True)
     shutil.rmtree(archives)
-    (root / "proc").unlink()  # with --foreign this is a link to the host's
-    (root / "proc").mkdir()
-    (root / "usr/bin/cc").symlink_to("gcc")
+    _settle(root)
     shutil.copy(magicpak, f"{root}{MAGICPAK}")
     for name in ("docs", "example", "src", "tests"):
         shutil.copytree(ROOT / name, f"{root}{CHECKOUT}/{name}", symlinks=True)
     for name in ("pyproject.toml", "README.md"):
         shutil.copy(ROOT / name, f"{root}{CHECKOUT}")
+
+
+def _settle(root: Path) -> None:
+    """Do what the packages would do when they are configured, as far as it matters here."""
+    (root / "proc").unlink()  # with --foreign this is a link to the host's
+    (root / "proc").mkdir()
+    for name, target in {"cc": "gcc", "upx": "upx-ucl"}.items():
+        (root / "usr/bin" / name).symlink_to(target)
+    for name in ("passwd", "group"):
+        shutil.copy(root / f"usr/share/base-passwd/{name}.master", root / f"etc/{name}")
+    shutil.copy(root / "usr/share/libc-bin/nsswitch.conf", root / "etc/nsswitch.conf")
 
 
 def ran(root: Path, directory: Path, commands: Mapping[str, Sequence[str]]) -> Mapping[str, Result]:

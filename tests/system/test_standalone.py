@@ -7,7 +7,9 @@ only magicpak has changed. What magicpak does, the other tests ask of it too: MA
 import os
 import re
 import shutil
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -101,6 +103,23 @@ def test_it_neither_reads_the_environment_of_python_nor_imports_from_the_current
         (tmp_path / name).write_text("raise SystemExit(9)")
     env = {"PYTHONPATH": str(tmp_path), "PYTHONHOME": str(tmp_path), "PYTHONSTARTUP": str(tmp_path / "os.py")}
     assert run(standalone, "--version", cwd=tmp_path, **env).code == 0
+
+
+def test_it_starts_where_the_current_directory_was_removed(standalone: Path, tmp_path: Path) -> None:
+    removing = 'mkdir gone && cd gone && rmdir ../gone && exec "$0" --version'
+    assert run(Path("/bin/sh"), "-c", removing, standalone, cwd=tmp_path) == Result(0, f"magicpak {__version__}\n", "")
+
+
+def test_an_interrupt_while_it_starts_shows_no_traceback(standalone: Path) -> None:
+    """It is sent at fifty moments of the first 25 ms, which the start takes."""
+    ends = set()
+    for moment in range(50):
+        with subprocess.Popen([standalone, "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+            time.sleep(moment / 2000)
+            process.send_signal(signal.SIGINT)
+            said = process.communicate(timeout=60)[1]
+        ends.add((process.returncode, said))
+    assert ends <= {(-signal.SIGINT, b""), (128 + signal.SIGINT, b""), (0, b"")}
 
 
 @pytest.mark.parametrize("resolver", ["dlopen", "noload"])
