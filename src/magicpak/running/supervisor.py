@@ -18,7 +18,10 @@ from magicpak.errors import MagicpakError, ToolFailed
 from magicpak.processes import nothing, pipe, signals_held
 
 GRACE = 5.0
-"""Seconds between asking the supervisor to end all gently, to end all at once, and ending it itself."""
+"""Seconds between asking the supervisor to end all gently, and to end all at once."""
+
+FINISHING = 15.0
+"""Seconds that it has then to tell what it has seen, on a busy machine too, before it is ended itself."""
 
 GENTLY, AT_ONCE = signal.SIGTERM, signal.SIGUSR1
 """The signals by which the supervisor is asked."""
@@ -154,7 +157,7 @@ class _Supervision:
         poller = select.poll()
         for descriptor, take in self._open.items():
             poller.register(descriptor, select.POLLIN if take else select.POLLOUT)
-        stages = [(deadline, GENTLY), (deadline + grace, AT_ONCE), (deadline + grace + GRACE, signal.SIGKILL)]
+        stages = [(deadline, GENTLY), (deadline + grace, AT_ONCE), (deadline + grace + FINISHING, signal.SIGKILL)]
         while any(self._open.values()):
             tick()
             for descriptor, _events in poller.poll(_TICK * 1000):
