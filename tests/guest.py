@@ -18,7 +18,7 @@ PACKAGES = (
     "linux-image-cloud-arm64",  # its kernel has all that is needed to boot inside itself: NVMe, ext4, the console
     "binutils", "busybox-static", "gcc", "git", "iproute2", "libc6-dev", "musl-tools", "openssl", "patchelf", "strace",
     "upx-ucl", "xz-utils", "python3", "python3-click", "python3-hypothesis", "python3-pyelftools", "python3-pytest",
-    "python3-structlog", "python3-wcmatch",
+    "python3-structlog", "python3-wcmatch", "python3-jsonschema",
 )  # fmt: skip
 MAGICPAK, CHECKOUT = "/magicpak", "/checkout"
 MEGABYTES, SECONDS = 2048, 3600
@@ -62,7 +62,7 @@ def debian(root: Path, magicpak: Path) -> None:
     shutil.copy(magicpak, f"{root}{MAGICPAK}")
     for name in ("docs", "example", "src", "tests"):
         shutil.copytree(ROOT / name, f"{root}{CHECKOUT}/{name}", symlinks=True)
-    for name in ("pyproject.toml", "README.md"):
+    for name in ("pyproject.toml", "README.md", "LICENSE-APACHE", "LICENSE-MIT"):
         shutil.copy(ROOT / name, f"{root}{CHECKOUT}")
 
 

@@ -5,19 +5,26 @@ import os
 import pty
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
-from elfmaking import make_elf
+import elfmaking
+from elfmaking import AARCH64, X86_64
 from magicpak.display import size as sized
 from running import Result, command, environment, executable, magicpak, magicpak_as_nobody, names
 
 SCHEMA = json.loads((Path(__file__).parent.parent.parent / "docs/report.schema.json").read_text())
-INTERPRETER = "/lib64/ld-linux-x86-64.so.2"
-DEFAULTS = ("/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib", "/usr/lib")
+KIND, INTERPRETER = {
+    "x86_64": (X86_64, "/lib64/ld-linux-x86-64.so.2"),
+    "aarch64": (AARCH64, "/lib/ld-linux-aarch64.so.1"),
+}[os.uname().machine]
+TRIPLET = f"{os.uname().machine}-linux-gnu"
+DEFAULTS = (f"/lib/{TRIPLET}", f"/usr/lib/{TRIPLET}", "/lib", "/usr/lib")
+make_elf = partial(elfmaking.make_elf, kind=KIND)
 HELP_HINT = "hint: magicpak --help lists all options\n"
 LIST_HINT = "hint: --report list names all that is in it\n"
 
