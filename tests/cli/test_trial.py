@@ -761,7 +761,9 @@ class TestPrograms:
 
 def existing(*patterns: str) -> str:
     """Return a path of the host that one of these patterns matches."""
-    return next(path for pattern in patterns for path in sorted(glob.glob(pattern)))
+    paths = [path for pattern in patterns for path in sorted(glob.glob(pattern))]
+    assert paths, f"nothing here matches {patterns}"
+    return paths[0]
 
 
 NAMED = {
