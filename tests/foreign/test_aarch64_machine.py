@@ -85,7 +85,8 @@ NOT_THERE = [
     "test_an_elf_file_brings_its_libraries_and_broken_ones_are_warnings",
     "test_names_inside_elf_files_are_shown_escaped",
     "test_3_for_missing_libraries_all_at_once_with_the_chains_that_lead_to_them", "test_the_loader_is_not_overwritten",
-    "test_what_is_left_runs_if_it_can", "(TestHints and certificates)",
+    "test_what_is_left_runs_if_it_can", "test_json_names_the_package_of_each_file",
+    "test_a_report_of_a_packed_program_names_the_original", "(TestHints and certificates)",
     "test_with_layout_directories_no_link_leads_to_a_directory_and_the_program_runs",
 ]  # fmt: skip
 
