@@ -19,8 +19,8 @@ from magicpak.options import LogLevel, Options
 from magicpak.outputs.directory import DirectoryOutput
 from magicpak.outputs.output import Output, Written
 from magicpak.reports.known import Known
+from magicpak.sources.decided import Decided
 from magicpak.sources.libraries import Resolved, resolve_program
-from magicpak.sources.planned import Planned
 from magicpak.sources.programs import Program, find_programs
 from magicpak.stages.planning import planned
 from magicpak.workspace import private_directory
@@ -51,13 +51,13 @@ def bundle(options: Options, log: Log, tell: Callable[[bytes], None]) -> None:
             report(known)
         if known.error is not None:
             raise known.error
-        plan = known.planned.plan
+        plan = known.decided.plan
         if options.size_limit is not None:
             hold_to(plan, options.size_limit)
         if output is None or options.dry_run:
             log.info("nothing was written: this was a dry run")
             return
-        trial = _trial(options, known.planned, runs, log) if options.test else None
+        trial = _trial(options, known.decided, runs, log) if options.test else None
         written = _write(plan, output, trial, log)  # the private directories hold files of the plan
     log.summary(
         f"{options.output}: {plural(written.files, 'file')}, {size(written.size)}, in {monotonic() - started:.1f} s"
@@ -113,13 +113,13 @@ def _watched(options: Options, programs: Sequence[Program], private: Callable[[]
     return watch_programs(options, programs, private, log)
 
 
-def _proved(options: Options, plan: Planned, known: tuple[ElfStore, Loaders], log: Log) -> "Verdict | None":
+def _proved(options: Options, plan: Decided, known: tuple[ElfStore, Loaders], log: Log) -> "Verdict | None":
     from magicpak.stages.proving import prove  # noqa: PLC0415 - not with --no-verify
 
     return prove(options, plan, known, log)
 
 
-def _trial(options: Options, plan: Planned, runs: "Sequence[Watched]", log: Log) -> Callable[[int], None]:
+def _trial(options: Options, plan: Decided, runs: "Sequence[Watched]", log: Log) -> Callable[[int], None]:
     from magicpak.stages.testing import trial_of  # noqa: PLC0415
 
     return trial_of(options, plan, runs, log)

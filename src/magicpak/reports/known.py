@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from magicpak.errors import MagicpakError
-from magicpak.sources.planned import Planned
+from magicpak.sources.decided import Decided
 
 if TYPE_CHECKING:
     from magicpak.proof.weighing import Verdict
@@ -17,7 +17,7 @@ class Known(NamedTuple):
     proof has found, if it has found anything; `error` what keeps the bundle from being made, if known.
     """
 
-    planned: Planned
+    decided: Decided
     private: Sequence[str]
     verdict: "Verdict | None"
     error: MagicpakError | None

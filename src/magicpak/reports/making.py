@@ -21,7 +21,7 @@ Owners = Callable[[Sequence[str]], Mapping[str, Package]]
 
 def document(known: Known, output: str | None, owners: Owners | None, *, dry_run: bool) -> told.Document:
     """Return the document of a report; without `owners` it tells of no packages."""
-    programs, placed, before, plan = known.planned
+    programs, placed, before, plan = known.decided
     items = tuple(plan)
     weights = weights_of(plan)
     places = Located(plan, known.private)

@@ -11,10 +11,10 @@ from magicpak.elf.store import ElfStore
 from magicpak.ldso.choosing import Loaders
 from magicpak.logs import Log
 from magicpak.options import Options
+from magicpak.sources.decided import Decided
 from magicpak.sources.libraries import Placed, Resolved, place_libraries
 from magicpak.sources.loader_files import with_loader_files
 from magicpak.sources.mirror import Mirror
-from magicpak.sources.planned import Planned
 from magicpak.sources.programs import Program, place_programs
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def planned(
     loaders: Loaders,
     store: ElfStore,
     log: Log,
-) -> Planned:
+) -> Decided:
     """Return the plan of `programs`, which need what is in `resolved` and have used what was seen in `runs`."""
     mirror = Mirror(options.layout, None if options.output is None else os.path.realpath(options.output))
     used: Collection[BundlePath] = ()
@@ -53,7 +53,7 @@ def planned(
 
         log.warn_of(secrets(plan, used, programs))
     log.info(f"planned {plural(len(plan), 'entry')}")
-    return Planned(programs, placed, before, plan)
+    return Decided(programs, placed, before, plan)
 
 
 def _collect(

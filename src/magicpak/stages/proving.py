@@ -8,18 +8,18 @@ from magicpak.ldso.choosing import Loaders
 from magicpak.logs import Log
 from magicpak.options import Options
 from magicpak.proof.finished import Finished
-from magicpak.sources.planned import Planned
+from magicpak.sources.decided import Decided
 
 if TYPE_CHECKING:
     from magicpak.proof.weighing import Verdict
 
 
-def prove(options: Options, planned: Planned, known: tuple[ElfStore, Loaders], log: Log) -> "Verdict | None":
+def prove(options: Options, decided: Decided, known: tuple[ElfStore, Loaders], log: Log) -> "Verdict | None":
     """Look at a plan as the loaders in the empty image will; return what there is to say, and tell all but errors.
 
     `known` is what was read of the host.
     """
-    programs, placed, before, plan = planned
+    programs, placed, before, plan = decided
     inputs = len(programs)
     finished = Finished(plan, placed, inputs, known)
     log.doing("proving:", lambda: plural(finished.looked_at, "program"))

@@ -69,7 +69,7 @@ def _why(made: Document, path: str, known: Known, patterns: Sequence[str]) -> It
     from magicpak.reports.why import Why  # noqa: PLC0415
 
     def taken_by(path: str) -> str | None:
-        return pattern_against(path, known.planned.before, patterns) if known.planned.before.reached(path)[0] else None
+        return pattern_against(path, known.decided.before, patterns) if known.decided.before.reached(path)[0] else None
 
     return Why(made, taken_by).answer(path)
 

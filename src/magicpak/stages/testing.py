@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from magicpak.logs import Log
 from magicpak.options import Options, variables
 from magicpak.outputs.directory import write_copy
-from magicpak.sources.planned import Planned
+from magicpak.sources.decided import Decided
 from magicpak.tracing.trace import How
 from magicpak.tracing.watching import Watched
 from magicpak.trial.demands import Demands, guest_for
@@ -15,12 +15,12 @@ from magicpak.trial.ladder import Ladder
 from magicpak.trial.trying import commands_for, try_out
 
 
-def trial_of(options: Options, planned: Planned, runs: Sequence[Watched], log: Log) -> Callable[[int], None]:
+def trial_of(options: Options, decided: Decided, runs: Sequence[Watched], log: Log) -> Callable[[int], None]:
     """Return what tries the bundle, given its root, as `--test` asks for it. Raises MagicpakError.
 
     `runs` are those that were watched on the host.
     """
-    plan = planned.plan
+    plan = decided.plan
     demands = Demands(
         stdin=None if options.test_stdin is None else os.fsencode(options.test_stdin),
         stdout=None if options.test_stdout is None else os.fsencode(options.test_stdout),
@@ -30,10 +30,10 @@ def trial_of(options: Options, planned: Planned, runs: Sequence[Watched], log: L
         guest=guest_for(options.test_user, plan),
         network=options.test_network,
     )
-    commands = commands_for(options.test_command, [each.at for each in planned.programs], plan, options.busybox)
+    commands = commands_for(options.test_command, [each.at for each in decided.programs], plan, options.busybox)
 
     made = {use.real for run in runs for use in run.trace.uses if use.how is How.MADE and not use.error}
-    plans = Plans(plan, planned.before, options.exclude, made if options.dynamic else None)
+    plans = Plans(plan, decided.before, options.exclude, made if options.dynamic else None)
 
     def copy(path: str) -> None:
         write_copy(plan, path, options.source_date_epoch)

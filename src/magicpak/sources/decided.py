@@ -8,8 +8,8 @@ from magicpak.sources.libraries import Placed
 from magicpak.sources.programs import Program
 
 
-class Planned(NamedTuple):
-    """What a run has planned.
+class Decided(NamedTuple):
+    """What a run has decided.
 
     `placed` are all closures, those of `programs`, the INPUTs, first; `before` is the plan without regard to
     `--exclude`.
