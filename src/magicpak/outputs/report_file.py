@@ -5,6 +5,7 @@ import stat
 from contextlib import suppress
 
 from magicpak.errors import ReportNotWritable, reason
+from magicpak.outputs.copying import write_all
 from magicpak.workspace import uninterrupted
 
 
@@ -65,7 +66,8 @@ def _replace(path: str, data: bytes) -> None:
 
 
 def _write(path: str, data: bytes, flags: int) -> None:
-    with open(os.open(path, flags | os.O_CLOEXEC, 0o666), "wb", buffering=0) as file:
-        ahead = memoryview(data)
-        while ahead:
-            ahead = ahead[file.write(ahead) :]
+    target = os.open(path, flags | os.O_CLOEXEC, 0o666)
+    try:
+        write_all(target, data)
+    finally:
+        os.close(target)
