@@ -61,24 +61,24 @@ class _Tree:
                     others.append(need.name)
                     continue
                 self._told.add(place)
-                self._tell_links(need)
+                self._told.update(self._walked(need.found or "")[0])  # they are there for it
                 node = _Node(need, [], [])
                 children.append(node)
                 if place in objects:
                     ahead.append((objects[place], node.children, node.also))
         return below, also
 
-    def _tell_links(self, need: Need) -> None:
-        """Count the links on the way to what is found as told: they are there for it."""
-        way = Way(need.found or "")
+    def _walked(self, path: str) -> tuple[list[str], str]:
+        """Return the links on the way to `path`, and where it ends, whether something is there or not."""
+        links = []
+        way = Way(path)
         while way.step():
             entry = self._entries.get(way.at)
-            if entry is None:
-                return
-            if entry.target is not None:
-                self._told.add(way.at)
+            if entry is not None and entry.target is not None:
+                links.append(entry.path)
                 if not way.follow(entry.target):
-                    return
+                    break
+        return links, way.at
 
     def _root(self, root: Object, also: list[str]) -> str:
         entry = self._entries.get(root.path or "")
@@ -129,20 +129,11 @@ class _Tree:
         """Yield a line for all that no loader has brought in, but for directories that hold something of it."""
         holders = {BundlePath(entry.path).parent for entry in self._document.entries}
         for entry in self._document.entries:
-            if entry.path in self._told or self._end(entry) in holders:
+            if entry.path in self._told or self._walked(entry.path)[1] in holders:
                 continue
             what = {"link": f" -> {shown(entry.target or '')}", "directory": "/", "fifo": "|", "file": ""}[entry.type]
             how_much = f"  {size(entry.size)}" if entry.type == "file" else ""
             yield f"{shown(entry.path)}{what}{how_much}  {self._paint.dim(entry.reason)}"
-
-    def _end(self, entry: Entry) -> str:
-        """Return where the way through `entry` ends, whether something is there or not."""
-        way = Way(entry.path)
-        while way.step():
-            there = self._entries.get(way.at)
-            if there is not None and there.target is not None and not way.follow(there.target):
-                break
-        return way.at
 
     def _left_out(self) -> Iterator[str]:
         """Yield a line for all that was left out, but for what stood in a directory that was."""
