@@ -24,7 +24,7 @@ def _run() -> NoReturn:
 
     def end(signal_number: int, _frame: FrameType | None) -> None:
         nonlocal interrupted
-        settled = getattr(sys.modules.get("magicpak.workspace"), "Settled", None)
+        settled = getattr(sys.modules.get("magicpak.process.tempdirs"), "Settled", None)
         if interrupted is not None or (settled is not None and settled.already()):
             return  # the first is being cleaned up after, or the bundle stands
         interrupted = signal_number
@@ -50,7 +50,7 @@ def _run() -> NoReturn:
         for each in _ENDING:
             if signal.getsignal(each) is not signal.SIG_IGN:
                 signal.signal(each, end)
-        from magicpak.cli import run  # noqa: PLC0415 - a signal while this is imported is no traceback
+        from magicpak.cli.main import run  # noqa: PLC0415 - a signal while this is imported is no traceback
 
         os._exit(run(sys.argv[1:]))
     except BaseException:

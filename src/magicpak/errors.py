@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from enum import IntEnum
 
-from magicpak.display import shown
+from magicpak.text import shown
 
 
 class ExitCode(IntEnum):

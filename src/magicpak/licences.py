@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from magicpak import shipped
+from magicpak import resources
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
@@ -23,7 +23,7 @@ class Licence(NamedTuple):
 
 def text() -> str:
     """Return the list that this magicpak carries, or else that of what is installed with it."""
-    carried = shipped.read(LISTED)
+    carried = resources.read(LISTED)
     return as_text(installed()) if carried is None else carried.decode()
 
 

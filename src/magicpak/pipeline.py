@@ -9,26 +9,26 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from magicpak.bundle.plan import BundlePlan
-from magicpak.bundle.weight import hold_to, weight
-from magicpak.display import plural, shown, size
-from magicpak.elf.store import ElfStore
+from magicpak.bundle.size import hold_to, weight
+from magicpak.collect.result import Decided
+from magicpak.elf.cache import ElfStore
 from magicpak.errors import LibrariesMissing, MagicpakError
-from magicpak.ldso.choosing import Loaders
-from magicpak.logs import Log
+from magicpak.ldso.factory import Loaders
+from magicpak.log import Log
 from magicpak.options import LogLevel, Options
 from magicpak.outputs.directory import DirectoryOutput
 from magicpak.outputs.output import Output, Written
+from magicpak.process.tempdirs import private_directory
 from magicpak.reports.known import Known
-from magicpak.sources.decided import Decided
-from magicpak.sources.libraries import Resolved, resolve_program
-from magicpak.sources.programs import Program, find_programs
+from magicpak.resolve.inputs import Program, find_programs
+from magicpak.resolve.libraries import Resolved, resolve_program
 from magicpak.stages.planning import planned
-from magicpak.workspace import private_directory
+from magicpak.text import plural, shown, size
 
 if TYPE_CHECKING:
-    from magicpak.proof.weighing import Verdict
     from magicpak.stages.packing import Pack
-    from magicpak.tracing.watching import Watched
+    from magicpak.tracing.run import Watched
+    from magicpak.verify.severity import Verdict
 
 
 def bundle(options: Options, log: Log, tell: Callable[[bytes], None]) -> None:
@@ -130,7 +130,7 @@ def _shortfall(resolved: Sequence[Resolved], log: Log) -> "LibrariesMissing | No
     for each in resolved:
         log.info(f"{shown(each.name)} needs {plural(len(each.closure.objects) - 1, 'library')}")
     if any(each.trouble or each.closure.missing for each in resolved):
-        from magicpak.sources.shortfall import shortfall  # noqa: PLC0415
+        from magicpak.resolve.missing import shortfall  # noqa: PLC0415
 
         return shortfall(resolved)
     return None

@@ -8,8 +8,8 @@ from threading import Event, Lock, Thread
 from time import monotonic
 from typing import NamedTuple
 
-from magicpak.display import shown, write_error
-from magicpak.workspace import uninterrupted
+from magicpak.process.tempdirs import uninterrupted
+from magicpak.text import shown, write_error
 
 _BEAT = 0.2  # seconds between two looks at the clock
 _WIDTH = 20  # columns of a bar

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import click
 
-from magicpak.command import GroupedOption
+from magicpak.cli.grouped_help import GroupedOption
 
 _LAST = "Messages"  # click's own options stand there, as in the help
 

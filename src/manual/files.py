@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from magicpak.arguments import command
+from magicpak.cli.parser import command
 from manual import completions, man, reference
 from manual.described import described
 

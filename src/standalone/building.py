@@ -21,7 +21,7 @@ SOURCE = HERE.parent
 APPLICATION = SOURCE / "magicpak"
 _HELPER = APPLICATION / "ldso" / "helper.c"
 SHIPPED = (_HELPER, *(APPLICATION / "reports" / "html" / name for name in ("page.css", "page.js")))
-"""The files beside magicpak's modules that it reads through `magicpak.shipped`."""
+"""The files beside magicpak's modules that it reads through `magicpak.resources`."""
 
 _TOOLCHAIN, _DEPENDENCIES = HERE / "toolchain.txt", HERE / "dependencies.txt"
 _MODULES = ("pins", "toolchain", "commands", "interpreter", "libffi")

@@ -3,7 +3,7 @@
     run freezing.py TARGET SHIPPED SOURCE DEPENDENCIES STANDARD_LIBRARY
 
 TARGET is the directory for frozen.bin, with the code, frozen.S and frozen.c, which tell C of it. SHIPPED is the
-directory of the files that `magicpak.shipped` reads.
+directory of the files that `magicpak.resources` reads.
 """
 
 import _imp
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 APPLICATION = "magicpak"
-SHIPPED = "magicpak.shipped"
+SHIPPED = "magicpak.resources"
 
 LEFT_OUT = Path(__file__).with_name("left_out.txt")
 ENCODINGS = ("aliases", "ascii", "latin_1", "unicode_escape", "utf_8", "utf_8_sig")
@@ -110,7 +110,7 @@ def compiled(text: bytes, name: str) -> bytes:
 
 
 def shipping(shipped: Path) -> bytes:
-    """Return the module that has the files of `shipped` inside, with the interface of `magicpak.shipped`."""
+    """Return the module that has the files of `shipped` inside, with the interface of `magicpak.resources`."""
     files = {str(path.relative_to(shipped)): path.read_bytes() for path in sorted(shipped.rglob("*")) if path.is_file()}
     lines = [
         '"""The files that come with magicpak beside its modules: here, inside of this one."""',

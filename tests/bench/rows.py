@@ -8,7 +8,7 @@ from typing import NamedTuple
 from bench.owned import owned_files
 from bench.timing import Command, Run, Runner, middle, on_processors, quickest, ratio
 from bench.watching import STRACE, processors_to_run_on, watched_commands
-from elfmaking import X86_64_EXIT_0, make_elf
+from support.elf_files import X86_64_EXIT_0, make_elf
 
 LIMITS = {
     "original": 0.6,  # times the original, cold

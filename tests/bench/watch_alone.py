@@ -15,7 +15,7 @@ if __name__ == "__main__":
     import magicpak.pipeline  # noqa: F401 - each run has it
 
     if len(sys.argv) > 2:
-        from magicpak.tracing.watching import watch
+        from magicpak.tracing.run import watch
 
         watched = watch(sys.argv[2:], timeout=600, keep_in=sys.argv[1])
         sys.stdout.flush()

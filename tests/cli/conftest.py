@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from elfmaking import X86_64_EXIT_0, make_elf
-from running import executable
+from support.elf_files import X86_64_EXIT_0, make_elf
+from support.run_magicpak import executable
 
 
 @pytest.fixture(scope="session")

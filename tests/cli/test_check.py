@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from elfmaking import AARCH64, I386, make_elf
-from running import Result, compiled, executable, magicpak, magicpak_as_nobody
+from support.elf_files import AARCH64, I386, make_elf
+from support.run_magicpak import Result, compiled, executable, magicpak, magicpak_as_nobody
 
 HELP_HINT = "hint: magicpak --help lists all options\n"
 LOADER = "/lib/ld-linux-aarch64.so.1"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from elfmaking import X86_64_EXIT_0, make_elf
 from magicpak import __version__
-from running import (
+from support.elf_files import X86_64_EXIT_0, make_elf
+from support.run_magicpak import (
     SECONDS,
     Result,
     Text,

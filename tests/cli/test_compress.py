@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from elfmaking import S390X, X86_64_EXIT_0, make_elf, with_header
-from processes_seen import is_alive, is_gone_soon
-from running import (
+from support.elf_files import S390X, X86_64_EXIT_0, make_elf, with_header
+from support.pids import is_alive, is_gone_soon
+from support.run_magicpak import (
     SECONDS,
     Result,
     as_on_terminal,

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from magicpak.errors import ExitCode
-from running import magicpak
+from support.run_magicpak import magicpak
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text()

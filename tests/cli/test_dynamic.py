@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from elfmaking import X86_64_EXIT_0, make_elf
-from processes_seen import is_alive, is_gone_soon
-from running import (
+from support.elf_files import X86_64_EXIT_0, make_elf
+from support.pids import is_alive, is_gone_soon
+from support.run_magicpak import (
     SECONDS,
     Result,
     Text,

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from elfmaking import make_elf
-from running import Result, chrooted, executable, magicpak, names
+from support.elf_files import make_elf
+from support.run_magicpak import Result, chrooted, executable, magicpak, names
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from elfmaking import X86_64_EXIT_0, make_elf
-from running import Result, command, environment, errors, executable, magicpak, magicpak_as_nobody, names, tree
+from support.elf_files import X86_64_EXIT_0, make_elf
+from support.run_magicpak import (
+    Result,
+    command,
+    environment,
+    errors,
+    executable,
+    magicpak,
+    magicpak_as_nobody,
+    names,
+    tree,
+)
 
 LOADER = "/lib64/ld-linux-x86-64.so.2"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from elfmaking import PPC, X86_64_EXIT_0, make_elf, with_header
-from running import Result, chrooted, compiled, done, executable, magicpak, names, tree
+from support.elf_files import PPC, X86_64_EXIT_0, make_elf, with_header
+from support.run_magicpak import Result, chrooted, compiled, done, executable, magicpak, names, tree
 
 LOADER = "/lib64/ld-linux-x86-64.so.2"
 

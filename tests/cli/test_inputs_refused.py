@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from elfmaking import S390X, X86_64_EXIT_0, make_elf, with_header
-from running import Result, executable, magicpak, magicpak_as_nobody, names, tree
+from support.elf_files import S390X, X86_64_EXIT_0, make_elf, with_header
+from support.run_magicpak import Result, executable, magicpak, magicpak_as_nobody, names, tree
 
 HOLE = 8 << 30
 

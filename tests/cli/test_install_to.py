@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from running import Result, chrooted, compiled, executable, magicpak, names, tree
+from support.run_magicpak import Result, chrooted, compiled, executable, magicpak, names, tree
 
 LOADER = "/lib64/ld-linux-x86-64.so.2"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from running import SECONDS, Node, Result, Text, command, environment, executable, tree
+from support.run_magicpak import SECONDS, Node, Result, Text, command, environment, executable, tree
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 MOMENTS = (0.03, 0.05, 0.07, 0.09, 0.11, 0.14, 0.2)  # seconds: in imports, in planning, in writing

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from running import (
+from support.run_magicpak import (
     Node,
     Result,
     chrooted,

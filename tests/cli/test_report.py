@@ -12,10 +12,10 @@ from typing import Any
 import jsonschema
 import pytest
 
-import elfmaking
-from elfmaking import AARCH64, X86_64
-from magicpak.display import size as sized
-from running import Result, command, environment, executable, magicpak, magicpak_as_nobody, names, tree
+from magicpak.text import size as sized
+from support import elf_files
+from support.elf_files import AARCH64, X86_64
+from support.run_magicpak import Result, command, environment, executable, magicpak, magicpak_as_nobody, names, tree
 
 SCHEMA = json.loads((Path(__file__).parent.parent.parent / "docs/report.schema.json").read_text())
 KIND, INTERPRETER = {
@@ -24,7 +24,7 @@ KIND, INTERPRETER = {
 }[os.uname().machine]
 TRIPLET = f"{os.uname().machine}-linux-gnu"
 DEFAULTS = (f"/lib/{TRIPLET}", f"/usr/lib/{TRIPLET}", "/lib", "/usr/lib")
-make_elf = partial(elfmaking.make_elf, kind=KIND)
+make_elf = partial(elf_files.make_elf, kind=KIND)
 HELP_HINT = "hint: magicpak --help lists all options\n"
 LIST_HINT = "hint: --report list names all that is in it\n"
 

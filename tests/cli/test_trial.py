@@ -20,9 +20,9 @@ from typing import NamedTuple
 
 import pytest
 
-import running
-from processes_seen import is_gone_soon
-from running import (
+from support import run_magicpak
+from support.pids import is_gone_soon
+from support.run_magicpak import (
     NOBODY,
     SECONDS,
     Node,
@@ -353,7 +353,7 @@ class TestLadder:
     @pytest.mark.needs("user namespaces")
     def test_9_where_neither_namespaces_nor_chroot_are_allowed(self, work: Path) -> None:
         ran = subprocess.run(
-            [sys.executable, "-c", running._AS_NOBODY, *does("say=x"), "./doer", "out"],
+            [sys.executable, "-c", run_magicpak._AS_NOBODY, *does("say=x"), "./doer", "out"],
             cwd=work, env=environment(), capture_output=True, check=False, preexec_fn=refusing("unshare"), text=True,
         )  # fmt: skip
         assert Result(ran.returncode, ran.stdout, ran.stderr) == Result(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tracing import TRACED, Ran, Run, Way, compiled, furnish, ran
+from support.traced_programs import TRACED, Ran, Run, Way, compiled, furnish, ran
 
 
 @pytest.fixture

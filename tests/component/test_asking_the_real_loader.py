@@ -14,11 +14,11 @@ from types import FrameType
 import pytest
 
 from magicpak.errors import Interrupted, ToolFailed
-from magicpak.ldso.asking import Answer, LoaderProcess, same_file_in_error
-from magicpak.ldso.carrying import CarriedHelper, carried
-from magicpak.ldso.compiling import HelperProgram
+from magicpak.ldso.helper_build import HelperProgram
+from magicpak.ldso.helper_client import Answer, LoaderProcess, same_file_in_error
+from magicpak.ldso.helper_embedded import CarriedHelper, carried
 from magicpak.ldso.machines import MACHINES
-from processes_seen import is_alive, is_gone_soon
+from support.pids import is_alive, is_gone_soon
 
 QUICK = "cc -DQUESTION_SECONDS=1"
 MUSL = next(iter(sorted(glob.glob("/lib/ld-musl-*.so.1"))), "")
@@ -503,7 +503,7 @@ class TestProcess:
         with HelperProgram("cc", interpreter, str(tmp_path)) as program:
             helper = program.path()
         script = (
-            "import sys; from magicpak.ldso.asking import LoaderProcess;"
+            "import sys; from magicpak.ldso.helper_client import LoaderProcess;"
             "LoaderProcess(sys.argv[1:3], []).ask(sys.argv[3], noload=False)"
         )
         environment = {"PYTHONPATH": ":".join(sys.path)}

@@ -7,14 +7,26 @@ from pathlib import Path
 
 import pytest
 
-from elfmaking import X86_64_EXIT_0, make_elf
-from loading import GLIBC, MUSL, Bundle, Tree, World, below, bundled, contents, inside, listed, listed_by_musl
 from magicpak.elf.facts import DF_1_NODEFLIB, FileType
 from magicpak.errors import MagicpakError
 from magicpak.ldso.cache import CacheEntry, make_cache, parse_cache
 from magicpak.ldso.resolver import Resolver
 from magicpak.options import Options
-from running import magicpak
+from support.elf_files import X86_64_EXIT_0, make_elf
+from support.loader_oracle import (
+    GLIBC,
+    MUSL,
+    Bundle,
+    Tree,
+    World,
+    below,
+    bundled,
+    contents,
+    inside,
+    listed,
+    listed_by_musl,
+)
+from support.run_magicpak import magicpak
 
 pytestmark = [
     pytest.mark.needs("root", "chroot"),

@@ -8,7 +8,7 @@ import pytest
 
 from magicpak.bundle.entry import Attributes, Copy
 from magicpak.bundle.path import BundlePath
-from magicpak.outputs.crew import Crew, Job
+from magicpak.outputs.copy_pool import Crew, Job
 
 
 def job(directory: Path, number: int) -> Job:

@@ -15,12 +15,12 @@ import pytest
 from magicpak.bundle.entry import Attributes, Content, Copy, Directory, Entry, Fifo, Link
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Because, BundlePlan, Item
-from magicpak.bundle.weight import weight
+from magicpak.bundle.size import weight
 from magicpak.errors import CannotRead, OutputNotUsable, SourceChanged
-from magicpak.outputs import copying
+from magicpak.outputs import copy
 from magicpak.outputs.directory import DirectoryOutput
 from magicpak.outputs.output import Written
-from magicpak.workspace import remove_tree
+from magicpak.process.tempdirs import remove_tree
 
 S = 1_000_000_000
 DIRECTORY = Directory(Attributes(0o755))
@@ -364,7 +364,7 @@ def test_a_file_system_that_refuses_clones_is_asked_once(tmp_path: Path, monkeyp
         (tmp_path / name).write_bytes(os.urandom(100_000))
     plan = planned({f"/{name}": copy_of(tmp_path / name) for name in ("a", "b")})
     DirectoryOutput(str(tmp_path / "out"), None).write(plan)
-    assert asked == [copying.FICLONE]
+    assert asked == [copy.FICLONE]
     assert (tmp_path / "out/b").read_bytes() == (tmp_path / "b").read_bytes()
 
 
@@ -513,7 +513,7 @@ def test_nothing_is_written_through_a_link_that_somebody_plants_and_the_link_sta
     output.mkdir()
     outside.mkdir()
     (tmp_path / "source").write_bytes(b"source")
-    opened = copying.open_source
+    opened = copy.open_source
 
     def plant(entry: Copy) -> int:
         if not (output / "etc").is_symlink():
@@ -535,7 +535,7 @@ def test_what_appears_at_the_output_meanwhile_is_not_replaced(
     output = tmp_path / "out"
     (tmp_path / "source").write_bytes(b"source")
     plan = planned({"/a": copy_of(tmp_path / "source")})
-    opened = copying.open_source
+    opened = copy.open_source
 
     def appear(entry: Copy) -> int:
         make(output)
@@ -663,7 +663,7 @@ def test_a_signal_half_way_and_another_while_cleaning_up_leave_nothing(
         from magicpak.bundle.path import BundlePath
         from magicpak.bundle.plan import Because, BundlePlan, Item
         from magicpak.errors import Interrupted
-        from magicpak.outputs import place, tree
+        from magicpak.outputs import destination, tree
         from magicpak.outputs.directory import DirectoryOutput
 
         seen = []
@@ -675,7 +675,7 @@ def test_a_signal_half_way_and_another_while_cleaning_up_leave_nothing(
 
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, interrupt)
-        write, remove = tree.write_all, place.remove_tree
+        write, remove = tree.write_all, destination.remove_tree
 
         def write_and_be_killed(target, data):
             write(target, data)
@@ -687,7 +687,7 @@ def test_a_signal_half_way_and_another_while_cleaning_up_leave_nothing(
             os.kill(os.getpid(), signal.SIGINT)
             return remove(*arguments)
 
-        tree.write_all, place.remove_tree = write_and_be_killed, remove_and_be_killed
+        tree.write_all, destination.remove_tree = write_and_be_killed, remove_and_be_killed
         entries = {"/d": Directory(Attributes(0o755))}
         for number in range(200):
             entries[f"/d/{number}"] = Content(f"/d/{number}".encode(), Attributes(0o644))

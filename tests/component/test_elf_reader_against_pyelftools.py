@@ -13,9 +13,20 @@ from elftools.elf.enums import ENUM_E_MACHINE, ENUM_E_TYPE
 from elftools.elf.gnuversions import GNUVerDefSection, GNUVerNeedSection
 from elftools.elf.segments import InterpSegment
 
-from elfmaking import I386, PPC, PT_DYNAMIC, PT_LOAD, S390X, X86_64, X86_64_EXIT_0, make_elf, with_header, with_segment
 from magicpak.elf.facts import ElfFacts, FileType, Kind, VersionNeeded, Versions
 from magicpak.elf.reader import NotElf, read_path
+from support.elf_files import (
+    I386,
+    PPC,
+    PT_DYNAMIC,
+    PT_LOAD,
+    S390X,
+    X86_64,
+    X86_64_EXIT_0,
+    make_elf,
+    with_header,
+    with_segment,
+)
 
 ALL_OF = ("/usr/bin", "/usr/sbin", "/usr/lib/x86_64-linux-gnu")
 AT_MOST_ELSEWHERE = 3000  # files, so that a host with many does not take minutes

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from bringing import Bundled, Run, bundled, lines
-from elfmaking import I386, X86_64_EXIT_0, make_elf
-from loading import GLIBC, MUSL, Tree
 from magicpak.bundle.entry import Content
 from magicpak.bundle.layout import Layout
+from magicpak.files.script import HEAD, script_in
 from magicpak.ldso.cache import parse_cache
-from magicpak.scripts import HEAD, script_in
 from magicpak.tracing.trace import How
-from running import Result, chrooted, compiled, magicpak, names
+from support.elf_files import I386, X86_64_EXIT_0, make_elf
+from support.handmade_traces import Bundled, Run, bundled, lines
+from support.loader_oracle import GLIBC, MUSL, Tree
+from support.run_magicpak import Result, chrooted, compiled, magicpak, names
 
 pytestmark = pytest.mark.skipif(not os.path.exists(GLIBC), reason=f"there is no {GLIBC}")
 

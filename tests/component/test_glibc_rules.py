@@ -11,8 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from elfmaking import AARCH64, I386, S390X, make_elf
-from loading import (
+from magicpak.elf.cache import ElfFile, ElfStore
+from magicpak.elf.facts import DF_1_NODEFLIB, DF_1_PIE, FileType
+from magicpak.files.view import Host
+from magicpak.ldso.interpreter import Glibc, built_in
+from magicpak.ldso.machines import machine_of
+from support.elf_files import AARCH64, I386, S390X, make_elf
+from support.loader_oracle import (
     GLIBC,
     Listing,
     Tree,
@@ -24,12 +29,7 @@ from loading import (
     ours,
     resolved,
 )
-from magicpak.elf.disk import Host
-from magicpak.elf.facts import DF_1_NODEFLIB, DF_1_PIE, FileType
-from magicpak.elf.store import ElfFile, ElfStore
-from magicpak.ldso.interpreter import Glibc, built_in
-from magicpak.ldso.machines import machine_of
-from random_trees import differences
+from support.random_trees import differences
 
 pytestmark = pytest.mark.skipif(not os.path.exists(GLIBC), reason=f"there is no {GLIBC}")
 

@@ -6,8 +6,8 @@ import pytest
 
 from magicpak.elf.facts import Kind
 from magicpak.errors import MagicpakError
-from magicpak.sources import missing
-from magicpak.sources.missing import hints_for, package_names
+from magicpak.resolve import hints
+from magicpak.resolve.hints import hints_for, package_names
 
 AMD64 = Kind(64, True, 62)
 I386 = Kind(32, True, 3)
@@ -117,12 +117,12 @@ class TestTheDisk:
     def test_the_search_ends_after_so_many_entries(self, disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         put(disk / "a/libfoo.so.1")
         put(disk / "b/libbar.so.1")
-        monkeypatch.setattr(missing, "ENTRIES", 3)  # a, b, a/libfoo.so.1
+        monkeypatch.setattr(hints, "ENTRIES", 3)  # a, b, a/libfoo.so.1
         assert list(hints_on(disk, "libfoo.so.1", "libbar.so.1")) == ["libfoo.so.1"]
 
     def test_the_search_ends_when_its_time_is_up(self, disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         put(disk / "libfoo.so.1")
-        monkeypatch.setattr(missing, "SECONDS_FOR_WALK", 0)
+        monkeypatch.setattr(hints, "SECONDS_FOR_WALK", 0)
         assert hints_on(disk, "libfoo.so.1") == {}
 
     def test_a_name_with_a_slash_is_a_path_and_gets_no_hint(self, disk: Path) -> None:
@@ -144,7 +144,7 @@ class TestTheDisk:
     def test_a_current_directory_that_has_been_removed_is_no_trouble(
         self, disk: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(missing, "SEARCH_ROOTS", (str(put(disk / "b/libfoo.so.1").parent),))
+        monkeypatch.setattr(hints, "SEARCH_ROOTS", (str(put(disk / "b/libfoo.so.1").parent),))
         (disk / "gone").mkdir()
         monkeypatch.chdir(disk / "gone")
         (disk / "gone").rmdir()
@@ -235,7 +235,7 @@ class TestDebian:
     def test_an_apt_that_hangs_gives_no_hint_and_costs_little(
         self, tool: MakeTool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(missing, "SECONDS", 0.5)
+        monkeypatch.setattr(hints, "SECONDS", 0.5)
         tool("dpkg", DPKG)
         tool("apt-cache", "exec /bin/sleep 60")
         begin = os.times().elapsed

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from loading import GLIBC, World, inside, listed
 from magicpak.ldso.cache import CacheEntry, make_cache, parse_cache
+from support.loader_oracle import GLIBC, World, inside, listed
 
 HOST = "/etc/ld.so.cache"
 X86_64, I386 = 0x303, 0x3

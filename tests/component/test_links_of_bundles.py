@@ -9,23 +9,23 @@ import pytest
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
-from elfmaking import X86_64_EXIT_0, make_elf
-from loading import Remarks
 from magicpak.bundle.entry import Link
 from magicpak.bundle.layout import Layout
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Because, BundlePlan
+from magicpak.collect.mirror import Mirror
+from magicpak.elf.cache import ElfStore
 from magicpak.elf.facts import FileType
-from magicpak.elf.store import ElfStore
 from magicpak.errors import PlanConflict
-from magicpak.ldso.choosing import emulated_loaders
+from magicpak.ldso.factory import emulated_loaders
 from magicpak.options import Options
 from magicpak.pipeline import bundle
-from magicpak.proof.chosen import Chosen
-from magicpak.proof.finished import Finished
-from magicpak.proof.problems import Problem
-from magicpak.proof.weighing import weighed, weights
-from magicpak.sources.mirror import Mirror
+from magicpak.verify.excluded import Chosen
+from magicpak.verify.plan import Finished
+from magicpak.verify.problems import Problem
+from magicpak.verify.severity import weighed, weights
+from support.elf_files import X86_64_EXIT_0, make_elf
+from support.loader_oracle import Remarks
 
 BECAUSE = Because("asked for by a test")
 

@@ -7,10 +7,10 @@ from random import Random
 
 import pytest
 
-from elfmaking import I386, make_elf
-from loading import GLIBC, MUSL, Listing, Tree, World, agreed_by_musl, inside, resolved
 from magicpak.elf.facts import DF_1_PIE, FileType
-from random_trees import differences
+from support.elf_files import I386, make_elf
+from support.loader_oracle import GLIBC, MUSL, Listing, Tree, World, agreed_by_musl, inside, resolved
+from support.random_trees import differences
 
 pytestmark = pytest.mark.skipif(not os.path.exists(MUSL), reason=f"there is no {MUSL}: install musl")
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from bringing import Run, brought_into, bundled, lines, text
-from elfmaking import X86_64_EXIT_0, make_elf
-from loading import inside
 from magicpak.bundle.entry import Attributes, Copy, Directory, Link
 from magicpak.bundle.layout import Layout
 from magicpak.bundle.plan import Because, BundlePlan
-from magicpak.sources.mirror import Mirror
-from magicpak.sources.trees import Trees
+from magicpak.collect.mirror import Mirror
+from magicpak.collect.trees import Trees
 from magicpak.tracing.trace import How, Kept
+from support.elf_files import X86_64_EXIT_0, make_elf
+from support.handmade_traces import Run, brought_into, bundled, lines, text
+from support.loader_oracle import inside
 
 READING = (How.READ, How.MAPPED, How.EXECUTED, How.TESTED)
 

@@ -10,19 +10,20 @@ from time import monotonic
 
 import pytest
 
-from loading import GLIBC, MUSL, Listing, listed_by_musl, parsed, resolved
 from magicpak.bundle.layout import Layout
 from magicpak.bundle.plan import BundlePlan
-from magicpak.elf.refusal import NotElf
-from magicpak.elf.store import ElfStore
-from magicpak.ldso.choosing import Loaders
+from magicpak.collect.libraries import Placed, place_libraries
+from magicpak.collect.loader_config import with_loader_files
+from magicpak.collect.mirror import Mirror
+from magicpak.elf.cache import ElfStore
+from magicpak.elf.errors import NotElf
+from magicpak.ldso.factory import Loaders
 from magicpak.ldso.interpreter import Musl
 from magicpak.ldso.resolver import Resolver
-from magicpak.sources.libraries import Placed, place_libraries, resolve_program
-from magicpak.sources.loader_files import with_loader_files
-from magicpak.sources.mirror import Mirror
-from magicpak.sources.programs import find_programs
-from random_trees import made
+from magicpak.resolve.inputs import find_programs
+from magicpak.resolve.libraries import resolve_program
+from support.loader_oracle import GLIBC, MUSL, Listing, listed_by_musl, parsed, resolved
+from support.random_trees import made
 
 DIRECTORIES = ("/usr/bin", "/usr/sbin")
 STORE = ElfStore()

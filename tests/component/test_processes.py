@@ -11,9 +11,9 @@ from types import FrameType
 import pytest
 
 from magicpak.errors import Interrupted, ToolFailed
-from magicpak.processes import OUTPUT_KEPT, Ran, Running, run
-from magicpak.tools import as_shell_line, find_program
-from processes_seen import is_gone_soon
+from magicpak.process.child import OUTPUT_KEPT, Ran, Running, run
+from magicpak.process.tools import as_shell_line, find_program
+from support.pids import is_gone_soon
 
 
 @pytest.fixture(autouse=True)
@@ -108,7 +108,7 @@ class TestRunning:
 
     def test_it_works_where_stdin_stdout_and_stderr_are_closed(self) -> None:
         script = (
-            "import os; os.closerange(0, 3); from magicpak.processes import run;"
+            "import os; os.closerange(0, 3); from magicpak.process.child import run;"
             "ran = run(['sh', '-c', 'cat; echo x >&2'], timeout=5, input=b'i');"
             "os._exit(0 if ran.output == b'ix\\n' else 1)"
         )

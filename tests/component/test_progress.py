@@ -20,11 +20,12 @@ from typing import TextIO
 
 import pytest
 
-from magicpak import display, logs, progress
+from magicpak import log as log_module
+from magicpak import progress, text
 from magicpak.errors import ExitCode
-from magicpak.logs import Log
+from magicpak.log import Log
 from magicpak.options import LogLevel
-from running import SECONDS, as_on_terminal, command, environment, executable, on_screen
+from support.run_magicpak import SECONDS, as_on_terminal, command, environment, executable, on_screen
 
 pytestmark = pytest.mark.needs("terminal")
 
@@ -60,7 +61,7 @@ def stream_to(descriptor: int, encoding: str = "utf-8") -> TextIO:
 
 
 def let_stderr_be(stream: TextIO | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (display, logs, progress):  # pytest has plans of its own for that of `sys`
+    for module in (text, log_module, progress):  # pytest has plans of its own for that of `sys`
         monkeypatch.setattr(module, "sys", SimpleNamespace(stderr=stream))
 
 
@@ -296,15 +297,15 @@ BUNDLE = ["--include=tree", "/bin/ls", "out"]
 @pytest.mark.parametrize(
     ("name", "calls", "arguments", "row"),
     [
-        ("magicpak.elf.store.read_facts", 2, BUNDLE, r"looking for libraries: 1 file … 1 s"),
+        ("magicpak.elf.cache.read_facts", 2, BUNDLE, r"looking for libraries: 1 file … 1 s"),
         ("os.scandir", 1, BUNDLE, r"collecting: \d+ entries … 1 s"),
-        ("magicpak.sources.matched._is_elf", 1, BUNDLE, r"collecting: 1\d\d entries … 1 s"),
-        ("magicpak.sources.companions.tell", 1, BUNDLE, r"looking for libraries: \d+ files … 1 s"),
+        ("magicpak.collect.include._is_elf", 1, BUNDLE, r"collecting: 1\d\d entries … 1 s"),
+        ("magicpak.collect.include_libraries.tell", 1, BUNDLE, r"looking for libraries: \d+ files … 1 s"),
         ("magicpak.stages.planning.with_loader_files", 1, BUNDLE, r"planning … 1 s"),
-        ("magicpak.proof.starting.Starter.look", 1, BUNDLE, r"proving: 0 programs … 1 s"),
+        ("magicpak.verify.programs.Starter.look", 1, BUNDLE, r"proving: 0 programs … 1 s"),
         ("magicpak.outputs.tree.open_source", 1, BUNDLE, r"copying \[ {20}\] 0 % … 1 s"),
-        ("magicpak.outputs.place.NewDirectory.commit", 1, BUNDLE, r"copying \[#{20}\] 100 % … 1 s"),
-        ("magicpak.proof.starting.Starter.look", 1, ["--check", "tree"], r"checking tree … 1 s"),
+        ("magicpak.outputs.destination.NewDirectory.commit", 1, BUNDLE, r"copying \[#{20}\] 100 % … 1 s"),
+        ("magicpak.verify.programs.Starter.look", 1, ["--check", "tree"], r"checking tree … 1 s"),
     ],
 )
 def test_every_stage_is_shown_while_it_takes_its_time_and_gone_in_the_end(

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from elfmaking import I386
-from loading import GLIBC, World, bundled
 from magicpak.errors import MagicpakError
 from magicpak.options import Options
+from support.elf_files import I386
+from support.loader_oracle import GLIBC, World, bundled
 
 pytestmark = [
     pytest.mark.needs("root", "chroot"),

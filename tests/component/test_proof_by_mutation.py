@@ -9,21 +9,23 @@ from typing import NamedTuple
 
 import pytest
 
-from elfmaking import I386, make_elf
 from magicpak.bundle.entry import Attributes, Content, Copy, Link
 from magicpak.bundle.layout import Layout
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan, Item
-from magicpak.elf.store import ElfStore
-from magicpak.ldso.choosing import emulated_loaders
+from magicpak.collect.libraries import Placed, place_libraries
+from magicpak.collect.loader_config import with_loader_files
+from magicpak.collect.mirror import Mirror
+from magicpak.collect.programs import place_programs
+from magicpak.elf.cache import ElfStore
+from magicpak.ldso.factory import emulated_loaders
 from magicpak.outputs.directory import DirectoryOutput
-from magicpak.proof.directory import check_directory
-from magicpak.proof.finished import Finished
-from magicpak.sources.libraries import Placed, place_libraries, resolve_program
-from magicpak.sources.loader_files import with_loader_files
-from magicpak.sources.mirror import Mirror
-from magicpak.sources.programs import find_programs, place_programs
-from running import chrooted
+from magicpak.resolve.inputs import find_programs
+from magicpak.resolve.libraries import resolve_program
+from magicpak.verify.directory import check_directory
+from magicpak.verify.plan import Finished
+from support.elf_files import I386, make_elf
+from support.run_magicpak import chrooted
 
 pytestmark = pytest.mark.needs("root", "chroot")
 

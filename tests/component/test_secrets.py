@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from magicpak.bundle.entry import Attributes, Copy, Directory
+from magicpak.bundle.globs import excluded
 from magicpak.bundle.path import BundlePath
-from magicpak.bundle.patterns import excluded
 from magicpak.bundle.plan import Because, BundlePlan, Item
+from magicpak.dynamic.secrets import secrets
+from magicpak.elf.cache import ElfFile
 from magicpak.elf.facts import ElfFacts, FileType, Kind
-from magicpak.elf.store import ElfFile
-from magicpak.sources.programs import Program
-from magicpak.sources.secrets import secrets
+from magicpak.resolve.inputs import Program
 
 BODY = "\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcw\n"
 

@@ -9,14 +9,14 @@ from random import Random
 
 import pytest
 
-from loading import GLIBC
+from magicpak.elf.cache import ElfStore
+from magicpak.elf.errors import NotElf
 from magicpak.elf.facts import ElfFacts
-from magicpak.elf.refusal import NotElf
-from magicpak.elf.store import ElfStore
-from magicpak.ldso.choosing import emulated_loaders
-from magicpak.proof.rooted import Rooted
-from magicpak.proof.starting import Starter
-from magicpak.proof.symbols import SymbolCheck
+from magicpak.ldso.factory import emulated_loaders
+from magicpak.verify.programs import Starter
+from magicpak.verify.root_view import Rooted
+from magicpak.verify.symbols import SymbolCheck
+from support.loader_oracle import GLIBC
 
 pytestmark = pytest.mark.skipif(not os.path.exists(GLIBC), reason=f"there is no {GLIBC}")
 
@@ -50,7 +50,7 @@ def by_ldd(path: str) -> set[str] | None:
 
 
 def test_undefined_symbols_are_those_that_ldd_tells(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("magicpak.proof.symbols.TOLD", 1 << 20)
+    monkeypatch.setattr("magicpak.verify.symbols.TOLD", 1 << 20)
     starter = Starter(WORLD, STORE, emulated_loaders(STORE), SymbolCheck(WORLD).problems)
     paths = sample()
     with ThreadPoolExecutor(2) as pool:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from magicpak.tracing.run import watch
 from magicpak.tracing.trace import Kept
-from magicpak.tracing.watching import watch
-from tracing import Run, apart
+from support.traced_programs import Run, apart
 
 pytestmark = pytest.mark.needs("compiler", "ptrace")
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from magicpak.errors import TracingRefused
-from magicpak.tracing import child
-from magicpak.tracing.watching import Watched
-from tracing import TRACED, Run, Way, as_line, compile_c, compiled, furnish, ran, watched_apart
+from magicpak.tracing import attach
+from magicpak.tracing.run import Watched
+from support.traced_programs import TRACED, Run, Way, as_line, compile_c, compiled, furnish, ran, watched_apart
 
 pytestmark = pytest.mark.needs("compiler", "ptrace")
 
@@ -280,7 +280,7 @@ def forbid(call: str, error: int) -> None:
         (0x06, 0, 0, 0x50000 | error),  # SECCOMP_RET_ERRNO
         (0x06, 0, 0, 0x7FFF0000),  # SECCOMP_RET_ALLOW
     )
-    child.install_filter(b"".join(struct.pack("=HBBI", *instruction) for instruction in program))
+    attach.install_filter(b"".join(struct.pack("=HBBI", *instruction) for instruction in program))
 
 
 def comparable(watched: Watched, here: Path) -> Mapping[str, Sequence[str]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from magicpak.tracing.trace import Trace
-from tracing import SECONDS, watched_apart
+from support.traced_programs import SECONDS, watched_apart
 
 pytestmark = pytest.mark.needs("ptrace")
 

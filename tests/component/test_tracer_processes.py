@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tracing import Run, Way, compiled, furnish, ran, seen_below, watched_apart
+from support.traced_programs import Run, Way, compiled, furnish, ran, seen_below, watched_apart
 
 pytestmark = pytest.mark.needs("compiler", "ptrace")
 

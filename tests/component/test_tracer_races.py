@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tracing import Ran, Way, compiled, ran
+from support.traced_programs import Ran, Way, compiled, ran
 
 pytestmark = pytest.mark.needs("compiler", "ptrace")
 

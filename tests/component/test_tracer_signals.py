@@ -2,7 +2,7 @@
 
 import pytest
 
-from tracing import Run
+from support.traced_programs import Run
 
 pytestmark = pytest.mark.needs("compiler", "ptrace")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from running import compiled, environment
+from support.run_magicpak import compiled, environment
 
 pytestmark = pytest.mark.needs("root", "compiler", "ptrace")
 
@@ -34,7 +34,7 @@ int main(int count, char **words)
 
 WATCH = """
 import os, sys
-from magicpak.tracing.watching import watch
+from magicpak.tracing.run import watch
 here = os.getcwd()
 watched = watch(["./program"], timeout=60, keep_in=sys.argv[1])
 names = [(use.path.removeprefix(f"{here}/"), use.error) for use in watched.trace.uses if use.path.startswith(here)]

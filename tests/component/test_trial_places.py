@@ -18,16 +18,16 @@ import pytest
 
 from magicpak.bundle.path import BundlePath
 from magicpak.errors import ToolFailed, TrialImpossible
-from magicpak.isolation import furniture, kernel, roots
-from magicpak.isolation.guest import Guest
-from magicpak.running import prctl
+from magicpak.process import prctl
+from magicpak.sandbox import container_fs, kernel, rootfs
+from magicpak.sandbox.user import Guest
 from magicpak.trial import busybox
 from magicpak.trial.attempt import Attempt, attempt
-from magicpak.trial.demands import Demands
-from magicpak.trial.hearing import KEPT
-from magicpak.trial.ladder import Ladder, Place
-from magicpak.trial.spoken import Itself
-from running import compiled, executable, names, tree
+from magicpak.trial.expectations import Demands
+from magicpak.trial.invocation import Itself
+from magicpak.trial.output_head import KEPT
+from magicpak.trial.sandbox_fallback import Ladder, Place
+from support.run_magicpak import compiled, executable, names, tree
 
 pytestmark = pytest.mark.needs("compiler", "root", "mount")
 
@@ -604,7 +604,7 @@ class TestLadder:
     def test_where_no_overlay_can_be_mounted_it_is_a_copy(
         self, ladder: Ladder, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        refuse(monkeypatch, roots, "mount", lambda words: "overlay" in words)
+        refuse(monkeypatch, rootfs, "mount", lambda words: "overlay" in words)
         assert (self.run(ladder), ladder.place) == ("text", NAMESPACES._replace(is_copied=True))
         assert ladder.place.words == "namespaces, with /proc and /dev, on a copy"
 
@@ -625,7 +625,7 @@ class TestLadder:
     def test_where_proc_cannot_be_mounted_it_is_a_bare_chroot(
         self, ladder: Ladder, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        refuse(monkeypatch, furniture, "mount", lambda words: "/proc" in words)
+        refuse(monkeypatch, container_fs, "mount", lambda words: "/proc" in words)
         assert (self.run(ladder), ladder.place) == ("text", CHROOT)
 
     def test_where_nothing_is_allowed_each_refusal_is_told(

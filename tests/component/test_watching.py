@@ -10,10 +10,10 @@ from types import FrameType
 import pytest
 
 from magicpak.errors import Interrupted, RunFailed, ToolFailed
-from magicpak.running import supervisor
-from magicpak.tracing.watching import Watched, watch
-from processes_seen import is_gone_soon
-from tracing import apart, compiled, seen_below, untraced
+from magicpak.process import supervisor
+from magicpak.tracing.run import Watched, watch
+from support.pids import is_gone_soon
+from support.traced_programs import apart, compiled, seen_below, untraced
 
 pytestmark = pytest.mark.needs("ptrace")
 

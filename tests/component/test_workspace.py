@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from magicpak.errors import Interrupted, MagicpakError
-from magicpak.workspace import HELD, Descent, give_way, private_directory, remove_tree, uninterrupted
+from magicpak.process.tempdirs import HELD, Descent, give_way, private_directory, remove_tree, uninterrupted
 
 
 @pytest.fixture(autouse=True)
@@ -123,22 +123,22 @@ def test_a_private_directory_is_removed_after_a_failure_and_after_a_signal(
 def test_a_second_signal_during_the_removal_does_not_keep_the_directory(tmp_path: Path) -> None:
     script = """
         import os, signal, sys
-        from magicpak import workspace
+        from magicpak.process import tempdirs
         from magicpak.errors import Interrupted
 
         def interrupt(number, frame):
             raise Interrupted(number)
 
         signal.signal(signal.SIGTERM, interrupt)
-        remove = workspace.remove_tree
+        remove = tempdirs.remove_tree
 
         def remove_amid_signals(*arguments):
             os.kill(os.getpid(), signal.SIGTERM)
             return remove(*arguments)
 
-        workspace.remove_tree = remove_amid_signals
+        tempdirs.remove_tree = remove_amid_signals
         try:
-            with workspace.private_directory() as path:
+            with tempdirs.private_directory() as path:
                 open(path + "/file", "w").close()
                 os.kill(os.getpid(), signal.SIGTERM)
         except Interrupted as interrupted:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from manual.files import OPTIONS, ROOT, SHARE, generated
-from running import magicpak
+from support.run_magicpak import magicpak
 
 MAN = SHARE / "man/man1/magicpak.1"
 BASH = SHARE / "bash-completion/completions/magicpak"

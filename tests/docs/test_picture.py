@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from manual.picture import COMMANDS, PICTURE, drawn, session
-from transcripts import shim
+from support.transcripts import shim
 
 MARKS = re.compile("\x1b\\[[\\d]*m")
 

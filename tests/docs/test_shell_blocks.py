@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-import transcripts
+from support import transcripts
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 

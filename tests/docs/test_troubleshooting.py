@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from magicpak.errors import ExitCode, Interrupted, MagicpakError
-from running import magicpak
+from support.run_magicpak import magicpak
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text()

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from magicpak import __version__
-from running import Result, tree
 from standalone import building
 from standalone.__main__ import cache
 from standalone.toolchain import MACHINES
+from support.run_magicpak import Result, tree
 
 pytestmark = pytest.mark.needs("arm64", "builder", "chroot", "debootstrap", "root")
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-import guest
-from guest import CHECKOUT, MAGICPAK
-from running import Result
 from standalone import building
 from standalone.__main__ import cache
 from standalone.toolchain import MACHINES
+from support import arm64_machine
+from support.arm64_machine import CHECKOUT, MAGICPAK
+from support.run_magicpak import Result
 
 pytestmark = pytest.mark.needs("arm64 machine", "builder", "debootstrap", "root")
 
@@ -43,13 +43,13 @@ TRIED = {
 @pytest.fixture(scope="module")
 def debian(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("debian") / "root"
-    guest.debian(root, building.executable(MACHINES["aarch64"], cache()))
+    arm64_machine.debian(root, building.executable(MACHINES["aarch64"], cache()))
     return root
 
 
 @pytest.fixture(scope="module")
 def tried(debian: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Result]:
-    return guest.ran(debian, tmp_path_factory.mktemp("tried"), TRIED)
+    return arm64_machine.ran(debian, tmp_path_factory.mktemp("tried"), TRIED)
 
 
 def test_a_bundle_is_made(tried: Mapping[str, Result]) -> None:
@@ -94,6 +94,6 @@ NOT_THERE = [
 def test_the_tests_of_the_command_line_pass_there(debian: Path, tmp_path: Path) -> None:
     pytest_there = ["python3", "-m", "pytest", "-p", "no:cacheprovider", "-k", f"not ({' or '.join(NOT_THERE)})"]
     testing = ["env", f"--chdir={CHECKOUT}", f"MAGICPAK={MAGICPAK}", *pytest_there, "tests/cli"]
-    code, stdout, _ = guest.ran(debian, tmp_path, {"tests": testing})["tests"]
+    code, stdout, _ = arm64_machine.ran(debian, tmp_path, {"tests": testing})["tests"]
     assert code == 0, stdout
     assert " skipped" not in stdout

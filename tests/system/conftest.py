@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dockerfiles import Workshop, debian
-from targets import Targets, project
+from support.bake import Targets, project
+from support.docker_images import Workshop, debian
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from running import quickly
+from support.run_magicpak import quickly
 
 pytestmark = pytest.mark.needs("docker")
 

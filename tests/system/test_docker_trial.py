@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 
-from running import SECONDS, Result, command, environment, magicpak, program_included
+from support.run_magicpak import SECONDS, Result, command, environment, magicpak, program_included
 
 pytestmark = pytest.mark.needs("docker", "busybox", "ptrace")
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import pytest
 
-from running import SECONDS, Result, environment, magicpak, names
+from support.run_magicpak import SECONDS, Result, environment, magicpak, names
 
 pytestmark = pytest.mark.needs("root", "chroot", "mount")
 

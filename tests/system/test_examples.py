@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-import transcripts
-from dockerfiles import Workshop, docker, printed, ran, size
-from examples import EXAMPLE, Examples
-from targets import Targets
+from support import transcripts
+from support.bake import Targets
+from support.docker_images import Workshop, docker, printed, ran, size
+from support.example_images import EXAMPLE, Examples
 
 SCRIPTS = ["ci-script", "missing-library"]
 SIZES = dict(re.findall(r"^\| \[([\w-]+)\]\(.*\| ([\d.]+) MB \|$", (EXAMPLE / "README.md").read_text(), re.MULTILINE))

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from dockerfiles import ROOT, Workshop, archive_of, docker, printed, ran
 from magicpak import __version__
-from running import compiled
-from targets import Targets
+from support.bake import Targets
+from support.docker_images import ROOT, Workshop, archive_of, docker, printed, ran
+from support.run_magicpak import compiled
 
 pytestmark = pytest.mark.needs("builder", "debootstrap", "docker", "root")
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from running import quickly
+from support.run_magicpak import quickly
 
 pytestmark = pytest.mark.needs("root", "chroot")
 

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from magicpak import __version__
-from running import Result, chrooted, compiled, names, tree
 from standalone import building
 from standalone.__main__ import cache
 from standalone.toolchain import MACHINES
+from support.run_magicpak import Result, chrooted, compiled, names, tree
 
 pytestmark = pytest.mark.needs("builder")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from running import Result, magicpak, names
+from support.run_magicpak import Result, magicpak, names
 
 # No header and no start file of 32 bits is needed: gcc-multilib is not.
 PROGRAM = 'int puts(const char *); void exit(int); void _start(void) { puts("thirty-two"); exit(3); }\n'

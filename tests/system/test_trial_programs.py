@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import pytest
 
-from running import SECONDS, Result, Text, magicpak, magicpak_as_nobody
+from support.run_magicpak import SECONDS, Result, Text, magicpak, magicpak_as_nobody
 
 pytestmark = pytest.mark.needs("root", "mount", "ptrace", "busybox")
 

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from elfmaking import AARCH64, I386, PPC, S390X, X86_64
 from magicpak.elf.facts import Kind
 from magicpak.elf.names import machine_name
+from support.elf_files import AARCH64, I386, PPC, S390X, X86_64
 
 
 @pytest.mark.parametrize(

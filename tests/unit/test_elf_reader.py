@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elfmaking import (
+from magicpak.elf.facts import ElfFacts, FileType, Kind
+from magicpak.elf.reader import NotElf, Refusal, read_facts, read_path
+from support.elf_files import (
     AARCH64,
     BIG_PAGE,
     DT_FLAGS_1,
@@ -32,8 +34,6 @@ from elfmaking import (
     with_header,
     with_segment,
 )
-from magicpak.elf.facts import ElfFacts, FileType, Kind
-from magicpak.elf.reader import NotElf, Refusal, read_facts, read_path
 
 LIBRARY = make_elf(needed=["libone.so.1", "libtwo.so.2"], soname="libthree.so.3", runpath="$ORIGIN/../lib")
 LIBRARY_FACTS = ElfFacts(

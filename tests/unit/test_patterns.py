@@ -5,8 +5,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from magicpak.bundle.entry import Attributes, Content, Directory, Entry, Link
+from magicpak.bundle.globs import excluded, exclusion, glob_paths, is_literal
 from magicpak.bundle.path import BundlePath
-from magicpak.bundle.patterns import excluded, exclusion, glob_paths, is_literal
 from magicpak.bundle.plan import Because, BundlePlan, Item
 
 A = Attributes(0o755)

@@ -3,15 +3,15 @@ import signal
 
 import pytest
 
-from elfmaking import X86_64
 from magicpak.bundle.path import BundlePath
+from magicpak.dynamic.runs import Run, counted, judge, planned_runs, summary, trace_lines
+from magicpak.elf.cache import ElfFile
 from magicpak.elf.facts import ElfFacts, FileType
-from magicpak.elf.store import ElfFile
 from magicpak.errors import ExitCode, RunFailed
-from magicpak.sources.programs import Program
-from magicpak.sources.watched import Run, counted, judge, planned_runs, summary, trace_lines
+from magicpak.resolve.inputs import Program
+from magicpak.tracing.run import Watched
 from magicpak.tracing.trace import Execution, How, Trace, Use
-from magicpak.tracing.watching import Watched
+from support.elf_files import X86_64
 
 ALLOWED = "--dynamic-allow-failure bundles what was seen nevertheless"
 

@@ -1,6 +1,6 @@
 import pytest
 
-from magicpak.scripts import HEAD, Script, program_of_env, script_in
+from magicpak.files.script import HEAD, Script, program_of_env, script_in
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 import pytest
 
 from magicpak.bundle.path import BundlePath
-from magicpak.running.ending import ending, exit_code
+from magicpak.process.exit_status import ending, exit_code
 from magicpak.trial.attempt import Attempt, complaint, details
-from magicpak.trial.demands import PATH, Demands
-from magicpak.trial.hearing import KEPT, Head
-from magicpak.trial.spoken import Itself
+from magicpak.trial.expectations import PATH, Demands
+from magicpak.trial.invocation import Itself
+from magicpak.trial.output_head import KEPT, Head
 
 TOOL = Itself(BundlePath("/opt/a tool"))
 ALL = Demands(timeout=2.5)

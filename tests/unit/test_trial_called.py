@@ -1,6 +1,6 @@
 import pytest
 
-from magicpak.trial.called import called
+from magicpak.trial.known_paths import called
 
 NAMED = {
     "/lib/x86_64-linux-gnu/libnss_dns.so.2": "the NSS module dns",

@@ -6,8 +6,8 @@ from magicpak.bundle.entry import Attributes, Copy, Entry, Link
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Because, BundlePlan, Item, made_directory
 from magicpak.errors import ExitCode, UsageRefused
-from magicpak.isolation.guest import Guest
-from magicpak.trial.demands import guest_for
+from magicpak.sandbox.user import Guest
+from magicpak.trial.expectations import guest_for
 
 PASSWD = (
     "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1001::/:\n77:x:1234:5::/:\n"

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from magicpak.bundle.entry import Attributes, Copy
+from magicpak.bundle.globs import excluded
 from magicpak.bundle.path import BundlePath
-from magicpak.bundle.patterns import excluded
 from magicpak.bundle.plan import Because, BundlePlan, Item, made_directory
 from magicpak.tracing.trace import How
-from magicpak.trial.hints import Plans, hints_for, worth_telling
-from magicpak.trial.sought import Sought
+from magicpak.trial.failed_lookups import Sought
+from magicpak.trial.suggestions import Plans, hints_for, worth_telling
 
 EMPTY = Plans(BundlePlan(), BundlePlan(), ())
 

@@ -5,9 +5,9 @@ import pytest
 from magicpak.bundle.entry import Attributes, Copy, Link
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Because, BundlePlan, Item, made_directory
-from magicpak.isolation.places import Tool
+from magicpak.sandbox.namespaces import Tool
 from magicpak.trial.busybox import Busybox
-from magicpak.trial.spoken import ByBusybox, ByOwnShell, Itself, Spoken, is_program, own_programs
+from magicpak.trial.invocation import ByBusybox, ByOwnShell, Itself, Spoken, is_program, own_programs
 
 BUSYBOX = Busybox("/opt/busybox", frozenset({"[", "echo", "grep", "run-parts", "sh", "time", "wc"}))
 BECAUSE = Because("a test")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from magicpak.tracing import tracee
-from magicpak.tracing.whereabouts import Whereabouts
+from magicpak.tracing import procfs
+from magicpak.tracing.cwd_cache import Whereabouts
 
 
 class System:
@@ -21,7 +21,7 @@ class System:
 @pytest.fixture
 def system(monkeypatch: pytest.MonkeyPatch) -> System:
     result = System()
-    monkeypatch.setattr(tracee, "current_directory", result.current_directory)
+    monkeypatch.setattr(procfs, "current_directory", result.current_directory)
     return result
 
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from magicpak.bundle.entry import Attributes, Content, Copy, Directory, Entry, Fifo, Link
 from magicpak.bundle.path import BundlePath, Way
-from magicpak.display import shown
 from magicpak.errors import PlanConflict
+from magicpak.text import shown
 
 
 class Because(NamedTuple):

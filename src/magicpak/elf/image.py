@@ -8,8 +8,8 @@ import struct
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from magicpak.display import shown
-from magicpak.elf.refusal import NotElf, Refusal, cut_off
+from magicpak.elf.errors import NotElf, Refusal, cut_off
+from magicpak.text import shown
 
 PAGE = 4096  # the smallest page of any Linux: what it maps, larger pages map too
 PT_LOAD = 1

@@ -8,9 +8,9 @@ import os
 import struct
 from collections.abc import Iterable, Sequence
 
+from magicpak.elf.errors import NotElf, Refusal, require_regular
 from magicpak.elf.facts import ElfFacts, FileType, Kind
 from magicpak.elf.image import PAGE, File, Memory, Segment, layout_of
-from magicpak.elf.refusal import NotElf, Refusal, require_regular
 from magicpak.elf.versions import read_versions
 
 __all__ = ["NotElf", "Refusal", "read_facts", "read_path"]

@@ -7,9 +7,9 @@ import struct
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from magicpak.elf.errors import NotElf, Refusal
 from magicpak.elf.image import Memory
 from magicpak.elf.reader import dynamic_section
-from magicpak.elf.refusal import NotElf, Refusal
 
 DT_HASH, DT_STRTAB, DT_SYMTAB, DT_STRSZ, DT_GNU_HASH = 4, 5, 6, 10, 0x6FFFFEF5
 _SYMBOLS = {32: "III BB H", 64: "I BB H QQ"}

@@ -7,9 +7,9 @@ import os
 import struct
 from collections.abc import Iterator, Mapping
 
+from magicpak.elf.errors import NotElf
 from magicpak.elf.facts import VersionNeeded, Versions
 from magicpak.elf.image import PAGE, Memory
-from magicpak.elf.refusal import NotElf
 
 DT_VERDEF, DT_VERNEED = 0x6FFFFFFC, 0x6FFFFFFE
 _VER_FLG_WEAK = 2

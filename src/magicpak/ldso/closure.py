@@ -5,8 +5,8 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from magicpak.elf.refusal import NotElf
-from magicpak.elf.store import ElfStore
+from magicpak.elf.cache import ElfStore
+from magicpak.elf.errors import NotElf
 from magicpak.ldso.loader import Found, Loaded, Loader, LoadingStops, Names, Need
 
 

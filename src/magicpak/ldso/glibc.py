@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from magicpak.elf.cache import ElfStore
 from magicpak.elf.facts import DF_1_NODEFLIB, ElfFacts
-from magicpak.elf.store import ElfStore
-from magicpak.ldso.admission import Verdict, is_usable, verdict
 from magicpak.ldso.cache import CacheEntry
+from magicpak.ldso.candidate import Verdict, is_usable, verdict
 from magicpak.ldso.glibc_names import GlibcNames, wanted_by_glibc
+from magicpak.ldso.hwcaps import Variants
 from magicpak.ldso.interpreter import Glibc
 from magicpak.ldso.loader import Found, Loaded, LoadingStops, Names, Rule, Wanted
 from magicpak.ldso.machines import Machine
 from magicpak.ldso.search import SearchDirectory, Tokens, absolute, glibc_directories, has_origin, has_token, is_trusted
-from magicpak.ldso.variants import Variants
 
 _Directories = Sequence[SearchDirectory]
 

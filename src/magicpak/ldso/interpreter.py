@@ -3,8 +3,8 @@
 import re
 from typing import NamedTuple
 
-from magicpak.elf.disk import Disk, content
 from magicpak.elf.facts import ElfFacts
+from magicpak.files.view import Disk, content
 from magicpak.ldso.machines import Machine
 
 _READ_AT_MOST = 16 << 20

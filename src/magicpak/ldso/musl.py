@@ -5,10 +5,10 @@ import os
 import re
 from collections.abc import Sequence
 
-from magicpak.elf.disk import Disk, content
+from magicpak.elf.cache import ElfStore
+from magicpak.elf.errors import NotElf
 from magicpak.elf.facts import ElfFacts, FileType
-from magicpak.elf.refusal import NotElf
-from magicpak.elf.store import ElfStore
+from magicpak.files.view import Disk, content
 from magicpak.ldso.loader import Found, Loaded, LoadingStops, Names, Rule, Wanted
 
 DEFAULT_PATH = "/lib:/usr/local/lib:/usr/lib"

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from magicpak.elf.disk import Disk
+from magicpak.files.view import Disk
 from magicpak.ldso.loader import Loaded
 
 _DOLLAR_NAME = r"\$(?:(ORIGIN|LIB|PLATFORM)(?![A-Za-z0-9_])|\{(ORIGIN|LIB|PLATFORM)\})"  # compiled where there is a `$`

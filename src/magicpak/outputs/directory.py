@@ -4,14 +4,14 @@ import os
 from collections.abc import Callable, Sequence
 
 from magicpak.bundle.plan import BundlePlan, Item
-from magicpak.display import shown
 from magicpak.errors import MagicpakError, OutputNotUsable, reason
-from magicpak.outputs.attributes import Finisher, Times
-from magicpak.outputs.copying import unheard
+from magicpak.outputs.copy import unheard
+from magicpak.outputs.destination import Place, place_for
+from magicpak.outputs.metadata import Finisher, Times
 from magicpak.outputs.output import Written
-from magicpak.outputs.place import Place, place_for
 from magicpak.outputs.tree import TreeWriter
-from magicpak.workspace import DIRECTORY, Settled, interruptible, uninterrupted
+from magicpak.process.tempdirs import DIRECTORY, Settled, interruptible, uninterrupted
+from magicpak.text import shown
 
 
 class DirectoryOutput:

@@ -5,8 +5,8 @@ import stat
 from contextlib import suppress
 
 from magicpak.errors import ReportNotWritable, reason
-from magicpak.outputs.copying import write_all
-from magicpak.workspace import uninterrupted
+from magicpak.outputs.copy import write_all
+from magicpak.process.tempdirs import uninterrupted
 
 
 class ReportFile:

@@ -8,12 +8,12 @@ from typing import assert_never
 from magicpak.bundle.entry import Content, Copy, Directory, Fifo, Link
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Item
-from magicpak.display import shown
 from magicpak.errors import OutputNotUsable, reason
-from magicpak.outputs.attributes import Finisher
-from magicpak.outputs.copying import Copier, open_source, unheard, write_all
-from magicpak.outputs.crew import LARGE, Crew, Job
-from magicpak.workspace import Descent, give_way
+from magicpak.outputs.copy import Copier, open_source, unheard, write_all
+from magicpak.outputs.copy_pool import LARGE, Crew, Job
+from magicpak.outputs.metadata import Finisher
+from magicpak.process.tempdirs import Descent, give_way
+from magicpak.text import shown
 
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _FIFO = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC

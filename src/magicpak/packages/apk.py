@@ -7,9 +7,9 @@ architecture; then F, a directory without the slash in front, and after that R f
 import os
 from collections.abc import Iterator
 
-from magicpak.display import plural, shown
 from magicpak.packages.package import Found, Package
 from magicpak.packages.reading import Reading
+from magicpak.text import plural, shown
 
 DATABASES = ("usr/lib/apk/db/installed", "lib/apk/db/installed")
 """Since Alpine's /usr is merged, and before."""

@@ -7,10 +7,10 @@ neither its links nor its settings (PACKAGE_METADATA.md of GoogleContainerTools/
 import os
 from collections.abc import Iterator
 
-from magicpak.display import shown
 from magicpak.packages.dpkg import DIRECTORY, listing, owning, packages_in
 from magicpak.packages.package import Found, Package
 from magicpak.packages.reading import Reading
+from magicpak.text import shown
 
 _SUMS = ".md5sums"
 _BEFORE_NAME = len("d41d8cd98f00b204e9800998ecf8427e  ")

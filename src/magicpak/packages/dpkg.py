@@ -9,9 +9,9 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from magicpak.display import plural, shown
 from magicpak.packages.package import Found, Package
 from magicpak.packages.reading import Reading
+from magicpak.text import plural, shown
 
 DIRECTORY = "var/lib/dpkg"
 

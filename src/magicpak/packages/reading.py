@@ -2,8 +2,8 @@
 
 import os
 
-from magicpak.display import shown
 from magicpak.errors import reason
+from magicpak.text import shown
 
 
 class Reading:

@@ -6,11 +6,11 @@ To ask it who owns some files takes it far longer: it then reads each package th
 import os
 from collections.abc import Iterator
 
-from magicpak.display import shown
 from magicpak.errors import MagicpakError, reason
 from magicpak.packages.package import Found, Package
 from magicpak.packages.reading import Reading
-from magicpak.processes import Running
+from magicpak.process.child import Running
+from magicpak.text import shown
 
 SECONDS = 60.0
 

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from magicpak.collect.result import Decided
 from magicpak.errors import MagicpakError
-from magicpak.sources.decided import Decided
 
 if TYPE_CHECKING:
-    from magicpak.proof.weighing import Verdict
+    from magicpak.verify.severity import Verdict
 
 
 class Known(NamedTuple):

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from magicpak.display import shown
 from magicpak.reports.document import Document
+from magicpak.text import shown
 
 
 def listing(document: Document) -> Iterator[str]:

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from magicpak.collect.libraries import Placed
 from magicpak.ldso.closure import chain
 from magicpak.ldso.loader import Loaded, Need
 from magicpak.reports import document as told
-from magicpak.reports.located import Located
-from magicpak.sources.libraries import Placed, Resolved, missing_needs
-from magicpak.sources.programs import Program
-from magicpak.sources.shortfall import searched_for
+from magicpak.reports.locations import Located
+from magicpak.resolve.inputs import Program
+from magicpak.resolve.libraries import Resolved, missing_needs
+from magicpak.resolve.missing import searched_for
 
 
 def processes(placed: Sequence[Placed], programs: Sequence[Program], places: Located) -> Iterator[told.Process]:

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from magicpak.bundle.path import BundlePath, Way
-from magicpak.display import plural, shown, size
 from magicpak.reports.document import Document, Entry, Need, Object, Process
-from magicpak.reports.paint import Paint
+from magicpak.reports.style import Paint
+from magicpak.text import plural, shown, size
 
 
 def tree(document: Document, paint: Paint) -> Iterator[str]:

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from magicpak.bundle.path import BundlePath, Way
-from magicpak.display import shown, size
 from magicpak.errors import NotInBundle
 from magicpak.reports.document import Document, Entry
+from magicpak.text import shown, size
 
 _MOST_ASKERS = 20
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from magicpak.display import plural, shown
 from magicpak.errors import LibrariesMissing
-from magicpak.logs import Log
+from magicpak.log import Log
 from magicpak.options import CheckOptions
-from magicpak.proof.directory import check_directory
+from magicpak.text import plural, shown
+from magicpak.verify.directory import check_directory
 
 
 def check(options: CheckOptions, log: Log) -> tuple[Sequence[str], LibrariesMissing | None]:

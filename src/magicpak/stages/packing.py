@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 
 from magicpak.bundle.entry import Copy
 from magicpak.bundle.plan import BundlePlan
-from magicpak.display import shown, size
-from magicpak.logs import Log
+from magicpak.collect.upx import Refusal, Upx, pack, to_pack, with_packed
+from magicpak.log import Log
 from magicpak.options import LogLevel, Options
-from magicpak.sources.compressed import Refusal, Upx, pack, to_pack, with_packed
-from magicpak.sources.programs import Program
+from magicpak.resolve.inputs import Program
+from magicpak.text import shown, size
 
 Pack = Callable[[Sequence[Program], BundlePlan, Callable[[], str]], BundlePlan]
 """Packs the programs of a plan; takes what makes private directories, which must outlive the plan that it returns."""

@@ -6,19 +6,21 @@ from typing import TYPE_CHECKING
 
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan
-from magicpak.display import plural, shown
-from magicpak.elf.store import ElfStore
-from magicpak.ldso.choosing import Loaders
-from magicpak.logs import Log
+from magicpak.collect.libraries import Placed, place_libraries
+from magicpak.collect.loader_config import with_loader_files
+from magicpak.collect.mirror import Mirror
+from magicpak.collect.programs import place_programs
+from magicpak.collect.result import Decided
+from magicpak.elf.cache import ElfStore
+from magicpak.ldso.factory import Loaders
+from magicpak.log import Log
 from magicpak.options import Options
-from magicpak.sources.decided import Decided
-from magicpak.sources.libraries import Placed, Resolved, place_libraries
-from magicpak.sources.loader_files import with_loader_files
-from magicpak.sources.mirror import Mirror
-from magicpak.sources.programs import Program, place_programs
+from magicpak.resolve.inputs import Program
+from magicpak.resolve.libraries import Resolved
+from magicpak.text import plural, shown
 
 if TYPE_CHECKING:
-    from magicpak.tracing.watching import Watched
+    from magicpak.tracing.run import Watched
 
 
 def planned(
@@ -35,8 +37,8 @@ def planned(
     used: Collection[BundlePath] = ()
     log.doing("collecting:", lambda: plural(len(mirror), "entry"))
     if runs:
-        from magicpak.sources.opened import bring  # noqa: PLC0415
-        from magicpak.sources.watched import summary  # noqa: PLC0415
+        from magicpak.dynamic.items import bring  # noqa: PLC0415
+        from magicpak.dynamic.runs import summary  # noqa: PLC0415
 
         traces = [each.trace for each in runs]
         opened = bring(traces, programs, resolved, loaders, store, mirror, hwcaps=options.hwcaps)
@@ -49,7 +51,7 @@ def planned(
     log.warn_of((*mirror.remarks(), *remarks))
     plan = _exclude(options.exclude, before, log) if options.exclude else before
     if used:
-        from magicpak.sources.secrets import secrets  # noqa: PLC0415
+        from magicpak.dynamic.secrets import secrets  # noqa: PLC0415
 
         log.warn_of(secrets(plan, used, programs))
     log.info(f"planned {plural(len(plan), 'entry')}")
@@ -69,7 +71,7 @@ def _collect(
     placed = [Placed(each, place_libraries(each, mirror)) for each in resolved]
     place_programs(programs, mirror)
     if options.mkdir:
-        from magicpak.sources.directories import requested_directories  # noqa: PLC0415
+        from magicpak.collect.mkdir import requested_directories  # noqa: PLC0415
 
         requested_directories(options.mkdir, mirror)
     if options.include:
@@ -82,8 +84,8 @@ def _include(
     options: Options, programs: Sequence[Resolved], loaders: Loaders, store: ElfStore, mirror: Mirror, log: Log
 ) -> Sequence[Resolved]:
     """Collect what `--include` matches, and return what its ELF files need."""
-    from magicpak.sources.companions import companions  # noqa: PLC0415
-    from magicpak.sources.matched import include  # noqa: PLC0415
+    from magicpak.collect.include import include  # noqa: PLC0415
+    from magicpak.collect.include_libraries import companions  # noqa: PLC0415
 
     matched = include(options.include, mirror)
     log.doing("looking for libraries:", lambda: plural(len(store.by_inode), "file"))
@@ -94,7 +96,7 @@ def _include(
 
 
 def _exclude(patterns: Sequence[str], plan: BundlePlan, log: Log) -> BundlePlan:
-    from magicpak.bundle.patterns import excluded  # noqa: PLC0415
+    from magicpak.bundle.globs import excluded  # noqa: PLC0415
 
     rest, unused = excluded(plan, patterns)
     log.warn_of([f"--exclude {shown(pattern)} matches nothing" for pattern in unused])

@@ -2,16 +2,16 @@
 
 from typing import TYPE_CHECKING
 
-from magicpak.display import plural, shown
-from magicpak.elf.store import ElfStore
-from magicpak.ldso.choosing import Loaders
-from magicpak.logs import Log
+from magicpak.collect.result import Decided
+from magicpak.elf.cache import ElfStore
+from magicpak.ldso.factory import Loaders
+from magicpak.log import Log
 from magicpak.options import Options
-from magicpak.proof.finished import Finished
-from magicpak.sources.decided import Decided
+from magicpak.text import plural, shown
+from magicpak.verify.plan import Finished
 
 if TYPE_CHECKING:
-    from magicpak.proof.weighing import Verdict
+    from magicpak.verify.severity import Verdict
 
 
 def prove(options: Options, decided: Decided, known: tuple[ElfStore, Loaders], log: Log) -> "Verdict | None":
@@ -30,8 +30,8 @@ def prove(options: Options, decided: Decided, known: tuple[ElfStore, Loaders], l
     if not problems:
         log.info(f"proved: {plural(count, 'program')} will lack nothing")
         return None
-    from magicpak.proof.chosen import Chosen  # noqa: PLC0415 - where something is wrong
-    from magicpak.proof.weighing import weighed, weights  # noqa: PLC0415
+    from magicpak.verify.excluded import Chosen  # noqa: PLC0415 - where something is wrong
+    from magicpak.verify.severity import weighed, weights  # noqa: PLC0415
 
     chosen = Chosen(before, options.exclude, Finished(before, placed, inputs, known)) if options.exclude else None
     verdict = weighed(problems, plan, weights(placed, inputs, known[0]), chosen)

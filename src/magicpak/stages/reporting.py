@@ -3,16 +3,16 @@
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from magicpak.bundle.patterns import pattern_against
+from magicpak.bundle.globs import pattern_against
 from magicpak.errors import NotInBundle
-from magicpak.logs import Log, shows_colours
+from magicpak.log import Log, shows_colours
 from magicpak.options import Options, Report
 from magicpak.outputs.report_file import ReportFile
 from magicpak.packages.package import Package
+from magicpak.reports.build import document
 from magicpak.reports.document import Document
 from magicpak.reports.known import Known
-from magicpak.reports.making import document
-from magicpak.reports.paint import ASCII, PLAIN, Paint
+from magicpak.reports.style import ASCII, PLAIN, Paint
 
 Tell = Callable[[bytes], None]
 

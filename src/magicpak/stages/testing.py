@@ -3,16 +3,16 @@
 import os
 from collections.abc import Callable, Sequence
 
-from magicpak.logs import Log
+from magicpak.collect.result import Decided
+from magicpak.log import Log
 from magicpak.options import Options, variables
 from magicpak.outputs.directory import write_copy
-from magicpak.sources.decided import Decided
+from magicpak.tracing.run import Watched
 from magicpak.tracing.trace import How
-from magicpak.tracing.watching import Watched
-from magicpak.trial.demands import Demands, guest_for
-from magicpak.trial.hints import Plans
-from magicpak.trial.ladder import Ladder
-from magicpak.trial.trying import commands_for, try_out
+from magicpak.trial.expectations import Demands, guest_for
+from magicpak.trial.run import commands_for, try_out
+from magicpak.trial.sandbox_fallback import Ladder
+from magicpak.trial.suggestions import Plans
 
 
 def trial_of(options: Options, decided: Decided, runs: Sequence[Watched], log: Log) -> Callable[[int], None]:

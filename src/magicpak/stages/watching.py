@@ -3,12 +3,12 @@
 import os
 from collections.abc import Callable, Sequence
 
-from magicpak.display import shown
-from magicpak.logs import Log
+from magicpak.dynamic.runs import counted, judge, planned_runs, trace_lines
+from magicpak.log import Log
 from magicpak.options import LogLevel, Options, variables
-from magicpak.sources.programs import Program
-from magicpak.sources.watched import counted, judge, planned_runs, trace_lines
-from magicpak.tracing.watching import Watched, watch
+from magicpak.resolve.inputs import Program
+from magicpak.text import shown
+from magicpak.tracing.run import Watched, watch
 
 
 def watch_programs(

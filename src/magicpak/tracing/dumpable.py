@@ -8,8 +8,8 @@ import os
 from contextlib import suppress
 
 from magicpak.tracing import ptrace
-from magicpak.tracing.recording import Finish
-from magicpak.tracing.stops import Reader
+from magicpak.tracing.recorder import Finish
+from magicpak.tracing.registers import Reader
 
 _PR_SET_DUMPABLE = 4
 _CAP_SYS_PTRACE = 19  # linux/capability.h

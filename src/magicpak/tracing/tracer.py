@@ -9,16 +9,16 @@ from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
-from magicpak.tracing import dumpable, first, memory, ptrace, tracee
-from magicpak.tracing.child import OPTIONS, Child
-from magicpak.tracing.filtering import OURS
-from magicpak.tracing.handling import Executing, called
+from magicpak.tracing import dumpable, memory, pid1, procfs, ptrace
+from magicpak.tracing.affinity import Together
+from magicpak.tracing.attach import OPTIONS, Child
+from magicpak.tracing.handlers import Executing, called
 from magicpak.tracing.machines import Machine
-from magicpak.tracing.naming import Process, Stop
+from magicpak.tracing.path_args import Process, Stop
 from magicpak.tracing.ptrace import CLONE_UNTRACED, PTRACE_CONT, PTRACE_SYSCALL, PTRACE_SYSCALL_INFO_EXIT, SyscallStop
-from magicpak.tracing.recording import Finish, Recorder
-from magicpak.tracing.stops import Reader
-from magicpak.tracing.together import Together
+from magicpak.tracing.recorder import Finish, Recorder
+from magicpak.tracing.registers import Reader
+from magicpak.tracing.seccomp import OURS
 
 _STOPPED = 0x7F  # the low byte of a wait status
 _SYSCALL_STOP = signal.SIGTRAP | 0x80  # by PTRACE_O_TRACESYSGOOD
@@ -143,7 +143,7 @@ class Tracer:
         elif event == ptrace.PTRACE_EVENT_STOP and number in _STOPPING:
             ptrace.ptrace(ptrace.PTRACE_LISTEN, tid)
             return
-        elif not event and number in first.FAULTS and first.is_beyond_help(tid, number):
+        elif not event and number in pid1.FAULTS and pid1.is_beyond_help(tid, number):
             _send(tid, signal.SIGKILL)
         ptrace.resume(PTRACE_SYSCALL if task.finish else self._resume, tid, 0 if event else number)
 
@@ -243,10 +243,10 @@ class Tracer:
 
     def _orphan(self, task: _Task) -> Process:
         """Return the process of a thread that calls something before its maker's stop is reported."""
-        pid = tracee.process_of(task.tid)
+        pid = procfs.process_of(task.tid)
         process = self._processes.get(pid)
         if process is None:
-            parent = self._processes.get(tracee.parent_of(pid))
+            parent = self._processes.get(procfs.parent_of(pid))
             process = self._new_process(parent, pid)
         task.process = process
         return process
@@ -277,7 +277,7 @@ class Tracer:
             finish(0)
             path, words = finish.named.path, finish.words
         else:  # its beginning could not be read
-            path, words = tracee.executable_of(pid)[0], ()
+            path, words = procfs.executable_of(pid)[0], ()
         self._recorder.executed(process, path, words, by=process.execution)
         return task
 

@@ -6,17 +6,17 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from magicpak.display import shown
 from magicpak.errors import RunFailed
-from magicpak.processes import nothing
-from magicpak.running import plain
-from magicpak.running.ending import ending, exit_code
-from magicpak.running.setting import Setting
-from magicpak.running.supervisor import Tail, supervise
-from magicpak.trial.demands import Demands
-from magicpak.trial.hearing import Head
-from magicpak.trial.ladder import Ladder
-from magicpak.trial.spoken import Command, Spoken
+from magicpak.process import untraced
+from magicpak.process.child import nothing
+from magicpak.process.exit_status import ending, exit_code
+from magicpak.process.sandbox import Setting
+from magicpak.process.supervisor import Tail, supervise
+from magicpak.text import shown
+from magicpak.trial.expectations import Demands
+from magicpak.trial.invocation import Command, Spoken
+from magicpak.trial.output_head import Head
+from magicpak.trial.sandbox_fallback import Ladder
 
 LINES_TOLD = 20
 """Lines of a difference, and of what was said on stderr, that are told."""
@@ -43,10 +43,10 @@ def attempt(command: Command, demands: Demands, ladder: Ladder, tick: Callable[[
     stdout, stderr = Head(), Tail()
 
     def act(spoken: Spoken, setting: Setting) -> Attempt:
-        program = plain.Program(spoken.words, spoken.path, demands.environment, setting)
+        program = untraced.Program(spoken.words, spoken.path, demands.environment, setting)
         try:
             done = supervise(
-                partial(plain.run, program),
+                partial(untraced.run, program),
                 name=f"the trial of {shown(command.line)}",
                 timeout=demands.timeout,
                 stdin=demands.stdin,

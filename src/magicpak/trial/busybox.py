@@ -4,12 +4,12 @@ import os
 import re
 from typing import NamedTuple
 
-from magicpak.display import shown
+from magicpak.elf.errors import NotElf
 from magicpak.elf.reader import read_path
-from magicpak.elf.refusal import NotElf
 from magicpak.errors import ToolFailed, reason
-from magicpak.processes import run
-from magicpak.tools import find_program
+from magicpak.process.child import run
+from magicpak.process.tools import find_program
+from magicpak.text import shown
 
 _SECONDS = 10.0
 _APPLET = re.compile(r"[\w.\[-]+", re.ASCII)

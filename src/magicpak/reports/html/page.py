@@ -5,8 +5,7 @@ from binascii import b2a_base64
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from magicpak import shipped
-from magicpak.display import plural, size
+from magicpak import resources
 from magicpak.reports.document import Document, Entry
 from magicpak.reports.html import graph_svg, summary
 from magicpak.reports.html.graph import Node, graph
@@ -16,6 +15,7 @@ from magicpak.reports.html.markup import Markup, element
 from magicpak.reports.html.places import Places
 from magicpak.reports.html.rows import TYPES, table
 from magicpak.reports.html.treemap_svg import treemap
+from magicpak.text import plural, size
 
 
 class _Section(NamedTuple):
@@ -56,7 +56,7 @@ def page(document: Document) -> str:
 
 def _shipped(name: str) -> Markup:
     """Return a file of ours, which is written so that it can stand inside an element."""
-    content = shipped.read(name)
+    content = resources.read(name)
     if content is None:
         raise FileNotFoundError(name)
     return Markup(content.decode())

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from magicpak.display import size
 from magicpak.reports.document import Entry, Package
 from magicpak.reports.html.markup import Markup, element, joined
 from magicpak.reports.html.places import Places, anchor
+from magicpak.text import size
 
 TYPES = {"file": "file", "link": "link", "directory": "directory", "fifo": "named pipe"}
 _COLUMNS = ("Path", "Type", "Size", "Package", "Why it is there")

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from magicpak.display import plural, size
 from magicpak.reports.document import Document, Excluded, Missing, Package, Problem, Totals
 from magicpak.reports.html.markup import Markup, element, joined
+from magicpak.text import plural, size
 
 _LARGEST = 10
 _FIRST = 8  # so many INPUTs are named at once

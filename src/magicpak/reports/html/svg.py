@@ -1,6 +1,6 @@
 """What pictures have in common: how much room text takes."""
 
-from magicpak.display import shown
+from magicpak.text import shown
 
 ADVANCE = 6.7
 """Of a letter of the monospaced fonts at a size of 11 pixels; the widest of them have 0.602 of the size."""

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from magicpak.display import plural, size
 from magicpak.reports.document import Entry
 from magicpak.reports.html.groups import Group
 from magicpak.reports.html.markup import Markup, element, joined
 from magicpak.reports.html.places import anchor
 from magicpak.reports.html.svg import fitting, width
 from magicpak.reports.html.treemap import Box, squarified
+from magicpak.text import plural, size
 
 WIDTH, HEIGHT = 1200.0, 560.0  # of the picture; all figures are pixels
 COLOURS = 8

@@ -1,0 +1,48 @@
+"""How much the files of a plan weigh."""
+
+from magicpak.bundle.entry import Content, Copy
+from magicpak.bundle.path import BundlePath
+from magicpak.bundle.plan import BundlePlan
+from magicpak.errors import BundleTooLarge
+from magicpak.text import shown, size
+
+_MOST_NAMED = 10
+
+
+def weights_of(plan: BundlePlan) -> dict[BundlePath, int]:
+    """Return the bytes that each regular file of `plan` adds, in the plan's order: none for a further hard link."""
+    seen: set[tuple[int, int]] = set()
+    result: dict[BundlePath, int] = {}
+    for item in plan:
+        match item.entry:
+            case Copy(size=size, inode=inode):
+                result[item.path] = 0 if inode in seen else size
+                seen.add(inode)
+            case Content(data=data):
+                result[item.path] = len(data)
+            case _:
+                pass
+    return result
+
+
+def weight(plan: BundlePlan) -> int:
+    """Return the bytes of all files of `plan`, those of hard links once."""
+    return sum(weights_of(plan).values())
+
+
+def hold_to(plan: BundlePlan, most: int) -> None:
+    """Raise BundleTooLarge, with the largest files, if those of `plan` have more than `most` bytes."""
+    weights = weights_of(plan)
+    total = sum(weights.values())
+    if total <= most:
+        return
+    largest = sorted(weights, key=lambda path: (-weights[path], path))[:_MOST_NAMED]
+    details = []
+    for path in largest:
+        item = plan.get(path)
+        details.append(f"{size(weights[path])}  {shown(path)}: {item.because if item else ''}")
+    over = f"{size(total)}, {size(total - most)} more than the limit of {size(most)}"
+    hints = [
+        "--why PATH tells more of one, --report html shows all, --exclude leaves out what the program can do without"
+    ]
+    raise BundleTooLarge(f"the bundle has {over}", details=details, hints=hints)

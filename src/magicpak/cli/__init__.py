@@ -1,0 +1,1 @@
+"""The command line: click's options in, one line and an exit code out."""

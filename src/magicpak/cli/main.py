@@ -1,0 +1,100 @@
+"""Runs a command line: one line and an exit code out. The only catcher and printer."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from magicpak import __version__
+from magicpak.cli.parser import command
+from magicpak.errors import ExitCode, Interrupted, MagicpakError, reason
+from magicpak.options import CheckOptions, Options
+from magicpak.text import shown, write_error
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line `arguments`; return the exit code. All that is wrong has been said then, on stderr."""
+    try:
+        return _run(arguments)
+    except Interrupted as interrupted:
+        return interrupted.exit_code
+    except click.ClickException as error:
+        return _fail(error.format_message(), [], _usage_hints(error), ExitCode.USAGE)
+    except MagicpakError as error:
+        return _fail(error.message, error.details, error.hints, error.exit_code)
+    except RecursionError:
+        return _fail("the files to be bundled are nested too deeply", [], [], ExitCode.FAILURE)
+    except MemoryError:
+        return _fail("out of memory", [], [], ExitCode.FAILURE)
+    except OSError as error:
+        name = f"{shown(os.fsdecode(error.filename))}: " if error.filename else ""
+        return _fail(f"{name}{reason(error)}", [], [], ExitCode.FAILURE)
+    except Exception as error:  # noqa: BLE001 - a mistake of ours is one line too, not a traceback
+        return _fail(*_mistake(error), ExitCode.FAILURE)
+
+
+def _run(arguments: Sequence[str]) -> int:
+    options = _parsed(arguments)
+    if isinstance(options, CheckOptions):
+        return _check(options)
+    if isinstance(options, Options):
+        from magicpak.log import Log  # noqa: PLC0415 - not for --help and --version
+        from magicpak.pipeline import bundle  # noqa: PLC0415
+
+        bundle(options, Log(options.log_level), _print)
+    return ExitCode.SUCCESS
+
+
+def _check(options: CheckOptions) -> int:
+    """Print a line on stdout for each problem. Raises MagicpakError, and OSError that names the stream."""
+    from magicpak.log import Log  # noqa: PLC0415
+    from magicpak.stages.checking import check  # noqa: PLC0415
+
+    lines, error = check(options, Log(options.log_level))
+    _print("".join(f"{shown(line)}\n" for line in lines).encode("utf-8", "backslashreplace"))
+    if error is not None:
+        raise error
+    return ExitCode.SUCCESS
+
+
+def _print(data: bytes) -> None:
+    """Write to stdout; a reader that has gone away has seen enough. Raises OSError that names the stream."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.buffer.write(data)
+            sys.stdout.flush()
+    except BrokenPipeError:
+        return
+    except OSError as error:
+        raise OSError(error.errno, reason(error), "standard output") from None
+
+
+def _parsed(arguments: Sequence[str]) -> object:
+    """Return the options, or something else after the help or the version. Raises OSError that names the stream."""
+    try:
+        parsed: object = command.main(list(arguments), prog_name="magicpak", standalone_mode=False)
+        if sys.stdout is not None:  # it was closed: nobody waits for what is written there
+            sys.stdout.flush()
+    except OSError as error:
+        raise OSError(error.errno, reason(error), "standard output") from None
+    return parsed
+
+
+def _fail(message: str, details: Sequence[str], hints: Sequence[str], code: ExitCode) -> int:
+    lines = [f"error: {message}", *(f"  {line}" for line in details), *(f"hint: {line}" for line in hints)]
+    write_error("".join(f"{shown(line)}\n" for line in lines))
+    return code
+
+
+def _mistake(error: Exception) -> tuple[str, list[str], list[str]]:
+    """Return what to say of an error that nobody has thought of: what it is, where it arose, what to do."""
+    from traceback import extract_tb  # noqa: PLC0415 - costs more than all the rest of this module
+
+    where = [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in extract_tb(error.__traceback__)[-4:]]
+    message = f"this is a mistake in magicpak {__version__}: {type(error).__name__}: {error}"
+    return message, where, ["please report it, with these lines"]
+
+
+def _usage_hints(error: click.ClickException) -> list[str]:
+    return ["magicpak --help lists all options"] if isinstance(error, click.UsageError) else []

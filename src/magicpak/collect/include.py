@@ -1,0 +1,76 @@
+"""What `--include` brings in: files, trees, links, and the libraries of the ELF files among them."""
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from magicpak.bundle.entry import Copy
+from magicpak.bundle.globs import glob_paths, is_literal
+from magicpak.bundle.path import BundlePath
+from magicpak.bundle.plan import Because, Item
+from magicpak.collect.mirror import Mirror
+from magicpak.collect.trees import Trees
+from magicpak.errors import CannotRead
+from magicpak.files.cli_path import Given, Spot, given_path
+from magicpak.text import shown
+
+_ELF_MAGIC = b"\x7fELF"
+
+
+class Matched(NamedTuple):
+    """What the patterns brought: the ELF files among it, and a line for all that is worth a warning."""
+
+    elf_files: tuple[Spot, ...]
+    remarks: tuple[str, ...]
+
+
+def include(patterns: Sequence[str], mirror: Mirror) -> Matched:
+    """Collect all that `patterns` match, directories as trees. Raises CannotRead."""
+    remarks: list[str] = []
+    trees = Trees(mirror)
+    before = len(mirror)
+    for pattern in patterns:
+        because = Because(f"matched by --include {pattern}")
+        matches = _matches(pattern)
+        if not matches:
+            remarks.append(f"--include {shown(pattern)} matches nothing")
+        for each in matches:
+            trees.collect(each.path, because, each.start)
+    return Matched(tuple(_elf_files(mirror.after(before))), tuple(remarks))
+
+
+def _matches(pattern: str) -> list[Given]:
+    """Return what `pattern` matches, in the order of the names."""
+    if is_literal(pattern):
+        return [given_path(pattern)] if pattern and os.path.lexists(pattern) else []
+    head = _fixed_part(pattern)
+    directory = given_path(head or ".")
+    names = {name.rstrip("/") for name in glob_paths(pattern[len(head) :], directory.on_host)}
+    return [directory.joined(name) for name in sorted(names)]
+
+
+def _fixed_part(pattern: str) -> str:
+    """Return the directories before the first wildcard, with the slash that follows them."""
+    parts = pattern.split("/")
+    fixed = next(index for index, part in enumerate(parts) if not is_literal(part))
+    return "/".join(parts[:fixed]) + ("/" if fixed else "")
+
+
+def _elf_files(items: Iterable[Item]) -> list[Spot]:
+    """Return the files that begin as ELF files do, each once."""
+    found: dict[str, Spot] = {}
+    for item in items:
+        if isinstance(item.entry, Copy) and item.entry.source not in found and _is_elf(item.entry.source):
+            found[item.entry.source] = Spot(BundlePath(item.entry.source), item.path)
+    return list(found.values())
+
+
+def _is_elf(path: str) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            return os.read(descriptor, len(_ELF_MAGIC)) == _ELF_MAGIC
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise CannotRead(path, error) from None

@@ -1,0 +1,149 @@
+"""The INPUTs as upx packs them, each a private copy that takes the place of the program in the plan."""
+
+import os
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from magicpak.bundle.entry import Copy
+from magicpak.bundle.plan import BundlePlan
+from magicpak.elf.errors import NotElf
+from magicpak.elf.facts import Kind
+from magicpak.elf.reader import read_path
+from magicpak.errors import MagicpakError, SourceChanged, ToolFailed, reason
+from magicpak.ldso.helper_build import last_lines
+from magicpak.process.child import Ran, run
+from magicpak.process.tools import as_shell_line, find_program
+from magicpak.resolve.inputs import Program
+from magicpak.text import shown
+
+# What upx throws for a file that it does not pack (its except.h); its exit codes do not tell that from a failure.
+_REFUSAL = re.compile(
+    rb": ((?:AlreadyPacked|CantPack|NotCompressible|UnknownExecutableFormat)Exception\b.{,400}"
+    rb"|\w+Exception: .{,400} -- skipped.{,400})"
+)
+
+
+class Upx(NamedTuple):
+    """How upx is called: its path or name, the user's arguments, and the seconds that one call may take."""
+
+    program: str
+    arguments: tuple[str, ...]
+    timeout: float
+
+    @property
+    def line(self) -> str:
+        """The call as a line for people."""
+        return as_shell_line((self.program, *self.arguments))
+
+    def check(self) -> None:
+        """Raise ToolFailed where there is no such program."""
+        if find_program(self.program) is None:
+            raise ToolFailed(
+                f"{shown(self.program)}: no such program, which --compress needs",
+                hints=["apt-get install upx-ucl (Debian 12 has it in bookworm-backports), or --upx with its path"],
+            )
+
+
+class Refusal(NamedTuple):
+    """Why upx does not pack a file, in its own words."""
+
+    words: str
+
+
+def to_pack(programs: Sequence[Program], plan: BundlePlan) -> list[tuple[Program, Copy]]:
+    """Return each of `programs` that stands in `plan`, with its entry there; of those that are one file the first."""
+    by_inode = {item.entry.inode: item.entry for item in plan if isinstance(item.entry, Copy)}
+    found: dict[tuple[int, int], tuple[Program, Copy]] = {}
+    for program in programs:
+        # Its inode is another where a run has changed it, and its path leads nowhere where a link was excluded.
+        item = plan.reached(program.at)[0]
+        at_its_path = item.entry if item is not None and isinstance(item.entry, Copy) else None
+        copy = at_its_path or by_inode.get(program.file.inode)
+        if copy is not None:
+            found.setdefault(copy.inode, (program, copy))
+    return list(found.values())
+
+
+def pack(program: Program, copy: Copy, upx: Upx, directory: str) -> Copy | Refusal:
+    """Let upx pack a copy of `copy`, the entry of `program`, in the private `directory`, which must outlive the plan.
+
+    Returns the entry for what it made, which has all else from the original. Raises ToolFailed where upx fails, hangs,
+    or makes no program that it can unpack again; SourceChanged; and MagicpakError where no copy can be made.
+    """
+    name = shown(program.given)
+    original, packed = os.path.join(directory, "original"), os.path.join(directory, "packed")
+    _take(copy, original)
+    # With -o before the user's arguments, upx refuses all other files that they name; -v overrules a -q among them.
+    ran = _called(upx, "-o", packed, *upx.arguments, "-v", original)
+    refused = _REFUSAL.search(ran.output) if ran.returncode else None
+    if refused:
+        return Refusal(shown(os.fsdecode(refused[1])))
+    if ran.returncode:
+        raise ToolFailed(f"{upx.line} cannot pack {name} ({_ending(ran)})", details=_words(ran, upx, original, name))
+    trouble = _trouble(packed, program.file.facts.kind)
+    if trouble:
+        message = f"{upx.line} has made no program of {name}: {trouble}"
+        raise ToolFailed(message, details=_words(ran, upx, original, name))
+    tested = _called(upx, "-t", packed)
+    if tested.returncode:
+        message = f"{as_shell_line([upx.program])} -t rejects the packed {name} ({_ending(tested)})"
+        raise ToolFailed(message, details=_words(tested, upx, packed, name))
+    os.utime(packed, ns=(copy.attributes.mtime_ns or 0,) * 2)  # a copy is held against its plan when it is written
+    status = os.stat(packed)
+    inode = (status.st_dev, status.st_ino)
+    return copy._replace(source=packed, size=status.st_size, inode=inode, extended=copy.source)
+
+
+def with_packed(plan: BundlePlan, packed: Mapping[tuple[int, int], Copy]) -> BundlePlan:
+    """Return `plan` with each copy of an inode in `packed` replaced, by whatever path it came in."""
+    items = {item.path: item for item in plan}
+    for item in plan:
+        if isinstance(item.entry, Copy) and item.entry.inode in packed:
+            items[item.path] = item._replace(entry=packed[item.entry.inode])
+    return BundlePlan(items)
+
+
+def _take(copy: Copy, target: str) -> None:
+    """Copy the bytes of `copy` to the new file `target`, which upx can use whatever the mode of the original."""
+    try:
+        shutil.copyfile(copy.source, target)
+        os.chmod(target, 0o700)
+        status = os.stat(copy.source)
+    except OSError as error:
+        raise MagicpakError(f"{shown(copy.source)} cannot be copied for upx: {reason(error)}") from None
+    if (status.st_dev, status.st_ino) != copy.inode or status.st_mtime_ns != copy.attributes.mtime_ns:
+        raise SourceChanged(copy.source, "was written to")
+
+
+def _called(upx: Upx, *arguments: str) -> Ran:
+    try:
+        return run([upx.program, *arguments], timeout=upx.timeout)
+    except ToolFailed as error:
+        error.hints = ("--upx-timeout gives it more time, --upx names another upx",)
+        raise
+
+
+def _trouble(packed: str, kind: Kind) -> str | None:
+    """Tell why what upx left at `packed` is no program of `kind`; None if it is."""
+    if os.path.islink(packed):
+        return "what it left is a link"
+    try:
+        return None if read_path(packed).kind == kind else "what it left is made for another machine"
+    except NotElf as error:
+        return f"what it left {error}"
+    except FileNotFoundError:
+        return "it left no file"
+    except OSError as error:
+        return f"what it left cannot be read: {reason(error)}"
+
+
+def _ending(ran: Ran) -> str:
+    return f"exit code {ran.returncode}" if ran.returncode > 0 else f"signal {-ran.returncode}"
+
+
+def _words(ran: Ran, upx: Upx, path: str, name: str) -> list[str]:
+    """Return what upx says went wrong, without its banner, and with `name` for our own `path`."""
+    lines = [line.replace(path, name) for line in last_lines(ran.output)]
+    return [line for line in lines if line.startswith(f"{os.path.basename(upx.program)}: ")] or lines

@@ -1,0 +1,130 @@
+"""Tells in a trace what the loaders of programs do, for which the resolver answers, from what the programs do."""
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+
+from magicpak.bundle.path import BundlePath
+from magicpak.bundle.plan import Because
+from magicpak.dynamic.dlopen import Dlopened, Process
+from magicpak.dynamic.files import Used
+from magicpak.dynamic.programs import Executed
+from magicpak.elf.cache import ElfStore
+from magicpak.files.cli_path import Spot
+from magicpak.ldso.interpreter import Glibc, Musl
+from magicpak.ldso.musl import path_file
+from magicpak.resolve.libraries import Resolved
+from magicpak.tracing.trace import Execution, How, Trace, Use
+
+_WORDS = {How.MAPPED: "loaded by", How.MADE: "written into by"}
+
+
+class Traced:
+    """Takes one trace after another, and lets each use bring what it needs."""
+
+    def __init__(
+        self,
+        used: Used,
+        executed: Executed,
+        dlopened: Dlopened,
+        inputs: Mapping[tuple[int, int], Resolved],
+        store: ElfStore,
+    ) -> None:
+        """Take what collects the items, what treats programs and libraries, and the INPUTs by their inodes."""
+        self._used = used
+        self._executed = executed
+        self._dlopened = dlopened
+        self._inputs = inputs
+        self._store = store
+        self._processes: dict[str, Process] = {}
+        self.loader_files: set[str] = set()
+        """The files that tell loaders where libraries are: those of the bundle are made, or not needed."""
+
+    def take(self, trace: Trace) -> None:
+        """Collect what `trace` tells of."""
+        for execution in trace.executions:
+            if execution.real not in self._processes:
+                real = BundlePath(execution.real)
+                program = self._inputs.get(execution.inode) or self._executed.resolve(Spot(real, real))
+                self._processes[execution.real] = Process(program, self._store)
+                self.loader_files |= _loader_files(program)
+        mapped = _mapped_by_loaders(trace)
+        for use in trace.uses:
+            if not use.error:
+                self._take(use, trace.executions[use.execution], mapped)
+        for execution in trace.executions:
+            if not execution.forked and execution.parent is not None:
+                self._also_ran(execution)
+
+    def resolved(self) -> list[Resolved]:
+        """Return the executed programs and what was loaded by dlopen, with what their loaders bring in."""
+        programs = self._executed.resolved
+        for program in programs:
+            process = self._processes.get(program.closure.program.path)
+            if process is not None:
+                process.settle((*program.closure.objects, *program.closure.variants))
+        return programs + [found for each in self._processes.values() if (found := each.brought()) is not None]
+
+    def _take(self, use: Use, execution: Execution, mapped: AbstractSet[tuple[int, str]]) -> None:
+        process = self._processes[execution.real]
+        because = Because(_WORDS.get(use.how, f"{use.how.value} by"), execution.path)
+        if use.how is How.MAPPED and (use.execution, use.path) in mapped:
+            self._map(use.path, process, because)
+        elif use.how is How.EXECUTED:
+            self._executed.place(use.path, because, BundlePath(use.root))
+        elif not self._is_the_loaders(use, process, mapped):
+            self._used.add(use, because)
+
+    def _is_the_loaders(self, use: Use, process: Process, mapped: AbstractSet[tuple[int, str]]) -> bool:
+        """Tell whether the resolver answers for what the loader looks at here, or will when it is mapped."""
+        if use.how is not How.READ or use.root != "/":
+            return use.by_loader and use.how is How.TESTED
+        path = use.path
+        if not use.by_loader and not process.uses_musl:
+            return False
+        if path in process.names or path in self.loader_files or self._dlopened.is_left_out(path):
+            return True
+        real = self._used.mirror.host.real(path)
+        file = self._dlopened.file(real) if (use.execution, real) in mapped else None
+        if file is None or process.has(file.inode):
+            return False
+        process.opened.setdefault(real, []).append(path)
+        return True
+
+    def _map(self, real: str, process: Process, because: Because) -> None:
+        """Take that a file was mapped as code: a library as a rule, or the program that a loader was told to run."""
+        if self._used.mirror.host.status(real) is None:
+            return
+        file = self._dlopened.file(real)
+        paths: Sequence[str] = [real]
+        if file is not None and file.facts.interpreter is not None and not process.has_loader:
+            self._executed.place(real, because)
+            program = self._executed.resolve(Spot(BundlePath(real), BundlePath(real)))
+            if program is not None:
+                process.adopt(program)
+        elif file is not None:
+            paths = self._dlopened.load(process, real, file)
+        for path in paths:
+            self._used.place(path, because)
+
+    def _also_ran(self, execution: Execution) -> None:
+        """Collect what really ran, where the path that was executed does not lead there: what binfmt_misc names."""
+        if execution.inode not in self._inputs and execution.real and not self._executed.has(execution.real):
+            self._executed.place(execution.real, Because("executed as", execution.path))
+
+
+def _loader_files(program: Resolved | None) -> set[str]:
+    interpreter = program.interpreter if program else None
+    inside = interpreter.built_in if interpreter else None
+    if interpreter is not None and isinstance(inside, Musl):
+        return {path_file(interpreter.path, inside.arch)}
+    return {path for path in (inside.cache, inside.preload) if path} if isinstance(inside, Glibc) else set()
+
+
+def _mapped_by_loaders(trace: Trace) -> set[tuple[int, str]]:
+    """Return what each execution has mapped, but for that in another root directory, whose loader nobody emulates."""
+    roots: dict[int, set[str]] = {}
+    for use in trace.uses:
+        if use.root != "/":
+            roots.setdefault(use.execution, set()).add(use.root)
+    mapped = [(use.execution, BundlePath(use.path)) for use in trace.uses if use.how is How.MAPPED]
+    return {(index, path) for index, path in mapped if not any(path.is_under(root) for root in roots.get(index, ()))}

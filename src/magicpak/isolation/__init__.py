@@ -1,1 +1,0 @@
-"""Surroundings for a program that has a bundle as its root: namespaces, mounts, devices, rights."""

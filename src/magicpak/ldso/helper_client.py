@@ -1,0 +1,181 @@
+"""Asks the real dynamic loader where it finds a library, through the small C program beside this module."""
+
+import os
+from collections.abc import Sequence
+from time import monotonic
+from types import TracebackType
+from typing import NamedTuple, NoReturn, Self
+
+from magicpak.errors import ToolFailed
+from magicpak.ldso.helper_build import STATIC_HINT, last_lines
+from magicpak.process.child import Running
+from magicpak.process.tools import as_shell_line
+
+_READY = b"\0magicpak helper\0"
+_LONGEST_NAME = 4094
+"""Bytes of a name: with its two framing bytes a question fits into PATH_MAX, PIPE_BUF and the helper's buffer."""
+_LONGEST_ANSWER = 1 << 16
+_GRACE = 0.5
+"""Seconds that the helper has to end what a library has left running; it looks ten times a second."""
+
+
+class Answer(NamedTuple):
+    """Where the loader found a library (link_map's l_name, see dlinfo(3)), or in its words why it did not."""
+
+    path: str | None
+    error: str | None
+
+
+class LoaderProcess:
+    """A running helper: one process that answers many questions; it starts with the first."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        search_path: Sequence[str],
+        preload: Sequence[str] = (),
+        *,
+        seconds: float = 15,
+    ) -> None:
+        """Take the process's command and environment.
+
+        Args:
+            command: the program's interpreter and the helper, so that it is the program's own loader that answers,
+                whatever the compiler has made of PT_INTERP.
+            search_path: LD_LIBRARY_PATH; no element holds `:` or `;` (ld.so(8)).
+            preload: LD_PRELOAD; no element holds `:` or a space (ld.so(8)).
+            seconds: until a question must be answered; the helper itself gives a library ten.
+        """
+        self._command = list(command)
+        self._environment = {name: os.environ[name] for name in ("HOME", "PATH") if name in os.environ}
+        if search_path:
+            self._environment["LD_LIBRARY_PATH"] = ":".join(search_path)
+        if preload:
+            self._environment["LD_PRELOAD"] = ":".join(preload)
+        self._seconds = seconds
+        self._running: Running | None = None
+        self._received = b""
+        self._messages = -1
+
+    def ask(self, name: str, *, noload: bool) -> Answer:
+        """Return where the loader finds `name`, as a library of the program needs it or as a path.
+
+        Args:
+            name: a name to search for or, if it has a slash, a path.
+            noload: find it only among what is loaded already, with what was preloaded.
+
+        Raises:
+            ToolFailed: the process cannot be started, dies, is silent for too long, or talks nonsense.
+        """
+        encoded = os.fsencode(name)
+        if not encoded or b"\0" in encoded:
+            return Answer(None, "not a name")
+        if len(encoded) > _LONGEST_NAME:
+            return Answer(None, "File name too long")
+        deadline = monotonic() + self._seconds
+        try:
+            running = self._started(deadline)
+            self._send(running, (b"N" if noload else b"D") + encoded + b"\0")
+            return self._understood(self._receive(running, b"\0", deadline))
+        except BaseException:
+            self.close()  # else its late answer would be taken for that to the next question
+            raise
+
+    def close(self) -> None:
+        """End the process, and with it what it runs; another question starts it anew."""
+        running = self._running
+        if running is not None:
+            running.end(_GRACE)
+            self._running = None
+        messages, self._messages = self._messages, -1
+        if messages >= 0:
+            os.close(messages)
+        self._received = b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _started(self, deadline: float) -> Running:
+        if self._running is None:
+            # stderr is a file and not a pipe, so that nobody needs to read it
+            self._messages = os.memfd_create("magicpak")
+            self._running = Running(self._command, env=self._environment, stderr=self._messages)
+            self._running.start()
+            self._receive(self._running, _READY, deadline)  # what stands before it, a preloaded library has printed
+        return self._running
+
+    def _send(self, running: Running, question: bytes) -> None:
+        if self._received:
+            self._fail("talks unasked")
+        try:
+            os.write(running.stdin, question)
+        except BrokenPipeError:
+            self._fail("has ended unexpectedly")
+
+    def _receive(self, running: Running, until: bytes, deadline: float) -> bytes:
+        """Return what the process writes until `until`, which is taken away."""
+        import select  # noqa: PLC0415 - most runs of magicpak ask no loader
+
+        poller = select.poll()
+        poller.register(running.stdout, select.POLLIN)
+        while until not in self._received:
+            if len(self._received) > _LONGEST_ANSWER:
+                self._fail("answers without end")
+            if not poller.poll(max(deadline - monotonic(), 0) * 1000):
+                self._fail(f"did not answer within {self._seconds:g} seconds")
+            chunk = os.read(running.stdout, _LONGEST_ANSWER)
+            if not chunk:
+                self._fail("has ended unexpectedly")
+            self._received += chunk
+        received, _, self._received = self._received.partition(until)
+        return received
+
+    def _understood(self, answer: bytes) -> Answer:
+        kind, text = answer[:1], os.fsdecode(answer[1:])
+        if kind == b"=" and text:
+            return Answer(text, None)
+        if kind == b"!":
+            return Answer(None, text)
+        if kind not in _DEATHS or not text.isdecimal():
+            self._fail("answers nonsense")
+        return Answer(None, _DEATHS[kind].format(text))
+
+    def _fail(self, how: str) -> NoReturn:
+        messages = os.pread(self._messages, _LONGEST_ANSWER, 0) if self._messages >= 0 else b""
+        message = f"the dynamic loader, asked through a helper program, {how}"
+        raise ToolFailed(
+            message,
+            details=[as_shell_line(self._command), *last_lines(messages)],
+            hints=[STATIC_HINT],
+        )
+
+
+_DEATHS = {
+    b"S": "died of signal {} while it was being loaded",
+    b"X": "exited with code {} while it was being loaded",
+    b"T": "was not loaded within {} seconds",
+}
+"""What became of the process that loaded the library, by the helper's word for it."""
+
+
+def same_file_in_error(answer: Answer, name: str) -> str | None:
+    """Return the path of the library `name` if the loader found it and only refused to load it; else None.
+
+    When a program starts, the loader can load what dlopen(3) cannot load later. glibc's dlerror(3) is then for example
+    `/lib/libjemalloc.so.2: cannot allocate memory in static TLS block`, musl's `Error relocating /lib/libx.so: …`.
+    """
+    error = (answer.error or "").removeprefix("Error relocating ")
+    if not error.startswith("/") or "cannot open shared object file" in error:
+        return None
+    position = error.find(": ")
+    while position >= 0:  # a path may hold ": " itself
+        path = error[:position]
+        if name in (path, os.path.basename(path)) and os.path.isfile(path):
+            return path
+        position = error.find(": ", position + 1)
+    return None

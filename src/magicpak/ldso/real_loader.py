@@ -1,0 +1,160 @@
+"""Loaders that do not emulate but ask the real one, through the helper."""
+
+import os
+from collections.abc import Sequence
+
+from magicpak.elf.facts import DF_1_NODEFLIB, ElfFacts
+from magicpak.errors import ToolFailed
+from magicpak.ldso.glibc_names import GlibcNames, wanted_by_glibc
+from magicpak.ldso.helper_client import Answer, LoaderProcess, same_file_in_error
+from magicpak.ldso.helper_embedded import Helper
+from magicpak.ldso.loader import Found, Loaded, LoadingStops, Names, Rule, Searching, Wanted
+
+_NOT_LOADED = Answer(None, "not loaded")
+
+
+class RealLoader:
+    """Asks the program's own interpreter: one process for each search path, which answers many names."""
+
+    def __init__(self, helper: Helper, interpreter: str) -> None:
+        """Take the helper, which may still be being compiled, and the interpreter that runs it."""
+        self._helper = helper
+        self._interpreter = interpreter
+        self._processes: dict[tuple[str, ...], LoaderProcess] = {}
+        self._preloaded: dict[tuple[str, ...], list[str]] = {}
+        self._answers: dict[tuple[str, tuple[str, ...], bool], Answer] = {}
+
+    def start(self) -> None:
+        """Begin to make the helper."""
+        self._helper.start()
+
+    def close(self) -> None:
+        """End all processes, the compiler too."""
+        for process in self._processes.values():
+            process.close()
+        self._processes.clear()
+        self._helper.close()
+
+    def dlopen(self, name: str, search_path: Sequence[str]) -> Answer:
+        """Return the loader's answer for `name` to be loaded, `search_path` before its own. Raises ToolFailed."""
+        key = (name, tuple(search_path), False)
+        if key not in self._answers:
+            self._answers[key] = self._process(tuple(search_path), ()).ask(name, noload=False)
+        return self._answers[key]
+
+    def noload(self, names: Sequence[str], name: str, search_path: Sequence[str]) -> Answer:
+        """Return where `name` is in a process that was started with `names` loaded, in this order. Raises ToolFailed.
+
+        A process that was started for other names in the same search path is asked first, and started anew with
+        these names too where it has not loaded `name`. Where one of them ends the process, as it does if a library
+        of its own is missing, `name` is loaded alone.
+        """
+        path = tuple(search_path)
+        known = self._answers.get((name, path, True))
+        if known is not None and known.path is not None:
+            return known
+        preloaded = self._preloaded.get(path, [])
+        answer = self._ask_loaded(path, preloaded, name) if preloaded else _NOT_LOADED
+        more = [each for each in names if each not in preloaded and not set(each) & set(": /")]
+        if answer.path is None and more:
+            self._end(path)
+            answer = self._ask_loaded(path, [*preloaded, *more], name)
+            if answer.path is not None:
+                self._preloaded[path] = [*preloaded, *more]
+            else:
+                self._end(path)
+                answer = self._ask_loaded(path, [name], name)
+                self._end(path)
+        self._answers[name, path, True] = answer
+        return answer
+
+    def _ask_loaded(self, path: tuple[str, ...], preload: Sequence[str], name: str) -> Answer:
+        process = self._process(("noload", *path), preload)
+        try:
+            return process.ask(name, noload=True)
+        except ToolFailed as error:
+            return Answer(None, error.message)
+
+    def _end(self, path: tuple[str, ...]) -> None:
+        process = self._processes.pop(("noload", *path), None)
+        if process is not None:
+            process.close()
+
+    def _process(self, key: tuple[str, ...], preload: Sequence[str]) -> LoaderProcess:
+        if key not in self._processes:
+            search_path = key[1:] if key[:1] == ("noload",) else key
+            command = [self._interpreter, self._helper.path()]
+            self._processes[key] = LoaderProcess(command, search_path, preload)
+        return self._processes[key]
+
+
+class AskingLoader:
+    """Finds libraries by asking; the search path of the one who asks is worked out by an emulated loader."""
+
+    def __init__(self, real: RealLoader, emulated: Searching | None, *, noload: bool) -> None:
+        """Take the real loader, the emulated one where there is one, and whether RTLD_NOLOAD is to be used."""
+        self._real = real
+        self._emulated = emulated
+        self._noload = noload
+
+    def names(self) -> Names:
+        """Return an empty record of names, by the emulated loader's rules or else glibc's."""
+        return self._emulated.names() if self._emulated else GlibcNames()
+
+    def wanted(self, facts: ElfFacts) -> list[Wanted]:
+        """Return what an object with `facts` needs, in order, by the emulated loader's rules or else glibc's."""
+        return self._emulated.wanted(facts) if self._emulated else wanted_by_glibc(facts)
+
+    def searched(self, asker: Loaded) -> list[str]:
+        """Return the directories that are searched, as far as they are known."""
+        return self._emulated.searched(asker) if self._emulated else []
+
+    def find(self, name: str, asker: Loaded) -> Found | None:
+        """Return where the real loader finds `name`. Raises LoadingStops, and ToolFailed."""
+        directories = self._emulated.before_cache(asker) if self._emulated else _environment(asker)
+        if self._emulated and _is_beyond_the_helper(name, asker, directories):
+            return self._emulated.find(name, asker)
+        path, is_loaded = self._ask(name, asker, directories)
+        try:
+            emulated = self._emulated.find(name, asker) if self._emulated else None
+        except LoadingStops:
+            if not is_loaded:
+                raise
+            emulated = None
+        if path is None:
+            return emulated
+        path = os.path.join(os.getcwd(), path)  # musl keeps a relative directory as it is
+        if emulated and (path == emulated.path or path in emulated.variants):
+            return emulated
+        if self._emulated and emulated is None and os.path.basename(path) != name:
+            return None  # not found, but the DT_SONAME of what was loaded beside it
+        return Found(path, Rule.ASKED)
+
+    def _ask(self, name: str, asker: Loaded, directories: Sequence[str]) -> tuple[str | None, bool]:
+        """Return where the real loader finds `name`, and whether it can load that, too."""
+        if not self._noload:
+            answer = self._real.dlopen(name, directories)
+            path = answer.path or same_file_in_error(answer, name)
+            if path is not None or _is_not_there(answer, name):
+                return path, answer.path is not None
+        path = self._real.noload(asker.facts.needed, name, directories).path
+        return path, path is not None
+
+
+def _is_beyond_the_helper(name: str, asker: Loaded, directories: Sequence[str]) -> bool:
+    """Tell whether the helper cannot be put into the place of `asker`: paths, tokens, and DF_1_NODEFLIB."""
+    separators = any(set(directory) & set(":;$") for directory in directories)
+    return "/" in name or "$" in name or separators or bool(asker.facts.flags_1 & DF_1_NODEFLIB)
+
+
+def _is_not_there(answer: Answer, name: str) -> bool:
+    """Tell whether dlerror(3) says that the file itself is not found, by glibc's and musl's words."""
+    error = answer.error or ""
+    by_glibc, by_musl = f"{name}: cannot open shared object file", f"Error loading shared library {name}: No such file"
+    return error.startswith((by_glibc, by_musl))
+
+
+def _environment(asker: Loaded) -> list[str]:
+    """Return what an unknown loader surely searches first: LD_LIBRARY_PATH."""
+    path = "" if asker.secure else os.environ.get("LD_LIBRARY_PATH", "")
+    return [element for element in path.split(":") if element]

@@ -1,0 +1,190 @@
+"""The bytes of a file, from the host into the bundle: cloned, copied by the kernel, or read and written."""
+
+import errno
+import fcntl
+import os
+import stat
+from collections.abc import Callable, Iterator
+
+from magicpak.bundle.entry import Copy
+from magicpak.errors import CannotRead, SourceChanged
+from magicpak.process.tempdirs import give_way
+
+FICLONE = 0x40049409  # ioctl_ficlonerange(2), linux/fs.h
+SMALL = 64 * 1024  # up to here one read and one write are the quickest
+CHUNK = 1024 * 1024
+KERNEL_CHUNK = 64 * 1024 * 1024  # between two chances for a signal
+
+_SOURCE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # not blocked by a FIFO in the file's place
+_GONE = {errno.ENOENT, errno.ENOTDIR}
+_NEVER = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM}
+_BLOCK = 512  # the unit of st_blocks, stat(2)
+
+
+def open_source(entry: Copy) -> int:
+    """Return a descriptor of `entry.source`. Raises SourceChanged where it is gone or a link, or CannotRead."""
+    try:
+        return os.open(entry.source, _SOURCE)
+    except OSError as error:
+        if error.errno in _GONE:
+            raise SourceChanged(entry.source, "vanished") from error
+        if error.errno == errno.ELOOP:
+            raise SourceChanged(entry.source, "became a symbolic link") from error
+        raise CannotRead(entry.source, error) from error
+
+
+def write_all(target: int, data: bytes | memoryview) -> None:
+    """Write all of `data`, however little the kernel takes at a time. Raises OSError."""
+    while (count := os.write(target, data)) < len(data):
+        data = memoryview(data)[count:]
+
+
+def unheard(_count: int) -> None:
+    """Do nothing with the number of bytes that are copied."""
+
+
+class Copier:
+    """Copies files, and remembers what the file systems refuse, so that it is not tried again for each file."""
+
+    def __init__(self, heard: Callable[[int], object] = unheard) -> None:
+        """Begin with hope; `heard` is called with each number of bytes that are copied, by whatever thread does it."""
+        self._heard = heard
+        self._refusing_clones: set[int] = set()
+        self._refusing_ranges: set[int] = set()
+
+    def copy(self, entry: Copy, source: int, target: int) -> None:
+        """Copy the bytes of `entry` between two descriptors, into an empty file; holes stay holes.
+
+        Raises SourceChanged if the file is not what it was, CannotRead, and OSError for trouble with the target.
+        """
+        status = _unchanged(entry, source)
+        sparse = status.st_blocks * _BLOCK < entry.size
+        if entry.size <= SMALL and not sparse:
+            data = _read(entry, source, entry.size + 1)
+            if len(data) != entry.size:
+                raise SourceChanged(entry.source, "changed in size")
+            write_all(target, data)
+            self._heard(entry.size)
+            return
+        if self._cloned(entry, source, target):
+            self._heard(entry.size)
+        elif sparse:
+            self._copy_sparsely(entry, source, target)
+        else:
+            at = self._copy_in_kernel(entry, source, target, 0, entry.size)
+            self._copy_by_reading(entry, source, target, at, entry.size)
+        _unchanged(entry, source)
+
+    def _cloned(self, entry: Copy, source: int, target: int) -> bool:
+        device = entry.inode[0]
+        if device in self._refusing_clones:
+            return False
+        try:
+            fcntl.ioctl(target, FICLONE, source)
+        except OSError:
+            self._refusing_clones.add(device)
+            return False
+        return True
+
+    def _copy_sparsely(self, entry: Copy, source: int, target: int) -> None:
+        at = 0
+        for start, end in _segments(source, entry.size):  # one, where the file system cannot tell
+            self._heard(start - at)
+            self._copy_by_reading(entry, source, target, start, end, zeros=False)
+            at = end
+        os.ftruncate(target, entry.size)
+        self._heard(entry.size - at)
+
+    def _copy_in_kernel(self, entry: Copy, source: int, target: int, at: int, end: int) -> int:
+        """Copy from `at` on as far as the kernel does it by itself, and return the offset that was reached."""
+        device = entry.inode[0]
+        if device not in self._refusing_ranges and hasattr(os, "copy_file_range"):  # an old glibc has it not
+            at = self._copy_range(entry, source, target, at, end)
+        return self._send(source, target, at, end)
+
+    def _copy_range(self, entry: Copy, source: int, target: int, at: int, end: int) -> int:
+        def some(at: int, count: int) -> int:
+            try:
+                return os.copy_file_range(source, target, count, at, at)
+            except OSError as error:  # reading and writing will tell whose trouble it is
+                if error.errno in _NEVER:
+                    self._refusing_ranges.add(entry.inode[0])
+                return 0
+
+        return self._repeat(some, at, end)
+
+    def _send(self, source: int, target: int, at: int, end: int) -> int:
+        """Copy with sendfile(2), which goes from one file system to another too; return the offset that was reached."""
+
+        def some(at: int, count: int) -> int:
+            try:
+                return os.sendfile(target, source, at, count)
+            except OSError:
+                return 0
+
+        if at < end:
+            os.lseek(target, at, os.SEEK_SET)
+        return self._repeat(some, at, end)
+
+    def _repeat(self, some: Callable[[int, int], int], at: int, end: int) -> int:
+        """Call `some` with an offset and a number of bytes up to `end`, until it copies none; return how far."""
+        while at < end:
+            give_way()
+            count = some(at, min(KERNEL_CHUNK, end - at))
+            if count == 0:
+                break
+            at += count
+            self._heard(count)
+        return at
+
+    def _copy_by_reading(self, entry: Copy, source: int, target: int, at: int, end: int, *, zeros: bool = True) -> None:
+        """Copy from `at` to `end`; without `zeros`, what is nothing but them is passed over."""
+        if at >= end:
+            return
+        os.lseek(source, at, os.SEEK_SET)
+        os.lseek(target, at, os.SEEK_SET)
+        while at < end:
+            give_way()
+            data = _read(entry, source, min(CHUNK if zeros else SMALL, end - at))
+            if not data:
+                raise SourceChanged(entry.source, "became shorter")
+            at += len(data)
+            if zeros or data.count(0) < len(data):
+                write_all(target, data)
+            else:
+                os.lseek(target, at, os.SEEK_SET)
+            self._heard(len(data))
+
+
+def _read(entry: Copy, source: int, count: int) -> bytes:
+    try:
+        return os.read(source, count)
+    except OSError as error:
+        raise CannotRead(entry.source, error) from error
+
+
+def _unchanged(entry: Copy, source: int) -> os.stat_result:
+    """Return the status of the open source. Raises SourceChanged unless it is the file that was planned."""
+    status = os.fstat(source)
+    if (status.st_dev, status.st_ino) != entry.inode or not stat.S_ISREG(status.st_mode):
+        raise SourceChanged(entry.source, "was replaced")
+    if status.st_size != entry.size:
+        raise SourceChanged(entry.source, "changed in size")
+    if entry.attributes.mtime_ns not in {None, status.st_mtime_ns}:
+        raise SourceChanged(entry.source, "was written to")
+    return status
+
+
+def _segments(source: int, size: int) -> Iterator[tuple[int, int]]:
+    """Yield where data begins and ends in a file with holes (lseek(2)); past the last one the file may go on."""
+    at = 0
+    while at < size:
+        try:
+            start = os.lseek(source, at, os.SEEK_DATA)
+            end = os.lseek(source, start, os.SEEK_HOLE)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # nothing but a hole is left
+                return
+            start, end = at, size  # the file system cannot tell
+        yield start, min(end, size)
+        at = end

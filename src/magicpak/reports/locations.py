@@ -1,0 +1,67 @@
+"""Where what a report tells of is: on the host, and in the bundle."""
+
+import os
+from collections.abc import Mapping, Sequence
+
+from magicpak.bundle.entry import Content, Copy, Directory, Fifo, Link
+from magicpak.bundle.plan import BundlePlan, Item
+from magicpak.collect.libraries import Placed
+from magicpak.ldso.loader import Loaded
+from magicpak.resolve.inputs import Program
+
+
+class Located:
+    """Answers for one plan."""
+
+    def __init__(self, plan: BundlePlan, private: Sequence[str]) -> None:
+        """Take the plan, and the directories of our own in which copies stand that were made for this run."""
+        self._plan = plan
+        self._private = tuple(f"{directory}/" for directory in private)
+        self._by_source: dict[str, str] = {}
+        self._reached: dict[str, str | None] = {}
+        for item in plan.where(lambda item: isinstance(item.entry, Copy)):
+            self._by_source.setdefault(self.on_host(item) or "", item.path)
+
+    def on_host(self, item: Item) -> str | None:
+        """Return the path of the host that `item` is taken from; None for what magicpak makes."""
+        match item.entry:
+            case Copy(source=source, extended=extended):
+                path = extended or source
+                return item.path if path.startswith(self._private) else path
+            case Directory(source=source):
+                return source
+            case Link(source=source):
+                return source or item.path
+            case Fifo():
+                return item.path
+            case Content():
+                return None
+
+    def in_bundle(self, path: str) -> str | None:
+        """Return the place in the bundle that `path`, of the bundle or of the host, leads to; None for none."""
+        if path not in self._reached:
+            item, place = self._plan.reached(path)
+            self._reached[path] = place if item is not None else self._by_source.get(os.path.realpath(path))
+        return self._reached[path]
+
+    def is_directory(self, item: Item) -> bool:
+        """Tell whether `item` is a directory, or a link to one: those are of no package, or of many."""
+        end = self._plan.reached(item.path)[0] if isinstance(item.entry, Link) else item
+        return end is not None and isinstance(end.entry, Directory)
+
+    def of_objects(self, placed: Placed, program: Program | None) -> Mapping[Loaded, str | None]:
+        """Return the place of each object of one closure; `program` is the INPUT that it is of, if it is of one."""
+        closure = placed.resolved.closure
+        itself = closure.program
+        at = program.at if program else os.path.join(placed.resolved.at, os.path.basename(itself.path))
+        result = {itself: self.in_bundle(at) or self.in_bundle(itself.path)}
+        for need, place in placed.places.items():
+            loaded = need.satisfied_by
+            if loaded is not None and loaded.found is need.found:
+                result[loaded] = self.in_bundle(place)
+        everything = (*closure.objects, *closure.variants)
+        present = [need.satisfied_by for each in everything for need in each.needs if need.satisfied_by]
+        for loaded in (*everything, *present, *([closure.interpreter] if closure.interpreter else [])):
+            if loaded not in result:
+                result[loaded] = self.in_bundle(loaded.path)
+        return result

@@ -1,0 +1,1 @@
+"""INPUTs and their libraries: closures, what is missing, and what would help."""

@@ -1,0 +1,77 @@
+"""unshare(2), mount(2) and their like with the kernel's names; each raises OSError that names what was tried.
+
+Sources: linux/sched.h, linux/mount.h, linux/if.h, linux/sockios.h, linux/capability.h.
+"""
+
+import ctypes
+import errno
+import fcntl
+import os
+import socket
+import struct
+
+from magicpak.process.prctl import PR_CAPBSET_DROP, prctl
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWUTS = 0x04000000
+CLONE_NEWIPC = 0x08000000
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
+
+MS_RDONLY = 0x01
+MS_NOSUID = 0x02
+MS_NODEV = 0x04
+MS_NOEXEC = 0x08
+MS_REMOUNT = 0x20
+MS_BIND = 0x1000
+MS_REC = 0x4000
+MS_PRIVATE = 0x40000
+
+_SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 0x1
+_IFREQ = struct.Struct("16sh22x")
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_mount, _unshare, _sethostname = _libc.mount, _libc.unshare, _libc.sethostname
+_mount.argtypes = (ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p)
+_unshare.argtypes = (ctypes.c_int,)
+_sethostname.argtypes = (ctypes.c_char_p, ctypes.c_size_t)
+
+
+def unshare(flags: int) -> None:
+    """Give this process namespaces of its own; one of processes (CLONE_NEWPID) is for its next child."""
+    _check(_unshare(flags), "unshare")
+
+
+def mount(source: str, target: str, kind: str, flags: int = 0, options: str = "") -> None:
+    """Mount a file system of the type `kind` at `target`, or what the flags MS_BIND, MS_REMOUNT, MS_PRIVATE say."""
+    parts = (os.fsencode(source), os.fsencode(target), kind.encode())
+    _check(_mount(*parts, flags, options.encode()), f"mount {target}")
+
+
+def set_host_name(name: str) -> None:
+    """Set the host's name, as all of this namespace see it."""
+    _check(_sethostname(name.encode(), len(name)), "sethostname")
+
+
+def start_loopback() -> None:
+    """Set the interface `lo` up, which gives it 127.0.0.1 and ::1 (netdevice(7))."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as end:
+        request = fcntl.ioctl(end, _SIOCGIFFLAGS, _IFREQ.pack(b"lo", 0))
+        flags = _IFREQ.unpack(request)[1]
+        fcntl.ioctl(end, _SIOCSIFFLAGS, _IFREQ.pack(b"lo", flags | _IFF_UP))
+
+
+def drop_capability(number: int) -> None:
+    """Take a capability from the set that this process and its children can ever have (capabilities(7))."""
+    try:
+        prctl(PR_CAPBSET_DROP, number)
+    except OSError as error:
+        if error.errno != errno.EPERM:  # EPERM: it has not the right to give rights away, nor many others then
+            raise
+
+
+def _check(result: int, tried: str) -> None:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), tried)

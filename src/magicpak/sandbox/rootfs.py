@@ -1,0 +1,65 @@
+"""What the program has as its root directory: the bundle with a layer above it that takes all changes, or a copy."""
+
+import os
+from typing import NamedTuple, Protocol
+
+from magicpak.errors import OverlayRefused
+from magicpak.sandbox.kernel import MS_BIND, MS_NODEV, MS_NOSUID, MS_REC, mount
+
+_MODE = 0o755  # of the root directory, as in an image
+
+
+class Root(Protocol):
+    """Makes a root directory that is a mount point, in a mount namespace of its own."""
+
+    def hold(self) -> None:
+        """Do what must come before the namespace is made. Raises OSError."""
+        ...
+
+    def mount(self) -> str:
+        """Mount it, and return its absolute path. Raises OSError, OverlayRefused."""
+        ...
+
+
+class Overlay(NamedTuple):
+    """The directory with the descriptor `bundle` below an empty layer in memory; `base` is an empty directory.
+
+    In a `user_namespace` the layer's own notes are attributes of users (overlayfs.rst, `userxattr`).
+    """
+
+    bundle: int
+    base: str
+    user_namespace: bool = False
+
+    def hold(self) -> None:
+        """Go into the bundle: the current directory is carried into a new mount namespace, a descriptor is not."""
+        os.fchdir(self.bundle)
+
+    def mount(self) -> str:
+        """Mount the layers in `base`. Raises OverlayRefused where the kernel or the file system has no overlays."""
+        mount("tmpfs", self.base, "tmpfs", MS_NODEV | MS_NOSUID, "mode=755")
+        for name in ("bundle", "changes", "work", "root"):
+            os.mkdir(os.path.join(self.base, name), _MODE)
+        os.chmod(os.path.join(self.base, "changes"), _MODE)  # whatever the umask: it is the mode of the root
+        mount(".", os.path.join(self.base, "bundle"), "", MS_BIND | MS_REC)
+        os.chdir(self.base)  # names relative to it hold neither comma nor colon
+        try:
+            notes = ",userxattr" if self.user_namespace else ""
+            mount("overlay", "root", "overlay", 0, f"lowerdir=bundle,upperdir=changes,workdir=work{notes}")
+        except OSError as error:
+            raise OverlayRefused.by(error) from None
+        return os.path.join(self.base, "root")
+
+
+class CopiedRoot(NamedTuple):
+    """A copy of the bundle at `path`, which is there for the program alone."""
+
+    path: str
+
+    def hold(self) -> None:
+        """Do nothing."""
+
+    def mount(self) -> str:
+        """Make it a mount point."""
+        mount(self.path, self.path, "", MS_BIND | MS_REC)
+        return self.path

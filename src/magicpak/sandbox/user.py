@@ -1,0 +1,50 @@
+"""The user as whom the program runs, with the rights that Docker gives a container by default."""
+
+import os
+import signal
+import stat
+from contextlib import suppress
+from typing import NamedTuple
+
+from magicpak.process.prctl import PR_SET_PDEATHSIG, prctl
+from magicpak.sandbox.kernel import drop_capability
+
+# CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE, NET_RAW, SYS_CHROOT, MKNOD,
+# AUDIT_WRITE, SETFCAP: what Docker's documentation of `docker run --cap-add` lists as kept by default.
+_KEPT_CAPABILITIES = frozenset({0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 27, 29, 31})
+_LAST_CAPABILITY = "/proc/sys/kernel/cap_last_cap"
+_MOST_CAPABILITIES = 64  # bits of the kernel's sets
+_UMASK = 0o022
+
+
+class Guest(NamedTuple):
+    """A user, a group, and further groups, by their numbers."""
+
+    uid: int = 0
+    gid: int = 0
+    groups: tuple[int, ...] = ()
+
+
+def capabilities_to_drop() -> list[int]:
+    """Return the capabilities that a container has not; asks /proc, while that is the host's."""
+    try:
+        with open(_LAST_CAPABILITY, "rb") as file:
+            last = int(file.read())
+    except (OSError, ValueError):
+        last = _MOST_CAPABILITIES - 1
+    return [number for number in range(last + 1) if number not in _KEPT_CAPABILITIES]
+
+
+def become(guest: Guest, capabilities: list[int]) -> None:
+    """Become `guest` for good, without `capabilities`, and end with the process that has started us. Raises OSError."""
+    os.umask(_UMASK)
+    for number in capabilities:
+        drop_capability(number)
+    for stream in (0, 1, 2):
+        if stat.S_ISFIFO(os.fstat(stream).st_mode):
+            os.fchown(stream, guest.uid, guest.gid)  # else /dev/stdout could not be opened
+    with suppress(PermissionError):  # in a user namespace of an ordinary user, whose groups stay
+        os.setgroups([guest.gid, *guest.groups])
+    os.setresgid(guest.gid, guest.gid, guest.gid)
+    os.setresuid(guest.uid, guest.uid, guest.uid)
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # last: a change of the user takes it back

@@ -1,1 +1,0 @@
-"""Where items of the plan come from."""

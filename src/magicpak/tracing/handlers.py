@@ -1,0 +1,181 @@
+"""What calls that change no file do with it: names are read when a call begins, what came of it when it ends."""
+
+import os
+import struct
+from collections.abc import Callable
+
+from magicpak.tracing import memory, mutations
+from magicpak.tracing.memory import Unreadable
+from magicpak.tracing.path_args import Named, Stop
+from magicpak.tracing.recorder import Finish, Recorder
+from magicpak.tracing.seccomp import MAP_ANONYMOUS, PROT_EXEC, SYS_BIND, SYS_CONNECT, is_old_mmap
+from magicpak.tracing.syscalls import CALLS
+from magicpak.tracing.trace import How
+
+_O_ACCMODE, _O_TMPFILE = 3, 0o20000000
+_RESOLVE_IN_ROOT = 0x10  # linux/openat2.h
+_AT_EMPTY_PATH = 0x1000  # linux/fcntl.h
+_AF_UNIX, _SOCKADDR_UN = 1, 110  # unix(7)
+
+
+def called(recorder: Recorder, stop: Stop) -> Finish | None:
+    """Take the beginning of a call; return what to do when it ends, None if its end does not matter."""
+    if stop.call.moves:
+        recorder.names.directories.move_begins()
+    try:
+        finish = _HANDLERS[stop.call.kind](recorder, stop)
+    except Unreadable:
+        recorder.unreadable += 1
+        finish = None
+    return _moving(recorder, finish) if stop.call.moves else finish
+
+
+def _moving(recorder: Recorder, finish: Finish | None) -> Finish:
+    def moved(result: int) -> None:
+        recorder.names.directories.move_ends()
+        if finish is not None:
+            finish(result)
+
+    return moved
+
+
+def _move(recorder: Recorder, _stop: Stop) -> Finish:
+    """Take a call after which the same names can be other files."""
+    recorder.something_changes()
+    return lambda _result: recorder.something_changes()
+
+
+class Executing:
+    """An execve that has begun: what to do when it has failed, or with result 0 when it has not."""
+
+    def __init__(self, recorder: Recorder, stop: Stop, named: Named, words: tuple[str, ...]) -> None:
+        """Take the name of the program and its arguments."""
+        self.named = named
+        self.words = words
+        self._recorder = recorder
+        self._stop = stop
+
+    def __call__(self, result: int) -> None:
+        """Take its end."""
+        self._recorder.used(self._stop, How.EXECUTED, self.named, False, result)
+
+
+def _ask(recorder: Recorder, stop: Stop) -> Finish | None:
+    named = recorder.names.of(stop)
+    return recorder.use(stop, stop.call.how, named) if named else None
+
+
+def _open(recorder: Recorder, stop: Stop) -> Finish | None:
+    named = recorder.names.of(stop)
+    flags, resolve = _open_flags(stop)
+    if named is not None and resolve & _RESOLVE_IN_ROOT:
+        root = recorder.names.directory(stop.tid, stop.arguments[0])
+        named = Named(root, named.name, root) if root is not None else None
+    if named is None:
+        return None
+    writes = flags & _O_ACCMODE in (os.O_WRONLY, os.O_RDWR) or flags & (os.O_CREAT | os.O_TRUNC)
+    if writes and not flags & (os.O_PATH | _O_TMPFILE):
+        return mutations.open_for_writing(recorder, stop, named, flags)
+    return recorder.use(stop, How.READ, named)
+
+
+def _open_flags(stop: Stop) -> tuple[int, int]:
+    """Return the flags of a call of the open family, and openat2's `resolve`."""
+    if stop.call.name == "creat":
+        return os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0
+    if stop.call.name != "openat2":
+        return stop.flags(), 0
+    data = memory.bytes_at(stop.tid, stop.arguments[2], 24)
+    flags, resolve = struct.unpack("=Q8xQ", data) if data else (0, 0)
+    return flags, resolve
+
+
+def _open_by_handle(recorder: Recorder, stop: Stop) -> Finish:
+    def finish(result: int) -> None:
+        named = recorder.names.descriptor(stop.tid, result) if result >= 0 else None
+        if named is not None:
+            recorder.used(stop, How.READ, named, recorder.is_by_loader(stop), 0)
+
+    return finish
+
+
+def _list(recorder: Recorder, stop: Stop) -> Finish | None:
+    return _use_descriptor(recorder, stop, stop.arguments[0], How.LISTED)
+
+
+def _use_descriptor(recorder: Recorder, stop: Stop, descriptor: int, how: How) -> Finish | None:
+    named = recorder.names.descriptor(stop.tid, descriptor)
+    return recorder.use(stop, how, named) if named else None
+
+
+def _map(recorder: Recorder, stop: Stop) -> Finish | None:
+    protection, flags, descriptor = stop.arguments[2:5]
+    if is_old_mmap(stop.call, stop.abi):
+        data = memory.bytes_at(stop.tid, stop.arguments[0], 20)
+        protection, flags, descriptor = struct.unpack_from("=8xIII", data) if data else (0, 0, 0)
+    if not protection & PROT_EXEC or flags & MAP_ANONYMOUS:
+        return None
+    return _use_descriptor(recorder, stop, descriptor, How.MAPPED)
+
+
+def _enter(recorder: Recorder, stop: Stop) -> Finish | None:
+    if stop.call.path < 0:
+        return _use_descriptor(recorder, stop, stop.arguments[0], How.ENTERED)
+    named = recorder.names.of(stop)
+    if stop.call.name != "chdir":
+        recorder.names.roots_differ = True
+        recorder.something_changes()
+    return recorder.use(stop, How.ENTERED, named) if named else None
+
+
+def _execute(recorder: Recorder, stop: Stop) -> Finish | None:
+    call = stop.call
+    named = recorder.names.of(stop)
+    if named is None and stop.flags() & _AT_EMPTY_PATH:
+        named = recorder.names.descriptor(stop.tid, stop.arguments[call.directory])
+    if named is None:
+        return None
+    words = memory.words_at(stop.tid, stop.arguments[call.path + 1], stop.abi.pointer)
+    return Executing(recorder, stop, named, words)
+
+
+def _connect(recorder: Recorder, stop: Stop) -> Finish | None:
+    return _socket(recorder, stop, *stop.arguments[1:3])
+
+
+def _socketcall(recorder: Recorder, stop: Stop) -> Finish | None:
+    """Take apart what i386's socketcall(2) does: its first argument says what, its second where the others are."""
+    name = {SYS_BIND: "bind", SYS_CONNECT: "connect"}.get(stop.arguments[0])
+    data = memory.bytes_at(stop.tid, stop.arguments[1], 12)
+    if name is None or data is None:
+        return None
+    return _socket(recorder, stop._replace(call=CALLS[name]), *struct.unpack_from("=4xII", data))
+
+
+def _socket(recorder: Recorder, stop: Stop, address: int, length: int) -> Finish | None:
+    """Take the address of a unix socket: a path with or without a NUL at its end. One that begins with NUL is none."""
+    data = memory.bytes_at(stop.tid, address, min(length & 0xFFFFFFFF, _SOCKADDR_UN)) or b"\0\0"
+    name = data[2:].partition(b"\0")[0]
+    if struct.unpack_from("=H", data)[0] != _AF_UNIX or not name:
+        return None
+    named = recorder.names.starting(stop.tid, name, None)
+    if named is None:
+        return None
+    if stop.call.how is How.MADE:
+        return mutations.make(recorder, stop, named)
+    return recorder.use(stop, How.CONNECTED, named)
+
+
+_HANDLERS: dict[str, Callable[[Recorder, Stop], Finish | None]] = {
+    "ask": _ask,
+    "open": _open,
+    "open by handle": _open_by_handle,
+    "list": _list,
+    "map": _map,
+    "enter": _enter,
+    "move": _move,
+    "execute": _execute,
+    "connect": _connect,
+    "socketcall": _socketcall,
+    **mutations.HANDLERS,
+}

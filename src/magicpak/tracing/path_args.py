@@ -1,0 +1,155 @@
+"""File names as a thread gives them: where they start, and what they lead to."""
+
+import os
+from collections.abc import Callable
+from typing import NamedTuple
+
+from magicpak.bundle.path import ROOT, BundlePath, Way
+from magicpak.tracing import memory, procfs
+from magicpak.tracing.cwd_cache import Whereabouts
+from magicpak.tracing.machines import Abi
+from magicpak.tracing.syscalls import Call
+
+_AT_SYMLINK_NOFOLLOW = 0x100  # linux/fcntl.h
+_SLASH = ord("/")
+_AT_FDCWD = -100 & 0xFFFFFFFF  # as a C int
+
+
+class Process:
+    """A process that is watched: what it runs now, where the loader's code is in it, and what it has done already.
+
+    `born` is the index of its first execution. `known` are the uses that were a success since the run's last change of
+    anything, counted in `changes`.
+    """
+
+    __slots__ = ("born", "changes", "execution", "known", "loader", "pid", "seen")
+
+    def __init__(self, pid: int, loader: tuple[int, int] | None = None) -> None:
+        """Take its number, and the place of the loader, if it is known."""
+        self.pid = pid
+        self.execution = self.born = -1
+        self.loader = loader
+        self.seen: set[object] = set()
+        self.known: set[object] = set()
+        self.changes = 0
+
+
+class Stop(NamedTuple):
+    """A thread at the beginning of a call."""
+
+    tid: int
+    process: Process
+    call: Call
+    abi: Abi
+    arguments: tuple[int, ...]
+    instruction: int
+
+    def flags(self) -> int:
+        """Return the call's flags, 0 where it has none."""
+        return self.arguments[self.call.flags] if self.call.flags >= 0 else 0
+
+    def follows(self) -> bool:
+        """Tell whether the call acts on what a link leads to; those that open files have other flags."""
+        return self.call.follows and (self.call.kind == "open" or not self.flags() & _AT_SYMLINK_NOFOLLOW)
+
+
+class Named(NamedTuple):
+    """A file name as it was given, and where it starts: the real path of a directory, or the root."""
+
+    base: str
+    name: bytes
+    root: str
+
+    @property
+    def path(self) -> str:
+        """The absolute path on the host, links and `..` as they are."""
+        return f"{self.base.rstrip('/')}/{os.fsdecode(self.name).lstrip('/')}"
+
+
+class Names:
+    """Reads the names of calls while the thread is stopped; only then is what /proc tells of it to be trusted."""
+
+    def __init__(self, *, roots_differ: bool) -> None:
+        """Take whether there are processes with another root directory than ours."""
+        self.roots_differ = roots_differ
+        self.directories = Whereabouts()
+
+    def of(self, stop: Stop) -> Named | None:
+        """Return the name that the call is about, None for none. Raises Unreadable."""
+        return self.argument(stop, stop.call.path, stop.call.directory)
+
+    def argument(self, stop: Stop, path: int, directory: int) -> Named | None:
+        """Return the name that is argument `path`, relative to the descriptor that is argument `directory`, if any."""
+        name = memory.string_at(stop.tid, stop.arguments[path])
+        if not name:
+            return None
+        return self.starting(stop.tid, name, stop.arguments[directory] if directory >= 0 else None)
+
+    def starting(self, tid: int, name: bytes, directory: int | None) -> Named | None:
+        """Return the name `name`, relative to a descriptor, or to the current directory; None where that is gone."""
+        root = procfs.root_directory(tid) if self.roots_differ else "/"
+        if name[0] == _SLASH:
+            return Named(root, name, root)
+        base = self.directory(tid, directory)
+        return None if base is None else Named(base, name, root)
+
+    def directory(self, tid: int, descriptor: int | None) -> str | None:
+        """Return the directory that names are relative to: the current one or a descriptor. Raises Unreadable."""
+        if descriptor is None or descriptor & 0xFFFFFFFF == _AT_FDCWD:
+            return self.directories.of(tid)
+        return procfs.file_of(tid, descriptor)
+
+    def descriptor(self, tid: int, descriptor: int) -> Named | None:
+        """Return the path of an open file as a name, None where it has none."""
+        path = procfs.file_of(tid, descriptor)
+        return None if path is None else Named("/", os.fsencode(path), "/")
+
+
+def real_path(tid: int, named: Named, *, follows: bool = True) -> str:
+    """Return the real path of what `named` leads to for the thread, which need not be there.
+
+    That of a link itself where it ends the way: if it is the last name and not followed, in a loop of links, and one in
+    /proc/PID whose text is no path (`pipe:[1]`, see proc(5)).
+    """
+    way = _way(named)
+    while way.step():
+        here = str(way.real)
+        if (way.is_over and not follows) or not _follow(tid, way):
+            return here
+    return str(way.real)
+
+
+def path_outside(tid: int, named: Named, directories: tuple[str, ...], *, follows: bool) -> str | None:
+    """Return a path for the same as `named`, which begins with one of `directories`, that does not.
+
+    Links are followed only until the way leads out. None where it never does.
+    """
+    way = _way(named)
+    while way.step():
+        if not f"{way.real}/".startswith(directories):
+            return f"{way.real}/{way.ahead}".rstrip("/")
+        if (way.is_over and not follows) or not _follow(tid, way):
+            return None
+    return None
+
+
+def _way(named: Named) -> Way:
+    root = BundlePath(named.root)
+    path = named.path
+    return Way(path[len(root) :] if root != ROOT and BundlePath(path).is_under(root) else path, root, root, root)
+
+
+def _follow(tid: int, way: Way) -> bool:
+    """Follow what stands at the end of `way` so far, if it is a link; False where that leads no further."""
+    try:
+        target = _OURS[way.real](tid) if way.real in _OURS else os.readlink(way.real)
+    except OSError:
+        return True  # no link, or nothing
+    return not (way.real.startswith("/proc/") and ":" in target) and way.follow(target)
+
+
+_OURS: dict[str, Callable[[int], str]] = {
+    "/proc/self": lambda tid: str(procfs.process_of(tid)),
+    "/proc/thread-self": lambda tid: f"{procfs.process_of(tid)}/task/{tid}",
+}
+"""The links whose text depends on who reads it."""

@@ -1,0 +1,135 @@
+"""What /proc tells of a thread while it is stopped: its directories, its open files, what it runs.
+
+A thread is read by its own number: one whose leader has ended has no current directory in /proc/PID of the leader.
+"""
+
+import os
+import struct
+from collections.abc import Callable
+from typing import TypeVar
+
+from magicpak.process.prctl import end_with
+from magicpak.tracing import ptrace
+from magicpak.tracing.memory import Unreadable
+
+_DELETED = " (deleted)"
+_MUCH = 1 << 16  # bytes
+_AT_BASE = 7  # linux/auxvec.h
+_AUXILIARY = struct.Struct("=QQ")
+_LOADERS = (b"ld-linux", b"ld64.so", b"ld.so.", b"ld-2.")
+"""How the names of the files of glibc's loader begin."""
+_Seen = TypeVar("_Seen")
+
+
+def current_directory(tid: int) -> str | None:
+    """Return the real path of the thread's current directory; None where it has none any more. Raises Unreadable."""
+    return _link(tid, "cwd")
+
+
+def root_directory(tid: int) -> str:
+    """Return the real path of the thread's root directory. Raises Unreadable."""
+    return _link(tid, "root") or "/"
+
+
+def file_of(tid: int, descriptor: int) -> str | None:
+    """Return the path of what is open as `descriptor`, taken as a C int; None where it has none. Raises Unreadable."""
+    descriptor &= 0xFFFFFFFF
+    return _link(tid, f"fd/{descriptor}") if descriptor < 1 << 31 else None
+
+
+def executable_of(pid: int) -> tuple[str, tuple[int, int]]:
+    """Return the real path of the program that a process runs, and its device and inode number; empty if unreadable."""
+    link = f"/proc/{pid}/exe"
+    try:
+        status = _as_its_user(pid, lambda: os.stat(link))
+        return _link(pid, "exe") or "", (status.st_dev, status.st_ino)
+    except (OSError, Unreadable):
+        return "", (0, 0)
+
+
+def process_of(tid: int) -> int:
+    """Return the number of the process that a thread belongs to (Tgid of proc_pid_status(5)), its own if unknown."""
+    return _status(tid, "Tgid:") or tid
+
+
+def parent_of(pid: int) -> int:
+    """Return the number of a process's parent (PPid of proc_pid_status(5)), 0 if unknown."""
+    return _status(pid, "PPid:")
+
+
+def loader_of(pid: int) -> tuple[int, int]:
+    """Return from where to where the code of glibc's dynamic loader is mapped; an empty range where there is none.
+
+    musl's loader is its C library too, whose calls are the program's own.
+    """
+    parts = [line for line in _text(pid, "maps").splitlines() if line.rpartition(b"/")[2].startswith(_LOADERS)]
+    if not parts:
+        return 0, 0
+    return int(parts[0].partition(b"-")[0], 16), int(parts[-1].partition(b" ")[0].partition(b"-")[2], 16)
+
+
+def loader_base(pid: int) -> int:
+    """Return where the kernel has put the loader of a process of 64 bits (AT_BASE of getauxval(3)), 0 for nowhere."""
+    data = _text(pid, "auxv")
+    return dict(_AUXILIARY.iter_unpack(data)).get(_AT_BASE, 0) if len(data) % _AUXILIARY.size == 0 else 0
+
+
+def _text(pid: int, name: str) -> bytes:
+    """Return what a file in /proc/PID says; nothing where we may not read it."""
+    path = f"/proc/{pid}/{name}"
+    try:
+        descriptor = _as_its_user(pid, lambda: os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+    except OSError:
+        return b""
+    try:
+        text = b""
+        while chunk := os.read(descriptor, _MUCH):
+            text += chunk
+    finally:
+        os.close(descriptor)
+    return text
+
+
+def _status(pid: int, field: str) -> int:
+    try:
+        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
+            return next((int(line.split()[1]) for line in file if line.startswith(field)), 0)
+    except OSError:
+        return 0
+
+
+def _link(tid: int, name: str) -> str | None:
+    """Return the path that a link in /proc/TID has for a text; None for what has no path or is removed."""
+    path = f"/proc/{tid}/{name}"
+    try:
+        target = os.readlink(path)
+    except PermissionError:
+        try:
+            target = _as_its_user(tid, lambda: os.readlink(path))
+        except OSError:
+            raise Unreadable from None
+    except OSError:
+        return None
+    if not target.startswith("/") or (target.endswith(_DELETED) and not os.path.lexists(target)):
+        return None
+    return target
+
+
+def _as_its_user(tid: int, look: Callable[[], _Seen]) -> _Seen:
+    """Return what `look` returns; if we may not, let the thread's own user look.
+
+    /proc/PID is closed to those who are neither of its user nor have CAP_SYS_PTRACE (ptrace(2)). Each change of user
+    makes the kernel forget that we are to end with our parent. Raises OSError.
+    """
+    try:
+        return look()
+    except PermissionError:
+        if os.geteuid() != 0:
+            raise
+    owner, parent = os.stat(f"/proc/{tid}"), os.getppid()  # the process's, if it is dumpable
+    ptrace.set_file_user(owner.st_uid, owner.st_gid)
+    try:
+        return look()
+    finally:
+        ptrace.set_file_user(0, os.getegid())
+        end_with(parent)

@@ -1,0 +1,74 @@
+"""What a trial is to show, and how the program is run for it."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from magicpak.bundle.entry import Copy
+from magicpak.bundle.plan import BundlePlan
+from magicpak.errors import UsageRefused
+from magicpak.sandbox.user import Guest
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""The search path that Docker gives to an image which sets none."""
+
+
+class Demands(NamedTuple):
+    """How each program is run, and what must come of it.
+
+    `stdin` is what it can read (None: /dev/null), `stdout` what it must print (None: anything), white space at both
+    ends aside. `timeout` is in seconds. `env` comes on top of Docker's PATH and HOME=/.
+    """
+
+    stdin: bytes | None = None
+    stdout: bytes | None = None
+    exit_code: int = 0
+    timeout: float = 60.0
+    env: Mapping[str, str] = {}
+    guest: Guest = Guest()
+    network: bool = False
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The whole environment of the program."""
+        return {"PATH": PATH, "HOME": "/", **self.env}
+
+
+def guest_for(user: str | None, plan: BundlePlan) -> Guest:
+    """Return the user that UID[:GID] means, names included, as Docker takes its USER.
+
+    Names, and the groups of a user for whom none is given, are looked up in the bundle's /etc/passwd and /etc/group;
+    a number that is not there has group 0. Raises UsageRefused for a name that is not there.
+    """
+    if user is None:
+        return Guest()
+    name, _, group = user.partition(":")
+    users = _records(plan, "/etc/passwd", 4)
+    known = next((words for words in users if name in (words[0], words[2])), None)
+    uid = _number(known[2] if known else name, f"user {name}", "/etc/passwd")
+    groups = _records(plan, "/etc/group", 3)
+    if not group:
+        further = [words[2] for words in groups if known and known[0] in "".join(words[3:4]).split(",")]
+        own, *others = [_number(each, f"group {each}", "/etc/group") for each in (known[3] if known else "0", *further)]
+        return Guest(uid, own, tuple(others))
+    gid = next((words[2] for words in groups if group == words[0]), group)
+    return Guest(uid, _number(gid, f"group {group}", "/etc/group"))
+
+
+def _number(text: str, what: str, file: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text) < 1 << 31):
+        message = f"--test-user: {file} of the bundle has no {what}"
+        raise UsageRefused(message, hints=[f"give its number, or --include {file}"])
+    return int(text)
+
+
+def _records(plan: BundlePlan, path: str, fields: int) -> list[list[str]]:
+    """Return the lines of a file of the bundle, taken apart at colons; none where there is no such file."""
+    item = plan.reached(path)[0]
+    if item is None or not isinstance(item.entry, Copy):
+        return []
+    try:
+        with open(item.entry.source, encoding="utf-8", errors="surrogateescape") as file:
+            lines = [line.rstrip("\n").split(":") for line in file]
+    except OSError:
+        return []
+    return [words for words in lines if len(words) >= fields]

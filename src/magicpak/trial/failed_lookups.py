@@ -1,0 +1,126 @@
+"""What a program looked for in vain in the bundle.
+
+Both the trace of a run in the bundle and the plan are asked: the trace for what was looked for, the plan for what is
+missing on the way there.
+"""
+
+import errno
+import os
+from collections.abc import Container, Iterator
+from typing import NamedTuple
+
+from magicpak.bundle.entry import Copy
+from magicpak.bundle.path import ROOT, BundlePath
+from magicpak.bundle.plan import BundlePlan, Item
+from magicpak.elf.errors import NotElf
+from magicpak.elf.reader import read_path
+from magicpak.files.script import HEAD, MOST_INTERPRETERS, script_in
+from magicpak.tracing.trace import How, Trace, Use
+
+_IN_VAIN = (errno.ENOENT, errno.ENOTDIR)
+_NEVER_OURS = ("/proc", "/sys", "/dev")
+_NOT_OURS = (*_NEVER_OURS, "/run", "/var/run")  # of the last two only the directories, to write into
+_LOADERS_OWN = ("/etc/ld.so.cache", "/etc/ld.so.preload")
+_CONTAINERS_OWN = ("/etc/hostname", "/etc/hosts", "/etc/mtab", "/etc/resolv.conf")  # wherever it comes from
+_WRITTEN = (How.MADE, How.CHANGED, How.EMPTIED)
+
+
+class Sought(NamedTuple):
+    """A path of the bundle where nothing is, and how it was to be used: for MADE it is the directory that lacks."""
+
+    path: BundlePath
+    how: How
+
+
+def sought_in(trace: Trace, plan: BundlePlan) -> list[Sought]:
+    """Return what the program looked for in vain, each place once, in the order of the last time."""
+    uses = list(_in_bundle(trace))
+    found = {path.name for use, path in uses if not use.error or (use.how is How.EXECUTED and plan.reached(path)[0])}
+    result: dict[BundlePath, Sought] = {}
+    for use, path in uses:
+        for each in _missed(use, path, plan) if use.error in _IN_VAIN else ():
+            if not _is_idle(use, each, found):
+                before = result.pop(each.path, each)
+                result[each.path] = before if before.how is How.EXECUTED else each
+    return list(result.values())
+
+
+def unseen_in(trace: Trace, plan: BundlePlan) -> list[Sought]:
+    """Return what the host has, and the bundle has not, in directories that the program listed, and so found nothing.
+
+    Some programs look for a file in no other way (Python's import system).
+    """
+    listed = dict.fromkeys(path for use, path in _in_bundle(trace) if use.how is How.LISTED and not use.error)
+    result = []
+    listed.pop(ROOT, None)  # of which half is the container's
+    for directory in listed:
+        try:
+            names = os.listdir(directory)
+        except OSError:
+            continue
+        paths = (directory.joined(name) for name in sorted(names))
+        result += [Sought(path, How.LISTED) for path in paths if path not in plan and not _is_elsewhere(path)]
+    return result
+
+
+def interpreter_of(item: Item) -> str | None:
+    """Return the interpreter that a program or script of the bundle names; None for none."""
+    if not isinstance(item.entry, Copy):
+        return None
+    try:
+        with open(item.entry.source, "rb") as file:
+            script = script_in(file.read(HEAD))
+        return script.interpreter if script else read_path(item.entry.source).interpreter
+    except (OSError, NotElf):
+        return None
+
+
+def interpreters_missing(item: Item, plan: BundlePlan) -> Iterator[Sought]:
+    """Yield the interpreter of `item`, or that one's own, where it is missing."""
+    for _ in range(MOST_INTERPRETERS):
+        interpreter = interpreter_of(item)
+        if interpreter is None:
+            return
+        following, place = plan.reached(interpreter)
+        if following is None:
+            yield Sought(place, How.EXECUTED)
+            return
+        item = following
+
+
+def _is_idle(use: Use, sought: Sought, found: Container[str]) -> bool:
+    """Tell whether nobody can be helped by this: it is not the bundle's, or the search has found it elsewhere."""
+    path = sought.path
+    if sought.how is How.MADE:
+        return any(path.is_under(directory) for directory in _NEVER_OURS)
+    if _is_elsewhere(path) or path in _LOADERS_OWN:
+        return True
+    if use.by_loader:
+        return path.name in found or ".so" not in path.name
+    return sought.how is How.EXECUTED and use.path.endswith(f"/{path.name}") and path.name in found
+
+
+def _is_elsewhere(path: BundlePath) -> bool:
+    return path in _CONTAINERS_OWN or any(path.is_under(directory) for directory in _NOT_OURS)
+
+
+def _in_bundle(trace: Trace) -> Iterator[tuple[Use, BundlePath]]:
+    """Yield each use of what is below the run's own root directory, with its path in the bundle."""
+    root = next((use.root for use in trace.uses if use.root != ROOT), ROOT)
+    for use in trace.uses:
+        if BundlePath(use.path).is_under(root):
+            yield use, BundlePath(use.path[len(root) :] if root != ROOT else use.path)
+
+
+def _missed(use: Use, path: BundlePath, plan: BundlePlan) -> Iterator[Sought]:
+    """Yield what is missing where `use` of `path` has failed."""
+    if use.how in _WRITTEN:
+        item, place = plan.reached(path.parent)
+        if item is None and place != ROOT:
+            yield Sought(place, How.MADE)
+            return
+    item, place = plan.reached(path)
+    if item is None:
+        yield Sought(place, use.how)
+    elif use.how is How.EXECUTED:
+        yield from interpreters_missing(item, plan)

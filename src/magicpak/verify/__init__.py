@@ -1,0 +1,1 @@
+"""Whether everything in a plan, or in a directory, starts with nothing else around it."""

@@ -1,0 +1,163 @@
+"""A plan as the world that it will be: links as planned, files read where they are copied from."""
+
+import errno
+import os
+from collections.abc import Iterator, Mapping
+
+from magicpak.bundle.entry import Content, Copy, Directory, Entry, Fifo, Link
+from magicpak.bundle.path import ROOT, BundlePath
+from magicpak.bundle.plan import BundlePlan, Item
+from magicpak.elf.cache import ElfFile, ElfStore
+from magicpak.elf.errors import NotElf
+from magicpak.files.view import OPEN_TO_READ, has_capabilities
+from magicpak.files.walk import Walk, failure
+
+_MAY_EXECUTE = 0o111
+
+
+class Planned:
+    """The finished plan taken as its own root; the current directory is its root too, as in an image."""
+
+    def __init__(self, plan: BundlePlan) -> None:
+        """Take the plan."""
+        self._plan = plan
+        self._walk = Walk(self._target, self._is_directory)
+
+    def reached(self, path: str) -> BundlePath:
+        """Return where `path` leads, all links resolved. Raises OSError where that is nothing."""
+        return self._walk.reached(path)
+
+    def entry(self, path: str) -> Entry | None:
+        """Return what stands where `path` leads; None for the root itself. Raises OSError."""
+        item = self._plan.get(self.reached(path))
+        return item.entry if item else None
+
+    def open(self, path: str) -> int:
+        """Return a descriptor of what will stand there, as far as a loader can tell. Raises OSError."""
+        match self.entry(path):
+            case Copy(source=source):
+                return os.open(source, OPEN_TO_READ)
+            case Content(data=data):
+                return _file_of(data)
+            case Fifo():
+                reading, writing = os.pipe2(os.O_CLOEXEC)
+                os.close(writing)
+                return reading
+            case _:
+                return os.open("/", OPEN_TO_READ)  # one directory is like another
+
+    def is_directory(self, path: str) -> bool:
+        """Tell whether `path` leads to a directory."""
+        try:
+            return isinstance(self.entry(path), Directory | None)
+        except OSError:
+            return False
+
+    def has_capabilities(self, path: str) -> bool:
+        """Tell whether `path` leads to a file that gets capabilities of its own."""
+        entry = self.entry(path)
+        return isinstance(entry, Copy) and has_capabilities(entry.extended or entry.source)
+
+    def current_directory(self) -> str:
+        """Return the root."""
+        return ROOT
+
+    def is_executable(self, path: str) -> bool:
+        """Tell whether `path` leads to a file that somebody may execute."""
+        try:
+            item = self._plan.get(self.reached(path))
+        except OSError:
+            return False
+        return item is not None and _is_executable(item)
+
+    def executables(self) -> Iterator[BundlePath]:
+        """Yield the files that somebody may execute, in order."""
+        for item in self._plan.where(_is_executable):
+            yield item.path
+
+    def places(self) -> dict[tuple[int, int], BundlePath]:
+        """Return where the files of the host stand, by their inodes; of several places the first."""
+        copies = self._plan.where(lambda item: isinstance(item.entry, Copy))
+        return {item.entry.inode: item.path for item in reversed(copies) if isinstance(item.entry, Copy)}
+
+    def dead_links(self) -> Iterator[tuple[Item, BundlePath]]:
+        """Yield the links that lead to nothing, in order, each with the place where that is."""
+        for item in self._plan.where(self._is_dead_link):
+            yield item, self._plan.reached(item.path)[1]
+
+    def _is_dead_link(self, item: Item) -> bool:
+        if not isinstance(item.entry, Link):
+            return False
+        try:
+            self.reached(item.path)
+        except OSError:
+            return True
+        return False
+
+    def _target(self, place: BundlePath) -> str | None:
+        item = self._plan.get(place)
+        if item is None:
+            raise failure(errno.ENOENT, place)
+        return item.entry.target if isinstance(item.entry, Link) else None
+
+    def _is_directory(self, place: BundlePath) -> bool:
+        item = self._plan.get(place)
+        return item is None or isinstance(item.entry, Directory)
+
+
+class PlannedStore(ElfStore):
+    """The ELF files of a plan: what the host's store has read of them is not read again."""
+
+    _places: Mapping[tuple[int, int], BundlePath] | None = None
+
+    def __init__(self, world: Planned, host: ElfStore) -> None:
+        """Take the plan as a world, and what is known of the host."""
+        super().__init__(world)
+        self._world = world
+        self._host = host
+
+    def place_of(self, path: str) -> str | None:
+        """Return where the ELF file stands that is at `path` on the host: there too if it does; None for nowhere.
+
+        A file that is not what it is on the host, such as one that was packed, stands nowhere.
+        """
+        try:
+            inode = self._host.get(path).inode
+        except (OSError, NotElf):
+            return None
+        if self._is_at(path, inode):
+            return path
+        if self._places is None:
+            self._places = self._world.places()
+        return self._places.get(inode)
+
+    def _is_at(self, path: str, inode: tuple[int, int]) -> bool:
+        try:
+            return self.get(path).inode == inode
+        except (OSError, NotElf):
+            return False
+
+    def _read(self, path: str) -> ElfFile | NotElf | OSError:
+        try:
+            entry = self._world.entry(path)
+            if not isinstance(entry, Copy):
+                return super()._read(path)
+            status = os.stat(entry.source)
+        except OSError as error:
+            return error
+        known = self._host.by_inode.get((status.st_dev, status.st_ino)) or super()._read(path)
+        if isinstance(known, ElfFile) and known.mode != entry.attributes.mode:
+            return known._replace(mode=entry.attributes.mode)
+        return known
+
+
+def _is_executable(item: Item) -> bool:
+    return isinstance(item.entry, Copy) and bool(item.entry.attributes.mode & _MAY_EXECUTE)
+
+
+def _file_of(data: bytes) -> int:
+    descriptor = os.memfd_create("made", os.MFD_CLOEXEC)
+    with open(descriptor, "wb", buffering=0, closefd=False) as file:
+        file.write(data)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor

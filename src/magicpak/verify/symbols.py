@@ -1,0 +1,53 @@
+"""Which symbols nothing in a process defines, as `ldd -r` tells: by name, whatever their versions."""
+
+import os
+from collections.abc import Iterator
+
+from magicpak.elf.errors import NotElf
+from magicpak.elf.symbols import Symbols, read_symbols
+from magicpak.files.view import Disk
+from magicpak.resolve.libraries import Resolved
+from magicpak.resolve.missing import needed_by
+from magicpak.text import plural, shown
+from magicpak.verify.problems import Problem
+
+TOLD = 3
+
+
+class SymbolCheck:
+    """Looks at the symbols of processes; each file is read once."""
+
+    def __init__(self, disk: Disk) -> None:
+        """Take where the files are."""
+        self._disk = disk
+        self._known: dict[str, Symbols] = {}
+
+    def problems(self, resolved: Resolved) -> Iterator[Problem]:
+        """Yield a problem for each object of a process that needs symbols which no object defines.
+
+        Where libraries are missing nothing is said of symbols, which would be those of the libraries.
+        """
+        closure = resolved.closure
+        if resolved.trouble or closure.missing or closure.interpreter is None:
+            return
+        defined: set[bytes] = set()
+        for loaded in (*closure.objects, closure.interpreter):
+            defined |= self._symbols(loaded.path).defined
+        for loaded in closure.objects:
+            names = sorted(self._symbols(loaded.path).needed - defined)
+            if names:
+                more = f" and {plural(len(names) - TOLD, 'other')}" if names[TOLD:] else ""
+                listed = ", ".join(shown(os.fsdecode(name)) for name in names[:TOLD])
+                words = f"nothing defines {listed}{more}, needed by {needed_by(resolved, loaded)}"
+                yield Problem(resolved.name, os.fsdecode(names[0]), loaded.path, words)
+
+    def _symbols(self, path: str) -> Symbols:
+        if path not in self._known:
+            descriptor = self._disk.open(path)
+            try:
+                self._known[path] = read_symbols(descriptor)
+            except NotElf:  # its table is damaged: the loader would end there, or go on, nobody can tell
+                self._known[path] = Symbols(frozenset(), frozenset())
+            finally:
+                os.close(descriptor)
+        return self._known[path]

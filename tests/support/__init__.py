@@ -1,0 +1,1 @@
+"""What several tests share: programs and files that they make, and how they run magicpak."""
