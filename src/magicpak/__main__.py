@@ -24,8 +24,8 @@ def _run() -> NoReturn:
 
     def end(signal_number: int, _frame: FrameType | None) -> None:
         nonlocal interrupted
-        settled = getattr(sys.modules.get("magicpak.process.tempdirs"), "Settled", None)
-        if interrupted is not None or (settled is not None and settled.already()):
+        committed = getattr(sys.modules.get("magicpak.process.tempdirs"), "Committed", None)
+        if interrupted is not None or (committed is not None and committed.already()):
             return  # the first is being cleaned up after, or the bundle stands
         interrupted = signal_number
         errors = sys.modules.get("magicpak.errors")  # an import could be under way: none from a handler

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from enum import IntEnum
 
-from magicpak.text import shown
+from magicpak.text import printable
 
 
 class ExitCode(IntEnum):
@@ -45,7 +45,7 @@ class Interrupted(BaseException):
         self.exit_code = 128 + signal_number
 
 
-class UsageRefused(MagicpakError):
+class InvalidUsage(MagicpakError):
     """The command line is well-formed but asks for what cannot be."""
 
     exit_code = ExitCode.USAGE
@@ -58,7 +58,7 @@ class InputNotBundleable(MagicpakError):
 
     def __init__(self, path: str, why: str, hint: str | None = None) -> None:
         """Take the INPUT as the user wrote it and what is wrong with it."""
-        super().__init__(f"{shown(path)} {why}", hints=[hint] if hint else [])
+        super().__init__(f"{printable(path)} {why}", hints=[hint] if hint else [])
 
 
 class OutputNotUsable(MagicpakError):
@@ -68,7 +68,7 @@ class OutputNotUsable(MagicpakError):
 
     def __init__(self, path: str, why: str, hint: str | None = None) -> None:
         """Take OUTPUT as the user wrote it and what is wrong with it."""
-        super().__init__(f"output {shown(path)} {why}", hints=[hint] if hint else [])
+        super().__init__(f"output {printable(path)} {why}", hints=[hint] if hint else [])
 
 
 class LibrariesMissing(MagicpakError):
@@ -88,7 +88,9 @@ class NotInBundle(MagicpakError):
 
     def __init__(self, path: str, why: str) -> None:
         """Take the path as the user wrote it, and why it is not there."""
-        super().__init__(f"{shown(path)} is not in the bundle: {why}", hints=["--report list names all that is in it"])
+        super().__init__(
+            f"{printable(path)} is not in the bundle: {why}", hints=["--report list names all that is in it"]
+        )
 
 
 class ReportNotWritable(MagicpakError):
@@ -98,7 +100,7 @@ class ReportNotWritable(MagicpakError):
 
     def __init__(self, path: str, why: str) -> None:
         """Take the path as the user wrote it, and what is wrong with it."""
-        super().__init__(f"report {shown(path)} {why}")
+        super().__init__(f"report {printable(path)} {why}")
 
 
 class PlanConflict(MagicpakError):
@@ -107,7 +109,7 @@ class PlanConflict(MagicpakError):
     def __init__(self, path: str, first: str, second: str, hint: str | None = None) -> None:
         """Take the path and what each side wants there, with its reason."""
         super().__init__(
-            f"two different things for {shown(path)} in the bundle: {first}; and {second}",
+            f"two different things for {printable(path)} in the bundle: {first}; and {second}",
             hints=[hint] if hint else [],
         )
 
@@ -117,7 +119,7 @@ class SourceChanged(MagicpakError):
 
     def __init__(self, path: str, how: str) -> None:
         """Take the host's path and how it has changed."""
-        super().__init__(f"{shown(path)} {how} while it was being bundled")
+        super().__init__(f"{printable(path)} {how} while it was being bundled")
 
 
 class CannotRead(MagicpakError):
@@ -125,7 +127,7 @@ class CannotRead(MagicpakError):
 
     def __init__(self, path: str, error: OSError) -> None:
         """Take the host's path and the system's reason."""
-        super().__init__(f"cannot read {shown(path)}: {reason(error)}")
+        super().__init__(f"cannot read {printable(path)}: {reason(error)}")
 
 
 class RunFailed(MagicpakError):
@@ -134,33 +136,33 @@ class RunFailed(MagicpakError):
     exit_code = ExitCode.RUN_FAILED
 
 
-class TracingRefused(MagicpakError):
+class TracingUnavailable(MagicpakError):
     """The system does not let us watch a program run."""
 
     exit_code = ExitCode.TRACING_REFUSED
 
 
-class SettingRefused(MagicpakError):
+class SandboxUnavailable(MagicpakError):
     """The system does not let us make the surroundings in which a program is to run."""
 
     @classmethod
-    def by(cls, error: OSError) -> "SettingRefused":
+    def by(cls, error: OSError) -> "SandboxUnavailable":
         """Return what `error` means: its words, after what was tried where the error tells."""
         tried = f"{error.filename}: " if error.filename else ""
         return cls(f"{tried}{reason(error)}")
 
 
-class OverlayRefused(SettingRefused):
+class OverlayUnavailable(SandboxUnavailable):
     """The system makes namespaces, but no overlay of these directories."""
 
 
-class TrialFailed(MagicpakError):
+class TestFailed(MagicpakError):
     """The bundle does not do in a trial what `--test` demands."""
 
     exit_code = ExitCode.TEST_FAILED
 
 
-class TrialImpossible(MagicpakError):
+class TestUnavailable(MagicpakError):
     """Nothing that a trial can run in is to be had here."""
 
     exit_code = ExitCode.TEST_IMPOSSIBLE

@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, TextIO
 
 from magicpak.options import LogLevel
-from magicpak.text import shown, write_error
+from magicpak.text import printable, write_error
 
 if TYPE_CHECKING:
-    from magicpak.progress import LastRow
+    from magicpak.progress import StatusLine
 
 
 class Log:
@@ -20,7 +20,7 @@ class Log:
         """Take the most detailed level that is written."""
         self._level = level
         self._logger: Any = None  # structlog's loggers are dynamic
-        self._row: LastRow | None = None
+        self._row: StatusLine | None = None
 
     def error(self, event: str) -> None:
         """Tell that something went wrong."""
@@ -30,7 +30,7 @@ class Log:
         """Tell what the user should look at."""
         self._write(LogLevel.WARN, "warning", event)
 
-    def warn_of(self, events: Iterable[str]) -> None:
+    def warn_all(self, events: Iterable[str]) -> None:
         """Tell each of several things that the user should look at."""
         for event in events:
             self.warn(event)
@@ -47,7 +47,7 @@ class Log:
         """Tell the end of a run, on a terminal only; `error: …` and this are the only lines without a level."""
         if self._level > LogLevel.ERROR and is_terminal(sys.stderr):
             with self._alone():
-                write_error(shown(event) + "\n")
+                write_error(printable(event) + "\n")
 
     def doing(self, what: str, measure: Callable[[], str] | None = None) -> None:
         """Tell what is going on until `rest` or the next call: a terminal shows it, where it takes over a second.
@@ -64,9 +64,9 @@ class Log:
         """Tell what is going on, like `doing`, and return what is to be called with each part of `whole()` done."""
         if self._last_row() is None:
             return _nothing
-        from magicpak.progress import Share  # noqa: PLC0415 - for a terminal alone
+        from magicpak.progress import ProgressBar  # noqa: PLC0415 - for a terminal alone
 
-        share = Share(whole)
+        share = ProgressBar(whole)
         self.doing(what, share.bar)
         return share.add
 
@@ -89,12 +89,12 @@ class Log:
         if self._row is not None:
             self._row.rest()
 
-    def _last_row(self) -> "LastRow | None":
+    def _last_row(self) -> "StatusLine | None":
         """Return what shows on a terminal what takes its time; None where nothing is to be shown."""
-        if self._row is None and self._level > LogLevel.ERROR and _obeys(sys.stderr):
-            from magicpak.progress import LastRow  # noqa: PLC0415 - for a terminal alone
+        if self._row is None and self._level > LogLevel.ERROR and _understands_escapes(sys.stderr):
+            from magicpak.progress import StatusLine  # noqa: PLC0415 - for a terminal alone
 
-            self._row = LastRow()
+            self._row = StatusLine()
         return self._row
 
     def _alone(self) -> AbstractContextManager[None]:
@@ -111,7 +111,7 @@ class Log:
         if self._logger is None:
             self._logger = _logger()
         with self._alone():
-            getattr(self._logger, method)(shown(event))
+            getattr(self._logger, method)(printable(event))
 
 
 class _Stream:
@@ -161,9 +161,9 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 def shows_colours(stream: TextIO | None) -> bool:
     """Tell whether a standard stream is a terminal that colours are wanted on (no-color.org)."""
-    return _obeys(stream) and not os.environ.get("NO_COLOR")
+    return _understands_escapes(stream) and not os.environ.get("NO_COLOR")
 
 
-def _obeys(stream: TextIO | None) -> bool:
+def _understands_escapes(stream: TextIO | None) -> bool:
     """Tell whether a standard stream is a terminal that knows escape sequences."""
     return is_terminal(stream) and os.environ.get("TERM") != "dumb"

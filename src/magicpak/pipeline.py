@@ -9,25 +9,25 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from magicpak.bundle.plan import BundlePlan
-from magicpak.bundle.size import hold_to, weight
+from magicpak.bundle.size import check_size_limit, total_size
 from magicpak.collect.result import Decided
-from magicpak.elf.cache import ElfStore
+from magicpak.elf.cache import ElfCache
 from magicpak.errors import LibrariesMissing, MagicpakError
 from magicpak.ldso.factory import Loaders
 from magicpak.log import Log
 from magicpak.options import LogLevel, Options
 from magicpak.outputs.directory import DirectoryOutput
-from magicpak.outputs.output import Output, Written
+from magicpak.outputs.output import Output, WriteResult
 from magicpak.process.tempdirs import private_directory
 from magicpak.reports.known import Known
-from magicpak.resolve.inputs import Program, find_programs
+from magicpak.resolve.inputs import Program, find_inputs
 from magicpak.resolve.libraries import Resolved, resolve_program
 from magicpak.stages.planning import planned
-from magicpak.text import plural, shown, size
+from magicpak.text import count_noun, printable, size
 
 if TYPE_CHECKING:
     from magicpak.stages.packing import Pack
-    from magicpak.tracing.run import Watched
+    from magicpak.tracing.run import TracedRun
     from magicpak.verify.severity import Verdict
 
 
@@ -37,7 +37,7 @@ def bundle(options: Options, log: Log, tell: Callable[[bytes], None]) -> None:
     Raises MagicpakError; nothing is left behind then. What is asked about is told before, as far as it is known.
     """
     started = monotonic()
-    log.warn_of(options.without_effect())
+    log.warn_all(options.without_effect())
     output = None if options.output is None else DirectoryOutput(options.output, options.source_date_epoch)
     if output is not None:
         output.check()
@@ -53,20 +53,20 @@ def bundle(options: Options, log: Log, tell: Callable[[bytes], None]) -> None:
             raise known.error
         plan = known.decided.plan
         if options.size_limit is not None:
-            hold_to(plan, options.size_limit)
+            check_size_limit(plan, options.size_limit)
         if output is None or options.dry_run:
             log.info("nothing was written: this was a dry run")
             return
         trial = _trial(options, known.decided, runs, log) if options.test else None
         written = _write(plan, output, trial, log)  # the private directories hold files of the plan
     log.summary(
-        f"{options.output}: {plural(written.files, 'file')}, {size(written.size)}, in {monotonic() - started:.1f} s"
+        f"{options.output}: {count_noun(written.files, 'file')}, {size(written.size)}, in {monotonic() - started:.1f} s"
     )
 
 
 def _known(
     options: Options, pack: "Pack | None", stack: ExitStack, log: Log, *, goes_on: bool
-) -> "tuple[Known, Sequence[Watched]]":
+) -> "tuple[Known, Sequence[TracedRun]]":
     """Look at all that goes into the bundle, and return what is known of it then, and the runs that were watched.
 
     Raises MagicpakError, and for missing libraries too, unless the story `goes_on` to a report of what was found.
@@ -78,11 +78,11 @@ def _known(
         private.append(stack.enter_context(private_directory()))
         return private[-1]
 
-    store = ElfStore()
-    programs = find_programs(options.inputs, options.install_to, options.layout, store)
+    store = ElfCache()
+    programs = find_inputs(options.inputs, options.install_to, options.layout, store)
     loaders = Loaders(options.resolver, options.compiler, options.library_path, store, new_private)
     stack.callback(loaders.close)
-    log.doing("looking for libraries:", lambda: plural(len(store.by_inode), "file"))
+    log.doing("looking for libraries:", lambda: count_noun(len(store.by_inode), "file"))
     resolved = [resolve_program(program, loaders, store, hwcaps=options.hwcaps) for program in programs]
     error: MagicpakError | None = _shortfall(resolved, log)
     if error is not None and not goes_on:
@@ -107,19 +107,19 @@ def _packing(options: Options, log: Log) -> "Pack":
     return packing(options, log)
 
 
-def _watched(options: Options, programs: Sequence[Program], private: Callable[[], str], log: Log) -> "list[Watched]":
+def _watched(options: Options, programs: Sequence[Program], private: Callable[[], str], log: Log) -> "list[TracedRun]":
     from magicpak.stages.watching import watch_programs  # noqa: PLC0415
 
     return watch_programs(options, programs, private, log)
 
 
-def _proved(options: Options, plan: Decided, known: tuple[ElfStore, Loaders], log: Log) -> "Verdict | None":
+def _proved(options: Options, plan: Decided, known: tuple[ElfCache, Loaders], log: Log) -> "Verdict | None":
     from magicpak.stages.proving import prove  # noqa: PLC0415 - not with --no-verify
 
     return prove(options, plan, known, log)
 
 
-def _trial(options: Options, plan: Decided, runs: "Sequence[Watched]", log: Log) -> Callable[[int], None]:
+def _trial(options: Options, plan: Decided, runs: "Sequence[TracedRun]", log: Log) -> Callable[[int], None]:
     from magicpak.stages.testing import trial_of  # noqa: PLC0415
 
     return trial_of(options, plan, runs, log)
@@ -128,19 +128,19 @@ def _trial(options: Options, plan: Decided, runs: "Sequence[Watched]", log: Log)
 def _shortfall(resolved: Sequence[Resolved], log: Log) -> "LibrariesMissing | None":
     """Tell how many libraries each program needs; return what is wrong if some are missing, of all programs at once."""
     for each in resolved:
-        log.info(f"{shown(each.name)} needs {plural(len(each.closure.objects) - 1, 'library')}")
+        log.info(f"{printable(each.name)} needs {count_noun(len(each.closure.objects) - 1, 'library')}")
     if any(each.trouble or each.closure.missing for each in resolved):
-        from magicpak.resolve.missing import shortfall  # noqa: PLC0415
+        from magicpak.resolve.missing import missing_error  # noqa: PLC0415
 
-        return shortfall(resolved)
+        return missing_error(resolved)
     return None
 
 
-def _write(plan: BundlePlan, output: Output, trial: Callable[[int], None] | None, log: Log) -> Written:
+def _write(plan: BundlePlan, output: Output, trial: Callable[[int], None] | None, log: Log) -> WriteResult:
     if log.shows(LogLevel.DEBUG):
         for item in plan:
-            log.debug(f"{shown(item.path)}: {item.because}")
-    written = output.write(plan, trial, log.doing_all("copying", lambda: weight(plan)))
-    log.warn_of(written.remarks)
-    log.info(f"wrote {plural(written.files, 'file')}, {size(written.size)}")
+            log.debug(f"{printable(item.path)}: {item.because}")
+    written = output.write(plan, trial, log.doing_all("copying", lambda: total_size(plan)))
+    log.warn_all(written.warnings)
+    log.info(f"wrote {count_noun(written.files, 'file')}, {size(written.size)}")
     return written

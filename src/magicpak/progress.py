@@ -9,7 +9,7 @@ from time import monotonic
 from typing import NamedTuple
 
 from magicpak.process.tempdirs import uninterrupted
-from magicpak.text import shown, write_error
+from magicpak.text import printable, write_error
 
 _BEAT = 0.2  # seconds between two looks at the clock
 _WIDTH = 20  # columns of a bar
@@ -17,7 +17,7 @@ _USUAL_COLUMNS = 80
 _TO_THE_END = "\x1b[K"  # erases the rest of the line, ECMA-48 (EL)
 
 
-class _Task(NamedTuple):
+class _Activity(NamedTuple):
     """What is going on, in words; what tells in words how far it has come; and when it began."""
 
     what: str
@@ -25,7 +25,7 @@ class _Task(NamedTuple):
     since: float
 
 
-class LastRow:
+class StatusLine:
     """Shows on stderr, a terminal, what takes more than a second; the row is empty again before anything else is there.
 
     It is looked at by whoever calls `look`, or by a thread of its own.
@@ -34,7 +34,7 @@ class LastRow:
     def __init__(self) -> None:
         """Begin with nothing going on."""
         self._lock = Lock()
-        self._task: _Task | None = None
+        self._task: _Activity | None = None
         self._line = ""
         self._over = Event()
         self._thread: Thread | None = None
@@ -42,7 +42,7 @@ class LastRow:
     def begin(self, what: str, measure: Callable[[], str] | None = None) -> None:
         """Take what is going on from now on, and what tells how far it has come; the latter is called by any thread."""
         with self.freed():
-            self._task = _Task(what, measure, monotonic())
+            self._task = _Activity(what, measure, monotonic())
 
     def look(self) -> None:
         """Show what there is to show by now."""
@@ -52,7 +52,7 @@ class LastRow:
             if task is None or not seconds:
                 return
             far = f" {task.measure()}" if task.measure else ""
-            line = _fitting(_as_carried(shown(task.what)), f"{far} {_dots()} {seconds} s")
+            line = _fitting(_as_carried(printable(task.what)), f"{far} {_dots()} {seconds} s")
             if line != self._line:
                 self._line = line
                 write_error(f"\r{line}{_TO_THE_END}")
@@ -93,7 +93,7 @@ class LastRow:
             self.look()
 
 
-class Share:
+class ProgressBar:
     """How much of a whole is done, counted by any thread."""
 
     def __init__(self, whole: Callable[[], int]) -> None:

@@ -12,7 +12,7 @@ _BYTES_START = 0xDC00
 _STEP = 1000
 
 
-def shown(name: str) -> str:
+def printable(name: str) -> str:
     """Return `name` on one line, with control characters and bytes that are not text as backslash escapes.
 
     What the terminal would act upon (C0 and C1 controls, line and paragraph separators, bidirectional overrides) is
@@ -45,7 +45,7 @@ def size(count: int) -> str:
 _SIZE = r"([0-9]+(?:\.[0-9]+)?) ?(?:([kmgt])(i?))?b?"
 
 
-def bytes_in(text: str) -> int | None:
+def parse_size(text: str) -> int | None:
     """Return how many bytes `text` says: `812`, `1.3 MB`, `1.3m` (powers of ten), `64MiB` (of two); None if no size."""
     said = re.fullmatch(_SIZE, text, re.IGNORECASE)  # compiled where somebody gives a size
     if said is None:
@@ -54,7 +54,7 @@ def bytes_in(text: str) -> int | None:
     return int(float(said[1]) * (1024 if said[3] else _STEP) ** power)
 
 
-def plural(count: int, noun: str) -> str:
+def count_noun(count: int, noun: str) -> str:
     """Return `1 file`, `2 files`; a noun in -y gets -ies."""
     if count == 1:
         return f"1 {noun}"

@@ -18,5 +18,5 @@ if __name__ == "__main__":
         from magicpak.packages.owners import owners
 
         found = owners(paths)
-        os._exit(bool(found.remarks or found.by_path.keys() != set(paths)))
+        os._exit(bool(found.warnings or found.by_path.keys() != set(paths)))
     os._exit(0)

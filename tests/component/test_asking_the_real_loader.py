@@ -14,9 +14,9 @@ from types import FrameType
 import pytest
 
 from magicpak.errors import Interrupted, ToolFailed
-from magicpak.ldso.helper_build import HelperProgram
-from magicpak.ldso.helper_client import Answer, LoaderProcess, same_file_in_error
-from magicpak.ldso.helper_embedded import CarriedHelper, carried
+from magicpak.ldso.helper_build import CompiledHelper
+from magicpak.ldso.helper_client import Answer, HelperProcess, same_file_in_error
+from magicpak.ldso.helper_embedded import EmbeddedHelper, embedded_helper
 from magicpak.ldso.machines import MACHINES
 from support.pids import is_alive, is_gone_soon
 
@@ -41,13 +41,13 @@ def interpreter() -> str:
 @pytest.fixture(scope="module")
 def helper(interpreter: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The helper with little patience."""
-    with HelperProgram(QUICK, interpreter, str(tmp_path_factory.mktemp("helper"))) as program:
+    with CompiledHelper(QUICK, interpreter, str(tmp_path_factory.mktemp("helper"))) as program:
         return program.path()
 
 
 @pytest.fixture
-def loader(interpreter: str, helper: str) -> Iterator[LoaderProcess]:
-    with LoaderProcess([interpreter, helper], []) as process:
+def loader(interpreter: str, helper: str) -> Iterator[HelperProcess]:
+    with HelperProcess([interpreter, helper], []) as process:
         yield process
     assert_no_process_stays()
 
@@ -85,7 +85,7 @@ def read_when_there(path: Path) -> int:
 
 class TestAnswers:
     def test_each_library_of_programs_of_the_host_is_found_where_the_loader_lists_it(
-        self, loader: LoaderProcess
+        self, loader: HelperProcess
     ) -> None:
         compiler = subprocess.run(["cc", "-print-prog-name=cc1"], capture_output=True, text=True, check=True).stdout
         programs = ["/bin/ls", compiler.strip(), *filter(None, map(shutil.which, ("as", "git", "curl", "strace")))]
@@ -96,7 +96,7 @@ class TestAnswers:
             name: Answer(path, None) for name, path in listed.items()
         }
 
-    def test_a_name_that_is_not_found_is_answered_in_the_words_of_the_loader(self, loader: LoaderProcess) -> None:
+    def test_a_name_that_is_not_found_is_answered_in_the_words_of_the_loader(self, loader: HelperProcess) -> None:
         answer = loader.ask("libno.so.1", noload=False)
         why = "libno.so.1: cannot open shared object file: No such file or directory"
         assert answer == Answer(None, why)
@@ -106,7 +106,7 @@ class TestAnswers:
         self, interpreter: str, helper: str, build: BuildLibrary, tmp_path: Path
     ) -> None:
         build("", name="one/libonly.so"), build("", name="two/libonly.so")
-        with LoaderProcess(
+        with HelperProcess(
             [interpreter, helper], [f"{tmp_path}/none", f"{tmp_path}/two", f"{tmp_path}/one"]
         ) as process:
             assert process.ask("libonly.so", noload=False) == Answer(f"{tmp_path}/two/libonly.so", None)
@@ -116,17 +116,17 @@ class TestAnswers:
     ) -> None:
         build("", name="libonly.so")
         monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
-        with LoaderProcess([interpreter, helper], []) as process:
+        with HelperProcess([interpreter, helper], []) as process:
             assert process.ask("libonly.so", noload=False).path is None
 
-    def test_an_answer_does_not_depend_on_what_was_asked_before(self, loader: LoaderProcess) -> None:
+    def test_an_answer_does_not_depend_on_what_was_asked_before(self, loader: HelperProcess) -> None:
         assert loader.ask("libm.so.6", noload=False).path is not None
         assert loader.ask("libm.so.6", noload=True) == Answer(None, "not loaded")
         assert loader.ask("libc.so.6", noload=True).path is not None
 
     @pytest.mark.parametrize("directory", [b"a b", b"new\nline", b"\xff\x80", b"%s $x", "ä".encode()])
     def test_a_path_may_hold_any_byte(
-        self, loader: LoaderProcess, build: BuildLibrary, tmp_path: Path, directory: bytes
+        self, loader: HelperProcess, build: BuildLibrary, tmp_path: Path, directory: bytes
     ) -> None:
         path = os.path.join(str(tmp_path), os.fsdecode(directory), "libx.so")
         os.mkdir(os.path.dirname(path))
@@ -136,15 +136,15 @@ class TestAnswers:
     @pytest.mark.parametrize(
         ("name", "why"), [("", "not a name"), ("a\0b", "not a name"), ("x" * 4095, "File name too long")]
     )
-    def test_what_cannot_be_a_name_is_not_found(self, loader: LoaderProcess, name: str, why: str) -> None:
+    def test_what_cannot_be_a_name_is_not_found(self, loader: HelperProcess, name: str, why: str) -> None:
         assert loader.ask(name, noload=False) == Answer(None, why)
 
-    def test_the_longest_name_is_understood(self, loader: LoaderProcess) -> None:
+    def test_the_longest_name_is_understood(self, loader: HelperProcess) -> None:
         why = loader.ask("x" * 4094, noload=False).error
         assert why == "x" * 4094 + ": cannot open shared object file: File name too long"
 
     def test_one_process_answers_three_hundred_questions(
-        self, loader: LoaderProcess, monkeypatch: pytest.MonkeyPatch
+        self, loader: HelperProcess, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         started: list[str] = []
         spawn = os.posix_spawn
@@ -162,7 +162,7 @@ class TestHarmfulLibraries:
     """What constructors do; the next question must be answered as if nothing had been."""
 
     @pytest.fixture(autouse=True)
-    def the_next_question_is_answered(self, loader: LoaderProcess) -> Iterator[None]:
+    def the_next_question_is_answered(self, loader: HelperProcess) -> Iterator[None]:
         yield
         assert (loader.ask("libm.so.6", noload=False).path or "").endswith("/libm.so.6")
 
@@ -183,7 +183,7 @@ class TestHarmfulLibraries:
         ],
     )
     def test_a_library_that_ends_or_hangs_is_an_error(
-        self, loader: LoaderProcess, build: BuildLibrary, body: str, why: str
+        self, loader: HelperProcess, build: BuildLibrary, body: str, why: str
     ) -> None:
         path = build(constructor(body))
         answer = loader.ask(path, noload=False)
@@ -201,11 +201,11 @@ class TestHarmfulLibraries:
             "if (fork() == 0) for (;;) pause();",
         ],
     )
-    def test_a_library_that_misbehaves_is_found(self, loader: LoaderProcess, build: BuildLibrary, body: str) -> None:
+    def test_a_library_that_misbehaves_is_found(self, loader: HelperProcess, build: BuildLibrary, body: str) -> None:
         path = build(constructor(body))
         assert loader.ask(path, noload=False) == Answer(path, None)
 
-    def test_a_library_has_no_descriptor_of_ours_to_write_to(self, loader: LoaderProcess, build: BuildLibrary) -> None:
+    def test_a_library_has_no_descriptor_of_ours_to_write_to(self, loader: HelperProcess, build: BuildLibrary) -> None:
         path = build(constructor('for (int fd = 3; fd < 1024; fd++) write(fd, "x", 1);'))
         nobody_reads, ours = os.pipe()
         os.close(nobody_reads)
@@ -217,7 +217,7 @@ class TestHarmfulLibraries:
 
     @pytest.mark.parametrize("detach", ["", "setsid(); if (fork()) _exit(0);"])
     def test_a_daemon_that_a_library_starts_does_not_stay(
-        self, loader: LoaderProcess, build: BuildLibrary, tmp_path: Path, detach: str
+        self, loader: HelperProcess, build: BuildLibrary, tmp_path: Path, detach: str
     ) -> None:
         note = tmp_path / "pid"
         path = build(
@@ -229,21 +229,21 @@ class TestHarmfulLibraries:
         assert loader.ask(path, noload=False) == Answer(path, None)
         assert not is_alive(read_when_there(note))
 
-    def test_an_undefined_symbol_is_told_from_a_missing_file(self, loader: LoaderProcess, build: BuildLibrary) -> None:
+    def test_an_undefined_symbol_is_told_from_a_missing_file(self, loader: HelperProcess, build: BuildLibrary) -> None:
         path = build("int absent(void); int present(void) { return absent(); }", "-Wl,-z,now")
         answer = loader.ask(path, noload=False)
         assert answer == Answer(None, f"{path}: undefined symbol: absent")
         assert same_file_in_error(answer, "libtest.so") == path
 
     def test_a_library_that_dlopen_cannot_load_is_found_when_it_is_preloaded(
-        self, interpreter: str, helper: str, loader: LoaderProcess, build: BuildLibrary, tmp_path: Path
+        self, interpreter: str, helper: str, loader: HelperProcess, build: BuildLibrary, tmp_path: Path
     ) -> None:
         source = "__thread char big[1 << 20]; char *use(int i) { return big + i; }"
         path = build(source, "-ftls-model=initial-exec", "-Wl,-soname,libtls.so", name="libtls.so")
         refused = loader.ask(path, noload=False)
         assert refused == Answer(None, f"{path}: cannot allocate memory in static TLS block")
         assert same_file_in_error(refused, "libtls.so") == path
-        with LoaderProcess([interpreter, helper], [str(tmp_path)], ["libtls.so"]) as process:
+        with HelperProcess([interpreter, helper], [str(tmp_path)], ["libtls.so"]) as process:
             assert process.ask("libtls.so", noload=True) == Answer(path, None)
             assert process.ask("libtls.so", noload=False) == Answer(path, None)
 
@@ -251,14 +251,14 @@ class TestHarmfulLibraries:
         self, interpreter: str, helper: str, build: BuildLibrary
     ) -> None:
         path = build(constructor(r'write(1, "=/wrong\0", 8); printf("later"); write(2, "x", 1);'))
-        with LoaderProcess([interpreter, helper], [], [path]) as process:
+        with HelperProcess([interpreter, helper], [], [path]) as process:
             assert process.ask(path, noload=True) == Answer(path, None)
 
     def test_a_preloaded_library_that_crashes_is_a_failure(
         self, interpreter: str, helper: str, build: BuildLibrary
     ) -> None:
         path = build(constructor("abort();"))
-        process = LoaderProcess([interpreter, helper], [], [path])
+        process = HelperProcess([interpreter, helper], [], [path])
         with pytest.raises(ToolFailed, match=r"has ended unexpectedly$"):
             process.ask("libm.so.6", noload=True)
 
@@ -294,16 +294,16 @@ class TestErrorsThatNameTheFile:
 @pytest.mark.skipif(not MUSL, reason="musl's loader is not installed (/lib/ld-musl-*.so.1, package musl)")
 class TestMusl:
     @pytest.fixture(params=["cc", "musl-gcc"])
-    def musl_loader(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LoaderProcess]:
+    def musl_loader(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[HelperProcess]:
         compiler: str = request.param
         if shutil.which(compiler) is None:
             pytest.skip(f"{compiler} is not installed (package musl-tools)")
-        with HelperProgram(f"{compiler} -DQUESTION_SECONDS=1", MUSL, str(tmp_path)) as program:
+        with CompiledHelper(f"{compiler} -DQUESTION_SECONDS=1", MUSL, str(tmp_path)) as program:
             command = [MUSL, program.path()]
-        with LoaderProcess(command, [str(tmp_path)]) as process:
+        with HelperProcess(command, [str(tmp_path)]) as process:
             yield process
 
-    def test_it_answers_as_with_glibc(self, musl_loader: LoaderProcess, build: BuildLibrary, tmp_path: Path) -> None:
+    def test_it_answers_as_with_glibc(self, musl_loader: HelperProcess, build: BuildLibrary, tmp_path: Path) -> None:
         def bare(source: str, name: str) -> None:
             build(source, "-nostdlib", name=name)
 
@@ -329,18 +329,18 @@ class TestMusl:
 
 class TestCarrying:
     def test_a_helper_that_is_carried_runs_from_memory_until_it_is_closed(self, interpreter: str, helper: str) -> None:
-        program = CarriedHelper(Path(helper).read_bytes())
+        program = EmbeddedHelper(Path(helper).read_bytes())
         for _ in range(2):
             program.start()
             path = program.path()
             assert program.path() == path
-            with LoaderProcess([interpreter, path], []) as process:
+            with HelperProcess([interpreter, path], []) as process:
                 assert process.ask("libc.so.6", noload=True).path
             program.close()
             assert not os.path.exists(path)
 
     def test_a_magicpak_of_many_files_carries_none(self) -> None:
-        assert [carried(machine) for machine in (*MACHINES, None)] == [None] * (len(MACHINES) + 1)
+        assert [embedded_helper(machine) for machine in (*MACHINES, None)] == [None] * (len(MACHINES) + 1)
 
 
 class TestCompiling:
@@ -355,7 +355,7 @@ class TestCompiling:
         return fake
 
     def failure(self, compiler: str, directory: Path, seconds: float = 10) -> ToolFailed:
-        program = HelperProgram(compiler, "/lib/ld.so", str(directory), seconds=seconds)
+        program = CompiledHelper(compiler, "/lib/ld.so", str(directory), seconds=seconds)
         with pytest.raises(ToolFailed) as caught:
             program.path()
         assert_no_process_stays()
@@ -364,7 +364,7 @@ class TestCompiling:
         return caught.value
 
     def test_the_compiler_runs_while_we_do_something_else_and_only_once(self, interpreter: str, tmp_path: Path) -> None:
-        with HelperProgram("cc", interpreter, str(tmp_path)) as program:
+        with CompiledHelper("cc", interpreter, str(tmp_path)) as program:
             started = time.monotonic()
             program.start()
             assert time.monotonic() - started < 0.05
@@ -384,7 +384,7 @@ class TestCompiling:
 
     @pytest.mark.parametrize("path", ["/opt/a,b c/ld.so", "/opt/ä\n/ld.so"])
     def test_the_interpreter_may_have_any_path(self, tmp_path: Path, path: str) -> None:
-        with HelperProgram("cc", path, str(tmp_path)) as program:
+        with CompiledHelper("cc", path, str(tmp_path)) as program:
             assert os.fsencode(path) + b"\0" in Path(program.path()).read_bytes()
 
     @pytest.mark.parametrize(
@@ -404,7 +404,7 @@ class TestCompiling:
         assert message.endswith(f"{compiler} has to be ended: {compiler} did not finish within 0.3 seconds")
 
     def test_a_compiler_that_is_not_waited_for_is_ended(self, fake: Callable[[str], str], tmp_path: Path) -> None:
-        with HelperProgram(fake(f"echo $$ > {tmp_path}/pid; sleep 60"), "/lib/ld.so", str(tmp_path)) as program:
+        with CompiledHelper(fake(f"echo $$ > {tmp_path}/pid; sleep 60"), "/lib/ld.so", str(tmp_path)) as program:
             program.start()
             pid = read_when_there(tmp_path / "pid")
         assert not is_alive(pid)
@@ -430,7 +430,7 @@ class TestCompiling:
 
 class TestProcess:
     def failure(self, script: str, seconds: float = 5) -> ToolFailed:
-        process = LoaderProcess(["sh", "-c", script], [], seconds=seconds)
+        process = HelperProcess(["sh", "-c", script], [], seconds=seconds)
         with pytest.raises(ToolFailed) as caught:
             process.ask("libx.so", noload=False)
         assert_no_process_stays()
@@ -439,7 +439,7 @@ class TestProcess:
 
     def test_an_interpreter_that_does_not_exist_is_a_failure(self) -> None:
         with pytest.raises(ToolFailed, match=r"^/lib/no-ld\.so: no such program$"):
-            LoaderProcess(["/lib/no-ld.so", "/helper"], []).ask("libx.so", noload=False)
+            HelperProcess(["/lib/no-ld.so", "/helper"], []).ask("libx.so", noload=False)
 
     @pytest.mark.parametrize(
         ("script", "how"),
@@ -465,7 +465,7 @@ class TestProcess:
         assert failure.details[1:] == ("why",)
 
     def test_an_interrupted_question_leaves_no_process(
-        self, loader: LoaderProcess, build: BuildLibrary, tmp_path: Path
+        self, loader: HelperProcess, build: BuildLibrary, tmp_path: Path
     ) -> None:
         def interrupt(number: int, _frame: FrameType | None) -> None:
             raise Interrupted(number)
@@ -485,10 +485,10 @@ class TestProcess:
         assert not note.exists() or not is_alive(int(note.read_text() or 0))
 
     def test_closing_a_process_that_was_never_asked_is_harmless(self) -> None:
-        with LoaderProcess(["/lib/no-ld.so"], []) as process:
+        with HelperProcess(["/lib/no-ld.so"], []) as process:
             process.close()
 
-    def test_a_process_that_was_closed_is_started_anew(self, loader: LoaderProcess) -> None:
+    def test_a_process_that_was_closed_is_started_anew(self, loader: HelperProcess) -> None:
         first = loader.ask("libm.so.6", noload=False)
         loader.close()
         assert_no_process_stays()
@@ -500,7 +500,7 @@ class TestProcess:
         note = tmp_path / "pids"
         text = 'FILE *f = fopen("{}.part", "w"); fprintf(f, "%d %d\\n", getppid(), getpid()); fclose(f);'
         hang = build(constructor(f'{text.format(note)} rename("{note}.part", "{note}"); for (;;) pause();'))
-        with HelperProgram("cc", interpreter, str(tmp_path)) as program:
+        with CompiledHelper("cc", interpreter, str(tmp_path)) as program:
             helper = program.path()
         script = (
             "import sys; from magicpak.ldso.helper_client import LoaderProcess;"

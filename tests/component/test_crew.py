@@ -8,14 +8,14 @@ import pytest
 
 from magicpak.bundle.entry import Attributes, Copy
 from magicpak.bundle.path import BundlePath
-from magicpak.outputs.copy_pool import Crew, Job
+from magicpak.outputs.copy_pool import CopyJob, CopyPool
 
 
-def job(directory: Path, number: int) -> Job:
+def job(directory: Path, number: int) -> CopyJob:
     source = os.open(directory, os.O_RDONLY)
     target = os.open(directory, os.O_RDONLY)
     entry = Copy(f"/source/{number}", number, (0, number), Attributes(0o644))
-    return Job(entry, source, target, BundlePath(f"/{number}"))
+    return CopyJob(entry, source, target, BundlePath(f"/{number}"))
 
 
 def descriptors() -> int:
@@ -35,7 +35,7 @@ def _processors(request: pytest.FixtureRequest) -> Iterator[None]:
 def test_jobs_are_copied_once_and_finished_in_order(tmp_path: Path) -> None:
     copied: list[int] = []
     finished: list[int] = []
-    crew = Crew(
+    crew = CopyPool(
         lambda entry, _source, _target: copied.append(entry.size), lambda each: finished.append(each.entry.size)
     )
     before = descriptors()
@@ -43,7 +43,7 @@ def test_jobs_are_copied_once_and_finished_in_order(tmp_path: Path) -> None:
     for number in range(300):
         crew.add(job(tmp_path, number))
     crew.finish_all()
-    crew.dismiss()
+    crew.cancel()
 
     assert sorted(copied) == list(range(300))
     assert finished == list(range(300))
@@ -56,7 +56,7 @@ def test_the_error_of_a_copy_is_the_jobs_when_it_is_finished(tmp_path: Path) -> 
         if entry.size == 7:
             raise OSError(28, "full")
 
-    crew = Crew(copy, lambda each: None if each.error is None else pytest.fail(str(each.entry.size)))
+    crew = CopyPool(copy, lambda each: None if each.error is None else pytest.fail(str(each.entry.size)))
     before = descriptors()
 
     def copy_all() -> None:
@@ -66,6 +66,6 @@ def test_the_error_of_a_copy_is_the_jobs_when_it_is_finished(tmp_path: Path) -> 
 
     with pytest.raises(pytest.fail.Exception, match=r"^7$"):
         copy_all()
-    crew.dismiss()
+    crew.cancel()
 
     assert descriptors() == before

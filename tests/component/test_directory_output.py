@@ -15,11 +15,11 @@ import pytest
 from magicpak.bundle.entry import Attributes, Content, Copy, Directory, Entry, Fifo, Link
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Because, BundlePlan, Item
-from magicpak.bundle.size import weight
+from magicpak.bundle.size import total_size
 from magicpak.errors import CannotRead, OutputNotUsable, SourceChanged
 from magicpak.outputs import copy
 from magicpak.outputs.directory import DirectoryOutput
-from magicpak.outputs.output import Written
+from magicpak.outputs.output import WriteResult
 from magicpak.process.tempdirs import remove_tree
 
 S = 1_000_000_000
@@ -151,7 +151,7 @@ def test_a_bundle_has_the_bytes_modes_owners_and_times_of_its_plan_whatever_the_
     youngest = max(path.lstat().st_mtime_ns for path in host.rglob("*") if path.is_file() and not path.is_symlink())
     expected["."] = (oct(root.st_mode), (root.st_uid, root.st_gid), youngest, {}, None)
     assert listing(tmp_path / "out") == expected
-    assert written == Written(files=4, size=4 + 300_000 + 3)
+    assert written == WriteResult(files=4, size=4 + 300_000 + 3)
     assert sorted(os.listdir(tmp_path)) == ["host", "out"]
 
 
@@ -187,7 +187,7 @@ def test_no_time_is_later_than_source_date_epoch(tmp_path: Path) -> None:
 
 
 def test_a_plan_without_files_gets_the_epoch_as_its_time(tmp_path: Path) -> None:
-    assert DirectoryOutput(str(tmp_path / "out"), None).write(planned({"/made": DIRECTORY})) == Written(0, 0)
+    assert DirectoryOutput(str(tmp_path / "out"), None).write(planned({"/made": DIRECTORY})) == WriteResult(0, 0)
     assert {path: entry[2] for path, entry in listing(tmp_path / "out").items()} == {".": 0, "made": 0}
 
 
@@ -206,7 +206,7 @@ def test_two_copies_of_one_inode_become_hard_links(tmp_path: Path) -> None:
     written = DirectoryOutput(str(tmp_path / "out"), None).write(plan)
     one, two = (tmp_path / "out/a/b/one").stat(), (tmp_path / "out/two").stat()
     assert (one.st_ino, one.st_nlink, one.st_mtime_ns) == (two.st_ino, 2, source.stat().st_mtime_ns)
-    assert written == Written(files=2, size=5)
+    assert written == WriteResult(files=2, size=5)
 
 
 def test_a_hard_link_that_is_refused_becomes_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,7 +220,7 @@ def test_a_hard_link_that_is_refused_becomes_a_copy(tmp_path: Path, monkeypatch:
         planned({"/one": copy_of(source), "/two": copy_of(source)})
     )
     assert [(tmp_path / "out" / name).read_bytes() for name in ("one", "two")] == [b"twice", b"twice"]
-    assert written == Written(files=2, size=5)
+    assert written == WriteResult(files=2, size=5)
 
 
 def test_extended_attributes_capabilities_and_access_lists_are_kept(tmp_path: Path) -> None:
@@ -246,7 +246,7 @@ def test_extended_attributes_capabilities_and_access_lists_are_kept(tmp_path: Pa
     found = listing(tmp_path / "out")
     found.pop(".")
     assert found == expected
-    assert written.remarks == ()
+    assert written.warnings == ()
 
 
 def test_what_cannot_be_kept_is_said_once_for_each_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,7 +262,7 @@ def test_what_cannot_be_kept_is_said_once_for_each_kind(tmp_path: Path, monkeypa
     written = DirectoryOutput(str(tmp_path / "out"), None).write(
         planned({"/a": copy_of(tmp_path / "a"), "/b": copy_of(tmp_path / "b")})
     )
-    assert written.remarks == (
+    assert written.warnings == (
         "the extended attribute user.* of /a (and 1 more) could not be kept: Operation not permitted",
         "the time of /a (and 2 more) could not be kept: Operation not permitted",
     )
@@ -280,7 +280,7 @@ def test_a_file_whose_owner_cannot_be_kept_lends_nobody_its_rights(
     monkeypatch.setattr(os, "chown", refuse)
     written = DirectoryOutput(str(tmp_path / "out"), None).write(planned({"/tool": copy_of(source)}))
     assert stat.S_IMODE((tmp_path / "out/tool").stat().st_mode) == 0o755
-    assert written.remarks == ("the owner of /tool (and 1 more) could not be kept: Operation not permitted",)
+    assert written.warnings == ("the owner of /tool (and 1 more) could not be kept: Operation not permitted",)
 
 
 def test_holes_stay_holes(tmp_path: Path) -> None:
@@ -347,9 +347,9 @@ def test_of_each_byte_that_is_copied_is_heard_once(
     plan = plan.adding([second._replace(path=BundlePath("/hard"))])
     for name, answer in answers.items():
         monkeypatch.setattr(name, answer)
-    heard: list[int] = []
-    DirectoryOutput(str(tmp_path / "out"), None).write(plan, heard=heard.append)
-    assert weight(plan) == sum(heard) == sum(sizes.values()) + 900_000
+    on_progress: list[int] = []
+    DirectoryOutput(str(tmp_path / "out"), None).write(plan, on_progress=on_progress.append)
+    assert total_size(plan) == sum(on_progress) == sum(sizes.values()) + 900_000
 
 
 def test_a_file_system_that_refuses_clones_is_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -608,7 +608,7 @@ def test_without_privileges_modes_and_times_are_exact_and_a_failure_leaves_nothi
     failing = planned({**entries, "/z": copy_of(host / "usr/bin/tool")})
     written = as_nobody(lambda: DirectoryOutput(str(commons / "out"), None).write(plan))
     failed = as_nobody(lambda: DirectoryOutput(str(commons / "failed"), None).write(failing))
-    assert (written, failed.split(":")[0]) == (str(Written(3, 7)), "CannotRead")
+    assert (written, failed.split(":")[0]) == (str(WriteResult(3, 7)), "CannotRead")
     assert sorted(os.listdir(commons)) == ["out", "source"]
     time = source.stat().st_mtime_ns
     note = {"user.note": b"kept"}

@@ -13,8 +13,8 @@ from elftools.elf.enums import ENUM_E_MACHINE, ENUM_E_TYPE
 from elftools.elf.gnuversions import GNUVerDefSection, GNUVerNeedSection
 from elftools.elf.segments import InterpSegment
 
-from magicpak.elf.facts import ElfFacts, FileType, Kind, VersionNeeded, Versions
-from magicpak.elf.reader import NotElf, read_path
+from magicpak.elf.facts import ElfFacts, ElfTarget, FileType, VersionNeeded, Versions
+from magicpak.elf.reader import ElfError, read_path
 from support.elf_files import (
     I386,
     PPC,
@@ -62,7 +62,7 @@ def test_every_elf_file_of_this_host_has_the_facts_that_pyelftools_sees() -> Non
 def answer(path: str) -> ElfFacts | str:
     try:
         return read_path(path)
-    except NotElf as refusal:
+    except ElfError as refusal:
         return refusal.why
 
 
@@ -72,7 +72,7 @@ def yardstick(path: str) -> ElfFacts | str:
         elf = ELFFile(file)
         machine, file_type = elf["e_machine"], elf["e_type"]
         header = ElfFacts(
-            Kind(elf.elfclass, elf.little_endian, ENUM_E_MACHINE.get(machine, machine)),
+            ElfTarget(elf.elfclass, elf.little_endian, ENUM_E_MACHINE.get(machine, machine)),
             ENUM_E_TYPE.get(file_type, file_type),
             elf["e_flags"],
             elf["e_entry"],
@@ -129,7 +129,9 @@ def with_dynamic(header: ElfFacts, interpreter: str | None, segment: DynamicSegm
 
 @pytest.mark.parametrize("kind", [X86_64, I386, S390X, PPC], ids=str)
 @pytest.mark.parametrize("file_type", [FileType.EXEC, FileType.DYN])
-def test_a_handmade_file_has_the_facts_that_pyelftools_sees(kind: Kind, file_type: FileType, tmp_path: Path) -> None:
+def test_a_handmade_file_has_the_facts_that_pyelftools_sees(
+    kind: ElfTarget, file_type: FileType, tmp_path: Path
+) -> None:
     path = tmp_path / "handmade"
     path.write_bytes(
         make_elf(

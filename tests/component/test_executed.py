@@ -8,9 +8,9 @@ import pytest
 
 from magicpak.bundle.entry import Content
 from magicpak.bundle.layout import Layout
-from magicpak.files.script import HEAD, script_in
+from magicpak.files.script import HEAD, parse_script
 from magicpak.ldso.cache import parse_cache
-from magicpak.tracing.trace import How
+from magicpak.tracing.trace import Access
 from support.elf_files import I386, X86_64_EXIT_0, make_elf
 from support.handmade_traces import Bundled, Run, bundled, lines
 from support.loader_oracle import GLIBC, MUSL, Tree
@@ -38,14 +38,14 @@ def below(found: Bundled, tree: Tree) -> list[str]:
 
 def brought(tree: Tree, *runs: Run, layout: Layout = Layout.HOST, hwcaps: bool = True) -> list[str]:
     found = bundled(runs, [tree / "bin/prog"], layout=layout, hwcaps=hwcaps)
-    assert found.remarks == ()
+    assert found.warnings == ()
     return below(found, tree)
 
 
 def run_of(tree: Tree) -> Run:
     """A run of the program up to its first line: its loader has brought in what it needs."""
-    run = Run(tree / "bin/prog").use(How.READ, "/etc/ld.so.cache", loader=True)
-    run.use(How.TESTED, tree / "lib", loader=True)
+    run = Run(tree / "bin/prog").use(Access.READ, "/etc/ld.so.cache", loader=True)
+    run.use(Access.TESTED, tree / "lib", loader=True)
     return run.load(tree / "bin/../lib/libown.so")
 
 
@@ -57,7 +57,7 @@ class TestPrograms:
 
     def test_the_hosts_cache_is_not_in_even_if_the_program_reads_it(self, tree: Tree) -> None:
         link = tree.link("link", "/etc/ld.so.cache")
-        found = bundled([run_of(tree).use(How.READ, "/etc/ld.so.cache", link)], [tree / "bin/prog"])
+        found = bundled([run_of(tree).use(Access.READ, "/etc/ld.so.cache", link)], [tree / "bin/prog"])
         assert (found.plan.get("/etc/ld.so.cache"), found.plan.get(link)) == (None, None)
 
     def test_an_executed_program_is_in_by_its_path_with_all_its_libraries(self, tree: Tree) -> None:
@@ -104,7 +104,7 @@ class TestPrograms:
         gone = run.execute(tree.add("bin/gone", STATIC))
         run.executions[gone] = run.executions[gone]._replace(real="", inode=(0, 0))
         os.unlink(tree / "bin/gone")
-        assert brought(tree, run.use(How.READ, tree.add("data", b""), by=gone)) == ["data"]
+        assert brought(tree, run.use(Access.READ, tree.add("data", b""), by=gone)) == ["data"]
 
     def test_what_really_runs_a_foreign_program_is_in_too(self, tree: Tree) -> None:
         run = run_of(tree)
@@ -115,7 +115,7 @@ class TestPrograms:
     def test_a_program_that_the_run_made_is_not_in_but_what_it_loaded_is(self, tree: Tree) -> None:
         tree.library("lib/libmade.so", needed=["libdeep.so"], runpath="$ORIGIN")
         tree.library("lib/libdeep.so")
-        run = run_of(tree).use(How.MADE, tree.program("bin/made", needed=["libmade.so"], runpath=tree / "lib"))
+        run = run_of(tree).use(Access.MADE, tree.program("bin/made", needed=["libmade.so"], runpath=tree / "lib"))
         run.load(tree / "lib/libmade.so", by=run.execute(tree / "bin/made"))
         assert brought(tree, run) == ["bin/ written", "lib/libdeep.so", "lib/libmade.so"]
 
@@ -127,14 +127,14 @@ class TestPrograms:
         run.load(tree / "odd/libfar.so.1", tree / "odd/libplain.so", by=run.execute(tree / "bin/tool"))
         found = bundled([run], [tree / "bin/prog"])
         assert below(found, tree) == ["bin/tool", "odd/libfar.so.1", "odd/libplain.so"]
-        assert found.remarks == (f"libnowhere.so is missing: needed by {tree / 'bin/tool'}",)
+        assert found.warnings == (f"libnowhere.so is missing: needed by {tree / 'bin/tool'}",)
 
     def test_an_executed_program_whose_interpreter_cannot_be_used_is_told(self, tree: Tree) -> None:
         run = run_of(tree)
         run.execute(tree.add("bin/tool", make_elf(interpreter=tree / "ld.so", code=X86_64_EXIT_0)))
         found = bundled([run], [tree / "bin/prog"])
         why = "cannot be read: No such file or directory"
-        assert found.remarks == (f"{tree / 'bin/tool'} cannot run: its interpreter {tree / 'ld.so'} {why}",)
+        assert found.warnings == (f"{tree / 'bin/tool'} cannot run: its interpreter {tree / 'ld.so'} {why}",)
 
     def test_a_program_in_another_root_directory_has_its_loader_and_its_cache_there(self, tree: Tree) -> None:
         tree.program("jail/bin/tool", needed=["libc.so.6"])
@@ -145,10 +145,10 @@ class TestPrograms:
         jail = tree / "jail"
         run = run_of(tree)
         tool = run.execute(f"{jail}/bin/tool", root=jail)
-        run.use(How.TESTED, f"{jail}/lib", by=tool, root=jail, loader=True)
+        run.use(Access.TESTED, f"{jail}/lib", by=tool, root=jail, loader=True)
         for path in (f"{jail}/etc/ld.so.cache", f"{jail}/lib/libc.so.6"):
-            run.use(How.READ, path, by=tool, root=jail, loader=True)
-        run.use(How.MAPPED, f"{jail}/lib/libc.so.6", by=tool, loader=True)
+            run.use(Access.READ, path, by=tool, root=jail, loader=True)
+        run.use(Access.MAPPED, f"{jail}/lib/libc.so.6", by=tool, loader=True)
         assert brought(tree, run) == [
             "jail/bin/tool", "jail/etc/ld.so.cache", "jail/lib/libc.so.6", f"jail{GLIBC} -> /usr/ld.so",
             "jail/usr/ld.so",
@@ -182,7 +182,7 @@ class TestScripts:
         run.execute(tree / "1", real=tree / "6")
         assert brought(tree, run) == ["1", "2", "3", "4", "5", "6"]
         run = run_of(tree)
-        run.use(How.EXECUTED, tree / "0")
+        run.use(Access.EXECUTED, tree / "0")
         assert brought(tree, run) == ["0", "1", "2", "3", "4", "5"]
 
     def test_what_env_would_run_is_in_too(self, tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,7 +232,7 @@ class TestScripts:
     )
     def test_the_kernel_reads_the_first_line_so_too(self, tree: Tree, head: bytes) -> None:
         path = tree.add("script", head)
-        script = script_in(head[:HEAD])
+        script = parse_script(head[:HEAD])
         try:
             said = subprocess.run([path], capture_output=True, check=True, timeout=20).stdout
         except OSError:
@@ -279,22 +279,22 @@ class TestLibraries:
         found = bundled([run_of(tree).load(tree / "plugins/one.so", tree / "odd/libfar.so")], [tree / "bin/prog"])
         assert below(found, tree) == ["odd/libfar.so", "plugins/one.so"]
         program = tree / "bin/prog"
-        assert found.remarks == (
+        assert found.warnings == (
             f"libnowhere.so is missing: needed by {tree / 'plugins/one.so'}, which is needed by {program}",
         )
 
     def test_a_link_by_which_a_loaded_library_was_opened_again_is_in(self, tree: Tree) -> None:
         link = tree.link("plugins/own.so", "../lib/libown.so")
-        assert brought(tree, run_of(tree).use(How.READ, link, loader=True)) == ["plugins/own.so -> ../lib/libown.so"]
+        assert brought(tree, run_of(tree).use(Access.READ, link, loader=True)) == ["plugins/own.so -> ../lib/libown.so"]
 
     def test_what_was_mapped_and_is_no_library_is_in(self, tree: Tree) -> None:
-        run = run_of(tree).use(How.MAPPED, tree.add("classes.jsa", b"cache"), tree.add("odd.so", b"\x7fELF"))
+        run = run_of(tree).use(Access.MAPPED, tree.add("classes.jsa", b"cache"), tree.add("odd.so", b"\x7fELF"))
         assert brought(tree, run) == ["classes.jsa", "odd.so"]
 
     def test_a_library_that_the_run_made_is_not_in_but_what_it_needs_is(self, tree: Tree) -> None:
         tree.library("made/plugin.so", needed=["libdeep.so"])
         tree.library("lib/libdeep.so")
-        run = run_of(tree).use(How.MADE, tree / "made").use(How.MADE, tree / "made/plugin.so")
+        run = run_of(tree).use(Access.MADE, tree / "made").use(Access.MADE, tree / "made/plugin.so")
         assert brought(tree, run.load(tree / "made/plugin.so", tree / "lib/libdeep.so")) == ["lib/libdeep.so"]
 
     def test_a_library_below_dev_is_not_brought_by_the_trace(self, tree: Tree) -> None:
@@ -310,11 +310,11 @@ class TestLibraries:
         tree.library("nss/libnss_x.so.2", needed=["libdeep.so"], runpath="$ORIGIN")
         tree.library("nss/libdeep.so")
         program = tree.add("bin/prog", STATIC)
-        run = Run(program).use(How.READ, tree / "nss/libnss_x.so.2", tree / "nss/libdeep.so")
-        run.use(How.MAPPED, tree / "nss/libnss_x.so.2", tree / "nss/libdeep.so")
+        run = Run(program).use(Access.READ, tree / "nss/libnss_x.so.2", tree / "nss/libdeep.so")
+        run.use(Access.MAPPED, tree / "nss/libnss_x.so.2", tree / "nss/libdeep.so")
         found = bundled([run], [program])
         assert below(found, tree) == ["nss/libdeep.so", "nss/libnss_x.so.2"]
-        assert found.remarks == ()
+        assert found.warnings == ()
         assert found.plan.get(os.path.realpath(GLIBC)) is not None
 
     @pytest.mark.skipif(not os.path.exists(MUSL), reason=f"there is no {MUSL}")
@@ -323,9 +323,9 @@ class TestLibraries:
         tree.interpreter = MUSL
         program = tree.program("bin/prog", needed=["libown.so"], runpath="$ORIGIN/../lib")
         run = Run(program).use(
-            How.READ, tree / "bin/../lib/libown.so", tree.library("plugins/x.so", needed=["libown.so"])
+            Access.READ, tree / "bin/../lib/libown.so", tree.library("plugins/x.so", needed=["libown.so"])
         )
-        run.use(How.MAPPED, tree / "lib/libown.so", tree / "plugins/x.so")
+        run.use(Access.MAPPED, tree / "lib/libown.so", tree / "plugins/x.so")
         found = bundled([run], [program], install_to=tree / "moved/bin/prog")
         assert below(found, tree) == ["moved/bin/prog", "moved/lib/libown.so", "plugins/x.so"]
 
@@ -343,7 +343,7 @@ class TestLibrariesFoundByName:
         assert {name: [each.path for each in entries] for name, entries in parse_cache(item.entry.data).items()} == {
             "libplug.so.1": [tree / "odd/libplug.so.1"], "libdeep.so": [tree / "odd/libdeep.so"],
         }  # fmt: skip
-        assert len(found.remarks) == 1
+        assert len(found.warnings) == 1
 
     def test_one_that_it_finds_beside_itself_moves_along(self, tree: Tree) -> None:
         tree.program("bin/prog", needed=["libown.so"], rpath="$ORIGIN/../lib")

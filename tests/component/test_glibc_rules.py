@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from magicpak.elf.cache import ElfFile, ElfStore
+from magicpak.elf.cache import ElfCache, ElfFile
 from magicpak.elf.facts import DF_1_NODEFLIB, DF_1_PIE, FileType
-from magicpak.files.view import Host
+from magicpak.files.view import HostView
 from magicpak.ldso.interpreter import Glibc, built_in
 from magicpak.ldso.machines import machine_of
 from support.elf_files import AARCH64, I386, S390X, make_elf
@@ -564,7 +564,7 @@ class TestProcessors:
         assert theirs in (path, *variants)
 
 
-class CountingStore(ElfStore):
+class CountingStore(ElfCache):
     def __init__(self) -> None:
         super().__init__()
         self.count = 0
@@ -599,11 +599,11 @@ def test_what_is_built_into_the_loader_is_read_from_it(tmp_path: Path) -> None:
     """What `ld.so --help` calls its search path, and the old directories only where it is of glibc 2.36 or before."""
     said = subprocess.run([GLIBC, "--help"], capture_output=True, text=True, check=True).stdout
     directories = tuple(re.findall(r"^  (/\S+) \(system search path\)$", said, re.MULTILINE))
-    machine = machine_of(ElfStore().get(GLIBC).facts.kind)
-    inside_host = built_in(GLIBC, machine, Host())
+    machine = machine_of(ElfCache().get(GLIBC).facts.kind)
+    inside_host = built_in(GLIBC, machine, HostView())
     assert isinstance(inside_host, Glibc)
     assert inside_host[:4] == (directories, directories[0][1:], "/etc/ld.so.cache", "/etc/ld.so.preload")
     for version, legacy in ((b"2.36", True), (b"2.37", False), (b"2.41", False)):
         data = re.sub(rb"release version \d+\.\d+", b"release version " + version, Path(GLIBC).read_bytes())
         (tmp_path / "ld.so").write_bytes(data)
-        assert built_in(str(tmp_path / "ld.so"), machine, Host()) == inside_host._replace(legacy_hwcaps=legacy)
+        assert built_in(str(tmp_path / "ld.so"), machine, HostView()) == inside_host._replace(legacy_hwcaps=legacy)

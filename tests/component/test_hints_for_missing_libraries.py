@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from magicpak.elf.facts import Kind
+from magicpak.elf.facts import ElfTarget
 from magicpak.errors import MagicpakError
 from magicpak.resolve import hints
 from magicpak.resolve.hints import hints_for, package_names
 
-AMD64 = Kind(64, True, 62)
-I386 = Kind(32, True, 3)
-ARMEL = Kind(32, True, 40)
-UNKNOWN = Kind(64, True, 9999)
+AMD64 = ElfTarget(64, True, 62)
+I386 = ElfTarget(32, True, 3)
+ARMEL = ElfTarget(32, True, 40)
+UNKNOWN = ElfTarget(64, True, 9999)
 
 MakeTool = Callable[[str, str], None]
 
@@ -37,7 +37,7 @@ def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeTool:
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Path:
+def files(tmp_path: Path) -> Path:
     (tmp_path / "disk").mkdir()
     return tmp_path / "disk"
 
@@ -52,7 +52,7 @@ def hints_on(disk: Path, *names: str, matches: Callable[[str], bool] = lambda _p
     return hints_for(names, AMD64, matches=matches, search_roots=[str(disk)])
 
 
-def hints_of_debian(*names: str, kind: Kind = AMD64) -> dict[str, str]:
+def hints_of_debian(*names: str, kind: ElfTarget = AMD64) -> dict[str, str]:
     return hints_for(names, kind, search_roots=[])
 
 

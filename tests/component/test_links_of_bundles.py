@@ -14,16 +14,16 @@ from magicpak.bundle.layout import Layout
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Because, BundlePlan
 from magicpak.collect.mirror import Mirror
-from magicpak.elf.cache import ElfStore
+from magicpak.elf.cache import ElfCache
 from magicpak.elf.facts import FileType
 from magicpak.errors import PlanConflict
 from magicpak.ldso.factory import emulated_loaders
 from magicpak.options import Options
 from magicpak.pipeline import bundle
-from magicpak.verify.excluded import Chosen
-from magicpak.verify.plan import Finished
+from magicpak.verify.excluded import ExclusionEffects
+from magicpak.verify.plan import PlanChecker
 from magicpak.verify.problems import Problem
-from magicpak.verify.severity import weighed, weights
+from magicpak.verify.severity import judge, severities
 from support.elf_files import X86_64_EXIT_0, make_elf
 from support.loader_oracle import Remarks
 
@@ -31,10 +31,10 @@ BECAUSE = Because("asked for by a test")
 
 
 def proved(plan: BundlePlan, output: str = "/nowhere") -> tuple[list[Problem], list[str]]:
-    store = ElfStore()
-    finished = Finished(plan, [], 0, (store, emulated_loaders(store)))
+    store = ElfCache()
+    finished = PlanChecker(plan, [], 0, (store, emulated_loaders(store)))
     _, problems = finished.look_at_all(output)
-    return problems, finished.remarks
+    return problems, finished.warnings
 
 
 def plan_of(*paths: Path, root: Path = Path("/")) -> BundlePlan:
@@ -51,12 +51,12 @@ def test_a_link_that_leads_somewhere_on_the_host_alone_is_a_problem(tmp_path: Pa
     (tmp_path / "second").symlink_to("file")
     plan = plan_of(tmp_path / "link")
     assert proved(plan) == ([], [])
-    problems, remarks = proved(plan.without(lambda item: item.path.name == "file"))
+    problems, warnings = proved(plan.without(lambda item: item.path.name == "file"))
     end, told = tmp_path / "file", "to which it leads, is not in the bundle; it was asked for by a test"
     words = f"{end}, {told}"
     links = [str(tmp_path / name) for name in ("link", "second")]
     assert problems == [Problem(each, str(end), each, words, fate="lead anywhere") for each in links]
-    assert remarks == []
+    assert warnings == []
 
 
 def test_that_is_an_error_whatever_was_excluded(tmp_path: Path) -> None:
@@ -66,11 +66,11 @@ def test_that_is_an_error_whatever_was_excluded(tmp_path: Path) -> None:
     before = plan_of(tmp_path / "link")
     plan = before.without(lambda item: item.path.name == "program")
     problems, _ = proved(plan)
-    store = ElfStore()
+    store = ElfCache()
     known = (store, emulated_loaders(store))
-    chosen = Chosen(before, ["/nothing"], Finished(before, [], 0, known))
-    verdict = weighed(problems, plan, weights([], 0, store), chosen)
-    assert (verdict.errors, verdict.remarks, verdict.asides) == (tuple(problems), (), ())
+    chosen = ExclusionEffects(before, ["/nothing"], PlanChecker(before, [], 0, known))
+    verdict = judge(problems, plan, severities([], 0, store), chosen)
+    assert (verdict.errors, verdict.warnings, verdict.asides) == (tuple(problems), (), ())
     error = verdict.error
     assert error is not None
     assert str(error) == f"in the empty image {tmp_path}/link would not lead anywhere"

@@ -12,13 +12,13 @@ from magicpak.bundle.entry import Attributes, Copy, Directory, Link
 from magicpak.bundle.layout import Layout
 from magicpak.bundle.plan import Because, BundlePlan
 from magicpak.collect.mirror import Mirror
-from magicpak.collect.trees import Trees
-from magicpak.tracing.trace import How, Kept
+from magicpak.collect.trees import TreeCollector
+from magicpak.tracing.trace import Access, Backup
 from support.elf_files import X86_64_EXIT_0, make_elf
 from support.handmade_traces import Run, brought_into, bundled, lines, text
 from support.loader_oracle import inside
 
-READING = (How.READ, How.MAPPED, How.EXECUTED, How.TESTED)
+READING = (Access.READ, Access.MAPPED, Access.EXECUTED, Access.TESTED)
 
 
 class Small:
@@ -51,14 +51,14 @@ class Small:
     def run(self) -> Run:
         return Run(self.program)
 
-    def plan(self, *runs: Run, layout: Layout = Layout.HOST, remarks: Sequence[str] = ()) -> BundlePlan:
+    def plan(self, *runs: Run, layout: Layout = Layout.HOST, warnings: Sequence[str] = ()) -> BundlePlan:
         found = bundled(runs, [self.program], layout=layout)
-        assert found.remarks == tuple(remarks)
+        assert found.warnings == tuple(warnings)
         return found.plan
 
-    def brought(self, *runs: Run, layout: Layout = Layout.HOST, remarks: Sequence[str] = ()) -> list[str]:
+    def brought(self, *runs: Run, layout: Layout = Layout.HOST, warnings: Sequence[str] = ()) -> list[str]:
         """What has come beside the program."""
-        found = lines(self.plan(*runs, layout=layout, remarks=remarks), str(self.root))
+        found = lines(self.plan(*runs, layout=layout, warnings=warnings), str(self.root))
         found.remove("prog")
         return found
 
@@ -79,19 +79,19 @@ def elsewhere(plan: BundlePlan, small: Small) -> list[str]:
 
 
 @pytest.mark.parametrize("how", READING)
-def test_a_file_that_was_read_mapped_executed_or_tested_is_in(small: Small, how: How) -> None:
+def test_a_file_that_was_read_mapped_executed_or_tested_is_in(small: Small, how: Access) -> None:
     assert small.brought(small.run().use(how, small.add("d/file"))) == ["d/", "d/file"]
 
 
-@pytest.mark.parametrize("how", [How.READ, How.TESTED])
-def test_a_named_pipe_is_in(small: Small, how: How) -> None:
+@pytest.mark.parametrize("how", [Access.READ, Access.TESTED])
+def test_a_named_pipe_is_in(small: Small, how: Access) -> None:
     small.directory("d")
     os.mkfifo(small / "d/pipe")
     assert small.brought(small.run().use(how, small / "d/pipe")) == ["d/", "d/pipe|"]
 
 
-@pytest.mark.parametrize("how", list(How))
-def test_what_failed_brings_nothing(small: Small, how: How) -> None:
+@pytest.mark.parametrize("how", list(Access))
+def test_what_failed_brings_nothing(small: Small, how: Access) -> None:
     assert small.brought(small.run().use(how, small.add("d/file"), error=13)) == []
 
 
@@ -100,7 +100,7 @@ def test_every_link_on_the_way_is_in(small: Small) -> None:
     small.link("real/sub/other", "../sub/file")
     small.link("dir", "real/sub")
     small.link("absolute", small / "dir")
-    assert small.brought(small.run().use(How.READ, small / "absolute/../sub/other")) == [
+    assert small.brought(small.run().use(Access.READ, small / "absolute/../sub/other")) == [
         f"absolute -> {small / 'dir'}", "dir -> real/sub", "real/", "real/sub/", "real/sub/file",
         "real/sub/other -> ../sub/file",
     ]  # fmt: skip
@@ -108,13 +108,15 @@ def test_every_link_on_the_way_is_in(small: Small) -> None:
 
 def test_a_link_that_leads_nowhere_or_in_a_circle_is_in_with_what_is_on_the_way(small: Small) -> None:
     small.directory("d")
-    run = small.run().use(How.TESTED, small.link("dead", "d/nothing"), small.link("one", "two"))
+    run = small.run().use(Access.TESTED, small.link("dead", "d/nothing"), small.link("one", "two"))
     small.link("two", "one")
     assert small.brought(run) == ["d/", "dead -> d/nothing", "one -> two", "two -> one"]
 
 
-@pytest.mark.parametrize("how", [How.READ, How.LISTED, How.ENTERED, How.TESTED])
-def test_a_directory_that_was_looked_at_is_there_with_its_mode_owner_and_time_and_empty(small: Small, how: How) -> None:
+@pytest.mark.parametrize("how", [Access.READ, Access.LISTED, Access.ENTERED, Access.TESTED])
+def test_a_directory_that_was_looked_at_is_there_with_its_mode_owner_and_time_and_empty(
+    small: Small, how: Access
+) -> None:
     small.add("d/sub/file")
     os.chmod(small / "d/sub", 0o2750)
     os.utime(small / "d/sub", ns=(0, 5_000_000_001))
@@ -130,7 +132,12 @@ def test_a_directory_that_was_written_into_is_there_without_its_time(small: Smal
     small.directory("d/e")
     small.add("d/made")
     small.directory("f")
-    run = small.run().use(How.MADE, small / "d/made").use(How.LISTED, small / "d").use(How.MADE, small / "f/gone")
+    run = (
+        small.run()
+        .use(Access.MADE, small / "d/made")
+        .use(Access.LISTED, small / "d")
+        .use(Access.MADE, small / "f/gone")
+    )
     assert small.brought(run) == ["d/ written", "f/ written"]
 
 
@@ -138,14 +145,14 @@ def test_of_a_socket_and_a_device_the_directory_alone_is_there(small: Small) -> 
     small.directory("run")
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(small / "run/socket")
-        run = small.run().use(How.CONNECTED, small / "run/socket").use(How.TESTED, small / "run/socket")
+        run = small.run().use(Access.CONNECTED, small / "run/socket").use(Access.TESTED, small / "run/socket")
         assert small.brought(run) == ["run/ seen"]
-        assert small.brought(small.run().use(How.TESTED, small / "run/socket")) == ["run/"]
+        assert small.brought(small.run().use(Access.TESTED, small / "run/socket")) == ["run/"]
 
 
 def test_what_is_the_kernels_is_not_in_but_its_mount_points_where_they_were_used(small: Small) -> None:
-    run = small.run().use(How.READ, "/proc/self/status", "/dev/null").use(How.READ, "/sys/nothing", error=2)
-    plan = small.plan(run.use(How.LISTED, "/dev/"))
+    run = small.run().use(Access.READ, "/proc/self/status", "/dev/null").use(Access.READ, "/sys/nothing", error=2)
+    plan = small.plan(run.use(Access.LISTED, "/dev/"))
     assert elsewhere(plan, small) == ["dev/ written", "proc/ written"]
     status = os.stat("/dev")
     item = plan.get("/dev")
@@ -156,8 +163,8 @@ def test_what_is_the_kernels_is_not_in_but_its_mount_points_where_they_were_used
 def test_a_link_to_what_is_the_kernels_is_in_without_a_warning(small: Small) -> None:
     small.link("mtab", "/proc/self/mounts")
     small.link("var/run", "/run")
-    run = small.run().use(How.READ, small / "mtab").use(How.TESTED, small / "var/run/thing")
-    plan = small.plan(run.use(How.MADE, small / "var/run/pid", real="/run/pid"))
+    run = small.run().use(Access.READ, small / "mtab").use(Access.TESTED, small / "var/run/thing")
+    plan = small.plan(run.use(Access.MADE, small / "var/run/pid", real="/run/pid"))
     assert elsewhere(plan, small) == ["proc/ written", "run/ written"]
     assert lines(plan, str(small.root)) == ["mtab -> /proc/self/mounts", "prog", "var/", "var/run -> /run"]
 
@@ -165,10 +172,10 @@ def test_a_link_to_what_is_the_kernels_is_in_without_a_warning(small: Small) -> 
 def test_what_proc_says_of_the_program_itself_brings_it_nowhere_else(small: Small) -> None:
     moved = small / "elsewhere/prog"
     run = small.run()
-    run.use(How.READ, "/proc/self/exe").use(How.TESTED, "/proc/self/exe")
+    run.use(Access.READ, "/proc/self/exe").use(Access.TESTED, "/proc/self/exe")
     found = bundled([run], [small.program], install_to=moved)
     assert lines(found.plan, str(small.root)) == ["elsewhere/", "elsewhere/prog"]
-    run.use(How.READ, small.program)
+    run.use(Access.READ, small.program)
     assert lines(bundled([run], [small.program], install_to=moved).plan, str(small.root)) == [
         "elsewhere/", "elsewhere/prog", "prog",
     ]  # fmt: skip
@@ -177,17 +184,17 @@ def test_what_proc_says_of_the_program_itself_brings_it_nowhere_else(small: Smal
 def test_what_was_used_at_the_place_of_a_program_that_moves_there_gives_way(small: Small) -> None:
     other = small.link("bin/tool", "../share/tool")
     small.add("share/tool")
-    found = bundled([small.run().use(How.TESTED, other)], [small.program], install_to=other)
+    found = bundled([small.run().use(Access.TESTED, other)], [small.program], install_to=other)
     assert lines(found.plan, str(small.root)) == ["bin/", "bin/tool", "share/", "share/tool"]
 
 
 def test_the_output_is_not_in(small: Small) -> None:
-    run = small.run().use(How.READ, small.add("out/file")).use(How.LISTED, small / "out")
+    run = small.run().use(Access.READ, small.add("out/file")).use(Access.LISTED, small / "out")
     assert "out" not in str(lines(bundled([run], [small.program], output=small / "out").plan, str(small.root)))
 
 
 def test_the_directory_of_the_output_has_no_time(small: Small) -> None:
-    run = small.run().use(How.LISTED, small.directory("d"))
+    run = small.run().use(Access.LISTED, small.directory("d"))
     assert "d/ written" in lines(bundled([run], [small.program], output=small / "d/out").plan, str(small.root))
 
 
@@ -197,12 +204,12 @@ def test_what_only_others_may_read_is_left_out_with_a_warning(small: Small) -> N
         if path.stat().st_uid == os.geteuid() and path != Path("/"):
             path.chmod(path.stat().st_mode | 0o055)
     os.chmod(small.add("d/hidden"), 0o600)
-    run = small.run().use(How.TESTED, small / "d/hidden", small.add("d/open"))
+    run = small.run().use(Access.TESTED, small / "d/hidden", small.add("d/open"))
 
     def look() -> tuple[list[str], tuple[str, ...]]:
         os.setreuid(65534, 65534)
         found = bundled([run], [small.program])
-        return lines(found.plan, str(small.root)), found.remarks
+        return lines(found.plan, str(small.root)), found.warnings
 
     assert inside(Path("/"), look) == (
         ["d/", "d/open", "prog"],
@@ -210,24 +217,28 @@ def test_what_only_others_may_read_is_left_out_with_a_warning(small: Small) -> N
     )
 
 
-@pytest.mark.parametrize("how", [How.READ, How.TESTED, How.MAPPED, How.EXECUTED, How.CHANGED, How.REMOVED])
-def test_what_the_run_made_is_not_in_whatever_else_it_did_with_it(small: Small, how: How) -> None:
-    run = small.run().use(How.MADE, small.add("d/made")).use(how, small / "d/made").use(How.READ, small / "d/made")
+@pytest.mark.parametrize(
+    "how", [Access.READ, Access.TESTED, Access.MAPPED, Access.EXECUTED, Access.CHANGED, Access.REMOVED]
+)
+def test_what_the_run_made_is_not_in_whatever_else_it_did_with_it(small: Small, how: Access) -> None:
+    run = (
+        small.run().use(Access.MADE, small.add("d/made")).use(how, small / "d/made").use(Access.READ, small / "d/made")
+    )
     assert small.brought(run) == ["d/ written"]
 
 
 def test_what_stands_in_a_directory_that_the_run_made_is_not_in(small: Small) -> None:
-    run = small.run().use(How.MADE, small.directory("d/made")).use(How.READ, small.add("d/made/sub/file"))
-    run.use(How.LISTED, small / "d/made", small / "d/made/sub").use(How.MAPPED, small / "d/made/sub/file")
-    run.use(How.MADE, small / "d/made/sub/file")
+    run = small.run().use(Access.MADE, small.directory("d/made")).use(Access.READ, small.add("d/made/sub/file"))
+    run.use(Access.LISTED, small / "d/made", small / "d/made/sub").use(Access.MAPPED, small / "d/made/sub/file")
+    run.use(Access.MADE, small / "d/made/sub/file")
     assert small.brought(run) == ["d/ written"]
 
 
 def test_through_a_link_that_the_run_made_the_file_comes_by_its_real_path(small: Small) -> None:
     small.add("real/file")
     small.add("real/made")
-    run = small.run().use(How.MADE, small.link("link", "real"), small / "real/made")
-    run.use(How.READ, small / "link/file", small / "link/made").use(How.LISTED, small / "link")
+    run = small.run().use(Access.MADE, small.link("link", "real"), small / "real/made")
+    run.use(Access.READ, small / "link/file", small / "link/made").use(Access.LISTED, small / "link")
     assert small.brought(run) == ["real/ written", "real/file"]
 
 
@@ -238,26 +249,26 @@ def test_through_a_link_that_the_run_replaced_both_files_come(small: Small) -> N
     run.keep(small.link("now", "v1"))
     os.unlink(small / "now")
     small.link("now", "v2")
-    run.use(How.READ, small / "now/file").use(How.REMOVED, small / "now").use(How.MADE, small / "now")
-    run.use(How.READ, small / "now/file")
+    run.use(Access.READ, small / "now/file").use(Access.REMOVED, small / "now").use(Access.MADE, small / "now")
+    run.use(Access.READ, small / "now/file")
     assert small.brought(run) == ["now -> v1", "v1/ seen", "v1/file", "v2/", "v2/file"]
 
 
 def test_a_file_that_was_emptied_unread_is_not_in_though_it_was_tested(small: Small) -> None:
-    run = small.run().use(How.TESTED, small.add("d/log"))
+    run = small.run().use(Access.TESTED, small.add("d/log"))
     run.keep(small / "d/log")
-    run.use(How.EMPTIED, small / "d/log").use(How.READ, small / "d/log").use(How.CHANGED, small / "d/log")
+    run.use(Access.EMPTIED, small / "d/log").use(Access.READ, small / "d/log").use(Access.CHANGED, small / "d/log")
     assert small.brought(run) == ["d/ seen"]
 
 
-@pytest.mark.parametrize("how", [How.READ, How.MAPPED, How.EXECUTED])
-def test_a_file_that_was_read_before_it_was_emptied_is_in_as_it_was(small: Small, how: How) -> None:
+@pytest.mark.parametrize("how", [Access.READ, Access.MAPPED, Access.EXECUTED])
+def test_a_file_that_was_read_before_it_was_emptied_is_in_as_it_was(small: Small, how: Access) -> None:
     small.link("d", "real")
     small.add("real/state", "before")
     run = small.run().use(how, small / "d/state")
     run.keep(small / "real/state")
     small.add("real/state", "after all")
-    run.use(How.EMPTIED, small / "d/state")
+    run.use(Access.EMPTIED, small / "d/state")
     plan = small.plan(run)
     assert lines(plan, str(small.root)) == ["d -> real", "prog", "real/ seen", "real/state"]
     assert text(plan, small / "real/state") == "before"
@@ -269,7 +280,7 @@ def test_a_file_that_was_changed_is_in_as_it_was_with_its_attributes(small: Smal
     os.utime(small / "d/file", ns=(0, 5_000_000_001))
     copy = run.keep(small / "d/file") + ".kept"
     small.add("d/file", "after all")
-    plan = small.plan(run.use(How.CHANGED, small / "d/file"))
+    plan = small.plan(run.use(Access.CHANGED, small / "d/file"))
     assert lines(plan, str(small.root)) == ["d/", "d/file", "prog"]
     kept = os.stat(copy)
     item = plan.get(small / "d/file")
@@ -296,7 +307,7 @@ def test_what_was_removed_is_in_as_it_was(small: Small) -> None:
             os.unlink(small / f"d/sub/{name}")
     os.rmdir(small / "d/sub")
     for name in ("sub/file", "sub/link", "sub/pipe", "sub"):
-        run.use(How.REMOVED, small / f"d/{name}", real=small / f"d/{name}")
+        run.use(Access.REMOVED, small / f"d/{name}", real=small / f"d/{name}")
     plan = small.plan(run)
     assert lines(plan, str(small.root)) == [
         "d/ written", "d/sub/ written", "d/sub/file", "d/sub/link -> file", "d/sub/pipe|", "prog",
@@ -311,8 +322,8 @@ def test_what_was_replaced_is_in_as_it_was(small: Small) -> None:
     run = small.run()
     run.keep(small.add("d/file", "before"))
     small.add("d/file", "after all")
-    run.use(How.MADE, small / "d/new").use(How.REMOVED, small / "d/new", small / "d/file")
-    plan = small.plan(run.use(How.MADE, small / "d/file").use(How.READ, small / "d/file"))
+    run.use(Access.MADE, small / "d/new").use(Access.REMOVED, small / "d/new", small / "d/file")
+    plan = small.plan(run.use(Access.MADE, small / "d/file").use(Access.READ, small / "d/file"))
     assert lines(plan, str(small.root)) == ["d/ written", "d/file", "prog"]
     assert text(plan, small / "d/file") == "before"
 
@@ -323,7 +334,7 @@ def test_a_file_in_the_place_of_a_link_or_a_directory_does_not_stand_in_the_way(
     run.keep(small.link("d", "real"))
     os.unlink(small / "d")
     small.add("d", "a file now")
-    run.use(How.READ, small / "d/file").use(How.REMOVED, small / "d").use(How.MADE, small / "d")
+    run.use(Access.READ, small / "d/file").use(Access.REMOVED, small / "d").use(Access.MADE, small / "d")
     assert small.brought(run) == ["d -> real", "real/ seen", "real/file"]
 
 
@@ -331,35 +342,35 @@ def test_a_file_whose_former_bytes_could_not_be_kept_is_told(small: Small) -> No
     run = small.run()
     for name in ("d/there", "d/gone"):
         status = os.stat(small.add(name))
-        run.kept.append(Kept(small / name, None, None, status.st_mode, 0, 0, 0))
-        run.use(How.CHANGED, small / name)
+        run.kept.append(Backup(small / name, None, None, status.st_mode, 0, 0, 0))
+        run.use(Access.CHANGED, small / name)
     os.unlink(small / "d/gone")
     told = "was changed by the run and could not be kept as it was"
-    remarks = [f"{small / 'd/there'} {told}: it goes in as it is now", f"{small / 'd/gone'} {told}: it does not go in"]
-    assert small.brought(run, remarks=remarks) == ["d/", "d/there"]
+    warnings = [f"{small / 'd/there'} {told}: it goes in as it is now", f"{small / 'd/gone'} {told}: it does not go in"]
+    assert small.brought(run, warnings=warnings) == ["d/", "d/there"]
 
 
 def test_what_an_earlier_run_made_stays_made_and_what_it_kept_counts_first(small: Small) -> None:
     first, second = small.run(), small.run()
-    first.use(How.MADE, small.add("d/made"))
+    first.use(Access.MADE, small.add("d/made"))
     second.keep(small / "d/made")
-    second.use(How.READ, small / "d/made").use(How.CHANGED, small / "d/made")
+    second.use(Access.READ, small / "d/made").use(Access.CHANGED, small / "d/made")
     first.keep(small.add("e/file", "first"))
     os.rename(small / "e/file.kept", small / "kept")
     first.kept[0] = first.kept[0]._replace(copy=small / "kept")
-    first.use(How.CHANGED, small / "e/file")
+    first.use(Access.CHANGED, small / "e/file")
     small.add("e/file", "second")
     second.keep(small / "e/file")
-    second.use(How.CHANGED, small / "e/file")
+    second.use(Access.CHANGED, small / "e/file")
     plan = small.plan(first, second)
     assert lines(plan, str(small.root)) == ["d/ written", "e/", "e/file", "prog"]
     assert text(plan, small / "e/file") == "first"
 
 
 def test_a_file_that_the_first_run_read_may_be_emptied_by_the_second(small: Small) -> None:
-    first, second = small.run().use(How.READ, small.add("d/file")), small.run()
+    first, second = small.run().use(Access.READ, small.add("d/file")), small.run()
     second.keep(small / "d/file")
-    assert small.brought(first, second.use(How.EMPTIED, small / "d/file")) == ["d/ seen", "d/file"]
+    assert small.brought(first, second.use(Access.EMPTIED, small / "d/file")) == ["d/ seen", "d/file"]
 
 
 def test_what_was_included_is_as_it_was_too_but_what_was_made_is_there(small: Small) -> None:
@@ -368,10 +379,10 @@ def test_what_was_included_is_as_it_was_too_but_what_was_made_is_there(small: Sm
     os.rename(small / "d/changed.kept", small / "kept")
     run.kept[0] = run.kept[0]._replace(copy=small / "kept")
     small.add("d/changed", "after all")
-    run.use(How.EMPTIED, small / "d/changed").use(How.MADE, small.add("d/made"))
+    run.use(Access.EMPTIED, small / "d/changed").use(Access.MADE, small.add("d/made"))
     mirror = Mirror(Layout.HOST)
     brought_into(mirror, [run], [small.program])
-    Trees(mirror).collect(small / "d", Because("test"))
+    TreeCollector(mirror).collect(small / "d", Because("test"))
     plan = BundlePlan().adding(mirror.take())
     assert lines(plan, str(small.root)) == ["d/ written", "d/changed", "d/made"]
     assert text(plan, small / "d/changed") == "before"
@@ -382,7 +393,7 @@ def test_in_another_root_directory_links_are_taken_there(small: Small) -> None:
     small.add("usr/lib/file")
     small.link("jail/lib", "/usr/lib")
     small.link("jail/up", "../../../usr")
-    run = small.run().use(How.READ, small / "jail/lib/file", small / "jail/../up/lib/file", root=small / "jail")
+    run = small.run().use(Access.READ, small / "jail/lib/file", small / "jail/../up/lib/file", root=small / "jail")
     assert small.brought(run) == [
         "jail/", "jail/lib -> /usr/lib", "jail/up -> ../../../usr", "jail/usr/", "jail/usr/lib/", "jail/usr/lib/file",
     ]  # fmt: skip
@@ -391,7 +402,7 @@ def test_in_another_root_directory_links_are_taken_there(small: Small) -> None:
 def test_in_another_root_directory_the_kernels_is_not_in_either(small: Small) -> None:
     small.add("jail/proc/cpuinfo")
     small.directory("jail/dev")
-    run = small.run().use(How.READ, small / "jail/proc/cpuinfo", root=small / "jail")
+    run = small.run().use(Access.READ, small / "jail/proc/cpuinfo", root=small / "jail")
     assert small.brought(run) == ["jail/", "jail/proc/ written"]
 
 
@@ -401,9 +412,11 @@ def test_with_directories_for_links_each_path_is_real(small: Small) -> None:
     small.add("jail/usr/file")
     small.link("jail/etc", "/usr")
     small.link("jail/etc2", "etc")
-    run = small.run().use(How.READ, small / "dir/file").use(How.LISTED, small / "dir")
-    run.use(How.READ, small / "jail/etc2/file", root=small / "jail").use(How.TESTED, small.link("mtab", "/proc/mounts"))
-    run.use(How.MADE, small / "dir/new", real=small / "real/sub/new")
+    run = small.run().use(Access.READ, small / "dir/file").use(Access.LISTED, small / "dir")
+    run.use(Access.READ, small / "jail/etc2/file", root=small / "jail").use(
+        Access.TESTED, small.link("mtab", "/proc/mounts")
+    )
+    run.use(Access.MADE, small / "dir/new", real=small / "real/sub/new")
     assert small.brought(run, layout=Layout.DIRECTORIES) == [
         "dir/ written", "dir/file", "jail/", "jail/etc2/", "jail/etc2/file", "mtab -> /proc/mounts", "real/",
         "real/sub/ written",
@@ -415,20 +428,26 @@ def test_what_was_removed_is_found_through_links_with_directories_for_links_too(
     small.add("real/file")
     run.keep(small.link("dir", "real"))
     os.unlink(small / "dir")
-    run.use(How.READ, small / "dir/file").use(How.REMOVED, small / "dir")
+    run.use(Access.READ, small / "dir/file").use(Access.REMOVED, small / "dir")
     assert small.brought(run, layout=Layout.DIRECTORIES) == ["dir/ seen", "dir/file"]
 
 
 def test_files_that_were_brought_are_counted(small: Small) -> None:
     small.link("link", "one")
-    run = small.run().use(How.READ, small.add("one"), small / "link", small.add("two")).use(How.LISTED, str(small.root))
+    run = (
+        small.run()
+        .use(Access.READ, small.add("one"), small / "link", small.add("two"))
+        .use(Access.LISTED, str(small.root))
+    )
     brought = bundled([run], [small.program]).brought
     assert (brought.files, set(map(str, brought.paths))) == (2, {small / "one", small / "two"})
 
 
 def test_each_thing_says_who_used_it_and_how(small: Small) -> None:
     small.directory("d")
-    run = small.run().use(How.READ, small.add("a")).use(How.TESTED, small.add("b")).use(How.LISTED, small / "d")
+    run = (
+        small.run().use(Access.READ, small.add("a")).use(Access.TESTED, small.add("b")).use(Access.LISTED, small / "d")
+    )
     plan = small.plan(run)
     reasons = [(name, str(item.because)) for name in "abd" if (item := plan.get(small / name))]
     assert reasons == [
@@ -439,6 +458,6 @@ def test_each_thing_says_who_used_it_and_how(small: Small) -> None:
 def test_links_are_what_they_were(small: Small) -> None:
     link = small.link("link", "file")
     small.add("file")
-    item = small.plan(small.run().use(How.READ, link)).get(link)
+    item = small.plan(small.run().use(Access.READ, link)).get(link)
     assert item is not None
     assert isinstance(item.entry, Link)

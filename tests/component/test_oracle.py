@@ -13,20 +13,20 @@ import pytest
 from magicpak.bundle.layout import Layout
 from magicpak.bundle.plan import BundlePlan
 from magicpak.collect.libraries import Placed, place_libraries
-from magicpak.collect.loader_config import with_loader_files
+from magicpak.collect.loader_config import with_loader_config
 from magicpak.collect.mirror import Mirror
-from magicpak.elf.cache import ElfStore
-from magicpak.elf.errors import NotElf
+from magicpak.elf.cache import ElfCache
+from magicpak.elf.errors import ElfError
 from magicpak.ldso.factory import Loaders
 from magicpak.ldso.interpreter import Musl
 from magicpak.ldso.resolver import Resolver
-from magicpak.resolve.inputs import find_programs
+from magicpak.resolve.inputs import find_inputs
 from magicpak.resolve.libraries import resolve_program
 from support.loader_oracle import GLIBC, MUSL, Listing, listed_by_musl, parsed, resolved
 from support.random_trees import made
 
 DIRECTORIES = ("/usr/bin", "/usr/sbin")
-STORE = ElfStore()
+STORE = ElfCache()
 
 
 def dynamic_programs() -> list[str]:
@@ -37,7 +37,7 @@ def dynamic_programs() -> list[str]:
             path = os.path.join(directory, name)
             try:
                 file = STORE.get(path)
-            except (NotElf, OSError):
+            except (ElfError, OSError):
                 continue
             if file.facts.interpreter and file.facts.is_dynamic:
                 found.setdefault(file.inode, path)
@@ -107,10 +107,10 @@ def plans(programs: list[str], resolver: Resolver, directory: Path) -> Iterator[
     try:
         for path in programs:
             mirror = Mirror(Layout.HOST)
-            program = find_programs([path], None, Layout.HOST, STORE)[0]
+            program = find_inputs([path], None, Layout.HOST, STORE)[0]
             resolution = resolve_program(program, loaders, STORE, hwcaps=True)
             placed = Placed(resolution, place_libraries(resolution, mirror))
-            yield with_loader_files(BundlePlan().adding(mirror.take()), [placed])[0]
+            yield with_loader_config(BundlePlan().adding(mirror.take()), [placed])[0]
     finally:
         loaders.close()
 
@@ -126,10 +126,10 @@ def test_each_resolver_reads_random_trees_alike(
         pytest.skip(f"there is no {interpreter}")
 
     def closure(program: str, library_path: str | None, resolver: Resolver) -> tuple[list[str], set[str]]:
-        store = ElfStore()
+        store = ElfCache()
         loaders = Loaders(resolver, "cc", library_path or "", store, lambda: str(tmp_path))
         try:
-            chosen = find_programs([program], None, Layout.HOST, store)[0]
+            chosen = find_inputs([program], None, Layout.HOST, store)[0]
             closure = resolve_program(chosen, loaders, store, hwcaps=True).closure
         finally:
             loaders.close()

@@ -59,7 +59,7 @@ def test_the_owners_of_this_machines_files_are_those_that_dpkg_names() -> None:
     files = [path for path in files_of_this_machine() if not diverted.intersection(names_for(path))]
     expected = asked_of_dpkg(files)
     found = owners(files)
-    assert found.remarks == ()
+    assert found.warnings == ()
     assert found.by_path.keys() == expected.keys()
     assert 1000 < len(expected) < len(files)
     wrong = {
@@ -107,7 +107,7 @@ class Elsewhere:
 
     def owners(self, *paths: str) -> dict[str, Package]:
         found = owners(paths, str(self.root))
-        assert found.remarks == ()
+        assert found.warnings == ()
         return dict(found.by_path)
 
     @staticmethod

@@ -159,13 +159,13 @@ class TestRpm:
         database.close()
         found = owners(["/bin/small", "/bin/epoch"], str(tmp_path))
         assert found.by_path == {"/bin/small": SMALL}
-        assert [each.partition(": ")[0] for each in found.remarks] == [f"cannot read all of {directory}"]
+        assert [each.partition(": ")[0] for each in found.warnings] == [f"cannot read all of {directory}"]
 
     def test_a_database_that_is_damaged_is_told(self, tmp_path: Path) -> None:
         directory = with_database(tmp_path)
         found = owners(["/bin/small"], str(tmp_path))
         assert found.by_path == {}
-        assert [each.partition(": ")[0] for each in found.remarks] == [f"cannot read all of {directory}"]
+        assert [each.partition(": ")[0] for each in found.warnings] == [f"cannot read all of {directory}"]
 
     def test_rpm_is_not_asked_for_what_dpkg_owns(self, installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         info = installed / "var/lib/dpkg/info"

@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from magicpak.reports.document import (
     SCHEMA_VERSION,
     Document,
-    Entry,
-    Excluded,
-    Missing,
-    Need,
-    Object,
-    Package,
-    Problem,
-    Process,
-    Totals,
+    ReportEntry,
+    ReportExcluded,
+    ReportMissing,
+    ReportNeed,
+    ReportObject,
+    ReportPackage,
+    ReportProblem,
+    ReportProcess,
+    ReportTotals,
 )
 from magicpak.reports.html.page import page
 
@@ -89,26 +89,28 @@ def words(written: str) -> str:
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", body)).split())
 
 
-def entry(path: str, size: int = 0, *, reason: str = "the executable to be bundled", **others: Any) -> Entry:
+def entry(path: str, size: int = 0, *, reason: str = "the executable to be bundled", **others: Any) -> ReportEntry:
     is_link = "target" in others
-    plain = Entry(path, "link" if is_link else "file", size, "0755", 0, 0, path, None, reason, None, None)
+    plain = ReportEntry(path, "link" if is_link else "file", size, "0755", 0, 0, path, None, reason, None, None)
     return plain._replace(**others)
 
 
-def need(name: str, path: str | None, **others: Any) -> Need:
-    return Need(name, path, "ld.so.cache" if path else None, path, False, None)._replace(**others)
+def need(name: str, path: str | None, **others: Any) -> ReportNeed:
+    return ReportNeed(name, path, "ld.so.cache" if path else None, path, False, None)._replace(**others)
 
 
-def document(entries: list[Entry], **others: Any) -> Document:
+def document(entries: list[ReportEntry], **others: Any) -> Document:
     files = [each for each in entries if each.type == "file"]
-    totals = Totals(len(files), sum(each.size for each in files), 0, 0, 0)
+    totals = ReportTotals(len(files), sum(each.size for each in files), 0, 0, 0)
     plain = Document(SCHEMA_VERSION, "2.0", "out", False, True, totals, tuple(entries), (), (), (), (), None)
     return plain._replace(**others)
 
 
-PROGRAM = Object("/bin/app", "/bin/app", None, (need("liba.so.1", "/lib/liba.so.1"), need("libc.so", "/lib/libc.so")))
-LIBRARY = Object("/lib/liba.so.1", "/lib/liba.so.1", "liba.so.1", (need("libc.so", "/lib/libc.so"),))
-LIBC = Object("/lib/libc.so", "/lib/libc.so", "libc.so", ())
+PROGRAM = ReportObject(
+    "/bin/app", "/bin/app", None, (need("liba.so.1", "/lib/liba.so.1"), need("libc.so", "/lib/libc.so"))
+)
+LIBRARY = ReportObject("/lib/liba.so.1", "/lib/liba.so.1", "liba.so.1", (need("libc.so", "/lib/libc.so"),))
+LIBC = ReportObject("/lib/libc.so", "/lib/libc.so", "libc.so", ())
 PLAIN = document(
     [
         entry("/bin/app", 20_000, package=0),
@@ -117,11 +119,11 @@ PLAIN = document(
         entry("/lib/liba.so.1.2", 3_000, package=1, reason="liba.so.1 needed by /bin/app", asked_by="/bin/app"),
         entry("/lib/libc.so", 1_500_000, reason="libc.so needed by /lib/liba.so.1", asked_by="/lib/liba.so.1.2"),
     ],
-    processes=(Process("bin/app", None, None, (PROGRAM, LIBRARY, LIBC)),),
+    processes=(ReportProcess("bin/app", None, None, (PROGRAM, LIBRARY, LIBC)),),
     packages=(
-        Package("dpkg", "app", "1.0-1", "amd64", 1, 20_000),
-        Package("dpkg", "liba", "1.2", "amd64", 1, 3_000),
-        Package("dpkg", "only-links", "1", "amd64", 0, 0),
+        ReportPackage("dpkg", "app", "1.0-1", "amd64", 1, 20_000),
+        ReportPackage("dpkg", "liba", "1.2", "amd64", 1, 3_000),
+        ReportPackage("dpkg", "only-links", "1", "amd64", 0, 0),
     ),
 )
 
@@ -131,23 +133,23 @@ def troubled() -> Document:
     names = [f"/opt/{name}" for name in HOSTILE]
     askers = [None, *names]
     entries = [
-        entry(path, 1000 + at, reason=f"{path} needed by {asker}", asked_by=asker, package=at % 2)
-        for at, (path, asker) in enumerate(zip(names, askers, strict=False))
+        entry(path, 1000 + at, reason=f"{path} needed by {requester}", asked_by=requester, package=at % 2)
+        for at, (path, requester) in enumerate(zip(names, askers, strict=False))
     ]
     needs = tuple(need(name, path) for name, path in zip(HOSTILE, names, strict=True))
     gone = tuple(need(f"gone {name}", None) for name in HOSTILE)
-    objects = tuple(Object(path, path, name, (*needs, *gone)) for name, path in zip(HOSTILE, names, strict=True))
+    objects = tuple(ReportObject(path, path, name, (*needs, *gone)) for name, path in zip(HOSTILE, names, strict=True))
     return document(
         entries,
         output=HOSTILE[0],
         magicpak=HOSTILE[0],
         dry_run=True,
         complete=False,
-        processes=tuple(Process(name, name, name, objects) for name in HOSTILE),
-        missing=tuple(Missing(name, (name, name), (name, name), name) for name in HOSTILE),
-        problems=tuple(Problem(name, name, at % 2 == 0) for at, name in enumerate(HOSTILE)),
-        excluded=tuple(Excluded(path, "file", 1) for path in names),
-        packages=tuple(Package("dpkg", HOSTILE[at], HOSTILE[at], "amd64", 5, 9) for at in (0, 1)),
+        processes=tuple(ReportProcess(name, name, name, objects) for name in HOSTILE),
+        missing=tuple(ReportMissing(name, (name, name), (name, name), name) for name in HOSTILE),
+        problems=tuple(ReportProblem(name, name, at % 2 == 0) for at, name in enumerate(HOSTILE)),
+        excluded=tuple(ReportExcluded(path, "file", 1) for path in names),
+        packages=tuple(ReportPackage("dpkg", HOSTILE[at], HOSTILE[at], "amd64", 5, 9) for at in (0, 1)),
     )
 
 
@@ -256,7 +258,7 @@ def test_the_head_tells_what_was_made_of_what_and_how_much_it_is() -> None:
 def test_what_is_missing_is_told_first_with_who_needs_it_and_where_it_was_searched() -> None:
     lacking = PLAIN._replace(
         complete=False,
-        missing=(Missing("libgone.so.3", ("/lib/liba.so.1", "/bin/app"), ("/usr/lib", "/opt/lib"), None),),
+        missing=(ReportMissing("libgone.so.3", ("/lib/liba.so.1", "/bin/app"), ("/usr/lib", "/opt/lib"), None),),
     )
     written = page(lacking)
     assert written.index("libgone.so.3") < written.index("<svg")
@@ -305,5 +307,5 @@ def test_empty_files_take_no_room_in_the_picture_of_sizes() -> None:
 
 
 def test_what_exclude_took_is_told_with_its_size() -> None:
-    told = PLAIN._replace(excluded=(Excluded("/usr/share/doc/x", "file", 4200),))
+    told = PLAIN._replace(excluded=(ReportExcluded("/usr/share/doc/x", "file", 4200),))
     assert "--exclude took away 1 entry, 4.2 kB /usr/share/doc/x 4.2 kB" in words(page(told))

@@ -11,8 +11,8 @@ from types import FrameType
 import pytest
 
 from magicpak.errors import Interrupted, ToolFailed
-from magicpak.process.child import OUTPUT_KEPT, Ran, Running, run
-from magicpak.process.tools import as_shell_line, find_program
+from magicpak.process.child import OUTPUT_KEPT, Child, Completed, run
+from magicpak.process.tools import find_program, shell_line
 from support.pids import is_gone_soon
 
 
@@ -69,36 +69,36 @@ class TestFinding:
 class TestShellLines:
     def test_the_pasted_line_is_the_same_command(self) -> None:
         words = ["a b", "it's", "new\nline", "tab\t'\\x", os.fsdecode(b"\xff\x80"), "ä", "\x1b[31m", "", "$HOME", "*"]
-        line = as_shell_line(["printf", r"<%s>", *words])
+        line = shell_line(["printf", r"<%s>", *words])
         assert run(["bash", "-c", line], timeout=5).output == b"".join(b"<%s>" % os.fsencode(word) for word in words)
 
     def test_the_line_holds_nothing_that_a_terminal_obeys(self) -> None:
-        assert as_shell_line(["a", "\x1b[31m\n", "\u202e"]) == r"a $'\033[31m\012' $'\342\200\256'"
+        assert shell_line(["a", "\x1b[31m\n", "\u202e"]) == r"a $'\033[31m\012' $'\342\200\256'"
 
 
 class TestRunning:
     def test_output_and_errors_come_together_with_the_exit_code(self) -> None:
-        assert run(["sh", "-c", "echo out; echo err >&2; exit 3"], timeout=5) == Ran(3, b"out\nerr\n")
+        assert run(["sh", "-c", "echo out; echo err >&2; exit 3"], timeout=5) == Completed(3, b"out\nerr\n")
 
     def test_a_death_by_a_signal_is_a_negative_exit_code(self) -> None:
-        assert run(["sh", "-c", "kill -9 $$"], timeout=5) == Ran(-9, b"")
+        assert run(["sh", "-c", "kill -9 $$"], timeout=5) == Completed(-9, b"")
 
     def test_input_larger_than_any_pipe_is_handed_over_while_output_is_taken(self) -> None:
         data = os.urandom(OUTPUT_KEPT)
-        assert run(["cat"], timeout=5, input=data) == Ran(0, data)
+        assert run(["cat"], timeout=5, input=data) == Completed(0, data)
 
     def test_input_that_nobody_reads_is_no_error(self) -> None:
-        assert run(["true"], timeout=5, input=bytes(1 << 20)) == Ran(0, b"")
+        assert run(["true"], timeout=5, input=bytes(1 << 20)) == Completed(0, b"")
 
     def test_without_input_stdin_is_empty(self) -> None:
-        assert run(["cat"], timeout=5) == Ran(0, b"")
+        assert run(["cat"], timeout=5) == Completed(0, b"")
 
     def test_the_end_of_much_output_is_kept(self) -> None:
         ran = run(["sh", "-c", "head -c 20000000 /dev/zero; echo end"], timeout=20)
         assert (len(ran.output), ran.output[-4:]) == (OUTPUT_KEPT, b"end\n")
 
     def test_the_environment_is_what_was_given(self) -> None:
-        assert run(["/usr/bin/env"], timeout=5, env={"A": "b"}) == Ran(0, b"A=b\n")
+        assert run(["/usr/bin/env"], timeout=5, env={"A": "b"}) == Completed(0, b"A=b\n")
 
     def test_the_program_has_no_signal_blocked_or_ignored(self) -> None:
         lines = run(["grep", "-E", "Sig(Blk|Ign)", "/proc/self/status"], timeout=5).output
@@ -112,7 +112,9 @@ class TestRunning:
             "ran = run(['sh', '-c', 'cat; echo x >&2'], timeout=5, input=b'i');"
             "os._exit(0 if ran.output == b'ix\\n' else 1)"
         )
-        assert run([sys.executable, "-c", script], timeout=10, env={"PYTHONPATH": ":".join(sys.path)}) == Ran(0, b"")
+        assert run([sys.executable, "-c", script], timeout=10, env={"PYTHONPATH": ":".join(sys.path)}) == Completed(
+            0, b""
+        )
 
 
 class TestFailing:
@@ -177,7 +179,7 @@ class TestInterrupted:
         assert interrupted == 200 or command == ["true"]
 
     def test_ending_what_was_never_started_or_has_ended_is_harmless(self) -> None:
-        running = Running(["true"])
+        running = Child(["true"])
         running.end()
         running.start()
         running.end()

@@ -14,22 +14,22 @@ from magicpak.bundle.layout import Layout
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan, Item
 from magicpak.collect.libraries import Placed, place_libraries
-from magicpak.collect.loader_config import with_loader_files
+from magicpak.collect.loader_config import with_loader_config
 from magicpak.collect.mirror import Mirror
 from magicpak.collect.programs import place_programs
-from magicpak.elf.cache import ElfStore
+from magicpak.elf.cache import ElfCache
 from magicpak.ldso.factory import emulated_loaders
 from magicpak.outputs.directory import DirectoryOutput
-from magicpak.resolve.inputs import find_programs
+from magicpak.resolve.inputs import find_inputs
 from magicpak.resolve.libraries import resolve_program
 from magicpak.verify.directory import check_directory
-from magicpak.verify.plan import Finished
+from magicpak.verify.plan import PlanChecker
 from support.elf_files import I386, make_elf
 from support.run_magicpak import chrooted
 
 pytestmark = pytest.mark.needs("root", "chroot")
 
-STORE = ElfStore()
+STORE = ElfCache()
 CANDIDATES = (
     "ls --version",
     "bash --version",
@@ -53,15 +53,15 @@ FOREIGN = make_elf(kind=I386)
 
 def plan_of(program: str, layout: Layout) -> BundlePlan:
     mirror = Mirror(layout)
-    programs = find_programs([program], None, layout, STORE)
+    programs = find_inputs([program], None, layout, STORE)
     resolved = resolve_program(programs[0], emulated_loaders(STORE), STORE, hwcaps=True)
     placed = Placed(resolved, place_libraries(resolved, mirror))
     place_programs(programs, mirror)
-    return with_loader_files(BundlePlan().adding(mirror.take()), [placed])[0]
+    return with_loader_config(BundlePlan().adding(mirror.take()), [placed])[0]
 
 
 def is_proved(plan: BundlePlan) -> bool:
-    count, problems = Finished(plan, [], 0, (STORE, emulated_loaders(STORE))).look_at_all("/")
+    count, problems = PlanChecker(plan, [], 0, (STORE, emulated_loaders(STORE))).look_at_all("/")
     assert count
     return not problems
 

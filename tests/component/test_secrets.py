@@ -11,9 +11,9 @@ from magicpak.bundle.entry import Attributes, Copy, Directory
 from magicpak.bundle.globs import excluded
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Because, BundlePlan, Item
-from magicpak.dynamic.secrets import secrets
+from magicpak.dynamic.secrets import secret_warnings
 from magicpak.elf.cache import ElfFile
-from magicpak.elf.facts import ElfFacts, FileType, Kind
+from magicpak.elf.facts import ElfFacts, ElfTarget, FileType
 from magicpak.resolve.inputs import Program
 
 BODY = "\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcw\n"
@@ -25,7 +25,7 @@ def home(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def program(path: str) -> Program:
-    file = ElfFile(ElfFacts(Kind(64, little=True, machine=62), FileType.EXEC, 0, 1), (1, 1), 0o755)
+    file = ElfFile(ElfFacts(ElfTarget(64, little=True, machine=62), FileType.EXEC, 0, 1), (1, 1), 0o755)
     return Program(path, path, path, file, BundlePath(path))
 
 
@@ -44,7 +44,7 @@ def plan_of(sources: dict[str, str]) -> BundlePlan:
 
 def told(*paths: str, programs: Sequence[str] = ("/usr/bin/prog",)) -> list[str]:
     plan = plan_of(dict.fromkeys(paths, "/nowhere"))
-    return secrets(plan, set(map(BundlePath, paths)), [program(each) for each in programs])
+    return secret_warnings(plan, set(map(BundlePath, paths)), [program(each) for each in programs])
 
 
 def test_ordinary_files_are_no_secrets() -> None:
@@ -103,7 +103,9 @@ def test_a_file_is_told_to_be_a_private_key_by_what_is_in_it(tmp_path: Path, tex
     source = tmp_path / "source"
     source.write_bytes(text.encode())
     line = "/opt/key looks like a secret (private keys): --exclude /opt/key leaves it out"
-    assert secrets(plan_of({"/opt/key": str(source)}), {BundlePath("/opt/key")}, []) == ([line] if is_one else [])
+    assert secret_warnings(plan_of({"/opt/key": str(source)}), {BundlePath("/opt/key")}, []) == (
+        [line] if is_one else []
+    )
 
 
 def test_several_of_a_kind_are_one_line_that_can_be_pasted() -> None:
@@ -144,10 +146,10 @@ def test_what_stands_with_the_program_is_no_private_file() -> None:
 
 def test_what_was_not_brought_by_a_run_or_is_excluded_is_not_told() -> None:
     plan = plan_of({"/etc/shadow": "/nowhere", "/etc/gshadow": "/nowhere"})
-    assert secrets(plan, set(), []) == []
+    assert secret_warnings(plan, set(), []) == []
     plan, _ = excluded(plan, ["/etc/shadow"])
     brought = {BundlePath("/etc/shadow"), BundlePath("/etc/gshadow")}
-    assert secrets(plan, brought, []) == [
+    assert secret_warnings(plan, brought, []) == [
         "/etc/gshadow looks like a secret (password hashes): --exclude /etc/gshadow leaves it out"
     ]
 
@@ -155,7 +157,7 @@ def test_what_was_not_brought_by_a_run_or_is_excluded_is_not_told() -> None:
 def test_each_exclusion_that_is_told_leaves_its_file_out() -> None:
     paths = {"/srv/[x]/.netrc", "/srv/a*b/.npmrc", "/srv/a b/.pgpass", "/srv/?/.boto"}
     plan = plan_of(dict.fromkeys(paths, "/nowhere"))
-    (line,) = secrets(plan, set(map(BundlePath, paths)), [])
+    (line,) = secret_warnings(plan, set(map(BundlePath, paths)), [])
 
     words = shlex.split(line)
     patterns = [words[index + 1] for index, word in enumerate(words) if word == "--exclude"]

@@ -9,25 +9,25 @@ from random import Random
 
 import pytest
 
-from magicpak.elf.cache import ElfStore
-from magicpak.elf.errors import NotElf
+from magicpak.elf.cache import ElfCache
+from magicpak.elf.errors import ElfError
 from magicpak.elf.facts import ElfFacts
 from magicpak.ldso.factory import emulated_loaders
-from magicpak.verify.programs import Starter
-from magicpak.verify.root_view import Rooted
+from magicpak.verify.programs import ProgramChecker
+from magicpak.verify.root_view import DirectoryView
 from magicpak.verify.symbols import SymbolCheck
 from support.loader_oracle import GLIBC
 
 pytestmark = pytest.mark.skipif(not os.path.exists(GLIBC), reason=f"there is no {GLIBC}")
 
-WORLD = Rooted("/")
-STORE = ElfStore(WORLD)
+WORLD = DirectoryView("/")
+STORE = ElfCache(WORLD)
 
 
 def dynamic_facts(path: str) -> ElfFacts | None:
     try:
         facts = STORE.get(path).facts
-    except (NotElf, OSError):
+    except (ElfError, OSError):
         return None
     return facts if facts.is_dynamic and facts.needed and facts.interpreter in (None, GLIBC) else None
 
@@ -51,7 +51,7 @@ def by_ldd(path: str) -> set[str] | None:
 
 def test_undefined_symbols_are_those_that_ldd_tells(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("magicpak.verify.symbols.TOLD", 1 << 20)
-    starter = Starter(WORLD, STORE, emulated_loaders(STORE), SymbolCheck(WORLD).problems)
+    starter = ProgramChecker(WORLD, STORE, emulated_loaders(STORE), SymbolCheck(WORLD).problems)
     paths = sample()
     with ThreadPoolExecutor(2) as pool:
         theirs = dict(zip(paths, pool.map(by_ldd, paths), strict=True))

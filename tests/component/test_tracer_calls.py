@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from magicpak.tracing.run import watch
-from magicpak.tracing.trace import Kept
+from magicpak.tracing.run import run_traced
+from magicpak.tracing.trace import Backup
 from support.traced_programs import Run, apart
 
 pytestmark = pytest.mark.needs("compiler", "ptrace")
@@ -854,7 +854,7 @@ class TestKept:
         kept = [each for each in seen.trace.kept if each.path == f"{here}/there"]
         mode = stat.S_IFREG | 0o640
         text = "there as it was\n"
-        assert kept == [Kept(f"{here}/there", text, None, mode, owner.st_uid, owner.st_gid, 10**18 + 1)]
+        assert kept == [Backup(f"{here}/there", text, None, mode, owner.st_uid, owner.st_gid, 10**18 + 1)]
 
     def test_the_first_state_is_kept_and_later_ones_are_not(self, here: Path, run: Run) -> None:
         seen = run("""
@@ -923,7 +923,7 @@ class TestKept:
             file.seek(1 << 26)
             file.write(b"middle")
             file.truncate(1 << 27)
-        watched = apart(lambda: watch(["/bin/sh", "-c", f": <> {here}/sparse"], timeout=20, keep_in=str(kept)))
+        watched = apart(lambda: run_traced(["/bin/sh", "-c", f": <> {here}/sparse"], timeout=20, keep_in=str(kept)))
         (each,) = watched.trace.kept
         assert each.copy is not None
         assert filecmp.cmp(here / "sparse", each.copy, shallow=False)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from magicpak.errors import TracingRefused
+from magicpak.errors import TracingUnavailable
 from magicpak.tracing import attach
-from magicpak.tracing.run import Watched
+from magicpak.tracing.run import TracedRun
 from support.traced_programs import TRACED, Run, Way, as_line, compile_c, compiled, furnish, ran, watched_apart
 
 pytestmark = pytest.mark.needs("compiler", "ptrace")
@@ -236,7 +236,7 @@ class TestLess:
 
     @pytest.mark.parametrize("error", [errno.EPERM, errno.ENOSYS], ids=["EPERM", "ENOSYS"])
     def test_a_system_that_forbids_tracing_is_told_with_a_cure(self, here: Path, error: int) -> None:
-        with pytest.raises(TracingRefused) as raised:
+        with pytest.raises(TracingUnavailable) as raised:
             watched_apart(["/bin/true"], here, before=lambda: forbid("ptrace", error))
         assert str(raised.value) == f"programs cannot be watched here: ptrace(2): {os.strerror(error)}"
         assert raised.value.hints
@@ -283,7 +283,7 @@ def forbid(call: str, error: int) -> None:
     attach.install_filter(b"".join(struct.pack("=HBBI", *instruction) for instruction in program))
 
 
-def comparable(watched: Watched, here: Path) -> Mapping[str, Sequence[str]]:
+def comparable(watched: TracedRun, here: Path) -> Mapping[str, Sequence[str]]:
     """Return the uses of what is in `here` by program, and how often each program ran, without their order."""
     programs = sorted(f"{each.real} {each.arguments} {each.returncode}" for each in watched.trace.executions)
     uses = defaultdict(list)

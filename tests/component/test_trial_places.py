@@ -17,16 +17,16 @@ from typing import Any, NamedTuple
 import pytest
 
 from magicpak.bundle.path import BundlePath
-from magicpak.errors import ToolFailed, TrialImpossible
+from magicpak.errors import TestUnavailable, ToolFailed
 from magicpak.process import prctl
 from magicpak.sandbox import container_fs, kernel, rootfs
-from magicpak.sandbox.user import Guest
+from magicpak.sandbox.user import RunAs
 from magicpak.trial import busybox
 from magicpak.trial.attempt import Attempt, attempt
-from magicpak.trial.expectations import Demands
-from magicpak.trial.invocation import Itself
+from magicpak.trial.expectations import Expectations
+from magicpak.trial.invocation import ProgramCommand
 from magicpak.trial.output_head import KEPT
-from magicpak.trial.sandbox_fallback import Ladder, Place
+from magicpak.trial.sandbox_fallback import SandboxFallback, SandboxKind
 from support.run_magicpak import compiled, executable, names, tree
 
 pytestmark = pytest.mark.needs("compiler", "root", "mount")
@@ -190,10 +190,10 @@ int main(int argc, char **argv) {
 }
 """
 
-ROOT, USER_1234 = Guest(), Guest(1234, 5678)
-NAMESPACES = Place(has_proc=True)
-USER = Place(has_proc=True, user_namespace=True)
-CHROOT = Place(has_proc=False, is_copied=True)
+ROOT, USER_1234 = RunAs(), RunAs(1234, 5678)
+NAMESPACES = SandboxKind(has_proc=True)
+USER = SandboxKind(has_proc=True, user_namespace=True)
+CHROOT = SandboxKind(has_proc=False, is_copied=True)
 WITH_PROC = {
     "namespaces": NAMESPACES,
     "namespaces, copy": NAMESPACES._replace(is_copied=True),
@@ -229,15 +229,16 @@ class Tried(NamedTuple):
 
 
 def attempted(
-    bundle: Path, place: Place, *words: str, guest: Guest = ROOT, network: bool = False, **demands: object
+    bundle: Path, place: SandboxKind, *words: str, run_as: RunAs = ROOT, network: bool = False, **expectations: object
 ) -> Attempt:
     """Let the program of the bundle do what `words` say in this place, or in another one below it."""
     root = os.open(bundle, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        ladder = Ladder(root, lambda path: _copy(bundle, path), guest, network=network)
-        ladder._places = [place]
-        env = {"DO": " ".join(words), **demands.pop("env", {})}  # type: ignore[dict-item]
-        return attempt(Itself(BundlePath("/doer")), Demands(env=env, guest=guest, network=network, **demands), ladder)  # type: ignore[arg-type]
+        fallback = SandboxFallback(root, lambda path: _copy(bundle, path), run_as, network=network)
+        fallback._places = [place]
+        env = {"DO": " ".join(words), **expectations.pop("env", {})}  # type: ignore[dict-item]
+        wanted = Expectations(env=env, run_as=run_as, network=network, **expectations)  # type: ignore[arg-type]
+        return attempt(ProgramCommand(BundlePath("/doer")), wanted, fallback)
     finally:
         os.close(root)
 
@@ -247,12 +248,12 @@ def _copy(bundle: Path, path: str) -> None:
     os.chmod(path, 0o755)
 
 
-def tried(bundle: Path, place: Place, *words: str, **how: object) -> Tried:
+def tried(bundle: Path, place: SandboxKind, *words: str, **how: object) -> Tried:
     done = attempted(bundle, place, *words, **how)  # type: ignore[arg-type]
     return Tried(done.returncode, os.fsdecode(done.stdout.text), os.fsdecode(done.stderr))
 
 
-def seen(bundle: Path, place: Place, *words: str, **how: object) -> list[str]:
+def seen(bundle: Path, place: SandboxKind, *words: str, **how: object) -> list[str]:
     """Return the lines in which the program tells what it has seen; it must end well and complain of nothing."""
     result = tried(bundle, place, *words, **how)
     assert (result.code, result.stderr) == (0, "")
@@ -260,7 +261,7 @@ def seen(bundle: Path, place: Place, *words: str, **how: object) -> list[str]:
 
 
 @everywhere
-def test_the_environment_is_path_home_and_what_is_asked_for(place: Place, bundle: Path) -> None:
+def test_the_environment_is_path_home_and_what_is_asked_for(place: SandboxKind, bundle: Path) -> None:
     path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     assert seen(bundle, place, "env") == ["DO=env", "HOME=/", path]
     assert seen(bundle, place, "env", env={"HOME": "/x", "A": "b=c"}) == ["A=b=c", "DO=env", "HOME=/x", path]
@@ -268,7 +269,7 @@ def test_the_environment_is_path_home_and_what_is_asked_for(place: Place, bundle
 
 @everywhere
 def test_it_is_the_first_of_its_session_in_the_root_directory_with_nothing_of_ours(
-    place: Place, bundle: Path, monkeypatch: pytest.MonkeyPatch
+    place: SandboxKind, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir("/tmp")
     old = os.umask(0o077), signal.signal(signal.SIGUSR2, signal.SIG_IGN)
@@ -291,20 +292,20 @@ def test_it_is_the_first_of_its_session_in_the_root_directory_with_nothing_of_ou
 
 
 @everywhere
-def test_no_signal_is_blocked_or_ignored(place: Place, bundle: Path) -> None:
+def test_no_signal_is_blocked_or_ignored(place: SandboxKind, bundle: Path) -> None:
     assert seen(bundle, place, "signals") == []
 
 
 @everywhere
-def test_root_has_the_capabilities_that_docker_gives(place: Place, bundle: Path) -> None:
+def test_root_has_the_capabilities_that_docker_gives(place: SandboxKind, bundle: Path) -> None:
     assert seen(bundle, place, "capabilities") == ["a80425fb 0a80425fb"]
 
 
 @everywhere
-def test_another_user_has_no_capability_in_effect(place: Place, bundle: Path) -> None:
+def test_another_user_has_no_capability_in_effect(place: SandboxKind, bundle: Path) -> None:
     words = ["ids", "capabilities", "write=/file"]
     denied = "done" if place.user_namespace else "Permission denied"  # there all files are the one user's
-    assert seen(bundle, place, *words, guest=USER_1234) == [
+    assert seen(bundle, place, *words, run_as=USER_1234) == [
         "1234 1234 1234, 5678 5678 5678",
         "a80425fb 000000000",
         f"/file: {denied}",
@@ -312,24 +313,24 @@ def test_another_user_has_no_capability_in_effect(place: Place, bundle: Path) ->
 
 
 @pytest.mark.parametrize("place", [NAMESPACES, CHROOT], ids=["namespaces", "chroot"])
-def test_it_is_in_no_other_group_than_its_own(place: Place, bundle: Path) -> None:
+def test_it_is_in_no_other_group_than_its_own(place: SandboxKind, bundle: Path) -> None:
     old = os.getgroups()
     os.setgroups([1, 2, 3])
     try:
         assert seen(bundle, place, "groups") == ["group 0"]
-        assert seen(bundle, place, "groups", guest=USER_1234) == ["group 5678"]
+        assert seen(bundle, place, "groups", run_as=USER_1234) == ["group 5678"]
     finally:
         os.setgroups(old)
 
 
 @in_namespaces
-def test_it_is_process_1_and_sees_no_other(place: Place, bundle: Path) -> None:
+def test_it_is_process_1_and_sees_no_other(place: SandboxKind, bundle: Path) -> None:
     numbers = [line for line in seen(bundle, place, "pid", "link=/proc/self", "list=/proc") if line[0].isdigit()]
     assert numbers == ["1 0 1", "1", "1"]
 
 
 @in_namespaces
-def test_there_are_the_directories_of_a_container(place: Place, bundle: Path) -> None:
+def test_there_are_the_directories_of_a_container(place: SandboxKind, bundle: Path) -> None:
     (bundle / "etc").mkdir()
     (bundle / "etc/own").write_text("")
     assert seen(bundle, place, "list=/", "list=/dev", "list=/etc", "link=/proc/self/exe", "show=/proc/1/comm") == [
@@ -342,19 +343,19 @@ def test_there_are_the_directories_of_a_container(place: Place, bundle: Path) ->
 
 
 @in_namespaces
-def test_devices_can_be_read_and_written_by_every_user(place: Place, bundle: Path) -> None:
+def test_devices_can_be_read_and_written_by_every_user(place: SandboxKind, bundle: Path) -> None:
     devices = ["null", "zero", "full", "random", "urandom", "ptmx"]
     words = [f"open=/dev/{name}" for name in devices]
-    for guest in (ROOT, USER_1234):
-        assert seen(bundle, place, *words, guest=guest) == [f"/dev/{name}: done" for name in devices]
+    for run_as in (ROOT, USER_1234):
+        assert seen(bundle, place, *words, run_as=run_as) == [f"/dev/{name}: done" for name in devices]
     assert seen(bundle, place, "open=/dev/tty") == [f"/dev/tty: {os.strerror(6)}"]  # ENXIO: it has no terminal
 
 
 @in_namespaces
-def test_streams_can_be_opened_by_their_names_by_every_user(place: Place, bundle: Path) -> None:
+def test_streams_can_be_opened_by_their_names_by_every_user(place: SandboxKind, bundle: Path) -> None:
     words = ["append=/dev/stdout", "append=/dev/stderr", "append=/proc/self/fd/1", "show=/dev/stdin"]
-    for guest in (ROOT, USER_1234):
-        assert seen(bundle, place, *words, guest=guest, stdin=b"fed\n") == [
+    for run_as in (ROOT, USER_1234):
+        assert seen(bundle, place, *words, run_as=run_as, stdin=b"fed\n") == [
             "/dev/stdout: done",
             "/dev/stderr: done",
             "/proc/self/fd/1: done",
@@ -363,7 +364,7 @@ def test_streams_can_be_opened_by_their_names_by_every_user(place: Place, bundle
 
 
 @in_namespaces
-def test_the_kernel_of_the_host_cannot_be_changed(place: Place, bundle: Path) -> None:
+def test_the_kernel_of_the_host_cannot_be_changed(place: SandboxKind, bundle: Path) -> None:
     read_only = os.strerror(30)
     assert seen(bundle, place, "write=/proc/sys/kernel/panic", "chmod=/proc/fs", "mkdir=/sys/x") == [
         f"/proc/sys/kernel/panic: {read_only}",
@@ -373,7 +374,7 @@ def test_the_kernel_of_the_host_cannot_be_changed(place: Place, bundle: Path) ->
 
 
 @in_namespaces
-def test_the_host_and_the_network_are_its_own(place: Place, bundle: Path) -> None:
+def test_the_host_and_the_network_are_its_own(place: SandboxKind, bundle: Path) -> None:
     words = ["hostname", "show=/etc/hostname", "interfaces", "talk", "show=/etc/resolv.conf", "show=/etc/hosts"]
     assert seen(bundle, place, *words) == [
         "magicpak",
@@ -388,7 +389,9 @@ def test_the_host_and_the_network_are_its_own(place: Place, bundle: Path) -> Non
 
 
 @in_namespaces
-def test_with_the_network_there_are_the_interfaces_and_the_resolver_of_the_host(place: Place, bundle: Path) -> None:
+def test_with_the_network_there_are_the_interfaces_and_the_resolver_of_the_host(
+    place: SandboxKind, bundle: Path
+) -> None:
     interfaces = os.listdir("/sys/class/net")
     resolver = Path("/etc/resolv.conf")
     expected = resolver.read_text().strip().splitlines() if resolver.exists() else []
@@ -412,7 +415,7 @@ def test_files_of_the_network_take_the_place_of_links_and_leave_what_they_led_to
 
 
 @in_namespaces
-def test_links_of_the_bundle_lead_nowhere_outside(place: Place, bundle: Path, tmp_path: Path) -> None:
+def test_links_of_the_bundle_lead_nowhere_outside(place: SandboxKind, bundle: Path, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     for name in ("etc", "dev", "sys", "proc"):
         for root in (outside, Path(f"{bundle}{outside}")):
@@ -430,7 +433,7 @@ def test_a_bare_chroot_has_neither_proc_nor_sys_and_of_the_devices_the_simplest(
     devices = ["full", "null", "random", "tty", "urandom", "zero"]
     usable = [name for name in devices if name != "tty"]
     words = ["list=/", "list=/dev", *(f"open=/dev/{name}" for name in usable), "talk"]
-    assert seen(bundle, CHROOT, *words, guest=USER_1234) == [
+    assert seen(bundle, CHROOT, *words, run_as=USER_1234) == [
         *["dev", "doer", "etc", "file"],
         *devices,
         *[f"/dev/{name}: done" for name in usable],
@@ -443,7 +446,7 @@ def test_where_no_device_can_be_made_null_is_a_file(bundle: Path, monkeypatch: p
         raise PermissionError(1, "")
 
     monkeypatch.setattr(os, "mknod", refuse)
-    assert seen(bundle, CHROOT, "list=/dev", "write=/dev/null", "stat=/dev/null", guest=Guest(1, 1)) == [
+    assert seen(bundle, CHROOT, "list=/dev", "write=/dev/null", "stat=/dev/null", run_as=RunAs(1, 1)) == [
         "null",
         "/dev/null: done",
         "/dev/null 100666 0:0 0,0",
@@ -451,7 +454,9 @@ def test_where_no_device_can_be_made_null_is_a_file(bundle: Path, monkeypatch: p
 
 
 @everywhere
-def test_all_that_it_changes_is_thrown_away_and_each_run_finds_the_bundle_as_it_was(place: Place, bundle: Path) -> None:
+def test_all_that_it_changes_is_thrown_away_and_each_run_finds_the_bundle_as_it_was(
+    place: SandboxKind, bundle: Path
+) -> None:
     (bundle / "directory").mkdir()
     (bundle / "directory/below").write_text("x")
     before = tree(bundle)
@@ -464,7 +469,9 @@ def test_all_that_it_changes_is_thrown_away_and_each_run_finds_the_bundle_as_it_
 
 
 @everywhere
-def test_a_bundle_that_has_the_directories_of_a_container_keeps_what_it_has_in_them(place: Place, bundle: Path) -> None:
+def test_a_bundle_that_has_the_directories_of_a_container_keeps_what_it_has_in_them(
+    place: SandboxKind, bundle: Path
+) -> None:
     for name in ("dev", "proc", "sys", "etc"):
         (bundle / name).mkdir(mode=0o700)
         (bundle / name / "own").write_text(name)
@@ -475,7 +482,7 @@ def test_a_bundle_that_has_the_directories_of_a_container_keeps_what_it_has_in_t
 
 
 @everywhere
-def test_stdin_is_what_is_given_and_then_ends_or_is_empty(place: Place, bundle: Path) -> None:
+def test_stdin_is_what_is_given_and_then_ends_or_is_empty(place: SandboxKind, bundle: Path) -> None:
     words = ["stdin", "say=over"]
     assert seen(bundle, place, *words, stdin=b"one\ntwo\xff\n") == ["one", "two\udcff", "over"]
     assert seen(bundle, place, *words, stdin=b"") == ["over"]
@@ -485,13 +492,13 @@ def test_stdin_is_what_is_given_and_then_ends_or_is_empty(place: Place, bundle: 
 
 
 @everywhere
-def test_how_it_ends_is_told_as_it_is(place: Place, bundle: Path) -> None:
+def test_how_it_ends_is_told_as_it_is(place: SandboxKind, bundle: Path) -> None:
     assert tried(bundle, place, "say=out", "complain=why", "exit=7") == Tried(7, "out", "why\n")
     assert tried(bundle, place, "crash") == Tried(-signal.SIGSEGV, "", "")
 
 
 @in_namespaces
-def test_process_1_is_not_ended_by_its_own_signals_as_in_a_container(place: Place, bundle: Path) -> None:
+def test_process_1_is_not_ended_by_its_own_signals_as_in_a_container(place: SandboxKind, bundle: Path) -> None:
     assert seen(bundle, place, "signal=15", "signal=9", "say=on") == ["on"]
 
 
@@ -500,7 +507,7 @@ def test_in_a_bare_chroot_signals_end_it(bundle: Path) -> None:
 
 
 @everywhere
-def test_what_cannot_be_executed_is_told_in_the_words_of_the_system(place: Place, bundle: Path) -> None:
+def test_what_cannot_be_executed_is_told_in_the_words_of_the_system(place: SandboxKind, bundle: Path) -> None:
     for data, mode, why in [
         (b"#!/none\n", 0o755, "No such file or directory"),
         (b"\x7fELF", 0o755, "Exec format error"),
@@ -530,7 +537,7 @@ def nobody_is_left() -> bool:
 @everywhere
 @pytest.mark.usefixtures("orphans_are_ours")
 @pytest.mark.parametrize("left", ["child", "daemon"])
-def test_all_that_it_leaves_running_is_ended_with_it(left: str, place: Place, bundle: Path) -> None:
+def test_all_that_it_leaves_running_is_ended_with_it(left: str, place: SandboxKind, bundle: Path) -> None:
     started = time.monotonic()
     assert seen(bundle, place, left, left, "say=done") == ["done"]
     assert (nobody_is_left(), time.monotonic() - started < 5) == (True, True)
@@ -538,7 +545,7 @@ def test_all_that_it_leaves_running_is_ended_with_it(left: str, place: Place, bu
 
 @everywhere
 @pytest.mark.usefixtures("orphans_are_ours")
-def test_when_its_time_is_up_all_is_ended_however_it_defends_itself(place: Place, bundle: Path) -> None:
+def test_when_its_time_is_up_all_is_ended_however_it_defends_itself(place: SandboxKind, bundle: Path) -> None:
     started = time.monotonic()
     done = attempted(bundle, place, "daemon", "child", "forever", timeout=0.3)
     assert (done.timed_out, nobody_is_left()) == (True, True)
@@ -546,7 +553,7 @@ def test_when_its_time_is_up_all_is_ended_however_it_defends_itself(place: Place
 
 
 @everywhere
-def test_output_is_kept_in_bounded_memory_and_all_of_it_is_taken(place: Place, bundle: Path) -> None:
+def test_output_is_kept_in_bounded_memory_and_all_of_it_is_taken(place: SandboxKind, bundle: Path) -> None:
     done = attempted(bundle, place, "flood=20", "say=end")
     assert (done.returncode, len(done.stdout.text), done.stdout.is_whole) == (0, KEPT, False)
 
@@ -587,75 +594,79 @@ class TestLadder:
     """Which place is taken."""
 
     @pytest.fixture
-    def ladder(self, bundle: Path) -> Iterator[Ladder]:
+    def fallback(self, bundle: Path) -> Iterator[SandboxFallback]:
         root = os.open(bundle, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        yield Ladder(root, lambda path: _copy(bundle, path), ROOT, network=False)
+        yield SandboxFallback(root, lambda path: _copy(bundle, path), ROOT, network=False)
         os.close(root)
 
     @staticmethod
-    def run(ladder: Ladder) -> str:
-        demands = Demands(env={"DO": "show=/file"})
-        return os.fsdecode(attempt(Itself(BundlePath("/doer")), demands, ladder).stdout.text)
+    def run(fallback: SandboxFallback) -> str:
+        expectations = Expectations(env={"DO": "show=/file"})
+        return os.fsdecode(attempt(ProgramCommand(BundlePath("/doer")), expectations, fallback).stdout.text)
 
-    def test_namespaces_and_an_overlay_are_the_best_for_root(self, ladder: Ladder) -> None:
-        assert (self.run(ladder), ladder.place) == ("text", NAMESPACES)
-        assert ladder.place.words == "namespaces, with /proc and /dev, on an overlay"
+    def test_namespaces_and_an_overlay_are_the_best_for_root(self, fallback: SandboxFallback) -> None:
+        assert (self.run(fallback), fallback.place) == ("text", NAMESPACES)
+        assert fallback.place.words == "namespaces, with /proc and /dev, on an overlay"
 
     def test_where_no_overlay_can_be_mounted_it_is_a_copy(
-        self, ladder: Ladder, monkeypatch: pytest.MonkeyPatch
+        self, fallback: SandboxFallback, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         refuse(monkeypatch, rootfs, "mount", lambda words: "overlay" in words)
-        assert (self.run(ladder), ladder.place) == ("text", NAMESPACES._replace(is_copied=True))
-        assert ladder.place.words == "namespaces, with /proc and /dev, on a copy"
+        assert (self.run(fallback), fallback.place) == ("text", NAMESPACES._replace(is_copied=True))
+        assert fallback.place.words == "namespaces, with /proc and /dev, on a copy"
 
     def test_where_only_a_user_namespace_is_allowed_it_is_one(
-        self, ladder: Ladder, monkeypatch: pytest.MonkeyPatch
+        self, fallback: SandboxFallback, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         refuse(monkeypatch, kernel, "unshare", lambda words: not words[0] & kernel.CLONE_NEWUSER)
-        assert (self.run(ladder), ladder.place) == ("text", USER)
-        assert ladder.place.words == "namespaces of a user namespace, with /proc and /dev, on an overlay"
+        assert (self.run(fallback), fallback.place) == ("text", USER)
+        assert fallback.place.words == "namespaces of a user namespace, with /proc and /dev, on an overlay"
 
     @pytest.mark.parametrize("call", ["unshare", "mount", "set_host_name", "start_loopback"])
     def test_where_namespaces_cannot_be_had_whole_it_is_a_bare_chroot(
-        self, call: str, ladder: Ladder, monkeypatch: pytest.MonkeyPatch
+        self, call: str, fallback: SandboxFallback, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         refuse(monkeypatch, kernel, call, lambda _: True)
-        assert (self.run(ladder), ladder.place, ladder.place.words) == ("text", CHROOT, "a bare chroot on a copy")
+        assert (self.run(fallback), fallback.place, fallback.place.words) == ("text", CHROOT, "a bare chroot on a copy")
 
     def test_where_proc_cannot_be_mounted_it_is_a_bare_chroot(
-        self, ladder: Ladder, monkeypatch: pytest.MonkeyPatch
+        self, fallback: SandboxFallback, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         refuse(monkeypatch, container_fs, "mount", lambda words: "/proc" in words)
-        assert (self.run(ladder), ladder.place) == ("text", CHROOT)
+        assert (self.run(fallback), fallback.place) == ("text", CHROOT)
 
     def test_where_nothing_is_allowed_each_refusal_is_told(
-        self, ladder: Ladder, monkeypatch: pytest.MonkeyPatch
+        self, fallback: SandboxFallback, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         refuse(monkeypatch, kernel, "unshare", lambda _: True)
         refuse(monkeypatch, os, "chroot", lambda _: True)
-        with pytest.raises(TrialImpossible) as caught:
-            self.run(ladder)
+        with pytest.raises(TestUnavailable) as caught:
+            self.run(fallback)
         assert caught.value.details == (
             "namespaces, with /proc and /dev, on an overlay: unshare: Operation not permitted",
             "namespaces of a user namespace, with /proc and /dev, on an overlay: unshare: Operation not permitted",
             f"a bare chroot on a copy: chroot {caught.value.details[2].split()[-4][:-1]}: Operation not permitted",
         )
 
-    def test_what_was_refused_once_is_not_tried_again(self, ladder: Ladder, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_what_was_refused_once_is_not_tried_again(
+        self, fallback: SandboxFallback, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         refuse(monkeypatch, kernel, "unshare", lambda _: True)
-        self.run(ladder)
+        self.run(fallback)
         monkeypatch.undo()
-        assert (self.run(ladder), ladder.place) == ("text", CHROOT)
+        assert (self.run(fallback), fallback.place) == ("text", CHROOT)
 
-    def test_nothing_temporary_is_left(self, ladder: Ladder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def test_nothing_temporary_is_left(
+        self, fallback: SandboxFallback, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
         (tmp_path / "tmp").mkdir()
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
         monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
         refuse(monkeypatch, kernel, "unshare", lambda words: not words[0] & kernel.CLONE_NEWUSER)
-        self.run(ladder)
+        self.run(fallback)
         refuse(monkeypatch, kernel, "unshare", lambda _: True)
-        self.run(ladder)
-        assert (ladder.place, os.listdir(tmp_path / "tmp")) == (CHROOT, [])
+        self.run(fallback)
+        assert (fallback.place, os.listdir(tmp_path / "tmp")) == (CHROOT, [])
 
 
 def refuse(

@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from magicpak.errors import Interrupted, MagicpakError
-from magicpak.process.tempdirs import HELD, Descent, give_way, private_directory, remove_tree, uninterrupted
+from magicpak.process.tempdirs import (
+    HELD,
+    DirectoryStack,
+    private_directory,
+    raise_if_interrupted,
+    remove_tree,
+    uninterrupted,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +73,7 @@ def test_giving_way_raises_what_is_held_back_and_a_second_signal_does_not_stop_t
         with uninterrupted():
             try:
                 send(signal.SIGHUP)
-                give_way()
+                raise_if_interrupted()
                 done.append("went on")
             except Interrupted:
                 send(signal.SIGHUP)
@@ -79,11 +86,11 @@ def test_giving_way_raises_what_is_held_back_and_a_second_signal_does_not_stop_t
 
 
 def test_giving_way_does_nothing_where_no_signal_came_or_an_ignored_one() -> None:
-    give_way()
+    raise_if_interrupted()
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with uninterrupted():
         send(signal.SIGHUP)
-        give_way()
+        raise_if_interrupted()
 
 
 def test_a_private_directory_is_ours_alone_and_is_removed_with_all_it_holds(
@@ -173,7 +180,7 @@ def test_the_places_for_temporary_files_that_fail_are_named_with_their_reasons(m
 def test_a_tree_deeper_than_python_can_recurse_is_descended_and_removed_with_few_descriptors(tmp_path: Path) -> None:
     depth, name = 1500, "n" * 20
     root = os.open(tmp_path, os.O_RDONLY)
-    way = Descent(root)
+    way = DirectoryStack(root)
     before = open_descriptors()
     for _ in range(depth):
         os.mkdir(name, dir_fd=way.fd)
@@ -191,7 +198,7 @@ def test_a_descent_goes_through_no_link_and_notices_a_moved_directory(tmp_path: 
     (tmp_path / "link").symlink_to("/")
     root = os.open(tmp_path, os.O_RDONLY)
     before = open_descriptors()
-    way = Descent(root)
+    way = DirectoryStack(root)
     with pytest.raises(NotADirectoryError):
         way.enter("link")
     for _ in range(HELD + 3):

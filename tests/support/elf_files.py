@@ -9,13 +9,13 @@ import struct
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from magicpak.elf.facts import FileType, Kind
+from magicpak.elf.facts import ElfTarget, FileType
 
-X86_64 = Kind(64, little=True, machine=62)
-I386 = Kind(32, little=True, machine=3)
-AARCH64 = Kind(64, little=True, machine=183)
-S390X = Kind(64, little=False, machine=22)
-PPC = Kind(32, little=False, machine=20)
+X86_64 = ElfTarget(64, little=True, machine=62)
+I386 = ElfTarget(32, little=True, machine=3)
+AARCH64 = ElfTarget(64, little=True, machine=183)
+S390X = ElfTarget(64, little=False, machine=22)
+PPC = ElfTarget(32, little=False, machine=20)
 
 X86_64_EXIT_0 = bytes.fromhex("31ff b83c000000 0f05")  # xor edi, edi; mov eax, SYS_exit; syscall
 
@@ -47,7 +47,7 @@ _SYMBOL_SIZE = {32: 16, 64: 24}
 class Structure:
     """One structure in one class and byte order: fields to bytes and back."""
 
-    def __init__(self, fields: str, kind: Kind) -> None:
+    def __init__(self, fields: str, kind: ElfTarget) -> None:
         pairs = [field.split(":") for field in fields.split()]
         codes = "".join(code for _, code in pairs).replace("A", "Q" if kind.bits == 64 else "I")
         self._names = [name for name, _ in pairs]
@@ -63,15 +63,15 @@ class Structure:
         return dict(zip(self._names, self._struct.unpack_from(data, offset), strict=True))
 
 
-def header(kind: Kind) -> Structure:
+def header(kind: ElfTarget) -> Structure:
     return Structure(_EHDR, kind)
 
 
-def program_header(kind: Kind) -> Structure:
+def program_header(kind: ElfTarget) -> Structure:
     return Structure(_PHDR[kind.bits], kind)
 
 
-def dynamic_entry(kind: Kind) -> Structure:
+def dynamic_entry(kind: ElfTarget) -> Structure:
     return Structure(_DYN, kind)
 
 
@@ -94,7 +94,7 @@ class _Bytes:
 
 def make_elf(
     *,
-    kind: Kind = X86_64,
+    kind: ElfTarget = X86_64,
     type: int = FileType.DYN,  # noqa: A002  # the names of ELF itself
     flags: int = 0,
     entry: int | None = None,
@@ -179,7 +179,7 @@ def _program_header(form: Structure, segment_type: int, flags: int, part: _Part,
     )
 
 
-def _add_dynamic(file: _Bytes, kind: Kind, base: int, entries: Sequence[tuple[int, int | Text]]) -> _Part:
+def _add_dynamic(file: _Bytes, kind: ElfTarget, base: int, entries: Sequence[tuple[int, int | Text]]) -> _Part:
     """Add what a loader requires beside `entries` (no symbols, in a hash table of one bucket), and all entries."""
     strings = bytearray(1)
     numbers: list[tuple[int, int]] = []
@@ -205,19 +205,19 @@ def _add_dynamic(file: _Bytes, kind: Kind, base: int, entries: Sequence[tuple[in
     return file.add(b"".join(form.pack(d_tag=tag, d_val=value) for tag, value in [*numbers, (DT_NULL, 0)]))
 
 
-def segments_of(elf: bytes, kind: Kind = X86_64) -> list[dict[str, int]]:
+def segments_of(elf: bytes, kind: ElfTarget = X86_64) -> list[dict[str, int]]:
     """Return the program headers of `elf`, each as its fields."""
     ehdr, phdr = header(kind).unpack(elf), program_header(kind)
     return [phdr.unpack(elf, ehdr["e_phoff"] + index * phdr.size) for index in range(ehdr["e_phnum"])]
 
 
-def with_header(elf: bytes, kind: Kind = X86_64, **fields: int) -> bytes:
+def with_header(elf: bytes, kind: ElfTarget = X86_64, **fields: int) -> bytes:
     """Return `elf` with other values in fields of its ELF header: `with_header(elf, e_phnum=65535)`."""
     form = header(kind)
     return form.pack(**{**form.unpack(elf), **fields}) + elf[form.size :]
 
 
-def with_segment(elf: bytes, segment_type: int, kind: Kind = X86_64, **fields: int) -> bytes:
+def with_segment(elf: bytes, segment_type: int, kind: ElfTarget = X86_64, **fields: int) -> bytes:
     """Return `elf` with other values in fields of its last program header of `segment_type`."""
     form = program_header(kind)
     types = [segment["p_type"] for segment in segments_of(elf, kind)]

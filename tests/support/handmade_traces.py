@@ -10,20 +10,20 @@ from magicpak.bundle.layout import Layout
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan
 from magicpak.collect.libraries import Placed, place_libraries
-from magicpak.collect.loader_config import with_loader_files
+from magicpak.collect.loader_config import with_loader_config
 from magicpak.collect.mirror import Mirror
 from magicpak.collect.programs import place_programs
-from magicpak.dynamic.items import Brought, bring
-from magicpak.elf.cache import ElfStore
+from magicpak.dynamic.items import TracedItems, collect_traced
+from magicpak.elf.cache import ElfCache
 from magicpak.ldso.factory import Loaders
 from magicpak.ldso.resolver import Resolver
-from magicpak.resolve.inputs import Program, find_programs
+from magicpak.resolve.inputs import Program, find_inputs
 from magicpak.resolve.libraries import Resolved, resolve_program
-from magicpak.tracing.trace import Execution, How, Kept, Trace, Use
-from magicpak.verify.plan import Finished
+from magicpak.tracing.trace import Access, Backup, Execution, Trace, Use
+from magicpak.verify.plan import PlanChecker
 from magicpak.verify.problems import Problem
 
-CHANGES = (How.MADE, How.EMPTIED, How.CHANGED, How.REMOVED)
+CHANGES = (Access.MADE, Access.EMPTIED, Access.CHANGED, Access.REMOVED)
 
 
 class Run:
@@ -32,14 +32,21 @@ class Run:
     def __init__(self, program: str) -> None:
         self.executions: list[Execution] = []
         self.uses: list[Use] = []
-        self.kept: list[Kept] = []
+        self.kept: list[Backup] = []
         self._ran(program, None)
 
     def trace(self) -> Trace:
         return Trace(tuple(self.executions), tuple(self.uses), tuple(self.kept))
 
     def use(
-        self, how: How, *paths: str, by: int = 0, error: int = 0, root: str = "/", real: str = "", loader: bool = False
+        self,
+        how: Access,
+        *paths: str,
+        by: int = 0,
+        error: int = 0,
+        root: str = "/",
+        real: str = "",
+        loader: bool = False,
     ) -> "Run":
         """Use `paths`; what is changed has its real path from `real`, or else from what is there."""
         for path in paths:
@@ -50,12 +57,14 @@ class Run:
     def load(self, *paths: str, by: int = 0) -> "Run":
         """Open and map libraries, as a loader does by these paths."""
         for path in paths:
-            self.use(How.READ, path, by=by, loader=True).use(How.MAPPED, os.path.realpath(path), by=by, loader=True)
+            self.use(Access.READ, path, by=by, loader=True).use(
+                Access.MAPPED, os.path.realpath(path), by=by, loader=True
+            )
         return self
 
     def execute(self, path: str, *, by: int = 0, real: str = "", root: str = "/") -> int:
         """Execute `path`, which really runs `real`; return the index of that execution."""
-        self.use(How.EXECUTED, path, by=by, root=root)
+        self.use(Access.EXECUTED, path, by=by, root=root)
         return self._ran(path, by, real)
 
     def fork(self, by: int = 0) -> int:
@@ -70,7 +79,7 @@ class Run:
         elif os.path.isfile(path):
             copy = f"{path}.kept"
             Path(copy).write_bytes(Path(path).read_bytes())
-        self.kept.append(Kept(path, copy, target, status.st_mode, status.st_uid, status.st_gid, status.st_mtime_ns))
+        self.kept.append(Backup(path, copy, target, status.st_mode, status.st_uid, status.st_gid, status.st_mtime_ns))
         return path
 
     def _ran(self, path: str, parent: int | None, real: str = "") -> int:
@@ -86,8 +95,8 @@ class Bundled(NamedTuple):
     """What has come of it: the plan, what was brought, and what `loader_files` says; `proof` looks at such a plan."""
 
     plan: BundlePlan
-    brought: Brought
-    remarks: tuple[str, ...]
+    brought: TracedItems
+    warnings: tuple[str, ...]
     proof: Callable[[BundlePlan], Sequence[Problem]]
 
 
@@ -109,13 +118,13 @@ def bundled(
     stage = brought_into(mirror, runs, inputs, install_to=install_to, hwcaps=hwcaps, library_path=library_path)
     placed = [Placed(each, place_libraries(each, mirror)) for each in (*stage.resolved, *stage.brought.resolved)]
     place_programs(stage.programs, mirror)
-    plan, remarks = with_loader_files(BundlePlan().adding(mirror.take()), placed)
+    plan, warnings = with_loader_config(BundlePlan().adding(mirror.take()), placed)
 
     def proof(plan: BundlePlan) -> Sequence[Problem]:
-        return Finished(plan, placed, len(inputs), stage.known).look_at_all(output or "/nowhere")[1]
+        return PlanChecker(plan, placed, len(inputs), stage.known).look_at_all(output or "/nowhere")[1]
 
     assert [each for each in proof(plan) if each.fate != "start"] == []
-    return Bundled(plan, stage.brought, (*stage.brought.remarks, *mirror.remarks(), *remarks), proof)
+    return Bundled(plan, stage.brought, (*stage.brought.warnings, *mirror.warnings(), *warnings), proof)
 
 
 class Stage(NamedTuple):
@@ -123,8 +132,8 @@ class Stage(NamedTuple):
 
     programs: Sequence[Program]
     resolved: Sequence[Resolved]
-    brought: Brought
-    known: tuple[ElfStore, Loaders]
+    brought: TracedItems
+    known: tuple[ElfCache, Loaders]
 
 
 def brought_into(
@@ -137,16 +146,16 @@ def brought_into(
     library_path: str = "",
 ) -> Stage:
     """Let `runs` bring what they do into `mirror`."""
-    store = ElfStore()
+    store = ElfCache()
 
     def nowhere() -> str:
         raise AssertionError
 
     loaders = Loaders(Resolver.STATIC, "", library_path, store, nowhere)
-    programs = find_programs(inputs, install_to, mirror.layout, store)
+    programs = find_inputs(inputs, install_to, mirror.layout, store)
     resolved = [resolve_program(program, loaders, store, hwcaps=hwcaps) for program in programs]
     traces = [run.trace() for run in runs]
-    brought = bring(traces, programs, resolved, loaders, store, mirror, hwcaps=hwcaps)
+    brought = collect_traced(traces, programs, resolved, loaders, store, mirror, hwcaps=hwcaps)
     return Stage(programs, resolved, brought, (store, loaders))
 
 

@@ -14,8 +14,8 @@ from typing import NamedTuple, TypedDict, TypeVar, Unpack, cast
 import magicpak
 from magicpak.bundle.layout import Layout
 from magicpak.bundle.path import BundlePath
-from magicpak.elf.cache import ElfStore
-from magicpak.elf.facts import Kind
+from magicpak.elf.cache import ElfCache
+from magicpak.elf.facts import ElfTarget
 from magicpak.errors import MagicpakError
 from magicpak.ldso.closure import Closure
 from magicpak.ldso.factory import Loaders
@@ -23,7 +23,7 @@ from magicpak.ldso.resolver import Resolver
 from magicpak.log import Log
 from magicpak.options import LogLevel, Options
 from magicpak.pipeline import bundle
-from magicpak.resolve.inputs import find_programs
+from magicpak.resolve.inputs import find_inputs
 from magicpak.resolve.libraries import Resolved, resolve_program
 from support.elf_files import X86_64_EXIT_0, Text, make_elf
 
@@ -38,7 +38,7 @@ _NOT_FILES = ("linux-vdso.so.1", "linux-gate.so.1")
 class Facts(TypedDict, total=False):
     """What `make_elf` can be told of a program or library."""
 
-    kind: Kind
+    kind: ElfTarget
     type: int
     flags: int
     dynamic: bool
@@ -145,17 +145,17 @@ def resolved(
     *,
     library_path: str | None = None,
     resolver: Resolver = Resolver.STATIC,
-    store: ElfStore | None = None,
+    store: ElfCache | None = None,
     hwcaps: bool = True,
 ) -> Resolved:
     """Return what ours finds for `program`, without a compiler."""
-    store = store or ElfStore()
+    store = store or ElfCache()
 
     def nowhere() -> str:
         raise AssertionError
 
     loaders = Loaders(resolver, "", library_path or "", store, nowhere)
-    return resolve_program(find_programs([program], None, Layout.HOST, store)[0], loaders, store, hwcaps=hwcaps)
+    return resolve_program(find_inputs([program], None, Layout.HOST, store)[0], loaders, store, hwcaps=hwcaps)
 
 
 def ours(program: str, *, library_path: str | None = None) -> Listing:

@@ -28,7 +28,7 @@ from typing import NamedTuple, Protocol, TypeVar
 import pytest
 
 from magicpak.tracing import attach, ptrace
-from magicpak.tracing.run import Watched, watch
+from magicpak.tracing.run import TracedRun, run_traced
 from magicpak.tracing.trace import Trace, Use
 
 Value = TypeVar("Value")
@@ -138,7 +138,7 @@ TRACED = (Way.FILTER, Way.STOPS, Way.BARE)
 class Ran(NamedTuple):
     """How a program ended, what it said, the uses that it told and those that were seen, each in order, by process."""
 
-    watched: Watched
+    watched: TracedRun
     words: Sequence[str]
     told: Said
     seen: Said
@@ -222,10 +222,10 @@ def watched_apart(
     stdin: bytes | None = None,
     timeout: float = 20,
     before: Callable[[], None] | None = None,
-) -> Watched:
-    """Run `command` in `here` under `watch`, in a process of its own that calls `before` and leaves no other behind."""
+) -> TracedRun:
+    """Run `command` in `here` under `run_traced`, in a process of its own that calls `before` and leaves no other."""
 
-    def watching() -> Watched:
+    def watching() -> TracedRun:
         os.chdir(here)
         if before is not None:
             before()
@@ -233,13 +233,13 @@ def watched_apart(
             return untraced(command, stdin)
         hinder(way)
         with tempfile.TemporaryDirectory(prefix="kept-") as keep_in:
-            watched = watch(command, timeout=timeout, keep_in=keep_in, stdin=stdin)
+            watched = run_traced(command, timeout=timeout, keep_in=keep_in, stdin=stdin)
             return _with_copies(watched)
 
     return apart(watching)
 
 
-def _with_copies(watched: Watched) -> Watched:
+def _with_copies(watched: TracedRun) -> TracedRun:
     """Return it with each copy's text in the place of its path: the copies go with the process."""
     kept = (
         each if each.copy is None else each._replace(copy=os.fsdecode(Path(each.copy).read_bytes()))
@@ -248,11 +248,11 @@ def _with_copies(watched: Watched) -> Watched:
     return watched._replace(trace=watched.trace._replace(kept=tuple(kept)))
 
 
-def untraced(command: Sequence[str], stdin: bytes | None = None) -> Watched:
+def untraced(command: Sequence[str], stdin: bytes | None = None) -> TracedRun:
     ended = subprocess.run(
         command, input=stdin or b"", capture_output=True, timeout=SECONDS, check=False, start_new_session=True
     )
-    return Watched(Trace((), (), ()), ended.returncode, False, (), 0, ended.stdout, ended.stderr)
+    return TracedRun(Trace((), (), ()), ended.returncode, False, (), 0, ended.stdout, ended.stderr)
 
 
 def hinder(way: Way) -> None:
@@ -294,7 +294,7 @@ def seen_below(trace: Trace, here: Path) -> Said:
 
 def as_line(use: Use, here: Path) -> str:
     """Return a use as the programs tell it: `CALL HOW PATH`, then what is not as usual."""
-    line = f"{use.call} {use.how.value} {_below(use.path, here)}"
+    line = f"{use.call} {use.access.value} {_below(use.path, here)}"
     line += f" at {_below(use.real, here)}" if use.real not in ("", use.path) else ""
     line += f" in {_below(use.root, here)}" if use.root != "/" else ""
     line += " by loader" if use.by_loader else ""

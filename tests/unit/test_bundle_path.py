@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from magicpak.bundle.path import MOST_LINKS, ROOT, BundlePath, Way
+from magicpak.bundle.path import MOST_LINKS, ROOT, BundlePath, PathWalk
 
 PARTS = st.sampled_from(["", ".", "..", "a", "b", "c.d", "..e", "\udcff", "x y", "-", "\n"])
 PATHS = st.lists(PARTS, max_size=8).map("/".join)
@@ -67,7 +67,7 @@ def test_parent_and_name_together_are_the_path(text: str) -> None:
 
 def walked(text: str, links: dict[str, str]) -> tuple[list[str], str | None]:
     """Follow `text` through `links`; return what was passed, and the end, None if there are too many links."""
-    way, passed = Way(text), []
+    way, passed = PathWalk(text), []
     while way.step():
         passed.append(str(way.at))
         if way.at in links and not way.follow(links[way.at]):
@@ -107,7 +107,7 @@ def test_a_way_goes_through_links_as_the_kernel_does(
 )
 def test_a_way_in_another_root_directory_does_not_lead_out_of_it(text: str, end: str) -> None:
     links = {"/jail/up": "../../..", "/jail/absolute": "/usr", "/outside/absolute": "/usr"}
-    way = Way(text, root=BundlePath("/jail"))
+    way = PathWalk(text, root=BundlePath("/jail"))
     while way.step():
         if way.real in links:
             assert way.follow(links[way.real])
@@ -119,7 +119,7 @@ def test_a_way_in_a_circle_ends_after_as_many_links_as_the_kernel_follows() -> N
 
 
 def test_a_way_is_over_unless_something_follows_a_slash_too() -> None:
-    assert [(way.step(), way.is_over) for way in (Way("/a"), Way("/a/"), Way("/a/b"))] == [
+    assert [(way.step(), way.is_over) for way in (PathWalk("/a"), PathWalk("/a/"), PathWalk("/a/b"))] == [
         (True, True),
         (True, False),
         (True, False),
@@ -140,7 +140,7 @@ def test_a_way_ends_where_the_kernel_ends(
         (root / name).symlink_to(f"{root}/{target}" if is_absolute else target)
     if not (root / text).exists():
         return
-    way = Way(text, ROOT, BundlePath(str(root)))
+    way = PathWalk(text, ROOT, BundlePath(str(root)))
     while way.step():
         if os.path.islink(way.real):
             assert way.follow(os.readlink(way.real))

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from magicpak.elf.facts import Kind
+from magicpak.elf.facts import ElfTarget
 from magicpak.elf.names import machine_name
 from support.elf_files import AARCH64, I386, PPC, S390X, X86_64
 
@@ -14,16 +14,16 @@ from support.elf_files import AARCH64, I386, PPC, S390X, X86_64
     ("kind", "name"),
     [
         (X86_64, "x86-64 (64-bit)"),
-        (Kind(32, little=True, machine=62), "x86-64 (32-bit)"),
+        (ElfTarget(32, little=True, machine=62), "x86-64 (32-bit)"),
         (I386, "i386 (32-bit)"),
         (AARCH64, "AArch64 (64-bit)"),
         (S390X, "S/390 (64-bit, big-endian)"),
         (PPC, "PowerPC (32-bit, big-endian)"),
-        (Kind(64, little=False, machine=43), "EM_SPARCV9 (64-bit, big-endian)"),
-        (Kind(64, little=True, machine=0x1234), "machine 0x1234 (64-bit)"),
+        (ElfTarget(64, little=False, machine=43), "EM_SPARCV9 (64-bit, big-endian)"),
+        (ElfTarget(64, little=True, machine=0x1234), "machine 0x1234 (64-bit)"),
     ],
 )
-def test_a_machine_has_the_name_that_people_use(kind: Kind, name: str) -> None:
+def test_a_machine_has_the_name_that_people_use(kind: ElfTarget, name: str) -> None:
     assert machine_name(kind) == name
 
 

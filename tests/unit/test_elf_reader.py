@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from magicpak.elf.facts import ElfFacts, FileType, Kind
-from magicpak.elf.reader import NotElf, Refusal, read_facts, read_path
+from magicpak.elf.facts import ElfFacts, ElfTarget, FileType
+from magicpak.elf.reader import ElfError, ElfErrorKind, read_facts, read_path
 from support.elf_files import (
     AARCH64,
     BIG_PAGE,
@@ -62,15 +62,15 @@ def facts_of(data: bytes) -> ElfFacts:
         return read_facts(descriptor)
 
 
-def refusal_of(data: bytes) -> tuple[str, Refusal]:
-    with pytest.raises(NotElf) as caught:
+def refusal_of(data: bytes) -> tuple[str, ElfErrorKind]:
+    with pytest.raises(ElfError) as caught:
         facts_of(data)
     assert str(caught.value) == caught.value.why
     return caught.value.why, caught.value.kind
 
 
-def malformed(why: str) -> tuple[str, Refusal]:
-    return why, Refusal.MALFORMED
+def malformed(why: str) -> tuple[str, ElfErrorKind]:
+    return why, ElfErrorKind.MALFORMED
 
 
 @pytest.fixture
@@ -87,9 +87,9 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sizes
 
 
-@pytest.mark.parametrize("kind", [X86_64, I386, AARCH64, S390X, PPC, Kind(32, little=True, machine=62)], ids=str)
+@pytest.mark.parametrize("kind", [X86_64, I386, AARCH64, S390X, PPC, ElfTarget(32, little=True, machine=62)], ids=str)
 @pytest.mark.parametrize("file_type", [FileType.EXEC, FileType.DYN])
-def test_every_fact_is_read_in_each_class_and_byte_order(kind: Kind, file_type: FileType) -> None:
+def test_every_fact_is_read_in_each_class_and_byte_order(kind: ElfTarget, file_type: FileType) -> None:
     elf = make_elf(
         kind=kind,
         type=file_type,
@@ -246,10 +246,10 @@ def test_a_file_without_program_headers_has_its_header() -> None:
     ],
 )
 def test_what_is_no_elf_is_told_in_words(data: bytes, why: str, script: str | None) -> None:
-    with pytest.raises(NotElf) as caught:
+    with pytest.raises(ElfError) as caught:
         facts_of(data)
 
-    assert (caught.value.why, caught.value.kind, caught.value.script) == (why, Refusal.NOT_ELF, script)
+    assert (caught.value.why, caught.value.kind, caught.value.script) == (why, ElfErrorKind.NOT_ELF, script)
 
 
 def test_a_file_of_the_magic_only_is_cut_off() -> None:
@@ -268,7 +268,7 @@ def test_a_file_cut_anywhere_never_passes_for_one_that_needs_less(elf: bytes) ->
     for length in range(4, len(elf)):
         why, kind = refusal_of(elf[:length])
         assert why.startswith("is cut off: it should have at least "), length
-        assert kind is Refusal.MALFORMED
+        assert kind is ElfErrorKind.MALFORMED
 
 
 @pytest.mark.parametrize(
@@ -376,7 +376,7 @@ def answers(data: bytes) -> bool:
     """Whether the reader gives facts, or a refusal in words of one printable line; any other exception passes."""
     try:
         return isinstance(facts_of(data), ElfFacts)
-    except NotElf as refusal:
+    except ElfError as refusal:
         return refusal.why.isprintable() and refusal.why == str(refusal)
 
 
@@ -388,7 +388,7 @@ def test_of_a_file_with_a_huge_hole_only_what_is_asked_for_is_read(tmp_path: Pat
     os.truncate(tmp_path / "nothing", 5 << 30)
 
     assert read_path(str(path)) == ElfFacts(X86_64, FileType.DYN, flags=0, entry=0, is_dynamic=True)
-    with pytest.raises(NotElf, match=r"^is not an ELF file$"):
+    with pytest.raises(ElfError, match=r"^is not an ELF file$"):
         read_path(str(tmp_path / "nothing"))
     assert sum(reads) <= 4 * 4096
 
@@ -414,12 +414,12 @@ def test_what_is_no_regular_file_is_named_and_never_read(tmp_path: Path, reads: 
         paths = [str(tmp_path), str(tmp_path / "fifo"), str(tmp_path / "socket"), "/dev/zero"]
         refusals = []
         for path in paths:
-            with pytest.raises(NotElf) as caught:
+            with pytest.raises(ElfError) as caught:
                 read_path(path)
             refusals.append((caught.value.why, caught.value.kind))
 
     names = ["a directory", "a named pipe", "a socket", "a character device"]
-    assert refusals == [(f"is {name}", Refusal.NOT_ELF) for name in names]
+    assert refusals == [(f"is {name}", ElfErrorKind.NOT_ELF) for name in names]
     assert reads == []
 
 
@@ -433,7 +433,7 @@ def test_no_descriptor_stays_open(tmp_path: Path) -> None:
     (tmp_path / "bad").write_bytes(LIBRARY[:20])
     before = os.listdir("/proc/self/fd")
     read_path(str(tmp_path / "good"))
-    with pytest.raises(NotElf):
+    with pytest.raises(ElfError):
         read_path(str(tmp_path / "bad"))
 
     assert os.listdir("/proc/self/fd") == before

@@ -5,8 +5,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from magicpak.reports.document import Entry, Need, Object, Process
-from magicpak.reports.html.graph import Node, graph
+from magicpak.reports.document import ReportEntry, ReportNeed, ReportObject, ReportProcess
+from magicpak.reports.html.graph import GraphNode, graph
 from magicpak.reports.html.layers import FEW, layered
 from magicpak.reports.html.places import Places
 from magicpak.reports.html.placing import HEIGHT, placed
@@ -106,21 +106,21 @@ def test_the_same_graph_is_placed_the_same(needs: list[list[int]]) -> None:
     assert placed(drawn.layers, drawn.edges, widths) == placed(drawn.layers, drawn.edges, widths)
 
 
-def entry(path: str, target: str | None = None) -> Entry:
-    return Entry(path, "link" if target else "file", 0, "0755", 0, 0, None, target, "", None, None)
+def entry(path: str, target: str | None = None) -> ReportEntry:
+    return ReportEntry(path, "link" if target else "file", 0, "0755", 0, 0, None, target, "", None, None)
 
 
-def need(name: str, path: str | None = None, *, found: str | None = None, optional: bool = False) -> Need:
-    return Need(name, found or path, None, path, optional, None)
+def need(name: str, path: str | None = None, *, found: str | None = None, optional: bool = False) -> ReportNeed:
+    return ReportNeed(name, found or path, None, path, optional, None)
 
 
 APP, TOOL, LIBRARY = entry("/bin/app"), entry("/bin/tool"), entry("/lib/liba.so.1.2")
 PLACES = Places([APP, TOOL, LIBRARY, entry("/lib/liba.so.1", "liba.so.1.2")])
 
 
-def process(path: str, *needs: Need, given: str | None = "x") -> Process:
-    liba = Object("/lib/liba.so.1", "/lib/liba.so.1", "liba.so.1", ())
-    return Process(given, None, None, (Object(path, path, None, needs), liba))
+def process(path: str, *needs: ReportNeed, given: str | None = "x") -> ReportProcess:
+    liba = ReportObject("/lib/liba.so.1", "/lib/liba.so.1", "liba.so.1", ())
+    return ReportProcess(given, None, None, (ReportObject(path, path, None, needs), liba))
 
 
 def test_a_library_of_several_programs_is_one_node_by_whichever_path_it_is_found() -> None:
@@ -132,9 +132,9 @@ def test_a_library_of_several_programs_is_one_node_by_whichever_path_it_is_found
         PLACES,
     )
     assert nodes == [
-        Node("app", "program", APP, (1,)),
-        Node("liba.so.1", "library", LIBRARY),
-        Node("tool", "program", TOOL, (1,)),
+        GraphNode("app", "program", APP, (1,)),
+        GraphNode("liba.so.1", "library", LIBRARY),
+        GraphNode("tool", "program", TOOL, (1,)),
     ]
 
 

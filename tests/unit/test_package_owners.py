@@ -131,14 +131,14 @@ class TestDpkg:
         made(tmp_path, {"var/lib/dpkg": "", "lib/apk/db/installed": "P:busybox\nV:1.37.0-r12\nA:x86_64\nF:bin\nR:x\n"})
         found = owners(["/bin/x"], str(tmp_path))
         assert found.by_path == {"/bin/x": BUSYBOX}
-        assert f"cannot read {tmp_path}/var/lib/dpkg/info: Not a directory" in found.remarks
+        assert f"cannot read {tmp_path}/var/lib/dpkg/info: Not a directory" in found.warnings
 
     @pytest.mark.parametrize("damage", [b"\0\xff\n\n\xfe:", b"Package", b"\n\n\n", b"Package: bash\nVersion:\n", b""])
     def test_damage_is_no_error(self, tmp_path: Path, damage: bytes) -> None:
         dpkg(tmp_path, {"bash": b"/bin/bash\n" + damage}, diversions=damage, arch=damage)
         made(tmp_path, {"var/lib/dpkg/status": damage})
         found = owners(["/bin/bash"], str(tmp_path))
-        assert (found.by_path, len(found.remarks)) == ({}, 1)
+        assert (found.by_path, len(found.warnings)) == ({}, 1)
 
 
 class TestLinks:
@@ -235,4 +235,4 @@ def test_paths_may_come_more_than_once_and_from_anything(tmp_path: Path) -> None
 def test_for_no_paths_no_database_is_read(tmp_path: Path) -> None:
     made(tmp_path, {"var/lib/dpkg": "", "lib/apk": "", "var/lib/rpm": ""})
     assert owners([], str(tmp_path)) == NOBODY
-    assert owners(["/x"], str(tmp_path)).remarks
+    assert owners(["/x"], str(tmp_path)).warnings

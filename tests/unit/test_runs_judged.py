@@ -4,13 +4,13 @@ import signal
 import pytest
 
 from magicpak.bundle.path import BundlePath
-from magicpak.dynamic.runs import Run, counted, judge, planned_runs, summary, trace_lines
+from magicpak.dynamic.runs import PlannedRun, counted, judge, planned_runs, summary, trace_lines
 from magicpak.elf.cache import ElfFile
 from magicpak.elf.facts import ElfFacts, FileType
 from magicpak.errors import ExitCode, RunFailed
 from magicpak.resolve.inputs import Program
-from magicpak.tracing.run import Watched
-from magicpak.tracing.trace import Execution, How, Trace, Use
+from magicpak.tracing.run import TracedRun
+from magicpak.tracing.trace import Access, Execution, Trace, Use
 from support.elf_files import X86_64
 
 ALLOWED = "--dynamic-allow-failure bundles what was seen nevertheless"
@@ -27,12 +27,12 @@ def execution(pid: int, path: str, inode: int, *arguments: str, parent: int | No
 
 
 SERVER, CLIENT = program("/bin/server", 1), program("/bin/client", 2)
-RUN = Run(("/bin/server", "-x"), "/bin/server")
+RUN = PlannedRun(("/bin/server", "-x"), "/bin/server")
 NOTHING = Trace((), (), ())
-WATCHED = Watched(NOTHING, 0, timed_out=False, still_running=(), seconds=1.25, stdout=b"", stderr=b"")
+WATCHED = TracedRun(NOTHING, 0, timed_out=False, still_running=(), seconds=1.25, stdout=b"", stderr=b"")
 
 
-def failure(watched: Watched, run: Run = RUN) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+def failure(watched: TracedRun, run: PlannedRun = RUN) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
     with pytest.raises(RunFailed) as caught:
         judge(run, watched, 60, allow_failure=False)
     assert caught.value.exit_code == ExitCode.RUN_FAILED
@@ -62,7 +62,11 @@ def test_a_run_that_fails_is_refused_or_warned_of_in_the_same_words(returncode: 
 def test_a_run_without_arguments_that_fails_may_lack_some() -> None:
     watched = WATCHED._replace(returncode=2)
     hint = "--dynamic-arg gives it arguments: --dynamic-arg --version"
-    assert failure(watched, Run(("server",), "/bin/server")) == ("server exited with code 2", (), (hint, ALLOWED))
+    assert failure(watched, PlannedRun(("server",), "/bin/server")) == (
+        "server exited with code 2",
+        (),
+        (hint, ALLOWED),
+    )
 
 
 @pytest.mark.parametrize(
@@ -95,25 +99,25 @@ def test_names_that_could_not_be_read_are_told() -> None:
 
 def test_each_input_is_run_or_the_command_once() -> None:
     assert planned_runs([SERVER, CLIENT], ["-x", ""], None) == [
-        Run(("/bin/server", "-x", ""), "/bin/server"),
-        Run(("/bin/client", "-x", ""), "/bin/client"),
+        PlannedRun(("/bin/server", "-x", ""), "/bin/server"),
+        PlannedRun(("/bin/client", "-x", ""), "/bin/client"),
     ]
     assert planned_runs([SERVER, CLIENT], (), "server & client") == [
-        Run(("/bin/sh", "-c", "server & client"), "/bin/sh", (SERVER, CLIENT))
+        PlannedRun(("/bin/sh", "-c", "server & client"), "/bin/sh", (SERVER, CLIENT))
     ]
 
 
 SHELL = (execution(7, "/bin/sh", 9, "sh"), execution(8, "/bin/sh", 9, parent=0))
 SERVED = execution(8, "/bin/server", 1, "server", parent=1)
-OPENED = Use(2, "openat", How.READ, "/etc/server", "", 0, "/", by_loader=False)
+OPENED = Use(2, "openat", Access.READ, "/etc/server", "", 0, "/", by_loader=False)
 
 
 def test_of_a_command_only_what_the_inputs_do_counts() -> None:
     trace = Trace((*SHELL, SERVED), (OPENED._replace(execution=0), OPENED), ())
     alone = Trace((SERVED._replace(parent=None),), (OPENED._replace(execution=0),), ())
-    assert counted(Run(("sh",), "/bin/sh"), trace) == (trace, [])
-    assert counted(Run(("sh",), "/bin/sh", (SERVER,)), trace) == (alone, [])
-    assert counted(Run(("sh",), "/bin/sh", (SERVER, CLIENT)), trace) == (
+    assert counted(PlannedRun(("sh",), "/bin/sh"), trace) == (trace, [])
+    assert counted(PlannedRun(("sh",), "/bin/sh", (SERVER,)), trace) == (alone, [])
+    assert counted(PlannedRun(("sh",), "/bin/sh", (SERVER, CLIENT)), trace) == (
         alone,
         ["the command of --dynamic-command has not run /bin/client"],
     )
@@ -121,7 +125,7 @@ def test_of_a_command_only_what_the_inputs_do_counts() -> None:
 
 def test_a_command_that_has_run_no_input_has_failed() -> None:
     with pytest.raises(RunFailed) as caught:
-        counted(Run(("sh",), "/bin/sh", (SERVER, CLIENT)), Trace(SHELL, (), ()))
+        counted(PlannedRun(("sh",), "/bin/sh", (SERVER, CLIENT)), Trace(SHELL, (), ()))
     assert (caught.value.message, caught.value.hints) == (
         "the command of --dynamic-command has not run /bin/server, /bin/client",
         ("let it run the INPUT itself, by its path: nothing else that it does counts",),
@@ -132,8 +136,8 @@ def test_a_trace_is_written_as_strace_does() -> None:
     uses = (
         OPENED._replace(execution=0, path="/etc/\x1b"),
         OPENED,
-        OPENED._replace(how=How.TESTED, call="stat", path="/none", error=errno.ENOENT),
-        OPENED._replace(execution=0, call="unlink", how=How.REMOVED, path="/x"),
+        OPENED._replace(access=Access.TESTED, call="stat", path="/none", error=errno.ENOENT),
+        OPENED._replace(execution=0, call="unlink", access=Access.REMOVED, path="/x"),
     )
     last = execution(9, "/bin/client", 2, "client", 'a "b"\n', "\\n", parent=2)
     assert list(trace_lines(Trace((*SHELL, SERVED, last), uses, ()))) == [

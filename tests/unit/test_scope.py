@@ -1,5 +1,5 @@
 from magicpak.tracing.scope import within
-from magicpak.tracing.trace import Execution, How, Kept, Trace, Use
+from magicpak.tracing.trace import Access, Backup, Execution, Trace, Use
 
 SHELL, SERVER, CLIENT, TOOL = (1, 1), (1, 2), (1, 3), (1, 4)
 
@@ -9,11 +9,11 @@ def ran(parent: int | None, inode: tuple[int, int], *, forked: bool = False) -> 
 
 
 def used(execution: int, path: str) -> Use:
-    return Use(execution, "open", How.READ, path, "", 0, "/", by_loader=False)
+    return Use(execution, "open", Access.READ, path, "", 0, "/", by_loader=False)
 
 
 def test_only_the_program_and_what_came_from_it_counts_and_is_numbered_anew() -> None:
-    kept = (Kept("/k", None, None, 0o40755, 0, 0, 0),)
+    kept = (Backup("/k", None, None, 0o40755, 0, 0, 0),)
     trace = Trace(
         (
             ran(None, SHELL),

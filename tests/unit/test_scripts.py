@@ -1,6 +1,6 @@
 import pytest
 
-from magicpak.files.script import HEAD, Script, program_of_env, script_in
+from magicpak.files.script import HEAD, Script, env_program, parse_script
 
 
 @pytest.mark.parametrize(
@@ -27,15 +27,15 @@ from magicpak.files.script import HEAD, Script, program_of_env, script_in
     ],
 )
 def test_the_first_line_is_read_as_the_kernel_does(head: bytes, script: Script | None) -> None:
-    assert script_in(head) == script
+    assert parse_script(head) == script
 
 
 def test_a_line_is_cut_off_after_255_bytes_and_a_name_that_may_be_is_none() -> None:
     word = b"x" * 300
-    assert script_in((b"#!/bin/sh " + word)[:HEAD]) == Script("/bin/sh", "x" * 245)
-    assert script_in(b"#!/" + word) is None
-    assert script_in(b"#!/" + b"x" * 252 + b" y\n") == Script("/" + "x" * 252, None)
-    assert script_in(b"#!" + b" " * 300 + b"/bin/sh\n") is None
+    assert parse_script((b"#!/bin/sh " + word)[:HEAD]) == Script("/bin/sh", "x" * 245)
+    assert parse_script(b"#!/" + word) is None
+    assert parse_script(b"#!/" + b"x" * 252 + b" y\n") == Script("/" + "x" * 252, None)
+    assert parse_script(b"#!" + b" " * 300 + b"/bin/sh\n") is None
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,8 @@ def test_a_line_is_cut_off_after_255_bytes_and_a_name_that_may_be_is_none() -> N
     ],
 )
 def test_env_runs_the_first_word_that_is_no_option_and_no_assignment(argument: str | None, program: str | None) -> None:
-    assert program_of_env(Script("/usr/bin/env", argument)) == program
+    assert env_program(Script("/usr/bin/env", argument)) == program
 
 
 def test_another_interpreter_runs_no_other_program() -> None:
-    assert program_of_env(Script("/bin/sh", "python3")) is None
+    assert env_program(Script("/bin/sh", "python3")) is None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from magicpak.reports.document import Document, Entry, Package, Totals
+from magicpak.reports.document import Document, ReportEntry, ReportPackage, ReportTotals
 from magicpak.reports.html.groups import Group, groups
 from magicpak.reports.html.treemap import Box, squarified
 
@@ -53,12 +53,12 @@ def test_a_box_without_area_is_divided_into_such() -> None:
     assert squarified([], Box(0, 0, 1, 1)) == []
 
 
-def file(path: str, size: int, package: int | None = None) -> Entry:
-    return Entry(path, "file", size, "0644", 0, 0, path, None, "", None, package)
+def file(path: str, size: int, package: int | None = None) -> ReportEntry:
+    return ReportEntry(path, "file", size, "0644", 0, 0, path, None, "", None, package)
 
 
-def document(*entries: Entry, packages: tuple[Package, ...] | None = None) -> Document:
-    return Document(1, "2", None, True, True, Totals(0, 0, 0, 0, 0), entries, (), (), (), (), packages)
+def document(*entries: ReportEntry, packages: tuple[ReportPackage, ...] | None = None) -> Document:
+    return Document(1, "2", None, True, True, ReportTotals(0, 0, 0, 0, 0), entries, (), (), (), (), packages)
 
 
 def named(found: list[Group]) -> dict[str, list[str]]:
@@ -66,7 +66,7 @@ def named(found: list[Group]) -> dict[str, list[str]]:
 
 
 def test_files_are_grouped_by_their_package_the_largest_first() -> None:
-    packages = (Package("dpkg", "one", "1", "all", 2, 30), Package("dpkg", "two", "1", "all", 1, 25))
+    packages = (ReportPackage("dpkg", "one", "1", "all", 2, 30), ReportPackage("dpkg", "two", "1", "all", 1, 25))
     entries = (file("/a", 10, 0), file("/b", 20, 0), file("/c", 25, 1), file("/d", 40), file("/empty", 0, 1))
     found = groups(document(*entries, packages=packages))
     assert named(found) == {"no package": ["/d"], "one": ["/b", "/a"], "two": ["/c"]}
@@ -74,7 +74,7 @@ def test_files_are_grouped_by_their_package_the_largest_first() -> None:
 
 
 @pytest.mark.parametrize("packages", [None, ()])
-def test_files_are_grouped_by_directory_where_there_are_no_packages(packages: tuple[Package, ...] | None) -> None:
+def test_files_are_grouped_by_directory_where_there_are_no_packages(packages: tuple[ReportPackage, ...] | None) -> None:
     entries = (file("/lib/a", 500), file("/lib/deep/er/b", 400), file("/top", 90))
     found = groups(document(*entries, packages=packages))
     assert named(found) == {"/lib": ["/lib/a"], "/lib/deep/er": ["/lib/deep/er/b"], "/": ["/top"]}

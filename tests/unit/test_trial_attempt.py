@@ -4,18 +4,18 @@ from collections.abc import Sequence
 import pytest
 
 from magicpak.bundle.path import BundlePath
-from magicpak.process.exit_status import ending, exit_code
+from magicpak.process.exit_status import describe_exit, exit_code
 from magicpak.trial.attempt import Attempt, complaint, details
-from magicpak.trial.expectations import PATH, Demands
-from magicpak.trial.invocation import Itself
-from magicpak.trial.output_head import KEPT, Head
+from magicpak.trial.expectations import PATH, Expectations
+from magicpak.trial.invocation import ProgramCommand
+from magicpak.trial.output_head import KEPT, OutputHead
 
-TOOL = Itself(BundlePath("/opt/a tool"))
-ALL = Demands(timeout=2.5)
+TOOL = ProgramCommand(BundlePath("/opt/a tool"))
+ALL = Expectations(timeout=2.5)
 
 
-def head(*chunks: bytes) -> Head:
-    heard = Head()
+def head(*chunks: bytes) -> OutputHead:
+    heard = OutputHead()
     for chunk in chunks:
         heard.take(chunk)
     return heard
@@ -39,7 +39,7 @@ def ran(returncode: int | None = 0, stdout: bytes = b"", stderr: bytes = b"", wh
     ],
 )
 def test_an_end_has_the_exit_code_of_a_shell_and_words(returncode: int, code: int, words: str) -> None:
-    assert (exit_code(returncode), ending(returncode)) == (code, words)
+    assert (exit_code(returncode), describe_exit(returncode)) == (code, words)
 
 
 @pytest.mark.parametrize(
@@ -60,8 +60,10 @@ def test_an_end_has_the_exit_code_of_a_shell_and_words(returncode: int, code: in
         (ran()._replace(timed_out=True), ALL, "'/opt/a tool' had not ended after 2.5 s"),
     ],
 )
-def test_what_is_wrong_with_a_run_is_one_line(attempt: Attempt, demands: Demands, expected: str | None) -> None:
-    assert complaint(TOOL, attempt, demands) == expected
+def test_what_is_wrong_with_a_run_is_one_line(
+    attempt: Attempt, expectations: Expectations, expected: str | None
+) -> None:
+    assert complaint(TOOL, attempt, expectations) == expected
 
 
 @pytest.mark.parametrize(
@@ -109,5 +111,5 @@ def test_much_is_kept_in_part_and_space_alone_is_no_more() -> None:
 
 
 def test_the_environment_is_dockers_with_what_is_asked_for_on_top() -> None:
-    assert Demands().environment == {"PATH": PATH, "HOME": "/"}
-    assert Demands(env={"A": "b", "PATH": "/x"}).environment == {"PATH": "/x", "HOME": "/", "A": "b"}
+    assert Expectations().environment == {"PATH": PATH, "HOME": "/"}
+    assert Expectations(env={"A": "b", "PATH": "/x"}).environment == {"PATH": "/x", "HOME": "/", "A": "b"}

@@ -1,6 +1,6 @@
 import pytest
 
-from magicpak.trial.known_paths import called
+from magicpak.trial.known_paths import known_path
 
 NAMED = {
     "/lib/x86_64-linux-gnu/libnss_dns.so.2": "the NSS module dns",
@@ -45,14 +45,14 @@ WITHOUT_NAME = [
 
 @pytest.mark.parametrize("path", NAMED)
 def test_what_programs_often_lack_has_a_name(path: str) -> None:
-    assert called(path).words == NAMED[path]
+    assert known_path(path).words == NAMED[path]
 
 
 @pytest.mark.parametrize("path", WITHOUT_NAME)
 def test_all_else_has_none(path: str) -> None:
-    assert called(path).words == ""
+    assert known_path(path).words == ""
 
 
 def test_what_nothing_goes_without_comes_before_what_is_hardly_missed() -> None:
     paths = ["/usr/share/locale/de", "/etc/nsswitch.conf", "/srv/data", "/lib64/ld-linux-x86-64.so.2"]
-    assert sorted(paths, key=lambda path: called(path).rank) == paths[::-1]
+    assert sorted(paths, key=lambda path: known_path(path).rank) == paths[::-1]

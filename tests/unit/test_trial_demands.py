@@ -5,9 +5,9 @@ import pytest
 from magicpak.bundle.entry import Attributes, Copy, Entry, Link
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Because, BundlePlan, Item, made_directory
-from magicpak.errors import ExitCode, UsageRefused
-from magicpak.sandbox.user import Guest
-from magicpak.trial.expectations import guest_for
+from magicpak.errors import ExitCode, InvalidUsage
+from magicpak.sandbox.user import RunAs
+from magicpak.trial.expectations import run_as_for
 
 PASSWD = (
     "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1001::/:\n77:x:1234:5::/:\n"
@@ -35,29 +35,29 @@ def plan(tmp_path: Path) -> BundlePlan:
 @pytest.mark.parametrize(
     ("user", "guest"),
     [
-        (None, Guest()),
-        ("root", Guest(0, 0, (50,))),
-        ("0", Guest(0, 0, (50,))),
-        ("app", Guest(1000, 1001, (50, 10))),
-        ("1000", Guest(1000, 1001, (50, 10))),
-        ("app:staff", Guest(1000, 50)),
-        ("app:7", Guest(1000, 7)),
-        ("app:1000", Guest(1000, 60)),
-        ("77", Guest(1234, 5)),
-        ("4321", Guest(4321, 0)),
-        ("4321:wheel", Guest(4321, 10)),
-        ("\udcff", Guest(9, 8)),
+        (None, RunAs()),
+        ("root", RunAs(0, 0, (50,))),
+        ("0", RunAs(0, 0, (50,))),
+        ("app", RunAs(1000, 1001, (50, 10))),
+        ("1000", RunAs(1000, 1001, (50, 10))),
+        ("app:staff", RunAs(1000, 50)),
+        ("app:7", RunAs(1000, 7)),
+        ("app:1000", RunAs(1000, 60)),
+        ("77", RunAs(1234, 5)),
+        ("4321", RunAs(4321, 0)),
+        ("4321:wheel", RunAs(4321, 10)),
+        ("\udcff", RunAs(9, 8)),
     ],
 )
-def test_a_user_is_what_docker_takes_it_for(user: str | None, guest: Guest, plan: BundlePlan) -> None:
-    assert guest_for(user, plan) == guest
+def test_a_user_is_what_docker_takes_it_for(user: str | None, run_as: RunAs, plan: BundlePlan) -> None:
+    assert run_as_for(user, plan) == run_as
 
 
 @pytest.mark.parametrize(
-    ("user", "guest"), [("5", Guest(5, 0)), ("5:6", Guest(5, 6)), ("2147483647", Guest(2147483647, 0))]
+    ("user", "guest"), [("5", RunAs(5, 0)), ("5:6", RunAs(5, 6)), ("2147483647", RunAs(2147483647, 0))]
 )
-def test_numbers_need_no_names(user: str, guest: Guest) -> None:
-    assert guest_for(user, BundlePlan()) == guest
+def test_numbers_need_no_names(user: str, run_as: RunAs) -> None:
+    assert run_as_for(user, BundlePlan()) == run_as
 
 
 @pytest.mark.parametrize(
@@ -74,8 +74,8 @@ def test_numbers_need_no_names(user: str, guest: Guest) -> None:
     ],
 )
 def test_a_name_that_the_bundle_does_not_know_is_refused(user: str, what: str, file: str, plan: BundlePlan) -> None:
-    with pytest.raises(UsageRefused) as caught:
-        guest_for(user, plan)
+    with pytest.raises(InvalidUsage) as caught:
+        run_as_for(user, plan)
     assert (caught.value.exit_code, caught.value.message, caught.value.hints) == (
         ExitCode.USAGE,
         f"--test-user: {file} of the bundle has no {what}",
@@ -88,5 +88,5 @@ def test_a_number_of_the_bundles_own_files_that_is_none_is_refused(number: str, 
     text = f"app:x:1000:{number}::/:\n"
     (tmp_path / "passwd").write_text(text)
     entry = Copy(str(tmp_path / "passwd"), len(text), (1, 1), Attributes(0o644))
-    with pytest.raises(UsageRefused):
-        guest_for("app", BundlePlan().adding(plan_with("/etc/passwd", entry)))
+    with pytest.raises(InvalidUsage):
+        run_as_for("app", BundlePlan().adding(plan_with("/etc/passwd", entry)))

@@ -12,11 +12,11 @@ from magicpak.bundle.entry import Attributes, Copy
 from magicpak.bundle.globs import excluded
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Because, BundlePlan, Item, made_directory
-from magicpak.tracing.trace import How
-from magicpak.trial.failed_lookups import Sought
-from magicpak.trial.suggestions import Plans, hints_for, worth_telling
+from magicpak.tracing.trace import Access
+from magicpak.trial.failed_lookups import FailedLookup
+from magicpak.trial.suggestions import TrialPlans, suggest, worth_telling
 
-EMPTY = Plans(BundlePlan(), BundlePlan(), ())
+EMPTY = TrialPlans(BundlePlan(), BundlePlan(), ())
 
 
 @pytest.fixture
@@ -35,15 +35,15 @@ def host(tmp_path: Path) -> Callable[..., str]:
     return make
 
 
-def sought(path: str, how: How = How.READ) -> Sought:
-    return Sought(BundlePath(path), how)
+def sought(path: str, how: Access = Access.READ) -> FailedLookup:
+    return FailedLookup(BundlePath(path), how)
 
 
-def told(*each: Sought | str, plans: Plans = EMPTY, said: str = "") -> list[str]:
-    return hints_for([sought(one) if isinstance(one, str) else one for one in each], plans, said)
+def told(*each: FailedLookup | str, plans: TrialPlans = EMPTY, said: str = "") -> list[str]:
+    return suggest([sought(one) if isinstance(one, str) else one for one in each], plans, said)
 
 
-def left_out(path: str, *patterns: str) -> Plans:
+def left_out(path: str, *patterns: str) -> TrialPlans:
     """Return the plans where a file at `path` is left out by some of the patterns."""
     because = Because("a test")
     item = Item(BundlePath(path), Copy(path, 0, (1, 1), Attributes(0o644)), because)
@@ -52,7 +52,7 @@ def left_out(path: str, *patterns: str) -> Plans:
         parents.append(Item(parent, made_directory(parent), because))
         parent = parent.parent
     before = BundlePlan().adding([*parents, item])
-    return Plans(excluded(before, patterns)[0], before, patterns)
+    return TrialPlans(excluded(before, patterns)[0], before, patterns)
 
 
 def test_what_the_host_has_is_told_with_its_flag_and_what_it_has_not_is_not(host: Callable[..., str]) -> None:
@@ -83,7 +83,7 @@ def test_programs_and_libraries_come_before_files_and_files_before_what_was_only
 ) -> None:
     tested, read, program = host("one/a"), host("two/b"), host("three/c")
     library = host("four/libd.so")
-    hows = [sought(program, How.EXECUTED), sought(library), sought(read), sought(tested, How.TESTED)]
+    hows = [sought(program, Access.EXECUTED), sought(library), sought(read), sought(tested, Access.TESTED)]
     assert told(*hows) == [
         f"--include {library} (a library)",
         f"--include {program}",
@@ -93,7 +93,7 @@ def test_programs_and_libraries_come_before_files_and_files_before_what_was_only
 
 
 def test_a_directory_to_write_into_is_made_though_the_host_has_none() -> None:
-    assert told(sought("/none/such", How.MADE)) == ["--mkdir /none/such"]
+    assert told(sought("/none/such", Access.MADE)) == ["--mkdir /none/such"]
 
 
 def test_several_paths_of_one_file_are_one_hint_with_its_real_path(host: Callable[..., str]) -> None:
@@ -129,7 +129,7 @@ def test_control_characters_of_a_path_are_not_let_through(host: Callable[..., st
 
 
 def test_what_was_not_looked_for_by_name_is_told_where_it_is_named_or_left_out() -> None:
-    unseen = [sought("/srv/module.py", How.LISTED), sought("/srv/other.py", How.LISTED)]
+    unseen = [sought("/srv/module.py", Access.LISTED), sought("/srv/other.py", Access.LISTED)]
     assert worth_telling(unseen, EMPTY, "No module named 'module'") == unseen[:1]
     assert worth_telling(unseen, EMPTY, "nothing") == []
     assert worth_telling(unseen, left_out("/srv/other.py", "/srv/*"), "nothing") == unseen[1:]

@@ -5,9 +5,9 @@ import pytest
 from magicpak.bundle.entry import Attributes, Copy, Link
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Because, BundlePlan, Item, made_directory
-from magicpak.sandbox.namespaces import Tool
+from magicpak.sandbox.namespaces import LentTool
 from magicpak.trial.busybox import Busybox
-from magicpak.trial.invocation import ByBusybox, ByOwnShell, Itself, Spoken, is_program, own_programs
+from magicpak.trial.invocation import BusyboxCommand, Invocation, ProgramCommand, ShellCommand, is_program, own_programs
 
 BUSYBOX = Busybox("/opt/busybox", frozenset({"[", "echo", "grep", "run-parts", "sh", "time", "wc"}))
 BECAUSE = Because("a test")
@@ -41,16 +41,16 @@ PLAN = BundlePlan().adding(
 )
 
 
-def split(spoken: Spoken) -> tuple[str, str]:
+def split(invocation: Invocation) -> tuple[str, str]:
     """Return the script with a name in place of the secret, and the secret."""
-    secret = (re.findall(r"(\S*/\.magicpak-[0-9a-f]{32}/busybox)", spoken.words[2]) or [""])[0]
-    return spoken.words[2].replace(secret, "SECRET") if secret else spoken.words[2], secret
+    secret = (re.findall(r"(\S*/\.magicpak-[0-9a-f]{32}/busybox)", invocation.words[2]) or [""])[0]
+    return invocation.words[2].replace(secret, "SECRET") if secret else invocation.words[2], secret
 
 
 def test_an_executable_is_run_by_its_path_without_arguments() -> None:
-    tool = Itself(BundlePath("/opt/a tool"))
-    assert (tool.line, tool.spoken(has_proc=True)) == ("'/opt/a tool'", Spoken(("/opt/a tool",), "/opt/a tool"))
-    assert tool.spoken(has_proc=False) == tool.spoken(has_proc=True)
+    tool = ProgramCommand(BundlePath("/opt/a tool"))
+    assert (tool.line, tool.invocation(has_proc=True)) == ("'/opt/a tool'", Invocation(("/opt/a tool",), "/opt/a tool"))
+    assert tool.invocation(has_proc=False) == tool.invocation(has_proc=True)
 
 
 @pytest.mark.parametrize(
@@ -76,38 +76,40 @@ def test_programs_of_the_bundle_are_found_in_the_order_of_path_but_for_what_a_sh
 
 
 def test_with_proc_a_shell_of_busybox_executes_itself_for_an_applet_and_stands_nowhere() -> None:
-    spoken = ByBusybox("tool | grep x | wc", BUSYBOX, {"wc": "/usr/bin/wc"}).spoken(has_proc=True)
+    invocation = BusyboxCommand("tool | grep x | wc", BUSYBOX, {"wc": "/usr/bin/wc"}).invocation(has_proc=True)
     script = 'wc() { /usr/bin/wc "$@"; }; grep() { (exec -a grep /proc/self/exe "$@"); }; tool | grep x | wc'
-    assert spoken == Spoken(("sh", "-c", script), "/bin/sh", Tool("/opt/busybox", None, is_first=True))
+    assert invocation == Invocation(("sh", "-c", script), "/bin/sh", LentTool("/opt/busybox", None, is_first=True))
 
 
 def test_without_proc_it_is_called_by_a_path_that_nobody_can_guess() -> None:
-    command = ByBusybox("grep x", BUSYBOX, {})
-    first, second = (split(command.spoken(has_proc=False)) for _ in range(2))
+    command = BusyboxCommand("grep x", BUSYBOX, {})
+    first, second = (split(command.invocation(has_proc=False)) for _ in range(2))
     assert first[0] == 'grep() { SECRET grep "$@"; }; grep x'
     assert (first[1].startswith("/.magicpak-"), first[1] != second[1]) == (True, True)
-    assert command.spoken(has_proc=False).words[:2] == ("sh", "-c")
+    assert command.invocation(has_proc=False).words[:2] == ("sh", "-c")
 
 
 def test_only_words_of_the_command_become_functions() -> None:
     for line in ("egrep x", "grepped", "echo x; [ -e x ]", "run-parts /x", "wcx"):
-        assert ByBusybox(line, BUSYBOX, {"wc": "/usr/bin/wc"}).spoken(has_proc=True).words[2] == line
+        assert BusyboxCommand(line, BUSYBOX, {"wc": "/usr/bin/wc"}).invocation(has_proc=True).words[2] == line
     for line in ("(grep x)", "x|grep", "`grep`", "$(grep x)", "a;grep\nb", "'grep'"):
-        assert ByBusybox(line, BUSYBOX, {}).spoken(has_proc=True).words[2].startswith("grep() {")
+        assert BusyboxCommand(line, BUSYBOX, {}).invocation(has_proc=True).words[2].startswith("grep() {")
 
 
 def test_the_shell_of_the_bundle_is_lent_a_busybox_only_where_there_are_applets() -> None:
-    assert ByOwnShell("tool -x", BUSYBOX, {}).spoken(has_proc=True) == Spoken(("sh", "-c", "tool -x"), "/bin/sh")
-    assert ByOwnShell("grep x", None, {}).spoken(has_proc=False) == Spoken(("sh", "-c", "grep x"), "/bin/sh")
-    own = ByOwnShell("grep x", BUSYBOX, {"grep": "/usr/bin/grep"})
-    assert own.spoken(has_proc=True) == Spoken(("sh", "-c", "grep x"), "/bin/sh")
-    assert ByOwnShell("time tool", BUSYBOX, {}).spoken(has_proc=True).tool is None
+    assert ShellCommand("tool -x", BUSYBOX, {}).invocation(has_proc=True) == Invocation(
+        ("sh", "-c", "tool -x"), "/bin/sh"
+    )
+    assert ShellCommand("grep x", None, {}).invocation(has_proc=False) == Invocation(("sh", "-c", "grep x"), "/bin/sh")
+    own = ShellCommand("grep x", BUSYBOX, {"grep": "/usr/bin/grep"})
+    assert own.invocation(has_proc=True) == Invocation(("sh", "-c", "grep x"), "/bin/sh")
+    assert ShellCommand("time tool", BUSYBOX, {}).invocation(has_proc=True).tool is None
 
 
 @pytest.mark.parametrize(("has_proc", "directory"), [(True, "/dev"), (False, "")])
 def test_it_is_told_a_path_for_the_applets(has_proc: bool, directory: str) -> None:  # noqa: FBT001
-    spoken = ByOwnShell("tool | grep x", BUSYBOX, {}).spoken(has_proc=has_proc)
-    script, secret = split(spoken)
+    invocation = ShellCommand("tool | grep x", BUSYBOX, {}).invocation(has_proc=has_proc)
+    script, secret = split(invocation)
     assert script == 'grep() { SECRET grep "$@"; }; tool | grep x'
-    assert (secret.startswith(f"{directory}/.magicpak-"), spoken.path) == (True, "/bin/sh")
-    assert spoken.tool == Tool("/opt/busybox", secret, is_first=False)
+    assert (secret.startswith(f"{directory}/.magicpak-"), invocation.path) == (True, "/bin/sh")
+    assert invocation.tool == LentTool("/opt/busybox", secret, is_first=False)

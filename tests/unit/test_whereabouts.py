@@ -3,7 +3,7 @@
 import pytest
 
 from magicpak.tracing import procfs
-from magicpak.tracing.cwd_cache import Whereabouts
+from magicpak.tracing.cwd_cache import CwdCache
 
 
 class System:
@@ -26,20 +26,20 @@ def system(monkeypatch: pytest.MonkeyPatch) -> System:
 
 
 def test_the_same_directory_is_asked_for_once(system: System) -> None:
-    whereabouts = Whereabouts()
+    whereabouts = CwdCache()
     assert [whereabouts.of(tid) for tid in (1, 2, 1, 2)] == ["/a", "/b", "/a", "/b"]
     assert system.asked == 2
 
 
 def test_a_directory_that_is_gone_is_remembered_as_such(system: System) -> None:
     system.directories[1] = None
-    whereabouts = Whereabouts()
+    whereabouts = CwdCache()
     assert [whereabouts.of(1), whereabouts.of(1)] == [None, None]
     assert system.asked == 1
 
 
 def test_after_a_move_of_anybody_all_are_asked_for_again(system: System) -> None:
-    whereabouts = Whereabouts()
+    whereabouts = CwdCache()
     assert whereabouts.of(1) == "/a"
     whereabouts.move_begins()
     whereabouts.move_ends()
@@ -48,7 +48,7 @@ def test_after_a_move_of_anybody_all_are_asked_for_again(system: System) -> None
 
 
 def test_what_is_seen_during_a_move_is_not_remembered(system: System) -> None:
-    whereabouts = Whereabouts()
+    whereabouts = CwdCache()
     whereabouts.move_begins()
     whereabouts.move_begins()
     whereabouts.move_ends()
@@ -61,7 +61,7 @@ def test_what_is_seen_during_a_move_is_not_remembered(system: System) -> None:
 
 
 def test_a_child_begins_where_its_maker_is(system: System) -> None:
-    whereabouts = Whereabouts()
+    whereabouts = CwdCache()
     assert whereabouts.of(1) == "/a"
     whereabouts.inherits(3, 1)
     assert whereabouts.of(3) == "/a"
@@ -69,13 +69,13 @@ def test_a_child_begins_where_its_maker_is(system: System) -> None:
 
 
 def test_a_child_of_one_that_is_not_known_is_asked_for(system: System) -> None:
-    whereabouts = Whereabouts()
+    whereabouts = CwdCache()
     whereabouts.inherits(2, 1)
     assert (whereabouts.of(2), system.asked) == ("/b", 1)
 
 
 def test_a_number_that_is_used_again_is_another_thread(system: System) -> None:
-    whereabouts = Whereabouts()
+    whereabouts = CwdCache()
     assert whereabouts.of(1) == "/a"
     system.directories[1] = "/c"
     whereabouts.is_new(1)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 
 from magicpak.bundle.entry import Directory, Link
-from magicpak.bundle.path import BundlePath, Way
+from magicpak.bundle.path import BundlePath, PathWalk
 from magicpak.bundle.plan import BundlePlan
 
 _MAGIC = frozenset("*?[")
@@ -149,7 +149,7 @@ class Aliases:
     def _followed(self, path: BundlePath) -> tuple[list[BundlePath], BundlePath | None]:
         """Return the paths on the way to `path`, and where it ends; None for a dead end."""
         passed: list[BundlePath] = []
-        way = Way(path)
+        way = PathWalk(path)
         while way.step():
             passed.append(way.at)
             item = self._plan.get(way.at)

@@ -49,7 +49,7 @@ class BundlePath(str):
 ROOT = BundlePath("/")
 
 
-class Way:
+class PathWalk:
     """A path that is followed name by name, as the kernel follows it (path_resolution(7)).
 
     `at` is how far it has come, with the links on the way resolved. `real` is the same as seen from outside, for a

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from magicpak.bundle.entry import Attributes, Content, Copy, Directory, Entry, Fifo, Link
-from magicpak.bundle.path import BundlePath, Way
+from magicpak.bundle.path import BundlePath, PathWalk
 from magicpak.errors import PlanConflict
-from magicpak.text import shown
+from magicpak.text import printable
 
 
 class Because(NamedTuple):
@@ -17,7 +17,7 @@ class Because(NamedTuple):
 
     def __str__(self) -> str:
         """Return the reason on one line."""
-        return shown(f"{self.words} {self.of}" if self.of else self.words)
+        return printable(f"{self.words} {self.of}" if self.of else self.words)
 
 
 class Item(NamedTuple):
@@ -66,7 +66,7 @@ class BundlePlan:
         Where the way ends before, there is no item, and the place is the first one that is missing on the way, or a
         link that leads in a circle; what would come after it is appended.
         """
-        way = Way(path)
+        way = PathWalk(path)
         item = None
         while way.step():
             item = self.get(way.at)
@@ -104,7 +104,7 @@ def _refuse_a_parent_that_is_no_directory(item: Item, items: Mapping[BundlePath,
         message = f"{item.path} has no parent in the plan"
         raise ValueError(message)
     if not isinstance(holder.entry, Directory):
-        raise PlanConflict(parent, description(holder), f"a directory for {shown(item.path)} ({item.because})")
+        raise PlanConflict(parent, description(holder), f"a directory for {printable(item.path)} ({item.because})")
 
 
 def _reconciled(known: Item, new: Item) -> Item:
@@ -124,9 +124,9 @@ def description(item: Item) -> str:
     """Return what `item` is and why it is there, for a message."""
     match item.entry:
         case Copy(source=source):
-            what = f"the file {shown(source)}"
+            what = f"the file {printable(source)}"
         case Link(target=target):
-            what = f"a link to {shown(target)}"
+            what = f"a link to {printable(target)}"
         case Directory():
             what = "a directory"
         case Fifo():

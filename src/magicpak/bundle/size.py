@@ -4,12 +4,12 @@ from magicpak.bundle.entry import Content, Copy
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan
 from magicpak.errors import BundleTooLarge
-from magicpak.text import shown, size
+from magicpak.text import printable, size
 
 _MOST_NAMED = 10
 
 
-def weights_of(plan: BundlePlan) -> dict[BundlePath, int]:
+def file_sizes(plan: BundlePlan) -> dict[BundlePath, int]:
     """Return the bytes that each regular file of `plan` adds, in the plan's order: none for a further hard link."""
     seen: set[tuple[int, int]] = set()
     result: dict[BundlePath, int] = {}
@@ -25,14 +25,14 @@ def weights_of(plan: BundlePlan) -> dict[BundlePath, int]:
     return result
 
 
-def weight(plan: BundlePlan) -> int:
+def total_size(plan: BundlePlan) -> int:
     """Return the bytes of all files of `plan`, those of hard links once."""
-    return sum(weights_of(plan).values())
+    return sum(file_sizes(plan).values())
 
 
-def hold_to(plan: BundlePlan, most: int) -> None:
+def check_size_limit(plan: BundlePlan, most: int) -> None:
     """Raise BundleTooLarge, with the largest files, if those of `plan` have more than `most` bytes."""
-    weights = weights_of(plan)
+    weights = file_sizes(plan)
     total = sum(weights.values())
     if total <= most:
         return
@@ -40,7 +40,7 @@ def hold_to(plan: BundlePlan, most: int) -> None:
     details = []
     for path in largest:
         item = plan.get(path)
-        details.append(f"{size(weights[path])}  {shown(path)}: {item.because if item else ''}")
+        details.append(f"{size(weights[path])}  {printable(path)}: {item.because if item else ''}")
     over = f"{size(total)}, {size(total - most)} more than the limit of {size(most)}"
     hints = [
         "--why PATH tells more of one, --report html shows all, --exclude leaves out what the program can do without"

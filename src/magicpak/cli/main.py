@@ -10,7 +10,7 @@ from magicpak import __version__
 from magicpak.cli.parser import command
 from magicpak.errors import ExitCode, Interrupted, MagicpakError, reason
 from magicpak.options import CheckOptions, Options
-from magicpak.text import shown, write_error
+from magicpak.text import printable, write_error
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -28,7 +28,7 @@ def run(arguments: Sequence[str]) -> int:
     except MemoryError:
         return _fail("out of memory", [], [], ExitCode.FAILURE)
     except OSError as error:
-        name = f"{shown(os.fsdecode(error.filename))}: " if error.filename else ""
+        name = f"{printable(os.fsdecode(error.filename))}: " if error.filename else ""
         return _fail(f"{name}{reason(error)}", [], [], ExitCode.FAILURE)
     except Exception as error:  # noqa: BLE001 - a mistake of ours is one line too, not a traceback
         return _fail(*_mistake(error), ExitCode.FAILURE)
@@ -52,7 +52,7 @@ def _check(options: CheckOptions) -> int:
     from magicpak.stages.checking import check  # noqa: PLC0415
 
     lines, error = check(options, Log(options.log_level))
-    _print("".join(f"{shown(line)}\n" for line in lines).encode("utf-8", "backslashreplace"))
+    _print("".join(f"{printable(line)}\n" for line in lines).encode("utf-8", "backslashreplace"))
     if error is not None:
         raise error
     return ExitCode.SUCCESS
@@ -83,7 +83,7 @@ def _parsed(arguments: Sequence[str]) -> object:
 
 def _fail(message: str, details: Sequence[str], hints: Sequence[str], code: ExitCode) -> int:
     lines = [f"error: {message}", *(f"  {line}" for line in details), *(f"hint: {line}" for line in hints)]
-    write_error("".join(f"{shown(line)}\n" for line in lines))
+    write_error("".join(f"{printable(line)}\n" for line in lines))
     return code
 
 

@@ -11,7 +11,7 @@ from magicpak.bundle.layout import Layout
 from magicpak.cli.grouped_help import GroupedCommand, described, grouped, missing
 from magicpak.ldso.resolver import Resolver
 from magicpak.options import CheckOptions, LogLevel, Options, Report
-from magicpak.text import bytes_in, shown
+from magicpak.text import parse_size, printable
 
 _LEVELS = {level.name.title(): level for level in LogLevel}
 _IN = "What goes in"
@@ -284,7 +284,7 @@ def _show_licences(context: click.Context) -> None:
 
 def _level(word: str) -> str:
     if word.title() not in _LEVELS:
-        message = f"{shown(word)!r} is none of {', '.join(_LEVELS)}"
+        message = f"{printable(word)!r} is none of {', '.join(_LEVELS)}"
         raise click.BadParameter(message)
     return word.title()
 
@@ -295,22 +295,22 @@ def _seconds(text: str) -> float:
     except ValueError:
         seconds = 0
     if not 0 < seconds <= _LONGEST:
-        message = f"{shown(text)!r} is no number of seconds above 0 and up to {_LONGEST}"
+        message = f"{printable(text)!r} is no number of seconds above 0 and up to {_LONGEST}"
         raise click.BadParameter(message)
     return seconds
 
 
 def _exit_code(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) <= 255):  # noqa: PLR2004 - the largest, wait(2)
-        message = f"{shown(text)!r} is no exit code from 0 to 255"
+        message = f"{printable(text)!r} is no exit code from 0 to 255"
         raise click.BadParameter(message)
     return int(text)
 
 
 def _size(text: str) -> int:
-    size = bytes_in(text)
+    size = parse_size(text)
     if size is None:
-        message = f"{shown(text)!r} is no size such as 20MB, 800k or 64MiB"
+        message = f"{printable(text)!r} is no size such as 20MB, 800k or 64MiB"
         raise click.BadParameter(message)
     return size
 
@@ -318,7 +318,7 @@ def _size(text: str) -> int:
 def _assignments(texts: Sequence[str]) -> Sequence[str]:
     for text in texts:
         if text.find("=") < 1:
-            message = f"{shown(text)!r} is not NAME=VALUE"
+            message = f"{printable(text)!r} is not NAME=VALUE"
             raise click.BadParameter(message)
     return texts
 
@@ -329,6 +329,6 @@ def _source_date_epoch() -> int | None:
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= 11):  # noqa: PLR2004 - what a file system can hold
-        message = f"SOURCE_DATE_EPOCH is {shown(text)}, not a number of seconds"
+        message = f"SOURCE_DATE_EPOCH is {printable(text)}, not a number of seconds"
         raise click.UsageError(message)
     return int(text)

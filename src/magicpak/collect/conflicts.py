@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
 from magicpak.collect.libraries import Placed
-from magicpak.elf.facts import DF_1_NODEFLIB, Kind
+from magicpak.elf.facts import DF_1_NODEFLIB, ElfTarget
 from magicpak.errors import MagicpakError
 from magicpak.ldso.interpreter import Glibc, Interpreter, Musl
 from magicpak.ldso.loader import Need, Rule
 from magicpak.ldso.machines import machine_of
 from magicpak.ldso.musl import DEFAULT_PATH, path_file
-from magicpak.text import shown
+from magicpak.text import printable
 
 Cached = Mapping[tuple[str, int], str]
 """The path that ld.so.cache has for a name and flags."""
@@ -31,11 +31,11 @@ def refuse_contradictions(all_placed: Sequence[Placed], cached: Cached, path_fil
     """Raise MagicpakError where a loader in the bundle would find another library of the same name."""
     real = cache(os.path.realpath)  # few directories, asked for again and again
 
-    def key(need: Need, path: str) -> tuple[Kind, str, str]:
+    def key(need: Need, path: str) -> tuple[ElfTarget, str, str]:
         """One value for all names of a directory: links of the host are the bundle's too."""
         return need.by.facts.kind, real(os.path.dirname(path)), os.path.basename(path)
 
-    sources: dict[tuple[Kind, str, str], str] = {}
+    sources: dict[tuple[ElfTarget, str, str], str] = {}
     for placed in all_placed:
         for need, place in placed.places.items():
             if need.found is not None:
@@ -67,7 +67,7 @@ def _candidates(need: Need, interpreter: Interpreter, cached: Cached, path_files
 
 def _contradiction(need: Need, other: str, place: str) -> MagicpakError:
     message = (
-        f"the loader in the bundle would find one {shown(need.name)} for two: {shown(other)}, "
-        f"and {shown(place)} for {shown(need.by.path)}"
+        f"the loader in the bundle would find one {printable(need.name)} for two: {printable(other)}, "
+        f"and {printable(place)} for {printable(need.by.path)}"
     )
     return MagicpakError(message, hints=["bundle the executables apart, or give them a RUNPATH"])

@@ -9,42 +9,42 @@ from magicpak.bundle.globs import glob_paths, is_literal
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Because, Item
 from magicpak.collect.mirror import Mirror
-from magicpak.collect.trees import Trees
+from magicpak.collect.trees import TreeCollector
 from magicpak.errors import CannotRead
-from magicpak.files.cli_path import Given, Spot, given_path
-from magicpak.text import shown
+from magicpak.files.cli_path import CliPath, Location, parse_cli_path
+from magicpak.text import printable
 
 _ELF_MAGIC = b"\x7fELF"
 
 
-class Matched(NamedTuple):
+class IncludeMatches(NamedTuple):
     """What the patterns brought: the ELF files among it, and a line for all that is worth a warning."""
 
-    elf_files: tuple[Spot, ...]
-    remarks: tuple[str, ...]
+    elf_files: tuple[Location, ...]
+    warnings: tuple[str, ...]
 
 
-def include(patterns: Sequence[str], mirror: Mirror) -> Matched:
+def include(patterns: Sequence[str], mirror: Mirror) -> IncludeMatches:
     """Collect all that `patterns` match, directories as trees. Raises CannotRead."""
-    remarks: list[str] = []
-    trees = Trees(mirror)
+    warnings: list[str] = []
+    trees = TreeCollector(mirror)
     before = len(mirror)
     for pattern in patterns:
         because = Because(f"matched by --include {pattern}")
         matches = _matches(pattern)
         if not matches:
-            remarks.append(f"--include {shown(pattern)} matches nothing")
+            warnings.append(f"--include {printable(pattern)} matches nothing")
         for each in matches:
             trees.collect(each.path, because, each.start)
-    return Matched(tuple(_elf_files(mirror.after(before))), tuple(remarks))
+    return IncludeMatches(tuple(_elf_files(mirror.after(before))), tuple(warnings))
 
 
-def _matches(pattern: str) -> list[Given]:
+def _matches(pattern: str) -> list[CliPath]:
     """Return what `pattern` matches, in the order of the names."""
     if is_literal(pattern):
-        return [given_path(pattern)] if pattern and os.path.lexists(pattern) else []
+        return [parse_cli_path(pattern)] if pattern and os.path.lexists(pattern) else []
     head = _fixed_part(pattern)
-    directory = given_path(head or ".")
+    directory = parse_cli_path(head or ".")
     names = {name.rstrip("/") for name in glob_paths(pattern[len(head) :], directory.on_host)}
     return [directory.joined(name) for name in sorted(names)]
 
@@ -56,12 +56,12 @@ def _fixed_part(pattern: str) -> str:
     return "/".join(parts[:fixed]) + ("/" if fixed else "")
 
 
-def _elf_files(items: Iterable[Item]) -> list[Spot]:
+def _elf_files(items: Iterable[Item]) -> list[Location]:
     """Return the files that begin as ELF files do, each once."""
-    found: dict[str, Spot] = {}
+    found: dict[str, Location] = {}
     for item in items:
         if isinstance(item.entry, Copy) and item.entry.source not in found and _is_elf(item.entry.source):
-            found[item.entry.source] = Spot(BundlePath(item.entry.source), item.path)
+            found[item.entry.source] = Location(BundlePath(item.entry.source), item.path)
     return list(found.values())
 
 

@@ -28,11 +28,11 @@ def place_libraries(resolved: Resolved, mirror: Mirror) -> dict[Need, BundlePath
     if resolved.interpreter is not None:
         mirror.place(resolved.interpreter.path, Because("the interpreter (PT_INTERP) of", closure.program.path))
         _place_preload_file(resolved.interpreter, closure, mirror)
-    placing = _Placing(mirror, {closure.program: resolved.at})
+    placing = _LibraryPlacer(mirror, {closure.program: resolved.at})
     places: dict[Need, BundlePath | str] = {}
-    for asker in (*closure.objects, *closure.variants):
-        placing.origins.setdefault(asker, os.path.dirname(placing.moved.get(asker.path, asker.path)))
-        for need in asker.needs:
+    for requester in (*closure.objects, *closure.variants):
+        placing.origins.setdefault(requester, os.path.dirname(placing.moved.get(requester.path, requester.path)))
+        for need in requester.needs:
             if need.found is not None and need.satisfied_by is not None:
                 place = placing.place(need, need.found)
                 places[need] = place
@@ -41,7 +41,7 @@ def place_libraries(resolved: Resolved, mirror: Mirror) -> dict[Need, BundlePath
     return places
 
 
-class _Placing:
+class _LibraryPlacer:
     """Where the objects of one closure go: `$ORIGIN` of each in the bundle, and the new paths of variants."""
 
     def __init__(self, mirror: Mirror, origins: dict[Loaded, str]) -> None:
@@ -72,9 +72,9 @@ class _Placing:
 
     def _move(self, found: Found) -> tuple[str, str]:
         """Return what `$ORIGIN` in the way to `found` is here and in the bundle; the same where there is none."""
-        if found.through is None:
+        if found.origin_owner is None:
             return "", ""
-        return found.through.origin, self.origins.get(found.through, found.through.origin)
+        return found.origin_owner.origin, self.origins.get(found.origin_owner, found.origin_owner.origin)
 
 
 def _moved(path: str, old: str, new: str) -> BundlePath:

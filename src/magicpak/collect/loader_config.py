@@ -15,27 +15,27 @@ from magicpak.ldso.interpreter import Glibc, Interpreter, Musl
 from magicpak.ldso.loader import Need
 from magicpak.ldso.machines import machine_of
 from magicpak.ldso.musl import DEFAULT_PATH, path_file
-from magicpak.text import shown
+from magicpak.text import printable
 
 
-def with_loader_files(plan: BundlePlan, all_placed: Sequence[Placed]) -> tuple[BundlePlan, list[str]]:
+def with_loader_config(plan: BundlePlan, all_placed: Sequence[Placed]) -> tuple[BundlePlan, list[str]]:
     """Return `plan` with the files that its loaders need to find what they find here, and a warning for each.
 
     A copy of the host's own ld.so.cache that was included gives way to ours, which holds what is in the bundle.
     Raises MagicpakError where no such file can serve.
     """
-    items = loader_files(all_placed)
+    items = loader_config_items(all_placed)
     if not items:
         return plan, []
     paths = {item.path for item in items}
     plan = plan.without(lambda item: item.path in paths and isinstance(item.entry, Copy))
     made = [parent for item in items for parent in _parents(item.path, item.because) if parent.path not in plan]
-    remarks = [
-        f"{shown(item.path)} is made, so that the loader finds libraries outside its default directories; "
+    warnings = [
+        f"{printable(item.path)} is made, so that the loader finds libraries outside its default directories; "
         "COPY of the bundle onto a base image replaces the one that is there"
         for item in items
     ]
-    return plan.adding([*made, *items]), remarks
+    return plan.adding([*made, *items]), warnings
 
 
 def _parents(path: BundlePath, because: Because) -> list[Item]:
@@ -46,7 +46,7 @@ def _parents(path: BundlePath, because: Because) -> list[Item]:
     return [*_parents(parent, because), Item(parent, directory, because)]
 
 
-def loader_files(all_placed: Sequence[Placed]) -> list[Item]:
+def loader_config_items(all_placed: Sequence[Placed]) -> list[Item]:
     """Return the files without which the loaders in the empty image would not find what they find here.
 
     Raises MagicpakError where no such file can serve, as for two libraries of one name.
@@ -89,8 +89,8 @@ def _once(entries: Iterable[CacheEntry]) -> list[CacheEntry]:
 def _cache_path(interpreter: Interpreter, entries: Sequence[CacheEntry]) -> str:
     inside = interpreter.built_in
     if isinstance(inside, Glibc) and inside.cache is None:
-        names = ", ".join(shown(entry.name) for entry in entries)
-        message = f"the loader {shown(interpreter.path)} reads no ld.so.cache, and would not find {names} by itself"
+        names = ", ".join(printable(entry.name) for entry in entries)
+        message = f"the loader {printable(interpreter.path)} reads no ld.so.cache, and would not find {names} by itself"
         raise MagicpakError(message, hints=["give the executable a RUNPATH: patchelf --set-rpath"])
     return (inside.cache if isinstance(inside, Glibc) else None) or "/etc/ld.so.cache"
 
@@ -119,8 +119,8 @@ def _refuse_useless(need: Need, place: str, defaults: Sequence[str]) -> None:
     """Refuse what the loader does not take from its cache: a default directory's, for a program that forbids those."""
     if need.by.facts.flags_1 & DF_1_NODEFLIB and place.startswith(tuple(f"{each.rstrip('/')}/" for each in defaults)):
         message = (
-            f"{shown(need.by.path)} forbids its loader the default directories (DF_1_NODEFLIB), and so it would not "
-            f"find {shown(need.name)} at {shown(place)}"
+            f"{printable(need.by.path)} forbids its loader the default directories (DF_1_NODEFLIB), and so it would "
+            f"not find {printable(need.name)} at {printable(place)}"
         )
         raise MagicpakError(message, hints=["give it a RUNPATH: patchelf --set-rpath"])
 

@@ -7,7 +7,7 @@ from magicpak.bundle.plan import Because, Item, made_directory
 from magicpak.collect.mirror import Mirror
 
 
-def requested_directories(paths: Sequence[str], mirror: Mirror) -> None:
+def collect_mkdir(paths: Sequence[str], mirror: Mirror) -> None:
     """Collect the directories of `--mkdir` with their parents: 0755, /tmp and /var/tmp 1777."""
     for path in paths:
         because = Because(f"--mkdir {path}")

@@ -8,17 +8,17 @@ from magicpak.bundle.layout import Layout
 from magicpak.bundle.plan import Because
 from magicpak.collect.mirror import Mirror
 from magicpak.errors import CannotRead
-from magicpak.files.cli_path import HOST, Spot
+from magicpak.files.cli_path import HOST_ROOT, Location
 
 
 class _Branch(NamedTuple):
     """A directory to walk, and the directories in which links on the way to it stand, by their real paths."""
 
-    spot: Spot
+    spot: Location
     came_from: tuple[str, ...] = ()
 
 
-class Trees:
+class TreeCollector:
     """Walks trees, each directory once.
 
     Links in a tree bring what they lead to, directories as trees too, except for directories above themselves.
@@ -27,10 +27,10 @@ class Trees:
     def __init__(self, mirror: Mirror) -> None:
         """Take what collects the items."""
         self._mirror = mirror
-        self._walked: set[Spot] = set()
+        self._walked: set[Location] = set()
         self._waiting: list[_Branch] = []
 
-    def collect(self, path: str, because: Because, start: Spot = HOST) -> None:
+    def collect(self, path: str, because: Because, start: Location = HOST_ROOT) -> None:
         """Collect what `path`, taken from `start`, leads to, if that is anything. Raises CannotRead."""
         end = self._mirror.place(path, because, start)
         if end is not None and os.path.isdir(end.real):
@@ -56,7 +56,7 @@ class Trees:
         if child.is_symlink():
             self._link(child.name, branch, because)
             return
-        spot = Spot(branch.spot.real.joined(child.name), branch.spot.at.joined(child.name))
+        spot = Location(branch.spot.real.joined(child.name), branch.spot.at.joined(child.name))
         status = child.stat(follow_symlinks=False)
         if stat.S_ISDIR(status.st_mode):
             self._waiting.append(_Branch(spot, branch.came_from))

@@ -8,15 +8,15 @@ from typing import NamedTuple
 
 from magicpak.bundle.entry import Copy
 from magicpak.bundle.plan import BundlePlan
-from magicpak.elf.errors import NotElf
-from magicpak.elf.facts import Kind
+from magicpak.elf.errors import ElfError
+from magicpak.elf.facts import ElfTarget
 from magicpak.elf.reader import read_path
 from magicpak.errors import MagicpakError, SourceChanged, ToolFailed, reason
 from magicpak.ldso.helper_build import last_lines
-from magicpak.process.child import Ran, run
-from magicpak.process.tools import as_shell_line, find_program
+from magicpak.process.child import Completed, run
+from magicpak.process.tools import find_program, shell_line
 from magicpak.resolve.inputs import Program
-from magicpak.text import shown
+from magicpak.text import printable
 
 # What upx throws for a file that it does not pack (its except.h); its exit codes do not tell that from a failure.
 _REFUSAL = re.compile(
@@ -35,18 +35,18 @@ class Upx(NamedTuple):
     @property
     def line(self) -> str:
         """The call as a line for people."""
-        return as_shell_line((self.program, *self.arguments))
+        return shell_line((self.program, *self.arguments))
 
     def check(self) -> None:
         """Raise ToolFailed where there is no such program."""
         if find_program(self.program) is None:
             raise ToolFailed(
-                f"{shown(self.program)}: no such program, which --compress needs",
+                f"{printable(self.program)}: no such program, which --compress needs",
                 hints=["apt-get install upx-ucl (Debian 12 has it in bookworm-backports), or --upx with its path"],
             )
 
 
-class Refusal(NamedTuple):
+class UpxRefusal(NamedTuple):
     """Why upx does not pack a file, in its own words."""
 
     words: str
@@ -66,20 +66,20 @@ def to_pack(programs: Sequence[Program], plan: BundlePlan) -> list[tuple[Program
     return list(found.values())
 
 
-def pack(program: Program, copy: Copy, upx: Upx, directory: str) -> Copy | Refusal:
+def pack(program: Program, copy: Copy, upx: Upx, directory: str) -> Copy | UpxRefusal:
     """Let upx pack a copy of `copy`, the entry of `program`, in the private `directory`, which must outlive the plan.
 
     Returns the entry for what it made, which has all else from the original. Raises ToolFailed where upx fails, hangs,
     or makes no program that it can unpack again; SourceChanged; and MagicpakError where no copy can be made.
     """
-    name = shown(program.given)
+    name = printable(program.given)
     original, packed = os.path.join(directory, "original"), os.path.join(directory, "packed")
     _take(copy, original)
     # With -o before the user's arguments, upx refuses all other files that they name; -v overrules a -q among them.
     ran = _called(upx, "-o", packed, *upx.arguments, "-v", original)
     refused = _REFUSAL.search(ran.output) if ran.returncode else None
     if refused:
-        return Refusal(shown(os.fsdecode(refused[1])))
+        return UpxRefusal(printable(os.fsdecode(refused[1])))
     if ran.returncode:
         raise ToolFailed(f"{upx.line} cannot pack {name} ({_ending(ran)})", details=_words(ran, upx, original, name))
     trouble = _trouble(packed, program.file.facts.kind)
@@ -88,7 +88,7 @@ def pack(program: Program, copy: Copy, upx: Upx, directory: str) -> Copy | Refus
         raise ToolFailed(message, details=_words(ran, upx, original, name))
     tested = _called(upx, "-t", packed)
     if tested.returncode:
-        message = f"{as_shell_line([upx.program])} -t rejects the packed {name} ({_ending(tested)})"
+        message = f"{shell_line([upx.program])} -t rejects the packed {name} ({_ending(tested)})"
         raise ToolFailed(message, details=_words(tested, upx, packed, name))
     os.utime(packed, ns=(copy.attributes.mtime_ns or 0,) * 2)  # a copy is held against its plan when it is written
     status = os.stat(packed)
@@ -112,12 +112,12 @@ def _take(copy: Copy, target: str) -> None:
         os.chmod(target, 0o700)
         status = os.stat(copy.source)
     except OSError as error:
-        raise MagicpakError(f"{shown(copy.source)} cannot be copied for upx: {reason(error)}") from None
+        raise MagicpakError(f"{printable(copy.source)} cannot be copied for upx: {reason(error)}") from None
     if (status.st_dev, status.st_ino) != copy.inode or status.st_mtime_ns != copy.attributes.mtime_ns:
         raise SourceChanged(copy.source, "was written to")
 
 
-def _called(upx: Upx, *arguments: str) -> Ran:
+def _called(upx: Upx, *arguments: str) -> Completed:
     try:
         return run([upx.program, *arguments], timeout=upx.timeout)
     except ToolFailed as error:
@@ -125,13 +125,13 @@ def _called(upx: Upx, *arguments: str) -> Ran:
         raise
 
 
-def _trouble(packed: str, kind: Kind) -> str | None:
+def _trouble(packed: str, kind: ElfTarget) -> str | None:
     """Tell why what upx left at `packed` is no program of `kind`; None if it is."""
     if os.path.islink(packed):
         return "what it left is a link"
     try:
         return None if read_path(packed).kind == kind else "what it left is made for another machine"
-    except NotElf as error:
+    except ElfError as error:
         return f"what it left {error}"
     except FileNotFoundError:
         return "it left no file"
@@ -139,11 +139,11 @@ def _trouble(packed: str, kind: Kind) -> str | None:
         return f"what it left cannot be read: {reason(error)}"
 
 
-def _ending(ran: Ran) -> str:
+def _ending(ran: Completed) -> str:
     return f"exit code {ran.returncode}" if ran.returncode > 0 else f"signal {-ran.returncode}"
 
 
-def _words(ran: Ran, upx: Upx, path: str, name: str) -> list[str]:
+def _words(ran: Completed, upx: Upx, path: str, name: str) -> list[str]:
     """Return what upx says went wrong, without its banner, and with `name` for our own `path`."""
     lines = [line.replace(path, name) for line in last_lines(ran.output)]
     return [line for line in lines if line.startswith(f"{os.path.basename(upx.program)}: ")] or lines

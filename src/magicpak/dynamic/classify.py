@@ -5,29 +5,29 @@ from collections.abc import Set as AbstractSet
 
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Because
-from magicpak.dynamic.dlopen import Dlopened, Process
-from magicpak.dynamic.files import Used
-from magicpak.dynamic.programs import Executed
-from magicpak.elf.cache import ElfStore
-from magicpak.files.cli_path import Spot
+from magicpak.dynamic.dlopen import DlopenResolver, LoadedProcess
+from magicpak.dynamic.files import FileCollector
+from magicpak.dynamic.programs import ProgramCollector
+from magicpak.elf.cache import ElfCache
+from magicpak.files.cli_path import Location
 from magicpak.ldso.interpreter import Glibc, Musl
 from magicpak.ldso.musl import path_file
 from magicpak.resolve.libraries import Resolved
-from magicpak.tracing.trace import Execution, How, Trace, Use
+from magicpak.tracing.trace import Access, Execution, Trace, Use
 
-_WORDS = {How.MAPPED: "loaded by", How.MADE: "written into by"}
+_WORDS = {Access.MAPPED: "loaded by", Access.MADE: "written into by"}
 
 
-class Traced:
+class TraceClassifier:
     """Takes one trace after another, and lets each use bring what it needs."""
 
     def __init__(
         self,
-        used: Used,
-        executed: Executed,
-        dlopened: Dlopened,
+        used: FileCollector,
+        executed: ProgramCollector,
+        dlopened: DlopenResolver,
         inputs: Mapping[tuple[int, int], Resolved],
-        store: ElfStore,
+        store: ElfCache,
     ) -> None:
         """Take what collects the items, what treats programs and libraries, and the INPUTs by their inodes."""
         self._used = used
@@ -35,7 +35,7 @@ class Traced:
         self._dlopened = dlopened
         self._inputs = inputs
         self._store = store
-        self._processes: dict[str, Process] = {}
+        self._processes: dict[str, LoadedProcess] = {}
         self.loader_files: set[str] = set()
         """The files that tell loaders where libraries are: those of the bundle are made, or not needed."""
 
@@ -44,8 +44,8 @@ class Traced:
         for execution in trace.executions:
             if execution.real not in self._processes:
                 real = BundlePath(execution.real)
-                program = self._inputs.get(execution.inode) or self._executed.resolve(Spot(real, real))
-                self._processes[execution.real] = Process(program, self._store)
+                program = self._inputs.get(execution.inode) or self._executed.resolve(Location(real, real))
+                self._processes[execution.real] = LoadedProcess(program, self._store)
                 self.loader_files |= _loader_files(program)
         mapped = _mapped_by_loaders(trace)
         for use in trace.uses:
@@ -66,18 +66,18 @@ class Traced:
 
     def _take(self, use: Use, execution: Execution, mapped: AbstractSet[tuple[int, str]]) -> None:
         process = self._processes[execution.real]
-        because = Because(_WORDS.get(use.how, f"{use.how.value} by"), execution.path)
-        if use.how is How.MAPPED and (use.execution, use.path) in mapped:
+        because = Because(_WORDS.get(use.access, f"{use.access.value} by"), execution.path)
+        if use.access is Access.MAPPED and (use.execution, use.path) in mapped:
             self._map(use.path, process, because)
-        elif use.how is How.EXECUTED:
+        elif use.access is Access.EXECUTED:
             self._executed.place(use.path, because, BundlePath(use.root))
         elif not self._is_the_loaders(use, process, mapped):
             self._used.add(use, because)
 
-    def _is_the_loaders(self, use: Use, process: Process, mapped: AbstractSet[tuple[int, str]]) -> bool:
+    def _is_the_loaders(self, use: Use, process: LoadedProcess, mapped: AbstractSet[tuple[int, str]]) -> bool:
         """Tell whether the resolver answers for what the loader looks at here, or will when it is mapped."""
-        if use.how is not How.READ or use.root != "/":
-            return use.by_loader and use.how is How.TESTED
+        if use.access is not Access.READ or use.root != "/":
+            return use.by_loader and use.access is Access.TESTED
         path = use.path
         if not use.by_loader and not process.uses_musl:
             return False
@@ -90,7 +90,7 @@ class Traced:
         process.opened.setdefault(real, []).append(path)
         return True
 
-    def _map(self, real: str, process: Process, because: Because) -> None:
+    def _map(self, real: str, process: LoadedProcess, because: Because) -> None:
         """Take that a file was mapped as code: a library as a rule, or the program that a loader was told to run."""
         if self._used.mirror.host.status(real) is None:
             return
@@ -98,7 +98,7 @@ class Traced:
         paths: Sequence[str] = [real]
         if file is not None and file.facts.interpreter is not None and not process.has_loader:
             self._executed.place(real, because)
-            program = self._executed.resolve(Spot(BundlePath(real), BundlePath(real)))
+            program = self._executed.resolve(Location(BundlePath(real), BundlePath(real)))
             if program is not None:
                 process.adopt(program)
         elif file is not None:
@@ -126,5 +126,5 @@ def _mapped_by_loaders(trace: Trace) -> set[tuple[int, str]]:
     for use in trace.uses:
         if use.root != "/":
             roots.setdefault(use.execution, set()).add(use.root)
-    mapped = [(use.execution, BundlePath(use.path)) for use in trace.uses if use.how is How.MAPPED]
+    mapped = [(use.execution, BundlePath(use.path)) for use in trace.uses if use.access is Access.MAPPED]
     return {(index, path) for index, path in mapped if not any(path.is_under(root) for root in roots.get(index, ()))}

@@ -3,22 +3,22 @@
 import os
 from collections.abc import Iterable, Sequence
 
-from magicpak.elf.cache import ElfFile, ElfStore
-from magicpak.elf.errors import NotElf
+from magicpak.elf.cache import ElfCache, ElfFile
+from magicpak.elf.errors import ElfError
 from magicpak.elf.facts import FileType
 from magicpak.ldso.closure import Closure
 from magicpak.ldso.factory import Loaders
 from magicpak.ldso.interpreter import Musl
-from magicpak.ldso.loader import Found, Loaded, LoadingStops, Need
+from magicpak.ldso.loader import Found, Loaded, LoadError, Need
 from magicpak.resolve.libraries import Resolved, resolve_library
 
 _HWCAPS = "/glibc-hwcaps/"
 
 
-class Process:
+class LoadedProcess:
     """All processes of one program, taken as one: what its loader has brought in, and what it has loaded since."""
 
-    def __init__(self, program: Resolved | None, store: ElfStore) -> None:
+    def __init__(self, program: Resolved | None, store: ElfCache) -> None:
         """Take the program with its libraries; None for one that is not to be had, as one that the run has made."""
         self.names: set[str] = set()
         """The paths by which the loader knows what it has brought in."""
@@ -101,10 +101,10 @@ class Process:
             self._inodes.add(self._store.get(each.path).inode)
 
 
-class Dlopened:
+class DlopenResolver:
     """Resolves what processes load by themselves."""
 
-    def __init__(self, loaders: Loaders, store: ElfStore, *, hwcaps: bool) -> None:
+    def __init__(self, loaders: Loaders, store: ElfCache, *, hwcaps: bool) -> None:
         """Take what resolves libraries, and whether variants for certain processors are wanted."""
         self._loaders = loaders
         self._store = store
@@ -114,11 +114,11 @@ class Dlopened:
         """Return the facts of the file at `real`; None for one that no loader maps."""
         try:
             file = self._store.get(real)
-        except (OSError, NotElf):
+        except (OSError, ElfError):
             return None
         return file if file.facts.type in (FileType.EXEC, FileType.DYN) else None
 
-    def load(self, process: Process, real: str, file: ElfFile) -> Sequence[str]:
+    def load(self, process: LoadedProcess, real: str, file: ElfFile) -> Sequence[str]:
         """Take that `process` has mapped `file`, at `real`.
 
         Returns the paths at which it is to stand but for those where the loader finds it. Raises ToolFailed.
@@ -133,7 +133,7 @@ class Dlopened:
         """Tell whether `path` is that of a variant which is not wanted."""
         return _HWCAPS in path and not self._hwcaps
 
-    def _add(self, process: Process, path: str, file: ElfFile) -> Found | None:
+    def _add(self, process: LoadedProcess, path: str, file: ElfFile) -> Found | None:
         """Take that the library is loaded; return how the loader finds it by itself, if it does."""
         within = process.within
         name, found = self._found_by_name(within, path, file) if within else (None, None)
@@ -156,7 +156,7 @@ class Dlopened:
         for name in dict.fromkeys(filter(None, (os.path.basename(path), file.facts.soname))):
             try:
                 found = loader.find(name, within.closure.program) if loader else None
-            except LoadingStops:
+            except LoadError:
                 continue
             if found is not None and any(self._is(each, file) for each in (found.path, *found.variants)):
                 return name, found if self._hwcaps else found._replace(variants=())
@@ -165,5 +165,5 @@ class Dlopened:
     def _is(self, path: str, file: ElfFile) -> bool:
         try:
             return self._store.get(path).inode == file.inode
-        except (OSError, NotElf):
+        except (OSError, ElfError):
             return False

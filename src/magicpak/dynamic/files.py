@@ -7,23 +7,23 @@ from magicpak.bundle.entry import Attributes, Directory
 from magicpak.bundle.path import ROOT, BundlePath
 from magicpak.bundle.plan import Because, Item, made_directory
 from magicpak.collect.mirror import Mirror
-from magicpak.dynamic.host_before import CHANGING, HostBefore, Past
-from magicpak.files.cli_path import Spot
-from magicpak.tracing.trace import How, Use
+from magicpak.dynamic.host_before import CHANGING, HostBefore, HostChanges
+from magicpak.files.cli_path import Location
+from magicpak.tracing.trace import Access, Use
 
 
-class Used:
+class FileCollector:
     """Collects files, the directories that were looked at or written into, and mount points, apart from other items."""
 
-    def __init__(self, mirror: Mirror, past: Past) -> None:
+    def __init__(self, mirror: Mirror, past: HostChanges) -> None:
         """Take the mirror in whose layout the items are, and what the runs have changed."""
         self._host = HostBefore(mirror.host.output, past)
-        self._now = HostBefore(mirror.host.output, Past({}, frozenset(), frozenset(), False, ()))
+        self._now = HostBefore(mirror.host.output, HostChanges({}, frozenset(), frozenset(), False, ()))
         self._past = past
         self._written = {*past.written, os.path.dirname(mirror.host.output or "")}  # OUTPUT changes its directory too
         self._placed: set[tuple[str, str]] = set()
-        self._holders: dict[tuple[str, str], Spot | None] = {}
-        self._directories: dict[Spot, Because] = {}
+        self._holders: dict[tuple[str, str], Location | None] = {}
+        self._directories: dict[Location, Because] = {}
         self.mirror = Mirror(mirror.layout)
         self.mirror.host = self._host
 
@@ -33,14 +33,14 @@ class Used:
             self._host.add_root(use.root)
             self._now.add_root(use.root)
         root = BundlePath(use.root)
-        if use.how is How.CONNECTED:
+        if use.access is Access.CONNECTED:
             self.place(os.path.dirname(use.path), because, root)
-        elif use.how not in CHANGING:
+        elif use.access not in CHANGING:
             self.place(use.path, because, root)
         else:
             self._collect(use.path, because, root)
             self._collect(use.real, because, ROOT)
-            if use.how is not How.CHANGED:
+            if use.access is not Access.CHANGED:
                 self._collect(os.path.dirname(use.real), because, ROOT)
 
     def place(self, path: str, because: Because, root: BundlePath = ROOT) -> None:
@@ -70,7 +70,7 @@ class Used:
             self._mount_point(path)
         return self.mirror.take()
 
-    def _collect(self, path: str, because: Because, root: BundlePath) -> Spot | None:
+    def _collect(self, path: str, because: Because, root: BundlePath) -> Location | None:
         """Collect `path` from its directory on, to which the way is the same for all that is in it."""
         directory, _, name = path.rpartition("/")
         key = directory, root

@@ -7,51 +7,51 @@ from typing import NamedTuple
 
 from magicpak.bundle.entry import Link
 from magicpak.bundle.path import ROOT, BundlePath
-from magicpak.files.host import Before, Host
-from magicpak.text import shown
-from magicpak.tracing.trace import How, Kept, Trace, Use
+from magicpak.files.host import Host, PreviousFile
+from magicpak.text import printable
+from magicpak.tracing.trace import Access, Backup, Trace, Use
 
-READING = frozenset({How.READ, How.MAPPED, How.EXECUTED})
-CHANGING = frozenset({How.MADE, How.EMPTIED, How.CHANGED, How.REMOVED})
+READING = frozenset({Access.READ, Access.MAPPED, Access.EXECUTED})
+CHANGING = frozenset({Access.MADE, Access.EMPTIED, Access.CHANGED, Access.REMOVED})
 
 _FROM_THE_KERNEL = ("/proc", "/sys", "/dev", "/run")
 _NS = 1_000_000_000
 
 
-class Past(NamedTuple):
+class HostChanges(NamedTuple):
     """What the runs have done to the host, by real paths.
 
     `before` is what stood where they changed something. `strange` are the paths that are not the program's to find:
     where there was nothing before, and files that were emptied before anybody had read them. `written` are the
     directories in which something was made or removed. `has_other_links` tells that a link leads elsewhere now than
-    before. `remarks` are lines worth a warning.
+    before. `warnings` are lines worth a warning.
     """
 
-    before: Mapping[str, Before]
+    before: Mapping[str, PreviousFile]
     strange: frozenset[str]
     written: frozenset[str]
     has_other_links: bool
-    remarks: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
-def past_of(traces: Sequence[Trace]) -> Past:
+def changes_of(traces: Sequence[Trace]) -> HostChanges:
     """Return what the runs that left `traces`, one after the other, have done. Raises CannotRead."""
     uses = [use for trace in traces for use in trace.uses if not use.error]
-    changes = [use for use in uses if use.how in CHANGING]
-    first: dict[str, How] = {}
+    changes = [use for use in uses if use.access in CHANGING]
+    first: dict[str, Access] = {}
     for use in changes:
-        first.setdefault(use.real, use.how)
-    made = {path for path, how in first.items() if how is How.MADE}
-    kept: dict[str, Kept] = {}
+        first.setdefault(use.real, use.access)
+    made = {path for path, access in first.items() if access is Access.MADE}
+    kept: dict[str, Backup] = {}
     for each in (each for trace in traces for each in trace.kept if each.path not in made):
         kept.setdefault(each.path, each)
     before = {path: known for path, each in kept.items() if (known := _before(each)) is not None}
-    emptied = {path for path, how in first.items() if how is How.EMPTIED}
+    emptied = {path for path, access in first.items() if access is Access.EMPTIED}
     unread = _unread(emptied, uses, before) if emptied else set()
-    return Past(
+    return HostChanges(
         before,
         frozenset(made | unread),
-        frozenset(os.path.dirname(use.real) for use in changes if use.how in (How.MADE, How.REMOVED)),
+        frozenset(os.path.dirname(use.real) for use in changes if use.access in (Access.MADE, Access.REMOVED)),
         any(os.path.islink(path) for path in first),
         tuple(_remark(path) for path in kept if path not in before and path not in unread),
     )
@@ -63,7 +63,7 @@ class HostBefore(Host):
     `entered` collects the mount points of the latter that were on a way.
     """
 
-    def __init__(self, output: str | None, past: Past) -> None:
+    def __init__(self, output: str | None, past: HostChanges) -> None:
         """Take the real path of the output, and what the runs have done."""
         super().__init__(output)
         self.as_before(past.before)
@@ -105,7 +105,7 @@ class HostBefore(Host):
         return False
 
 
-def _before(kept: Kept) -> Before | None:
+def _before(kept: Backup) -> PreviousFile | None:
     """Return what was kept as what the host was; None for a file whose bytes could not be kept."""
     inode, device, size = 0, 0, 0
     source = None
@@ -119,19 +119,19 @@ def _before(kept: Kept) -> Before | None:
         source = kept.path
     times = [kept.mtime_ns // _NS] * 3
     fields = (kept.mode, inode, device, 1, kept.uid, kept.gid, size, *times)
-    return Before(os.stat_result(fields, {"st_mtime_ns": kept.mtime_ns}), kept.target, source)
+    return PreviousFile(os.stat_result(fields, {"st_mtime_ns": kept.mtime_ns}), kept.target, source)
 
 
-def _unread(emptied: set[str], uses: Iterable[Use], before: Mapping[str, Before]) -> set[str]:
+def _unread(emptied: set[str], uses: Iterable[Use], before: Mapping[str, PreviousFile]) -> set[str]:
     """Return those of `emptied` that nobody had read when they were emptied."""
     host = Host(None)
     host.as_before(before)
     read: set[str] = set()
     waiting, result = set(emptied), set()
     for use in uses:
-        if use.how in READING:
+        if use.access in READING:
             read.add(host.real(use.path, BundlePath(use.root)))
-        elif use.how is How.EMPTIED and use.real in waiting:
+        elif use.access is Access.EMPTIED and use.real in waiting:
             waiting.discard(use.real)
             result |= {use.real} - read
         if not waiting:
@@ -141,4 +141,4 @@ def _unread(emptied: set[str], uses: Iterable[Use], before: Mapping[str, Before]
 
 def _remark(path: str) -> str:
     what = "it goes in as it is now" if os.path.exists(path) else "it does not go in"
-    return f"{shown(path)} was changed by the run and could not be kept as it was: {what}"
+    return f"{printable(path)} was changed by the run and could not be kept as it was: {what}"

@@ -8,29 +8,29 @@ from magicpak.bundle.entry import Copy, Fifo, Link
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Item
 from magicpak.collect.mirror import Mirror
-from magicpak.dynamic.classify import Traced
-from magicpak.dynamic.dlopen import Dlopened
-from magicpak.dynamic.files import Used
-from magicpak.dynamic.host_before import past_of
-from magicpak.dynamic.programs import Executed
-from magicpak.elf.cache import ElfStore
+from magicpak.dynamic.classify import TraceClassifier
+from magicpak.dynamic.dlopen import DlopenResolver
+from magicpak.dynamic.files import FileCollector
+from magicpak.dynamic.host_before import changes_of
+from magicpak.dynamic.programs import ProgramCollector
+from magicpak.elf.cache import ElfCache
 from magicpak.files.host import Host
 from magicpak.ldso.factory import Loaders
 from magicpak.resolve.inputs import Program
 from magicpak.resolve.libraries import Resolved
-from magicpak.resolve.missing import tell
+from magicpak.resolve.missing import missing_warnings
 from magicpak.tracing.trace import Trace
 
 
-class Brought(NamedTuple):
+class TracedItems(NamedTuple):
     """What the traces have brought.
 
     `resolved` are executed programs and libraries loaded by themselves, with what their loaders bring in, for
-    `place_libraries`. `remarks` are lines worth a warning. `paths` are those of the files that were collected.
+    `place_libraries`. `warnings` are lines worth a warning. `paths` are those of the files that were collected.
     """
 
     resolved: tuple[Resolved, ...]
-    remarks: tuple[str, ...]
+    warnings: tuple[str, ...]
     paths: frozenset[BundlePath]
 
     @property
@@ -39,27 +39,27 @@ class Brought(NamedTuple):
         return len(self.paths)
 
 
-def bring(
+def collect_traced(
     traces: Sequence[Trace],
     programs: Sequence[Program],
     resolved: Sequence[Resolved],
     loaders: Loaders,
-    store: ElfStore,
+    store: ElfCache,
     mirror: Mirror,
     *,
     hwcaps: bool,
-) -> Brought:
+) -> TracedItems:
     """Collect in `mirror` what the runs of `programs`, whose libraries are `resolved`, have used, as it was before.
 
     From here on `mirror` sees the host without the changes to what was there. What the loader of a program finds by
     itself is left to `place_libraries`. Raises CannotRead and ToolFailed.
     """
-    past = past_of(traces)
+    past = changes_of(traces)
     mirror.host.as_before(past.before)
-    used = Used(mirror, past)
-    executed = Executed(used.mirror, loaders, store, hwcaps=hwcaps)
+    used = FileCollector(mirror, past)
+    executed = ProgramCollector(used.mirror, loaders, store, hwcaps=hwcaps)
     inputs = dict(zip((program.file.inode for program in programs), resolved, strict=True))
-    traced = Traced(used, executed, Dlopened(loaders, store, hwcaps=hwcaps), inputs, store)
+    traced = TraceClassifier(used, executed, DlopenResolver(loaders, store, hwcaps=hwcaps), inputs, store)
     for trace in traces:
         traced.take(trace)
     moved = {program.at for program in programs if program.is_moved}
@@ -72,7 +72,7 @@ def bring(
     mirror.add_beside(items)
     found = traced.resolved()
     files = frozenset(item.path for item in items if isinstance(item.entry, Copy | Fifo))
-    return Brought(tuple(found), (*past.remarks, *executed.remarks, *tell(found)), files)
+    return TracedItems(tuple(found), (*past.warnings, *executed.warnings, *missing_warnings(found)), files)
 
 
 def _end(item: Item, host: Host) -> BundlePath:

@@ -6,29 +6,29 @@ import stat
 from magicpak.bundle.path import ROOT, BundlePath
 from magicpak.bundle.plan import Because
 from magicpak.collect.mirror import Mirror
-from magicpak.elf.cache import ElfFile, ElfStore
-from magicpak.elf.errors import NotElf
+from magicpak.elf.cache import ElfCache, ElfFile
+from magicpak.elf.errors import ElfError
 from magicpak.elf.facts import FileType
-from magicpak.files.cli_path import Spot
-from magicpak.files.script import HEAD, MOST_INTERPRETERS, Script, program_of_env, script_in
+from magicpak.files.cli_path import Location
+from magicpak.files.script import HEAD, MOST_INTERPRETERS, Script, env_program, parse_script
 from magicpak.ldso.factory import Loaders
 from magicpak.process.tools import find_program
 from magicpak.resolve.inputs import Program
 from magicpak.resolve.libraries import Resolved, resolve_program
-from magicpak.text import shown
+from magicpak.text import printable
 
 
-class Executed:
+class ProgramCollector:
     """Places executed programs, and collects what their loaders bring in."""
 
-    def __init__(self, mirror: Mirror, loaders: Loaders, store: ElfStore, *, hwcaps: bool) -> None:
+    def __init__(self, mirror: Mirror, loaders: Loaders, store: ElfCache, *, hwcaps: bool) -> None:
         """Take the mirror of the host as the run found it, and what resolves libraries."""
         self._mirror = mirror
         self._loaders = loaders
         self._store = store
         self._hwcaps = hwcaps
-        self._resolved: dict[Spot, Resolved | None] = {}
-        self._placed: dict[Spot, None] = {}
+        self._resolved: dict[Location, Resolved | None] = {}
+        self._placed: dict[Location, None] = {}
         self._reals: set[str] = set()
 
     @property
@@ -37,10 +37,10 @@ class Executed:
         return [found for spot in self._placed if (found := self.resolve(spot)) is not None]
 
     @property
-    def remarks(self) -> list[str]:
+    def warnings(self) -> list[str]:
         """A line for each program whose interpreter cannot be used."""
         return [
-            f"{shown(each.name)} cannot run: its interpreter {shown(interpreter)} {each.trouble}"
+            f"{printable(each.name)} cannot run: its interpreter {printable(interpreter)} {each.trouble}"
             for each in self.resolved
             if each.trouble and (interpreter := each.closure.program.facts.interpreter)
         ]
@@ -49,7 +49,7 @@ class Executed:
         """Tell whether the program at the real path `real` was placed."""
         return real in self._reals
 
-    def place(self, path: str, because: Because, root: BundlePath = ROOT, depth: int = 0) -> Spot | None:
+    def place(self, path: str, because: Because, root: BundlePath = ROOT, depth: int = 0) -> Location | None:
         """Collect the program at `path`, as a process with the root directory `root` sees it, and what runs it.
 
         Returns where it is; None for no file that can be bundled. Raises CannotRead and ToolFailed.
@@ -67,7 +67,7 @@ class Executed:
             self._place_interpreter_of_elf(spot, root)
         return spot
 
-    def resolve(self, spot: Spot) -> Resolved | None:
+    def resolve(self, spot: Location) -> Resolved | None:
         """Return what the loader of the program at `spot` brings in; None where that is no ELF program."""
         if spot not in self._resolved:
             file = self._elf_file(spot)
@@ -78,38 +78,38 @@ class Executed:
                 self._resolved[spot] = resolve_program(program, self._loaders, self._store, hwcaps=self._hwcaps)
         return self._resolved[spot]
 
-    def _elf_file(self, spot: Spot) -> ElfFile | None:
+    def _elf_file(self, spot: Location) -> ElfFile | None:
         status = self._mirror.host.status(spot.real)
         if status is None or not stat.S_ISREG(status.st_mode):
             return None
         try:
             return self._store.get(spot.real)
-        except (OSError, NotElf):  # so it is no program, or one that was removed
+        except (OSError, ElfError):  # so it is no program, or one that was removed
             return None
 
-    def _is_directory(self, spot: Spot) -> bool:
+    def _is_directory(self, spot: Location) -> bool:
         status = self._mirror.host.status(spot.real)
         return status is not None and stat.S_ISDIR(status.st_mode)
 
-    def _script(self, spot: Spot) -> Script | None:
+    def _script(self, spot: Location) -> Script | None:
         try:
             with open(self._mirror.host.source(spot.real) or spot.real, "rb", buffering=0) as file:
-                return script_in(file.read(HEAD))
+                return parse_script(file.read(HEAD))
         except OSError:
             return None
 
-    def _place_interpreter(self, script: Script, spot: Spot, root: BundlePath, depth: int) -> None:
+    def _place_interpreter(self, script: Script, spot: Location, root: BundlePath, depth: int) -> None:
         """Collect the interpreter, unless it is named relative to a current directory: the trace has that too."""
         if depth == MOST_INTERPRETERS or not script.interpreter.startswith("/"):
             return
         because = Because("the interpreter (#!) of", spot.real)
         self.place(_below(root, script.interpreter), because, root, depth + 1)
-        name = program_of_env(script)
+        name = env_program(script)
         program = find_program(name) if name and root == ROOT else None
         if program is not None:
             self.place(os.path.abspath(program), Because("the program that env runs for", spot.real), root, depth + 1)
 
-    def _place_interpreter_of_elf(self, spot: Spot, root: BundlePath) -> None:
+    def _place_interpreter_of_elf(self, spot: Location, root: BundlePath) -> None:
         """Collect the loader of a program in another root directory, in which the trace alone tells its libraries."""
         file = self._elf_file(spot)
         if file is not None and file.facts.interpreter is not None:

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from magicpak.bundle.entry import Copy
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan
-from magicpak.process.tools import as_shell_line
+from magicpak.process.tools import shell_line
 from magicpak.resolve.inputs import Program
-from magicpak.text import plural, shown
+from magicpak.text import count_noun, printable
 
 _LARGEST_KEY = 64 * 1024
 _MOST_NAMED = 8
@@ -36,7 +36,7 @@ _PRIVATE_KEY = re.compile(
 )
 
 
-class _Kind(NamedTuple):
+class _SecretKind(NamedTuple):
     """One kind of secret: what it is in words, and how a file in the bundle is told to be one."""
 
     words: str
@@ -44,13 +44,13 @@ class _Kind(NamedTuple):
 
 
 _KINDS = (
-    _Kind("password hashes", lambda path, _: _HASHES.fullmatch(path) is not None),
-    _Kind("private keys", lambda path, copy: _KEYS.fullmatch(path) is not None or _has_private_key(copy)),
-    _Kind("credentials", lambda path, _: _CREDENTIALS.fullmatch(path) is not None),
+    _SecretKind("password hashes", lambda path, _: _HASHES.fullmatch(path) is not None),
+    _SecretKind("private keys", lambda path, copy: _KEYS.fullmatch(path) is not None or _has_private_key(copy)),
+    _SecretKind("credentials", lambda path, _: _CREDENTIALS.fullmatch(path) is not None),
 )
 
 
-def secrets(plan: BundlePlan, brought: Collection[BundlePath], programs: Sequence[Program]) -> list[str]:
+def secret_warnings(plan: BundlePlan, brought: Collection[BundlePath], programs: Sequence[Program]) -> list[str]:
     """Return a line for each kind of secret among the files of `plan` that are `brought` by a run.
 
     What is below a home directory counts too, but not what stands with one of `programs`, the INPUTs: in the directory
@@ -97,22 +97,22 @@ def _lines(found: dict[str, list[str]]) -> Iterator[str]:
         more = len(paths) - _MOST_NAMED
         verb = "looks like a secret" if len(paths) == 1 else "look like secrets"
         drop = "leaves it out" if len(paths) == 1 else "leave them out"
-        names = ", ".join(map(shown, paths[:_MOST_NAMED])) + (f" and {more} more" if more > 0 else "")
+        names = ", ".join(map(printable, paths[:_MOST_NAMED])) + (f" and {more} more" if more > 0 else "")
         flags = " ".join(_exclusion(path) for path in paths[:_MOST_NAMED]) + (", and so on," if more > 0 else "")
         yield f"{names} {verb} ({words}): {flags} {drop}"
 
 
 def _home_line(home: str, paths: Sequence[str]) -> str:
-    first = shown(paths[0])
+    first = printable(paths[0])
     if len(paths) == 1:
         return f"{first} is below a home directory: {_exclusion(paths[0])} leaves it out"
-    more = plural(len(paths) - 1, "other file")
-    pattern = as_shell_line([f"{_literal(home)}/*"])
+    more = count_noun(len(paths) - 1, "other file")
+    pattern = shell_line([f"{_literal(home)}/*"])
     return f"{first} and {more} are below a home directory: --exclude {pattern} leaves them out"
 
 
 def _exclusion(path: str) -> str:
-    return f"--exclude {as_shell_line([_literal(path)])}"
+    return f"--exclude {shell_line([_literal(path)])}"
 
 
 def _literal(path: str) -> str:

@@ -4,10 +4,10 @@ import os
 import stat
 from typing import NamedTuple
 
-from magicpak.elf.errors import NotElf, require_regular
+from magicpak.elf.errors import ElfError, require_regular
 from magicpak.elf.facts import ElfFacts
 from magicpak.elf.reader import read_facts
-from magicpak.files.view import Disk, Host
+from magicpak.files.view import FileView, HostView
 
 
 class ElfFile(NamedTuple):
@@ -18,20 +18,20 @@ class ElfFile(NamedTuple):
     mode: int
 
 
-class ElfStore:
+class ElfCache:
     """Remembers what each path has turned out to be, failures too.
 
-    `disk` is what it reads from; `by_inode` are the files that it has read, by whatever path.
+    `files` is what it reads from; `by_inode` are the files that it has read, by whatever path.
     """
 
-    def __init__(self, disk: Disk | None = None) -> None:
-        """Start with nothing read of `disk`, or of the host."""
-        self.disk: Disk = disk or Host()
+    def __init__(self, files: FileView | None = None) -> None:
+        """Start with nothing read of `files`, or of the host."""
+        self.files: FileView = files or HostView()
         self.by_inode: dict[tuple[int, int], ElfFile] = {}
-        self._known: dict[str, ElfFile | NotElf | OSError] = {}
+        self._known: dict[str, ElfFile | ElfError | OSError] = {}
 
     def get(self, path: str) -> ElfFile:
-        """Return the ELF file at `path`, following links. Raises NotElf, and OSError where it cannot be opened."""
+        """Return the ELF file at `path`, following links. Raises ElfError, and OSError where it cannot be opened."""
         known = self._known.get(path)
         if known is None:
             known = self._known[path] = self._read(path)
@@ -39,9 +39,9 @@ class ElfStore:
             return known
         raise known.with_traceback(None)
 
-    def _read(self, path: str) -> ElfFile | NotElf | OSError:
+    def _read(self, path: str) -> ElfFile | ElfError | OSError:
         try:
-            descriptor = self.disk.open(path)
+            descriptor = self.files.open(path)
         except OSError as error:
             return error
         try:
@@ -50,7 +50,7 @@ class ElfStore:
             inode = status.st_dev, status.st_ino
             file = ElfFile(read_facts(descriptor), inode, stat.S_IMODE(status.st_mode))
             self.by_inode[inode] = file
-        except (NotElf, OSError) as error:
+        except (ElfError, OSError) as error:
             return error
         else:
             return file

@@ -12,20 +12,20 @@ _SPECIAL = {
 }
 
 
-class Refusal(Enum):
+class ElfErrorKind(Enum):
     """Whether a file is something else than ELF, or is ELF but not one that could be loaded."""
 
     NOT_ELF = auto()
     MALFORMED = auto()
 
 
-class NotElf(Exception):
+class ElfError(Exception):
     """The file has no facts to read; `why` (also its str) fits after the file's name, such as `is empty`.
 
     `script` is the first line of a script, without its `#!` and as it is in the file; else None.
     """
 
-    def __init__(self, why: str, kind: Refusal = Refusal.NOT_ELF, script: str | None = None) -> None:
+    def __init__(self, why: str, kind: ElfErrorKind = ElfErrorKind.NOT_ELF, script: str | None = None) -> None:
         """Take words that a terminal may be given, and what sort of refusal it is."""
         super().__init__(why)
         self.why = why
@@ -33,12 +33,12 @@ class NotElf(Exception):
         self.script = script
 
 
-def cut_off(at_least: int) -> NotElf:
+def truncated(at_least: int) -> ElfError:
     """Return the refusal of a file that would need `at_least` so many bytes to hold what its headers tell of."""
-    return NotElf(why=f"is cut off: it should have at least {at_least} bytes", kind=Refusal.MALFORMED)
+    return ElfError(why=f"is cut off: it should have at least {at_least} bytes", kind=ElfErrorKind.MALFORMED)
 
 
 def require_regular(mode: int) -> None:
-    """Raise NotElf, saying what it is, unless `mode` (st_mode) is that of a regular file."""
+    """Raise ElfError, saying what it is, unless `mode` (st_mode) is that of a regular file."""
     if not stat.S_ISREG(mode):
-        raise NotElf(why=f"is {_SPECIAL.get(stat.S_IFMT(mode), 'not a regular file')}")
+        raise ElfError(why=f"is {_SPECIAL.get(stat.S_IFMT(mode), 'not a regular file')}")

@@ -18,7 +18,7 @@ DF_1_NODEFLIB = 0x800
 DF_1_PIE = 0x08000000
 
 
-class Kind(NamedTuple):
+class ElfTarget(NamedTuple):
     """What must be the same for two objects to live in one process: class in bits, byte order, machine (e_machine)."""
 
     bits: int
@@ -47,7 +47,7 @@ class ElfFacts(NamedTuple):
     `rpath` and `runpath` are None where the tag is absent; `flags` is e_flags, `flags_1` is DT_FLAGS_1.
     """
 
-    kind: Kind
+    kind: ElfTarget
     type: int
     flags: int
     entry: int

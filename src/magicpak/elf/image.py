@@ -8,8 +8,8 @@ import struct
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from magicpak.elf.errors import NotElf, Refusal, cut_off
-from magicpak.text import shown
+from magicpak.elf.errors import ElfError, ElfErrorKind, truncated
+from magicpak.text import printable
 
 PAGE = 4096  # the smallest page of any Linux: what it maps, larger pages map too
 PT_LOAD = 1
@@ -29,7 +29,7 @@ class Segment(NamedTuple):
     memory_size: int
 
 
-class Layout(NamedTuple):
+class ElfFormat(NamedTuple):
     """How one class and byte order writes its structures; only the fields that are used, in the order given."""
 
     bits: int
@@ -39,10 +39,10 @@ class Layout(NamedTuple):
     dynamic: struct.Struct  # d_tag, d_val
 
 
-def _layouts(data: int, order: str) -> dict[bytes, Layout]:
-    def layout(bits: int, *formats: str) -> Layout:
+def _formats(data: int, order: str) -> dict[bytes, ElfFormat]:
+    def layout(bits: int, *formats: str) -> ElfFormat:
         header, segment, dynamic = (struct.Struct(order + each) for each in formats)
-        return Layout(bits, order == "<", header, segment, dynamic)
+        return ElfFormat(bits, order == "<", header, segment, dynamic)
 
     return {
         bytes((1, data)): layout(32, "16xHH4xII4xI2xHH6x", "III4xII8x", "II"),
@@ -50,33 +50,33 @@ def _layouts(data: int, order: str) -> dict[bytes, Layout]:
     }
 
 
-_LAYOUTS = {**_layouts(1, "<"), **_layouts(2, ">")}  # by EI_CLASS and EI_DATA
+_FORMATS = {**_formats(1, "<"), **_formats(2, ">")}  # by EI_CLASS and EI_DATA
 
 
-def layout_of(head: bytes) -> Layout:
+def format_of(head: bytes) -> ElfFormat:
     """Return the layout that a file beginning with `head` declares; `head` then holds the whole ELF header.
 
     Raises:
-        NotElf: The file is empty, a script, or anything else that is not ELF, or it ends inside the header.
+        ElfError: The file is empty, a script, or anything else that is not ELF, or it ends inside the header.
     """
     if not head:
-        raise NotElf(why="is empty")
+        raise ElfError(why="is empty")
     if head.startswith(b"#!"):
         line = os.fsdecode(head[2:_MAX_SCRIPT_LINE].partition(b"\n")[0].strip(b" \t\r"))
-        raise NotElf(why=f"is a script (it begins with #!{shown(line)})", script=line)
+        raise ElfError(why=f"is a script (it begins with #!{printable(line)})", script=line)
     if not head.startswith(b"\x7fELF"):
-        raise NotElf(why="is not an ELF file")
+        raise ElfError(why="is not an ELF file")
     if len(head) < _IDENT:
-        raise cut_off(_IDENT)
-    layout = _LAYOUTS.get(head[4:6])
+        raise truncated(_IDENT)
+    layout = _FORMATS.get(head[4:6])
     if layout is None:
-        raise NotElf(why=f"has a damaged header (class {head[4]}, byte order {head[5]})", kind=Refusal.MALFORMED)
+        raise ElfError(why=f"has a damaged header (class {head[4]}, byte order {head[5]})", kind=ElfErrorKind.MALFORMED)
     if len(head) < layout.header.size:
-        raise cut_off(layout.header.size)
+        raise truncated(layout.header.size)
     return layout
 
 
-class File:
+class ElfBytes:
     """The bytes of an open file by offset; the first page, which often holds all headers, is read once, as `head`."""
 
     def __init__(self, descriptor: int) -> None:
@@ -88,23 +88,23 @@ class File:
         """Return the `most` bytes at `offset`, or fewer where the file ends.
 
         Raises:
-            NotElf: Not even `least` of them are there.
+            ElfError: Not even `least` of them are there.
             OSError: They cannot be read.
         """
         if not 0 <= offset <= _MAX_OFFSET - most:
-            raise cut_off(offset + least)
+            raise truncated(offset + least)
         if offset + most <= len(self.head):
             return self.head[offset : offset + most]
         data = os.pread(self._descriptor, most, offset)
         if len(data) < least:
-            raise cut_off(offset + least)
+            raise truncated(offset + least)
         return data
 
 
-class Memory:
+class MappedImage:
     """What stands at an address once the PT_LOAD segments are mapped: whole pages, the later over the earlier."""
 
-    def __init__(self, file: File, segments: Iterable[Segment]) -> None:
+    def __init__(self, file: ElfBytes, segments: Iterable[Segment]) -> None:
         """Take the file and its segments, of any type."""
         self._file = file
         self._loaded = [each for each in segments if each.type == PT_LOAD]
@@ -118,7 +118,7 @@ class Memory:
         would die of it, or see less than the file once said.
 
         Raises:
-            NotElf: Not even `least` of them are there.
+            ElfError: Not even `least` of them are there.
             OSError: They cannot be read.
         """
         for _, offset, start, file_size, memory_size in self._loaded:
@@ -129,4 +129,6 @@ class Memory:
                 in_file = min(most, max(file_end - address, 0))
                 data = self._file.read(address - start + offset, min(least, in_file), in_file)
                 return data + bytes(most - in_file) if len(data) == in_file else data
-        raise NotElf(why=f"refers to address {address:#x}, which none of its segments has", kind=Refusal.MALFORMED)
+        raise ElfError(
+            why=f"refers to address {address:#x}, which none of its segments has", kind=ElfErrorKind.MALFORMED
+        )

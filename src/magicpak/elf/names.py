@@ -1,6 +1,6 @@
 """Names of machines for messages; the only importer of pyelftools, which costs 65 ms and is thus imported late."""
 
-from magicpak.elf.facts import Kind
+from magicpak.elf.facts import ElfTarget
 
 # What people call the machines that Linux distributions are made for; pyelftools has the names of elf.h for the rest.
 _SPOKEN = {
@@ -17,7 +17,7 @@ _SPOKEN = {
 }
 
 
-def machine_name(kind: Kind) -> str:
+def machine_name(kind: ElfTarget) -> str:
     """Return `kind` in words, such as `x86-64 (64-bit)`, `S/390 (64-bit, big-endian)`, `EM_SPARCV9 (64-bit, ...)`.
 
     Two kinds that differ never have the same name.

@@ -8,12 +8,12 @@ import os
 import struct
 from collections.abc import Iterable, Sequence
 
-from magicpak.elf.errors import NotElf, Refusal, require_regular
-from magicpak.elf.facts import ElfFacts, FileType, Kind
-from magicpak.elf.image import PAGE, File, Memory, Segment, layout_of
+from magicpak.elf.errors import ElfError, ElfErrorKind, require_regular
+from magicpak.elf.facts import ElfFacts, ElfTarget, FileType
+from magicpak.elf.image import PAGE, ElfBytes, MappedImage, Segment, format_of
 from magicpak.elf.versions import read_versions
 
-__all__ = ["NotElf", "Refusal", "read_facts", "read_path"]
+__all__ = ["ElfError", "ElfErrorKind", "read_facts", "read_path"]
 
 MAX_PROGRAM_HEADERS = 1 << 16  # bytes; the kernel refuses more
 MIN_INTERPRETER, MAX_INTERPRETER = 2, 4096  # bytes with the NUL (PATH_MAX); the kernel refuses fewer and more
@@ -34,7 +34,7 @@ def read_path(path: str) -> ElfFacts:
     Nothing but a regular file is read, and nothing blocks.
 
     Raises:
-        NotElf: It is not a regular file, not ELF, or not one that could be loaded.
+        ElfError: It is not a regular file, not ELF, or not one that could be loaded.
         OSError: It cannot be opened or read.
     """
     require_regular(os.stat(path).st_mode)  # before: opening a device can already set something off
@@ -54,36 +54,36 @@ def read_facts(descriptor: int) -> ElfFacts:
     files have empty ones).
 
     Raises:
-        NotElf: It is not ELF, or what would be read to load it is missing or beyond all bounds.
+        ElfError: It is not ELF, or what would be read to load it is missing or beyond all bounds.
         OSError: It cannot be read.
     """
-    file = File(descriptor)
-    layout = layout_of(file.head)
+    file = ElfBytes(descriptor)
+    layout = format_of(file.head)
     file_type, machine, entry, phoff, flags, phentsize, phnum = layout.header.unpack_from(file.head)
     loadable = file_type in {FileType.EXEC, FileType.DYN} and phnum
     segments = _segments(file, layout.segment, phoff, phentsize, phnum) if loadable else []
-    kind = Kind(layout.bits, layout.little, machine)
+    kind = ElfTarget(layout.bits, layout.little, machine)
     facts = ElfFacts(kind, file_type, flags, entry, interpreter=_interpreter(file, segments))
     address = _dynamic_address(segments)
     if address is None:
         return facts
-    return _dynamic_facts(facts, Memory(file, segments), address, layout.dynamic)
+    return _dynamic_facts(facts, MappedImage(file, segments), address, layout.dynamic)
 
 
-def dynamic_section(descriptor: int) -> tuple[Memory, dict[int, int], int, str] | None:
+def dynamic_section(descriptor: int) -> tuple[MappedImage, dict[int, int], int, str] | None:
     """Return the memory of the file open as `descriptor`, its dynamic section, its class in bits, and its byte order.
 
-    Of each tag the last entry counts; the order is `<` or `>`. None for a file without such a section. Raises NotElf,
+    Of each tag the last entry counts; the order is `<` or `>`. None for a file without such a section. Raises ElfError,
     and OSError.
     """
-    file = File(descriptor)
-    layout = layout_of(file.head)
+    file = ElfBytes(descriptor)
+    layout = format_of(file.head)
     _, _, _, phoff, _, phentsize, phnum = layout.header.unpack_from(file.head)
     segments = _segments(file, layout.segment, phoff, phentsize, phnum) if phnum else []
     address = _dynamic_address(segments)
     if address is None:
         return None
-    memory = Memory(file, segments)
+    memory = MappedImage(file, segments)
     return memory, dict(_entries(memory, address, layout.dynamic)), layout.bits, "<" if layout.little else ">"
 
 
@@ -91,7 +91,7 @@ def _dynamic_address(segments: Sequence[Segment]) -> int | None:
     return next((each.address for each in reversed(segments) if each.type == PT_DYNAMIC and each.file_size), None)
 
 
-def _dynamic_facts(facts: ElfFacts, memory: Memory, address: int, form: struct.Struct) -> ElfFacts:
+def _dynamic_facts(facts: ElfFacts, memory: MappedImage, address: int, form: struct.Struct) -> ElfFacts:
     """Return `facts` with those of the dynamic section at `address`; of a single tag the last entry counts (ld.so)."""
     entries = _entries(memory, address, form)
     last = dict(entries)
@@ -110,32 +110,36 @@ def _dynamic_facts(facts: ElfFacts, memory: Memory, address: int, form: struct.S
     )
 
 
-def _segments(file: File, form: struct.Struct, phoff: int, phentsize: int, phnum: int) -> list[Segment]:
+def _segments(file: ElfBytes, form: struct.Struct, phoff: int, phentsize: int, phnum: int) -> list[Segment]:
     if phentsize != form.size:
-        raise NotElf(
-            why=f"has program headers of {phentsize} bytes each instead of {form.size}", kind=Refusal.MALFORMED
+        raise ElfError(
+            why=f"has program headers of {phentsize} bytes each instead of {form.size}", kind=ElfErrorKind.MALFORMED
         )
     size = phnum * phentsize
     if size > MAX_PROGRAM_HEADERS:
-        raise NotElf(why=f"has {phnum} program headers, more than the kernel accepts", kind=Refusal.MALFORMED)
+        raise ElfError(why=f"has {phnum} program headers, more than the kernel accepts", kind=ElfErrorKind.MALFORMED)
     return [Segment(*fields) for fields in form.iter_unpack(file.read(phoff, size, size))]
 
 
-def _interpreter(file: File, segments: Iterable[Segment]) -> str | None:
+def _interpreter(file: ElfBytes, segments: Iterable[Segment]) -> str | None:
     """Return the path in the first PT_INTERP, with the checks of the kernel; None if there is none."""
     segment = next((each for each in segments if each.type == PT_INTERP), None)
     if segment is None:
         return None
     size = segment.file_size
     if not MIN_INTERPRETER <= size <= MAX_INTERPRETER:
-        raise NotElf(why=f"has an interpreter's path of {size} bytes, which the kernel refuses", kind=Refusal.MALFORMED)
+        raise ElfError(
+            why=f"has an interpreter's path of {size} bytes, which the kernel refuses", kind=ElfErrorKind.MALFORMED
+        )
     data = file.read(segment.offset, size, size)
     if data[-1]:
-        raise NotElf(why="has an interpreter's path without an end, which the kernel refuses", kind=Refusal.MALFORMED)
+        raise ElfError(
+            why="has an interpreter's path without an end, which the kernel refuses", kind=ElfErrorKind.MALFORMED
+        )
     return os.fsdecode(data[: data.index(0)])
 
 
-def _entries(memory: Memory, address: int, form: struct.Struct) -> list[tuple[int, int]]:
+def _entries(memory: MappedImage, address: int, form: struct.Struct) -> list[tuple[int, int]]:
     """Return (d_tag, d_val) of the dynamic section at `address` up to DT_NULL; the loader knows no other end."""
     entries: list[tuple[int, int]] = []
     for _ in range(MAX_DYNAMIC // PAGE):
@@ -146,10 +150,10 @@ def _entries(memory: Memory, address: int, form: struct.Struct) -> list[tuple[in
                 return entries
             entries.append((tag, value))
         address += whole
-    raise NotElf(why="has a dynamic section without an end", kind=Refusal.MALFORMED)
+    raise ElfError(why="has a dynamic section without an end", kind=ElfErrorKind.MALFORMED)
 
 
-def _strings(memory: Memory, table: int | None, offsets: Iterable[int]) -> dict[int, str]:
+def _strings(memory: MappedImage, table: int | None, offsets: Iterable[int]) -> dict[int, str]:
     """Return the string at each of `offsets` into the string table at the address `table` (DT_STRTAB).
 
     DT_STRSZ is not asked, as the loader does not look at it.
@@ -158,7 +162,7 @@ def _strings(memory: Memory, table: int | None, offsets: Iterable[int]) -> dict[
     start, window, total = 0, b"", 0
     for offset in sorted(set(offsets)):  # in order, since one window often holds them all
         if table is None:
-            raise NotElf(why="has a dynamic section without a string table", kind=Refusal.MALFORMED)
+            raise ElfError(why="has a dynamic section without a string table", kind=ElfErrorKind.MALFORMED)
         end = window.find(b"\0", offset - start)
         for size in (PAGE, MAX_STRING):
             if end < 0:
@@ -167,6 +171,6 @@ def _strings(memory: Memory, table: int | None, offsets: Iterable[int]) -> dict[
                 total += len(window)
         total += end - (offset - start)
         if end < 0 or total > MAX_STRINGS:
-            raise NotElf(why="has a dynamic section whose names are too long", kind=Refusal.MALFORMED)
+            raise ElfError(why="has a dynamic section whose names are too long", kind=ElfErrorKind.MALFORMED)
         found[offset] = os.fsdecode(window[offset - start : end])
     return found

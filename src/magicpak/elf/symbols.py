@@ -7,8 +7,8 @@ import struct
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from magicpak.elf.errors import NotElf, Refusal
-from magicpak.elf.image import Memory
+from magicpak.elf.errors import ElfError, ElfErrorKind
+from magicpak.elf.image import MappedImage
 from magicpak.elf.reader import dynamic_section
 
 DT_HASH, DT_STRTAB, DT_SYMTAB, DT_STRSZ, DT_GNU_HASH = 4, 5, 6, 10, 0x6FFFFEF5
@@ -29,7 +29,7 @@ class Symbols(NamedTuple):
 
 
 def read_symbols(descriptor: int) -> Symbols:
-    """Return the dynamic symbols of the ELF file open as `descriptor`. Raises NotElf, and OSError."""
+    """Return the dynamic symbols of the ELF file open as `descriptor`. Raises ElfError, and OSError."""
     section = dynamic_section(descriptor)
     if section is None:
         return Symbols(frozenset(), frozenset())
@@ -68,7 +68,7 @@ def _name(strings: bytes, offset: int) -> bytes:
     return strings[offset : strings.find(b"\0", offset)]
 
 
-def _count(memory: Memory, tags: Mapping[int, int], bits: int, order: str, size: int) -> int:
+def _count(memory: MappedImage, tags: Mapping[int, int], bits: int, order: str, size: int) -> int:
     """Return how many symbols there are: the hash tables tell, or else the strings that usually come after them."""
     if DT_HASH in tags:
         count = struct.unpack(order + "4xI", memory.read(tags[DT_HASH], 8, 8))[0]
@@ -76,11 +76,11 @@ def _count(memory: Memory, tags: Mapping[int, int], bits: int, order: str, size:
         hashed = _count_in_gnu_hash(memory, tags[DT_GNU_HASH], bits, order) if DT_GNU_HASH in tags else 0
         count = hashed or max(tags[DT_STRTAB] - tags[DT_SYMTAB], 0) // size
     if count > _MOST:
-        raise NotElf(why=f"has {count} symbols, more than are read", kind=Refusal.MALFORMED)
+        raise ElfError(why=f"has {count} symbols, more than are read", kind=ElfErrorKind.MALFORMED)
     return int(count)
 
 
-def _count_in_gnu_hash(memory: Memory, address: int, bits: int, order: str) -> int:
+def _count_in_gnu_hash(memory: MappedImage, address: int, bits: int, order: str) -> int:
     """Return one more than the last symbol of the fullest chain; a chain ends at a value whose lowest bit is set.
 
     A table without symbols, which a file has that defines none for others, tells nothing of the undefined ones: 0.

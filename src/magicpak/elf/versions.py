@@ -7,16 +7,16 @@ import os
 import struct
 from collections.abc import Iterator, Mapping
 
-from magicpak.elf.errors import NotElf
+from magicpak.elf.errors import ElfError
 from magicpak.elf.facts import VersionNeeded, Versions
-from magicpak.elf.image import PAGE, Memory
+from magicpak.elf.image import PAGE, MappedImage
 
 DT_VERDEF, DT_VERNEED = 0x6FFFFFFC, 0x6FFFFFFE
 _VER_FLG_WEAK = 2
 _MOST = 1 << 16  # of either kind in one file
 
 
-def read_versions(memory: Memory, tags: Mapping[int, int], strings: int | None, *, little: bool) -> Versions:
+def read_versions(memory: MappedImage, tags: Mapping[int, int], strings: int | None, *, little: bool) -> Versions:
     """Return the versions of a file whose dynamic section has `tags`, and its string table at the address `strings`.
 
     None are in one that is damaged there: what the loader makes of it nobody can tell. Raises OSError.
@@ -29,7 +29,7 @@ def read_versions(memory: Memory, tags: Mapping[int, int], strings: int | None, 
     try:
         needed = tuple(_needed(_Table(memory, needs), table, order)) if needs is not None else ()
         defined = frozenset(_defined(_Table(memory, definitions), table, order)) if definitions is not None else None
-    except NotElf:
+    except ElfError:
         return Versions()
     return Versions(needed, defined)
 
@@ -67,7 +67,7 @@ def _defined(table: "_Table", strings: "_Strings", order: str) -> Iterator[str]:
 class _Table:
     """Records by their distance from the first, read some at a time."""
 
-    def __init__(self, memory: Memory, address: int) -> None:
+    def __init__(self, memory: MappedImage, address: int) -> None:
         self._memory = memory
         self._address = address
         self._start, self._window = 0, b""
@@ -83,7 +83,7 @@ class _Table:
 class _Strings:
     """The string table of a file, of which names that are near each other are read at once."""
 
-    def __init__(self, memory: Memory, address: int) -> None:
+    def __init__(self, memory: MappedImage, address: int) -> None:
         self._memory = memory
         self._address = address
         self._start, self._window = 0, b""

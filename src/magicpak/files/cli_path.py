@@ -7,20 +7,20 @@ from magicpak.bundle.path import ROOT, BundlePath
 from magicpak.errors import reason
 
 
-class Spot(NamedTuple):
+class Location(NamedTuple):
     """A place of the host, by its real path, and the place in the bundle that it has."""
 
     real: BundlePath
     at: BundlePath
 
 
-HOST = Spot(ROOT, ROOT)
+HOST_ROOT = Location(ROOT, ROOT)
 
 
-class Given(NamedTuple):
+class CliPath(NamedTuple):
     """A path of the command line, as the way from `start`: the host's root, or the current directory."""
 
-    start: Spot
+    start: Location
     path: str
 
     @property
@@ -33,12 +33,12 @@ class Given(NamedTuple):
         """Its path in the bundle, links as they are."""
         return BundlePath(self.path)
 
-    def joined(self, name: str) -> "Given":
+    def joined(self, name: str) -> "CliPath":
         """Return the path of `name`, which may have several components, in this directory."""
-        return Given(self.start, f"{self.path.rstrip('/')}/{name}") if name else self
+        return CliPath(self.start, f"{self.path.rstrip('/')}/{name}") if name else self
 
 
-def given_path(text: str) -> Given:
+def parse_cli_path(text: str) -> CliPath:
     """Return what `text` means.
 
     A relative path stands at the same path below the bundle's root, an absolute one and one that climbs out of the
@@ -51,11 +51,11 @@ def given_path(text: str) -> Given:
         raise FileNotFoundError(error.errno, reason(error), text) from None
     normal = os.path.normpath(text)
     if text.startswith("/") or normal == ".." or normal.startswith("../"):
-        return Given(HOST, path)
+        return CliPath(HOST_ROOT, path)
     here = BundlePath(os.getcwd())
     if here == ROOT or not path.is_under(here):
-        return Given(HOST, path)
-    return Given(Spot(here, ROOT), path[len(here) :] or "/")
+        return CliPath(HOST_ROOT, path)
+    return CliPath(Location(here, ROOT), path[len(here) :] or "/")
 
 
 def _absolute(text: str) -> BundlePath:

@@ -7,17 +7,17 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from magicpak.bundle.entry import Attributes, Copy, Directory, Fifo, Link
-from magicpak.bundle.path import ROOT, BundlePath, Way
+from magicpak.bundle.path import ROOT, BundlePath, PathWalk
 from magicpak.bundle.plan import made_directory
 from magicpak.errors import CannotRead
-from magicpak.files.cli_path import Spot
-from magicpak.text import shown
+from magicpak.files.cli_path import Location
+from magicpak.text import printable
 
 _VIRTUAL = ("/proc", "/sys")
 _NOTHING = {errno.ENOENT, errno.ENOTDIR}
 
 
-class Before(NamedTuple):
+class PreviousFile(NamedTuple):
     """What stood at a path before a run changed it: its status, and the text of a link.
 
     `source` is the path where its bytes and extended attributes are now, None for nowhere.
@@ -36,9 +36,9 @@ class Host:
         self.output = output
         self._status: dict[str, os.stat_result | None] = {}
         self._left_out: dict[str, dict[str, None]] = {}
-        self._before: Mapping[str, Before] = {}
+        self._before: Mapping[str, PreviousFile] = {}
 
-    def as_before(self, before: Mapping[str, Before]) -> None:
+    def as_before(self, before: Mapping[str, PreviousFile]) -> None:
         """Answer from now on for the real paths of `before` as if they were still what they were."""
         self._before = before
         self._status = {path: each.status for path, each in before.items()}
@@ -73,7 +73,7 @@ class Host:
 
         Raises CannotRead.
         """
-        way = Way(path, root=root)
+        way = PathWalk(path, root=root)
         while way.step():
             here = way.real
             status = self.status(here)
@@ -100,7 +100,7 @@ class Host:
         """Return the link at `path` as it is, for a process with the root `root`. Raises CannotRead."""
         return Link(self.target(path), attributes_of(status), path if root == ROOT else None)
 
-    def implied(self, spot: Spot, status: os.stat_result) -> Directory:
+    def implied(self, spot: Location, status: os.stat_result) -> Directory:
         """Return the directory at `spot` as one that only holds something else."""
         attributes = Attributes(stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
         if spot.at in ("/tmp", "/var/tmp"):  # noqa: S108 - the bundle's
@@ -131,10 +131,10 @@ class Host:
         """Remember that `path` is not bundled, and why."""
         self._left_out.setdefault(why, {})[path] = None
 
-    def remarks(self) -> list[str]:
+    def warnings(self) -> list[str]:
         """Return a line for each kind of thing that was left out."""
         return [
-            f"{shown(next(iter(paths)))}{f' and {len(paths) - 1} more' if len(paths) > 1 else ''} left out: {why}"
+            f"{printable(next(iter(paths)))}{f' and {len(paths) - 1} more' if len(paths) > 1 else ''} left out: {why}"
             for why, paths in self._left_out.items()
         ]
 

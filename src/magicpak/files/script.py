@@ -23,7 +23,7 @@ class Script(NamedTuple):
     argument: str | None
 
 
-def script_in(head: bytes) -> Script | None:
+def parse_script(head: bytes) -> Script | None:
     """Return what the first line says in a file that begins with `head`; None where the kernel takes it for no script.
 
     `head` are the first HEAD bytes, or all that the file has.
@@ -41,7 +41,7 @@ def script_in(head: bytes) -> Script | None:
     return Script(os.fsdecode(found[1]), os.fsdecode(found[2]) if found[2] else None)
 
 
-def program_of_env(script: Script) -> str | None:
+def env_program(script: Script) -> str | None:
     """Return the name of the program that env(1) runs for `script`; None where its interpreter is something else.
 
     The kernel hands env all words in one: env takes them apart only with -S.

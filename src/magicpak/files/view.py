@@ -6,7 +6,7 @@ from typing import Protocol
 OPEN_TO_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 
-class Disk(Protocol):
+class FileView(Protocol):
     """All that a loader looks at goes through this; paths are absolute, links are followed."""
 
     def open(self, path: str) -> int:
@@ -22,7 +22,7 @@ class Disk(Protocol):
         """Return what a relative path begins at. Raises OSError."""
 
 
-class Host:
+class HostView:
     """The files of the host, as this process sees them."""
 
     def open(self, path: str) -> int:
@@ -50,7 +50,7 @@ def has_capabilities(path: str) -> bool:
         return False
 
 
-def content(disk: Disk, path: str, most: int = -1) -> bytes:
+def content(disk: FileView, path: str, most: int = -1) -> bytes:
     """Return the first `most` bytes of what `path` leads to, or all of it. Raises OSError."""
     descriptor = disk.open(path)
     try:

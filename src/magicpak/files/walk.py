@@ -5,13 +5,13 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from magicpak.bundle.path import BundlePath, Way
-from magicpak.files.view import Disk
+from magicpak.bundle.path import BundlePath, PathWalk
+from magicpak.files.view import FileView
 
-KERNEL_MADE = ("/proc", "/sys", "/dev")
+KERNEL_DIRECTORIES = ("/proc", "/sys", "/dev")
 
 
-class World(Disk, Protocol):
+class RootView(FileView, Protocol):
     """What a loader sees, and what of it can be executed or leads nowhere."""
 
     def reached(self, path: str) -> BundlePath:
@@ -24,7 +24,7 @@ class World(Disk, Protocol):
         """Yield the files that somebody may execute, in order."""
 
 
-class Walk:
+class PathResolver:
     """Follows paths from the root of a world; where a directory leads is found out once."""
 
     def __init__(self, target: Callable[[BundlePath], str | None], is_directory: Callable[[BundlePath], bool]) -> None:
@@ -60,7 +60,7 @@ class Walk:
         return place if self._is_directory(place) else None
 
     def _followed(self, path: str, at: BundlePath | None = None) -> BundlePath:
-        way = Way(path, at, at) if at is not None else Way(path)
+        way = PathWalk(path, at, at) if at is not None else PathWalk(path)
         while way.step():
             try:
                 target = self._target(way.at)

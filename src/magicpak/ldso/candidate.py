@@ -4,11 +4,11 @@ import errno
 import os
 from enum import Enum, auto
 
-from magicpak.elf.cache import ElfStore
-from magicpak.elf.errors import NotElf, Refusal
-from magicpak.elf.facts import DF_1_PIE, ElfFacts, FileType, Kind
-from magicpak.files.view import Disk
-from magicpak.ldso.loader import LoadingStops
+from magicpak.elf.cache import ElfCache
+from magicpak.elf.errors import ElfError, ElfErrorKind
+from magicpak.elf.facts import DF_1_PIE, ElfFacts, ElfTarget, FileType
+from magicpak.files.view import FileView
+from magicpak.ldso.loader import LoadError
 from magicpak.ldso.machines import Machine
 
 _GO_ON = (errno.ENOENT, errno.EACCES, errno.ENOTDIR)
@@ -16,7 +16,7 @@ _CLASSES = {32: 1, 64: 2}
 _HEADER_SIZE = {32: 52, 64: 64}
 
 
-class Verdict(Enum):
+class Candidate(Enum):
     """What the loader does with what stands at a path."""
 
     TAKEN = auto()
@@ -25,29 +25,29 @@ class Verdict(Enum):
     """It gives up the list of directories that it is in, and goes on with the next list."""
 
 
-def verdict(path: str, program: ElfFacts, machine: Machine, store: ElfStore) -> Verdict:
-    """Return what the loader of `program` does with the file at `path`. Raises LoadingStops."""
+def judge_candidate(path: str, program: ElfFacts, machine: Machine, store: ElfCache) -> Candidate:
+    """Return what the loader of `program` does with the file at `path`. Raises LoadError."""
     try:
         facts = store.get(path).facts
-    except NotElf as error:
-        if error.kind is Refusal.MALFORMED and _is_foreign(path, program.kind, store.disk):
-            return Verdict.PASSED_OVER
-        raise LoadingStops(path, str(error)) from None
+    except ElfError as error:
+        if error.kind is ElfErrorKind.MALFORMED and _is_foreign(path, program.kind, store.files):
+            return Candidate.PASSED_OVER
+        raise LoadError(path, str(error)) from None
     except OSError as error:
-        return Verdict.PASSED_OVER if error.errno in _GO_ON else Verdict.ENDS_LIST
+        return Candidate.PASSED_OVER if error.errno in _GO_ON else Candidate.ENDS_LIST
     if not machine.accepts(program, facts):
-        return Verdict.PASSED_OVER
+        return Candidate.PASSED_OVER
     why_not = _why_not_loaded(facts)
     if why_not:
-        raise LoadingStops(path, why_not)
-    return Verdict.TAKEN
+        raise LoadError(path, why_not)
+    return Candidate.TAKEN
 
 
-def is_usable(path: str, program: ElfFacts, machine: Machine, store: ElfStore) -> bool:
+def is_usable(path: str, program: ElfFacts, machine: Machine, store: ElfCache) -> bool:
     """Tell whether the loader takes the file at `path`, rather than do anything else."""
     try:
-        return verdict(path, program, machine, store) is Verdict.TAKEN
-    except LoadingStops:
+        return judge_candidate(path, program, machine, store) is Candidate.TAKEN
+    except LoadError:
         return False
 
 
@@ -61,11 +61,11 @@ def _why_not_loaded(facts: ElfFacts) -> str | None:
     return None
 
 
-def _is_foreign(path: str, kind: Kind, disk: Disk) -> bool:
+def _is_foreign(path: str, kind: ElfTarget, files: FileView) -> bool:
     """Tell whether the damaged ELF file at `path` is of another class or machine: the loader looks no further then."""
     size = _HEADER_SIZE[kind.bits]
     try:
-        descriptor = disk.open(path)
+        descriptor = files.open(path)
     except OSError:
         return False
     try:

@@ -5,9 +5,9 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from magicpak.elf.cache import ElfStore
-from magicpak.elf.errors import NotElf
-from magicpak.ldso.loader import Found, Loaded, Loader, LoadingStops, Names, Need
+from magicpak.elf.cache import ElfCache
+from magicpak.elf.errors import ElfError
+from magicpak.ldso.loader import Found, Loaded, LoadedNames, Loader, LoadError, Need
 
 
 class Closure(NamedTuple):
@@ -25,14 +25,14 @@ class Closure(NamedTuple):
         return [need for each in everything for need in each.needs if not need.satisfied_by and not need.optional]
 
 
-class _Process:
+class _LoadState:
     """The state of the loader while it maps the objects of one process."""
 
-    def __init__(self, loader: Loader, store: ElfStore, *, hwcaps: bool) -> None:
+    def __init__(self, loader: Loader, store: ElfCache, *, hwcaps: bool) -> None:
         self._loader = loader
         self._store = store
         self._hwcaps = hwcaps
-        self._names: Names = loader.names()
+        self._names: LoadedNames = loader.names()
         self._by_inode: dict[tuple[int, int], Loaded] = {}
         self.queue: deque[Loaded] = deque()
         self.objects: list[Loaded] = []
@@ -49,41 +49,41 @@ class _Process:
         while self.queue:
             self.load_needs_of(self.queue.popleft())
 
-    def load_needs_of(self, asker: Loaded) -> None:
+    def load_needs_of(self, requester: Loaded) -> None:
         filtered: deque[Loaded] = deque()
-        for name, optional, is_filter in self._loader.wanted(asker.facts):
+        for name, optional, is_filter in self._loader.wanted(requester.facts):
             known = len(self.queue)
-            need = self.need(name, asker)
-            asker.needs.append(need._replace(optional=True) if optional else need)
+            need = self.need(name, requester)
+            requester.needs.append(need._replace(optional=True) if optional else need)
             if is_filter and len(self.queue) > known:
                 filtered.append(self.queue.pop())
         self.queue.extendleft(reversed(filtered))
 
-    def need(self, name: str, asker: Loaded) -> Need:
+    def need(self, name: str, requester: Loaded) -> Need:
         known = self._names.get(name)
         if known is not None:
-            return Need(name, asker, known, None)
+            return Need(name, requester, known, None)
         try:
-            found = self._loader.find(name, asker)
-        except LoadingStops as stop:
-            return Need(name, asker, None, None, trouble=f"{stop.path} {stop.why}")
+            found = self._loader.find(name, requester)
+        except LoadError as stop:
+            return Need(name, requester, None, None, trouble=f"{stop.path} {stop.why}")
         if found is None:
-            return Need(name, asker, None, None)
+            return Need(name, requester, None, None)
         if not self._hwcaps:
             found = found._replace(variants=())
         try:
             file = self._store.get(found.path)
-        except (NotElf, OSError) as error:  # the real loader has found it, but cannot load it either
-            return Need(name, asker, None, None, trouble=f"{found.path} {error}")
+        except (ElfError, OSError) as error:  # the real loader has found it, but cannot load it either
+            return Need(name, requester, None, None, trouble=f"{found.path} {error}")
         same = self._by_inode.get(file.inode)
         if same is not None:
             self._names.add(same, name)
-            return Need(name, asker, same, found)
+            return Need(name, requester, same, found)
         loaded = Loaded(
-            found.path, file.facts, found, asker, name, origin=os.path.dirname(found.path), secure=asker.secure
+            found.path, file.facts, found, requester, name, origin=os.path.dirname(found.path), secure=requester.secure
         )
         self.admit(loaded, name, file.inode)
-        return Need(name, asker, loaded, found)
+        return Need(name, requester, loaded, found)
 
     def variants(self) -> list[Loaded]:
         """Return the variants of all objects, with what they in turn need, which joins the objects."""
@@ -103,7 +103,7 @@ def load(
     program: Loaded,
     interpreter: Loaded | None,
     loader: Loader,
-    store: ElfStore,
+    store: ElfCache,
     *,
     preloads: Sequence[str] = (),
     present: Sequence[Loaded] = (),
@@ -115,7 +115,7 @@ def load(
     `program` is a library that it loads by dlopen(3). `hwcaps` False leaves variants for certain processors out.
     Files are read through `store`; what is not found is in the closure's `missing`, nothing is raised.
     """
-    process = _Process(loader, store, hwcaps=hwcaps)
+    process = _LoadState(loader, store, hwcaps=hwcaps)
     process.admit(program, program.name, store.get(program.path).inode)
     if interpreter is not None:
         process.admit(interpreter, interpreter.path, store.get(interpreter.path).inode, queued=False)

@@ -5,14 +5,14 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from magicpak.elf.cache import ElfStore
+from magicpak.elf.cache import ElfCache
 from magicpak.errors import ToolFailed
 from magicpak.files.view import content
 from magicpak.ldso.cache import CacheEntry, parse_cache
-from magicpak.ldso.fallback import AskingWhenNotFound
+from magicpak.ldso.fallback import FallbackLoader
 from magicpak.ldso.glibc import GlibcLoader
 from magicpak.ldso.interpreter import Glibc, Interpreter, Musl, built_in
-from magicpak.ldso.loader import Found, Loaded, Loader, Rule, Searching
+from magicpak.ldso.loader import EmulatedLoader, Found, Loaded, Loader, Rule
 from magicpak.ldso.machines import machine_of
 from magicpak.ldso.musl import MuslLoader, path_file, system_path
 from magicpak.ldso.resolver import Resolver
@@ -30,7 +30,7 @@ class Loaders:
         resolver: Resolver,
         compiler: str | None,
         library_path: str,
-        store: ElfStore,
+        store: ElfCache,
         private: Callable[[], str],
     ) -> None:
         """Take `--resolver`, `--cc`, LD_LIBRARY_PATH, and what returns the path of a private directory when needed.
@@ -47,19 +47,19 @@ class Loaders:
         self._caches: dict[str, dict[str, list[CacheEntry]]] = {}
         self._real: dict[str, RealLoader] = {}
 
-    def elsewhere(self, store: ElfStore) -> "Loaders":
+    def elsewhere(self, store: ElfCache) -> "Loaders":
         """Return the emulated loaders of another world, without LD_LIBRARY_PATH; what is known of a file stays so."""
         loaders = emulated_loaders(store)
         loaders._built_in = self._built_in  # noqa: SLF001 - of one's own class
         return loaders
 
     def interpreter(self, path: str) -> Interpreter:
-        """Return the interpreter at `path`. Raises OSError and NotElf where it is not a loader that can run."""
+        """Return the interpreter at `path`. Raises OSError and ElfError where it is not a loader that can run."""
         known = self._interpreters.get(path)
         if known is None:
             file = self._store.get(path)
             if file.inode not in self._built_in:
-                self._built_in[file.inode] = built_in(path, machine_of(file.facts.kind), self._store.disk)
+                self._built_in[file.inode] = built_in(path, machine_of(file.facts.kind), self._store.files)
             known = self._interpreters[path] = Interpreter(path, file.facts, file.inode, self._built_in[file.inode])
             if self._resolver in (Resolver.DLOPEN, Resolver.NOLOAD):
                 self._real_loader(known).start()
@@ -84,13 +84,13 @@ class Loaders:
             return emulated, itself
 
         def asking() -> Loader:
-            from magicpak.ldso.real_loader import AskingLoader  # noqa: PLC0415 - most runs do not ask
+            from magicpak.ldso.real_loader import RealLoaderAdapter  # noqa: PLC0415 - most runs do not ask
 
             real = self._real_loader(interpreter)
-            return AskingLoader(real, emulated, noload=self._resolver is Resolver.NOLOAD)
+            return RealLoaderAdapter(real, emulated, noload=self._resolver is Resolver.NOLOAD)
 
         if self._resolver is Resolver.AUTO and emulated is not None:
-            return AskingWhenNotFound(emulated, asking), itself
+            return FallbackLoader(emulated, asking), itself
         return asking(), itself
 
     def preloads(self, interpreter: Interpreter) -> list[str]:
@@ -99,12 +99,12 @@ class Loaders:
         text = self._text(inside.preload) if isinstance(inside, Glibc) and inside.preload else None
         return [name for name in re.split("[: \t\n]", re.sub("#[^\n]*", "", text or "")) if name]
 
-    def emulated(self, interpreter: Interpreter, itself: Loaded) -> Searching | None:
+    def emulated(self, interpreter: Interpreter, itself: Loaded) -> EmulatedLoader | None:
         """Return the loader of one process that asks nobody; None for one that is neither glibc's nor musl's."""
         inside, machine = interpreter.built_in, machine_of(interpreter.facts.kind)
         if isinstance(inside, Musl):
             path = path_file(interpreter.path, inside.arch)
-            return MuslLoader(itself, self._store, system_path(path, self._store.disk), self._library_path)
+            return MuslLoader(itself, self._store, system_path(path, self._store.files), self._library_path)
         if isinstance(inside, Glibc) and machine is not None:
             cache = self._cache(inside.cache) if inside.cache else {}
             return GlibcLoader(inside, machine, self._store, cache, self._library_path)
@@ -123,30 +123,30 @@ class Loaders:
         return self._real[interpreter.path]
 
     def _helper(self, interpreter: Interpreter) -> "Helper":
-        from magicpak.ldso.helper_build import HelperProgram  # noqa: PLC0415
-        from magicpak.ldso.helper_embedded import carried  # noqa: PLC0415 - most runs do not ask
+        from magicpak.ldso.helper_build import CompiledHelper  # noqa: PLC0415
+        from magicpak.ldso.helper_embedded import embedded_helper  # noqa: PLC0415 - most runs do not ask
 
-        if self._compiler is None and (helper := carried(machine_of(interpreter.facts.kind))) is not None:
+        if self._compiler is None and (helper := embedded_helper(machine_of(interpreter.facts.kind))) is not None:
             return helper
         compiler = "cc" if self._compiler is None else self._compiler
-        return HelperProgram(compiler, interpreter.path, self._private())
+        return CompiledHelper(compiler, interpreter.path, self._private())
 
     def _cache(self, path: str) -> dict[str, list[CacheEntry]]:
         if path not in self._caches:
             try:
-                self._caches[path] = parse_cache(content(self._store.disk, path))
+                self._caches[path] = parse_cache(content(self._store.files, path))
             except OSError:
                 self._caches[path] = {}
         return self._caches[path]
 
     def _text(self, path: str) -> str | None:
         try:
-            return os.fsdecode(content(self._store.disk, path, 1 << 20))
+            return os.fsdecode(content(self._store.files, path, 1 << 20))
         except OSError:
             return None
 
 
-def emulated_loaders(store: ElfStore) -> Loaders:
+def emulated_loaders(store: ElfCache) -> Loaders:
     """Return the loaders of the world of `store` in a clean environment, which ask nobody."""
 
     def nowhere() -> str:

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from magicpak.elf.cache import ElfStore
+from magicpak.elf.cache import ElfCache
 from magicpak.elf.facts import DF_1_NODEFLIB, ElfFacts
 from magicpak.ldso.cache import CacheEntry
-from magicpak.ldso.candidate import Verdict, is_usable, verdict
+from magicpak.ldso.candidate import Candidate, is_usable, judge_candidate
 from magicpak.ldso.glibc_names import GlibcNames, wanted_by_glibc
-from magicpak.ldso.hwcaps import Variants
+from magicpak.ldso.hwcaps import HwcapsDirectories
 from magicpak.ldso.interpreter import Glibc
-from magicpak.ldso.loader import Found, Loaded, LoadingStops, Names, Rule, Wanted
+from magicpak.ldso.loader import Found, Loaded, LoadedNames, LoadError, Rule, Wanted
 from magicpak.ldso.machines import Machine
 from magicpak.ldso.search import SearchDirectory, Tokens, absolute, glibc_directories, has_origin, has_token, is_trusted
 
@@ -23,7 +23,7 @@ class GlibcLoader:
         self,
         built_in: Glibc,
         machine: Machine,
-        store: ElfStore,
+        store: ElfCache,
         cache: Mapping[str, Sequence[CacheEntry]],
         library_path: str,
     ) -> None:
@@ -33,13 +33,13 @@ class GlibcLoader:
         self._store = store
         self._cache = cache
         self._library_path = library_path
-        self._variants = Variants(machine, store.disk, legacy=built_in.legacy_hwcaps)
+        self._variants = HwcapsDirectories(machine, store.files, legacy=built_in.legacy_hwcaps)
         self._defaults: _Directories = [SearchDirectory(path) for path in built_in.directories]
         self._rpaths: dict[Loaded, tuple[_Directories, ...]] = {}
         self._runpaths: dict[Loaded, _Directories] = {}
         self._environment: _Directories | None = None
 
-    def names(self) -> Names:
+    def names(self) -> LoadedNames:
         """Return an empty record of names."""
         return GlibcNames()
 
@@ -47,40 +47,40 @@ class GlibcLoader:
         """Return the DT_NEEDED of an object, then what it is a filter for (DT_FILTER, DT_AUXILIARY)."""
         return wanted_by_glibc(facts)
 
-    def find(self, name: str, asker: Loaded) -> Found | None:
-        """Return where glibc finds `name` for `asker`. Raises LoadingStops."""
+    def find(self, name: str, requester: Loaded) -> Found | None:
+        """Return where glibc finds `name` for `requester`. Raises LoadError."""
         if not has_token(name):
-            return self._find_path([name], name, asker) if "/" in name else self._find_name(name, asker)
-        if asker.secure:
-            raise LoadingStops(name, "has a token in it, which the loader refuses to a set-user-ID program")
-        expanded = self._tokens(asker).expand(name)
+            return self._find_path([name], name, requester) if "/" in name else self._find_name(name, requester)
+        if requester.secure:
+            raise LoadError(name, "has a token in it, which the loader refuses to a set-user-ID program")
+        expanded = self._tokens(requester).expand(name)
         if not expanded or "/" in expanded[0]:
-            return self._find_path(expanded, name, asker)
-        return self._find_name(expanded[0], asker)
+            return self._find_path(expanded, name, requester)
+        return self._find_name(expanded[0], requester)
 
-    def searched(self, asker: Loaded) -> list[str]:
-        """Return the directories that are searched for what `asker` needs, in order."""
-        defaults = [] if _no_default(asker) else [directory.path for directory in self._defaults]
-        return list(dict.fromkeys([*self.before_cache(asker), *defaults]))
+    def searched(self, requester: Loaded) -> list[str]:
+        """Return the directories that are searched for what `requester` needs, in order."""
+        defaults = [] if _no_default(requester) else [directory.path for directory in self._defaults]
+        return list(dict.fromkeys([*self.before_cache(requester), *defaults]))
 
-    def before_cache(self, asker: Loaded) -> list[str]:
-        """Return the directories that come before ld.so.cache for `asker`, in order."""
-        lists = [directories for _, directories in self._before_cache(asker)]
+    def before_cache(self, requester: Loaded) -> list[str]:
+        """Return the directories that come before ld.so.cache for `requester`, in order."""
+        lists = [directories for _, directories in self._before_cache(requester)]
         return list(dict.fromkeys(directory.path for directories in lists for directory in directories))
 
-    def _before_cache(self, asker: Loaded) -> list[tuple[Rule, _Directories]]:
-        lists = [] if asker.facts.runpath is not None else [(Rule.RPATH, each) for each in self._rpath(asker)]
-        lists.append((Rule.LIBRARY_PATH, self._library_path_of(asker)))
-        lists.append((Rule.RUNPATH, self._runpath(asker)))
+    def _before_cache(self, requester: Loaded) -> list[tuple[Rule, _Directories]]:
+        lists = [] if requester.facts.runpath is not None else [(Rule.RPATH, each) for each in self._rpath(requester)]
+        lists.append((Rule.LIBRARY_PATH, self._library_path_of(requester)))
+        lists.append((Rule.RUNPATH, self._runpath(requester)))
         return [(rule, directories) for rule, directories in lists if directories]
 
-    def _rpath(self, asker: Loaded) -> tuple[_Directories, ...]:
-        """Return the DT_RPATH of `asker` and of each that led to it, except of those that have a DT_RUNPATH.
+    def _rpath(self, requester: Loaded) -> tuple[_Directories, ...]:
+        """Return the DT_RPATH of `requester` and of each that led to it, except of those that have a DT_RUNPATH.
 
         Each is a list of its own: what ends one does not end the next. One that is equal to an earlier one is left out.
         """
         chain = []
-        loaded: Loaded | None = asker
+        loaded: Loaded | None = requester
         while loaded is not None and loaded not in self._rpaths:
             chain.append(loaded)
             loaded = loaded.needed_by
@@ -93,26 +93,28 @@ class GlibcLoader:
             self._rpaths[loaded] = inherited
         return inherited
 
-    def _runpath(self, asker: Loaded) -> _Directories:
-        if asker not in self._runpaths:
-            self._runpaths[asker] = self._directories(asker, asker.facts.runpath) if asker.facts.runpath else []
-        return self._runpaths[asker]
+    def _runpath(self, requester: Loaded) -> _Directories:
+        if requester not in self._runpaths:
+            self._runpaths[requester] = (
+                self._directories(requester, requester.facts.runpath) if requester.facts.runpath else []
+            )
+        return self._runpaths[requester]
 
     def _directories(self, owner: Loaded, text: str) -> _Directories:
         is_program = owner.secure and owner.needed_by is None
         return glibc_directories(
-            text, ":", owner, self._tokens(owner), self._store.disk, trusted=self._is_trusted if is_program else None
+            text, ":", owner, self._tokens(owner), self._store.files, trusted=self._is_trusted if is_program else None
         )
 
-    def _library_path_of(self, asker: Loaded) -> _Directories:
-        if asker.secure or not self._library_path:
+    def _library_path_of(self, requester: Loaded) -> _Directories:
+        if requester.secure or not self._library_path:
             return []
         if self._environment is None:
-            program = asker
+            program = requester
             while program.needed_by is not None:
                 program = program.needed_by
             self._environment = glibc_directories(
-                self._library_path, ":;", program, self._tokens(program), self._store.disk
+                self._library_path, ":;", program, self._tokens(program), self._store.files
             )
         return self._environment
 
@@ -122,85 +124,87 @@ class GlibcLoader:
     def _is_trusted(self, path: str) -> bool:
         return is_trusted(path, self._built_in.directories)
 
-    def _find_path(self, paths: Sequence[str], name: str, asker: Loaded) -> Found | None:
-        places = [(path, absolute(path, self._store.disk)) for path in paths]
-        good = [(path, place) for path, place in places if self._verdict(place, asker) is Verdict.TAKEN]
+    def _find_path(self, paths: Sequence[str], name: str, requester: Loaded) -> Found | None:
+        places = [(path, absolute(path, self._store.files)) for path in paths]
+        good = [(path, place) for path, place in places if self._verdict(place, requester) is Candidate.TAKEN]
         if not good:
             return None
         others = tuple(place for _, place in good[1:])
-        through = asker if has_origin(name) else None
-        return Found(good[0][1], Rule.PATH, others, through, not good[0][0].startswith("/"))
+        origin_owner = requester if has_origin(name) else None
+        return Found(good[0][1], Rule.PATH, others, origin_owner, not good[0][0].startswith("/"))
 
-    def _find_name(self, name: str, asker: Loaded) -> Found | None:
+    def _find_name(self, name: str, requester: Loaded) -> Found | None:
         """Return the first file for any processor, with the variants for certain ones that come before it or with it.
 
         Where there are only variants, the first of them stands for all.
         """
         first: Found | None = None
         variants: list[str] = []
-        for found, is_for_any in self._places(name, asker):
+        for found, is_for_any in self._places(name, requester):
             if is_for_any:
                 return found._replace(variants=(*variants, *found.variants)) if variants else found
             first = first or found
             variants += (found.path, *found.variants)
         return first._replace(variants=tuple(variants[1:])) if first else None
 
-    def _places(self, name: str, asker: Loaded) -> Iterator[tuple[Found, bool]]:
+    def _places(self, name: str, requester: Loaded) -> Iterator[tuple[Found, bool]]:
         """Yield what each place has by `name`, in the loader's order, and whether its path is for any processor."""
-        for rule, directories in self._before_cache(asker):
-            yield from self._in_directories(name, asker, directories, rule)
-        yield from self._in_cache(name, asker)
-        if not _no_default(asker):
-            yield from self._in_directories(name, asker, self._defaults, Rule.DEFAULT)
+        for rule, directories in self._before_cache(requester):
+            yield from self._in_directories(name, requester, directories, rule)
+        yield from self._in_cache(name, requester)
+        if not _no_default(requester):
+            yield from self._in_directories(name, requester, self._defaults, Rule.DEFAULT)
 
     def _in_directories(
-        self, name: str, asker: Loaded, directories: _Directories, rule: Rule
+        self, name: str, requester: Loaded, directories: _Directories, rule: Rule
     ) -> Iterator[tuple[Found, bool]]:
         for directory in directories:
             places = [self._variants.baseline_first(place, name) for place in (directory.path, *directory.alternatives)]
-            variants = [path for place in places for path in place[1:] if self._is_usable(path, asker)]
+            variants = [path for place in places for path in place[1:] if self._is_usable(path, requester)]
             try:
-                verdicts = [self._verdict(place[0], asker) for place in places]
-            except LoadingStops:
+                verdicts = [self._verdict(place[0], requester) for place in places]
+            except LoadError:
                 if not variants:
                     raise
-                verdicts = [Verdict.ENDS_LIST]  # not every processor comes to it
-            good = [place[0] for place, each in zip(places, verdicts, strict=False) if each is Verdict.TAKEN]
+                verdicts = [Candidate.ENDS_LIST]  # not every processor comes to it
+            good = [place[0] for place, each in zip(places, verdicts, strict=False) if each is Candidate.TAKEN]
             if good or variants:
                 first, *others = (*good, *variants)
-                found = Found(first, rule, tuple(others), directory.through, directory.relative)
+                found = Found(first, rule, tuple(others), directory.origin_owner, directory.relative)
                 yield found, len(good) == len(places)
-            if Verdict.ENDS_LIST in verdicts:
+            if Candidate.ENDS_LIST in verdicts:
                 return
 
-    def _in_cache(self, name: str, asker: Loaded) -> Iterator[tuple[Found, bool]]:
+    def _in_cache(self, name: str, requester: Loaded) -> Iterator[tuple[Found, bool]]:
         """Yield what ld.so.cache has: of several entries for any processor the loader looks at one only."""
-        entries = [entry for entry in self._cache.get(name, ()) if self._may_use(entry, asker)]
+        entries = [entry for entry in self._cache.get(name, ()) if self._may_use(entry, requester)]
         exact = [entry for entry in entries if entry.hwcaps is None and entry.flags == self._machine.cache_flags]
         alien = [entry for entry in entries if entry.hwcaps is None and entry.flags != self._machine.cache_flags]
         baseline = [entry.path for entry in (exact[:1] or alien[-1:])]
-        variants = [entry.path for entry in entries if entry.hwcaps is not None and self._is_usable(entry.path, asker)]
-        good = [path for path in baseline if self._verdict(path, asker) is Verdict.TAKEN]
+        variants = [
+            entry.path for entry in entries if entry.hwcaps is not None and self._is_usable(entry.path, requester)
+        ]
+        good = [path for path in baseline if self._verdict(path, requester) is Candidate.TAKEN]
         if good or variants:
             yield Found((*good, *variants)[0], Rule.CACHE, (*good, *variants)[1:]), bool(good)
 
-    def _may_use(self, entry: CacheEntry, asker: Loaded) -> bool:
+    def _may_use(self, entry: CacheEntry, requester: Loaded) -> bool:
         """Tell whether the loader sees `entry`; for DF_1_NODEFLIB it skips all that is below a default directory."""
         if entry.flags != self._machine.cache_flags and entry.flags not in self._machine.alien_cache_flags:
             return False
         defaults = tuple(f"{directory.rstrip('/')}/" for directory in self._built_in.directories)
-        return not (_no_default(asker) and entry.path.startswith(defaults))
+        return not (_no_default(requester) and entry.path.startswith(defaults))
 
-    def _verdict(self, path: str, asker: Loaded) -> Verdict:
-        return verdict(path, asker.facts, self._machine, self._store)
+    def _verdict(self, path: str, requester: Loaded) -> Candidate:
+        return judge_candidate(path, requester.facts, self._machine, self._store)
 
-    def _is_usable(self, path: str, asker: Loaded) -> bool:
-        return is_usable(path, asker.facts, self._machine, self._store)
+    def _is_usable(self, path: str, requester: Loaded) -> bool:
+        return is_usable(path, requester.facts, self._machine, self._store)
 
 
 def _paths(directories: _Directories) -> list[str]:
     return [directory.path for directory in directories]
 
 
-def _no_default(asker: Loaded) -> bool:
-    return bool(asker.facts.flags_1 & DF_1_NODEFLIB)
+def _no_default(requester: Loaded) -> bool:
+    return bool(requester.facts.flags_1 & DF_1_NODEFLIB)

@@ -6,14 +6,14 @@ from typing import NoReturn, Self
 
 from magicpak import resources
 from magicpak.errors import ToolFailed
-from magicpak.process.child import Ran, Running
-from magicpak.text import shown
+from magicpak.process.child import Child, Completed
+from magicpak.text import printable
 
 STATIC_HINT = "search without running the loader: --resolver static"
 _SOURCE = "ldso/helper.c"
 
 
-class HelperProgram:
+class CompiledHelper:
     """The helper, compiled in the background."""
 
     def __init__(self, compiler: str, interpreter: str, directory: str, *, seconds: float = 60) -> None:
@@ -29,7 +29,7 @@ class HelperProgram:
         self._path = os.path.join(os.path.abspath(directory), "helper")
         self._interpreter = interpreter
         self._seconds = seconds
-        self._running: Running | None = None
+        self._running: Child | None = None
         self._is_compiled = False
 
     def start(self) -> None:
@@ -44,7 +44,7 @@ class HelperProgram:
             file.write(resources.read(_SOURCE) or b"")
         own = {name: value for name, value in os.environ.items() if not name.startswith("LD_")}
         environment = own | {"TMPDIR": os.path.dirname(self._path)}  # what a killed compiler leaves, goes with it
-        self._running = Running(self._command(), env=environment)
+        self._running = Child(self._command(), env=environment)
         try:
             self._running.start()
         except ToolFailed as error:
@@ -98,13 +98,13 @@ class HelperProgram:
         interpreter = ["-Xlinker", f"--dynamic-linker={self._interpreter}"]
         return [*compiler, *plain, "-o", self._path, f"{self._path}.c", *interpreter, "-ldl"]
 
-    def _ran(self, running: Running) -> Ran:
+    def _ran(self, running: Child) -> Completed:
         try:
             return running.finish(timeout=self._seconds)
         except ToolFailed as error:
             self._fail(f"has to be ended: {error.message}")
 
-    def _check(self, ran: Ran) -> None:
+    def _check(self, ran: Completed) -> None:
         if ran.returncode != 0:
             how = f"exit code {ran.returncode}" if ran.returncode > 0 else f"signal {-ran.returncode}"
             self._fail(f"failed ({how})", ran.output)
@@ -117,7 +117,7 @@ class HelperProgram:
             self._fail("made no executable program", ran.output)
 
     def _fail(self, how: str, output: bytes = b"") -> NoReturn:
-        message = f"the C compiler {shown(self._compiler)} {how}"
+        message = f"the C compiler {printable(self._compiler)} {how}"
         raise ToolFailed(
             message,
             details=last_lines(output),
@@ -128,4 +128,4 @@ class HelperProgram:
 def last_lines(output: bytes) -> list[str]:
     """Return the last ten lines with something in them of a program's `output`, harmless to a terminal."""
     lines = os.fsdecode(output[-4000:]).splitlines()
-    return [shown(line) for line in lines if line.strip()][-10:]
+    return [printable(line) for line in lines if line.strip()][-10:]

@@ -8,8 +8,8 @@ from typing import NamedTuple, NoReturn, Self
 
 from magicpak.errors import ToolFailed
 from magicpak.ldso.helper_build import STATIC_HINT, last_lines
-from magicpak.process.child import Running
-from magicpak.process.tools import as_shell_line
+from magicpak.process.child import Child
+from magicpak.process.tools import shell_line
 
 _READY = b"\0magicpak helper\0"
 _LONGEST_NAME = 4094
@@ -26,7 +26,7 @@ class Answer(NamedTuple):
     error: str | None
 
 
-class LoaderProcess:
+class HelperProcess:
     """A running helper: one process that answers many questions; it starts with the first."""
 
     def __init__(
@@ -53,7 +53,7 @@ class LoaderProcess:
         if preload:
             self._environment["LD_PRELOAD"] = ":".join(preload)
         self._seconds = seconds
-        self._running: Running | None = None
+        self._running: Child | None = None
         self._received = b""
         self._messages = -1
 
@@ -100,16 +100,16 @@ class LoaderProcess:
     ) -> None:
         self.close()
 
-    def _started(self, deadline: float) -> Running:
+    def _started(self, deadline: float) -> Child:
         if self._running is None:
             # stderr is a file and not a pipe, so that nobody needs to read it
             self._messages = os.memfd_create("magicpak")
-            self._running = Running(self._command, env=self._environment, stderr=self._messages)
+            self._running = Child(self._command, env=self._environment, stderr=self._messages)
             self._running.start()
             self._receive(self._running, _READY, deadline)  # what stands before it, a preloaded library has printed
         return self._running
 
-    def _send(self, running: Running, question: bytes) -> None:
+    def _send(self, running: Child, question: bytes) -> None:
         if self._received:
             self._fail("talks unasked")
         try:
@@ -117,7 +117,7 @@ class LoaderProcess:
         except BrokenPipeError:
             self._fail("has ended unexpectedly")
 
-    def _receive(self, running: Running, until: bytes, deadline: float) -> bytes:
+    def _receive(self, running: Child, until: bytes, deadline: float) -> bytes:
         """Return what the process writes until `until`, which is taken away."""
         import select  # noqa: PLC0415 - most runs of magicpak ask no loader
 
@@ -150,7 +150,7 @@ class LoaderProcess:
         message = f"the dynamic loader, asked through a helper program, {how}"
         raise ToolFailed(
             message,
-            details=[as_shell_line(self._command), *last_lines(messages)],
+            details=[shell_line(self._command), *last_lines(messages)],
             hints=[STATIC_HINT],
         )
 

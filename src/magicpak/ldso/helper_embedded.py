@@ -20,7 +20,7 @@ class Helper(Protocol):
         """End what makes it, and give back what it takes."""
 
 
-class CarriedHelper:
+class EmbeddedHelper:
     """A helper that is there already."""
 
     def __init__(self, program: bytes) -> None:
@@ -48,7 +48,7 @@ class CarriedHelper:
             os.close(descriptor)
 
 
-def carried(machine: Machine | None) -> CarriedHelper | None:
+def embedded_helper(machine: Machine | None) -> EmbeddedHelper | None:
     """Return the helper for programs of `machine`; None where this magicpak carries none."""
     program = resources.read(f"ldso/helper-{machine.name}") if machine is not None else None
-    return CarriedHelper(program) if program is not None else None
+    return EmbeddedHelper(program) if program is not None else None

@@ -2,19 +2,19 @@
 
 import itertools
 
-from magicpak.files.view import Disk
+from magicpak.files.view import FileView
 from magicpak.ldso.machines import Machine
 
 _HWCAPS = "glibc-hwcaps"
 
 
-class Variants:
+class HwcapsDirectories:
     """Knows the subdirectories of each search directory that the loader looks into on some processor."""
 
-    def __init__(self, machine: Machine, disk: Disk, *, legacy: bool) -> None:
+    def __init__(self, machine: Machine, files: FileView, *, legacy: bool) -> None:
         """Take the architecture, where directories are, and whether the loader still looks into tls/ and the like."""
         self._machine = machine
-        self._is_directory = disk.is_directory
+        self._is_directory = files.is_directory
         self._legacy = ("tls", *machine.legacy_hwcaps) if legacy else ()
         self._subdirectories: dict[str, list[str]] = {}
 

@@ -4,7 +4,7 @@ import re
 from typing import NamedTuple
 
 from magicpak.elf.facts import ElfFacts
-from magicpak.files.view import Disk, content
+from magicpak.files.view import FileView, content
 from magicpak.ldso.machines import Machine
 
 _READ_AT_MOST = 16 << 20
@@ -43,13 +43,13 @@ class Interpreter(NamedTuple):
     built_in: Glibc | Musl | None
 
 
-def built_in(path: str, machine: Machine | None, disk: Disk) -> Glibc | Musl | None:
+def built_in(path: str, machine: Machine | None, files: FileView) -> Glibc | Musl | None:
     """Return what is built into the loader at `path`, by the strings in it; None if it is no glibc and no musl.
 
     glibc's loader holds its default directories as one run of strings that end in `/` (SYSTEM_DIRS), so a
     distribution's own, as Debian's multiarch directories, are seen. Raises OSError.
     """
-    data = content(disk, path, _READ_AT_MOST)
+    data = content(files, path, _READ_AT_MOST)
     musl = _MUSL.search(data)
     if musl:
         return Musl(musl[1].decode("ascii"))

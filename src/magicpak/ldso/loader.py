@@ -23,14 +23,14 @@ class Rule(Enum):
 class Found(NamedTuple):
     """Where a needed library is: the path as the loader names it, the rule, and variants of it for other CPUs.
 
-    `through` is the object whose `$ORIGIN` is part of how the path came about; `relative` tells that the current
+    `origin_owner` is the object whose `$ORIGIN` is part of how the path came about; `relative` tells that the current
     directory is.
     """
 
     path: str
     rule: Rule
     variants: tuple[str, ...] = ()
-    through: "Loaded | None" = None
+    origin_owner: "Loaded | None" = None
     relative: bool = False
 
 
@@ -82,7 +82,7 @@ class Need(NamedTuple):
     preloaded: bool = False
 
 
-class LoadingStops(Exception):
+class LoadError(Exception):
     """The loader does not go on searching: what it has found by that name cannot be loaded."""
 
     def __init__(self, path: str, why: str) -> None:
@@ -92,7 +92,7 @@ class LoadingStops(Exception):
         self.why = why
 
 
-class Names(Protocol):
+class LoadedNames(Protocol):
     """By which names an object that is loaded already satisfies a need."""
 
     def get(self, name: str) -> Loaded | None:
@@ -117,24 +117,24 @@ class Wanted(NamedTuple):
 class Loader(Protocol):
     """Finds libraries as one dynamic loader does."""
 
-    def names(self) -> Names:
+    def names(self) -> LoadedNames:
         """Return an empty record of names, by this loader's rules."""
 
     def wanted(self, facts: ElfFacts) -> list[Wanted]:
         """Return what this loader loads for an object with `facts`, in order."""
 
-    def find(self, name: str, asker: Loaded) -> Found | None:
-        """Return where the loader finds `name`, needed by `asker` and not loaded yet; None if it does not.
+    def find(self, name: str, requester: Loaded) -> Found | None:
+        """Return where the loader finds `name`, needed by `requester` and not loaded yet; None if it does not.
 
-        Raises LoadingStops.
+        Raises LoadError.
         """
 
-    def searched(self, asker: Loaded) -> list[str]:
-        """Return the directories in which a name that `asker` needs is looked for, in order, for a message."""
+    def searched(self, requester: Loaded) -> list[str]:
+        """Return the directories in which a name that `requester` needs is looked for, in order, for a message."""
 
 
-class Searching(Loader, Protocol):
+class EmulatedLoader(Loader, Protocol):
     """An emulated loader, which can tell its search path."""
 
-    def before_cache(self, asker: Loaded) -> list[str]:
-        """Return the directories that come before the system's for `asker`, in order."""
+    def before_cache(self, requester: Loaded) -> list[str]:
+        """Return the directories that come before the system's for `requester`, in order."""

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from magicpak.elf.facts import ElfFacts, Kind
+from magicpak.elf.facts import ElfFacts, ElfTarget
 
 _ELF, _LIBC6 = 0x0001, 0x0003
 _RISCV_FLOAT_ABI = 0x0006
@@ -12,7 +12,7 @@ class Machine(NamedTuple):
     """What the glibc of one architecture has built in (its sysdeps/*/dl-machine.h, dl-hwcaps.c and dl-cache.h)."""
 
     name: str
-    kind: Kind
+    kind: ElfTarget
     interpreter: str
     """Where its ABI puts glibc's loader."""
     cache_flags: int
@@ -42,7 +42,7 @@ _X86_64, _I386, _ARM, _AARCH64, _RISCV, _PPC64, _S390 = 62, 3, 40, 183, 243, 21,
 MACHINES = (
     Machine(
         "x86_64",
-        Kind(64, little=True, machine=_X86_64),
+        ElfTarget(64, little=True, machine=_X86_64),
         "/lib64/ld-linux-x86-64.so.2",
         0x0300 | _LIBC6,
         _LIB64,
@@ -52,7 +52,7 @@ MACHINES = (
     ),
     Machine(
         "x32",
-        Kind(32, little=True, machine=_X86_64),
+        ElfTarget(32, little=True, machine=_X86_64),
         "/libx32/ld-linux-x32.so.2",
         0x0800 | _LIBC6,
         ("/libx32", "/usr/libx32"),
@@ -62,7 +62,7 @@ MACHINES = (
     ),
     Machine(
         "i386",
-        Kind(32, little=True, machine=_I386),
+        ElfTarget(32, little=True, machine=_I386),
         "/lib/ld-linux.so.2",
         _LIBC6,
         _LIB,
@@ -73,7 +73,7 @@ MACHINES = (
     ),
     Machine(
         "aarch64",
-        Kind(64, little=True, machine=_AARCH64),
+        ElfTarget(64, little=True, machine=_AARCH64),
         "/lib/ld-linux-aarch64.so.1",
         0x0A00 | _LIBC6,
         _LIB64,
@@ -83,7 +83,7 @@ MACHINES = (
     ),
     Machine(
         "armhf",
-        Kind(32, little=True, machine=_ARM),
+        ElfTarget(32, little=True, machine=_ARM),
         "/lib/ld-linux-armhf.so.3",
         0x0900 | _LIBC6,
         _LIB,
@@ -94,7 +94,7 @@ MACHINES = (
     ),
     Machine(
         "riscv64",
-        Kind(64, little=True, machine=_RISCV),
+        ElfTarget(64, little=True, machine=_RISCV),
         "/lib/ld-linux-riscv64-lp64d.so.1",
         0x1000 | _LIBC6,
         ("/lib64/lp64d", "/usr/lib64/lp64d"),
@@ -103,7 +103,7 @@ MACHINES = (
     ),
     Machine(
         "ppc64le",
-        Kind(64, little=True, machine=_PPC64),
+        ElfTarget(64, little=True, machine=_PPC64),
         "/lib64/ld64.so.2",
         0x0500 | _LIBC6,
         _LIB64,
@@ -113,7 +113,7 @@ MACHINES = (
     ),
     Machine(
         "s390x",
-        Kind(64, little=False, machine=_S390),
+        ElfTarget(64, little=False, machine=_S390),
         "/lib/ld64.so.1",
         0x0400 | _LIBC6,
         _LIB64,
@@ -126,6 +126,6 @@ MACHINES = (
 _BY_KIND = {machine.kind: machine for machine in MACHINES}
 
 
-def machine_of(kind: Kind) -> Machine | None:
+def machine_of(kind: ElfTarget) -> Machine | None:
     """Return the row for `kind`; None for an architecture that we do not know."""
     return _BY_KIND.get(kind)

@@ -5,11 +5,11 @@ import os
 import re
 from collections.abc import Sequence
 
-from magicpak.elf.cache import ElfStore
-from magicpak.elf.errors import NotElf
+from magicpak.elf.cache import ElfCache
+from magicpak.elf.errors import ElfError
 from magicpak.elf.facts import ElfFacts, FileType
-from magicpak.files.view import Disk, content
-from magicpak.ldso.loader import Found, Loaded, LoadingStops, Names, Rule, Wanted
+from magicpak.files.view import FileView, content
+from magicpak.ldso.loader import Found, Loaded, LoadedNames, LoadError, Rule, Wanted
 
 DEFAULT_PATH = "/lib:/usr/local/lib:/usr/lib"
 _GO_ON = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ENAMETOOLONG)
@@ -54,10 +54,10 @@ def path_file(interpreter: str, arch: str) -> str:
     return f"{prefix}/etc/ld-musl-{arch}.path"
 
 
-def system_path(path: str, disk: Disk) -> str:
+def system_path(path: str, files: FileView) -> str:
     """Return the text of the path file at `path`; DEFAULT_PATH where there is none, nothing where it is unreadable."""
     try:
-        return os.fsdecode(content(disk, path, _LONGEST_PATH_FILE))
+        return os.fsdecode(content(files, path, _LONGEST_PATH_FILE))
     except FileNotFoundError:
         return DEFAULT_PATH
     except OSError:
@@ -67,14 +67,14 @@ def system_path(path: str, disk: Disk) -> str:
 class MuslLoader:
     """Finds libraries for the objects of one process as its musl does."""
 
-    def __init__(self, interpreter: Loaded, store: ElfStore, system_path: str, library_path: str) -> None:
+    def __init__(self, interpreter: Loaded, store: ElfCache, system_path: str, library_path: str) -> None:
         """Take the loader itself, the text of its path file (DEFAULT_PATH without one), and LD_LIBRARY_PATH."""
         self._interpreter = interpreter
         self._store = store
         self._system = _elements(system_path)
         self._library_path = _elements(library_path)
 
-    def names(self) -> Names:
+    def names(self) -> LoadedNames:
         """Return a record of names that knows the loader's own."""
         return MuslNames(self._interpreter)
 
@@ -82,40 +82,40 @@ class MuslLoader:
         """Return the DT_NEEDED of an object; musl knows no filters."""
         return [Wanted(name) for name in facts.needed]
 
-    def find(self, name: str, asker: Loaded) -> Found | None:
-        """Return where musl finds `name` for `asker`. Raises LoadingStops."""
+    def find(self, name: str, requester: Loaded) -> Found | None:
+        """Return where musl finds `name` for `requester`. Raises LoadError."""
         try:
             if "/" in name:
-                path = os.path.join(self._store.disk.current_directory(), name)
+                path = os.path.join(self._store.files.current_directory(), name)
                 return Found(path, Rule.PATH, relative=path != name) if self._opens(path) else None
-            return self._search(name, asker) if len(os.fsencode(name)) <= _LONGEST_NAME else None
+            return self._search(name, requester) if len(os.fsencode(name)) <= _LONGEST_NAME else None
         except OSError:
             return None  # anything but "not there" ends the search
 
-    def _search(self, name: str, asker: Loaded) -> Found | None:
-        for rule, directories, through in self._lists(asker):
+    def _search(self, name: str, requester: Loaded) -> Found | None:
+        for rule, directories, origin_owner in self._lists(requester):
             for directory in directories:
                 relative = not directory.startswith("/")
-                start = f"{self._store.disk.current_directory()}/{directory}" if relative else directory.rstrip("/")
+                start = f"{self._store.files.current_directory()}/{directory}" if relative else directory.rstrip("/")
                 path = f"{start}/{name}"
                 if len(os.fsencode(f"{directory}/{name}")) < _PATH_BUFFER and self._opens(path):
-                    return Found(path, rule, (), through, relative)
+                    return Found(path, rule, (), origin_owner, relative)
         return None
 
-    def searched(self, asker: Loaded) -> list[str]:
-        """Return the directories that are searched for what `asker` needs, in order."""
-        return list(dict.fromkeys([*self.before_cache(asker), *self._system]))
+    def searched(self, requester: Loaded) -> list[str]:
+        """Return the directories that are searched for what `requester` needs, in order."""
+        return list(dict.fromkeys([*self.before_cache(requester), *self._system]))
 
-    def before_cache(self, asker: Loaded) -> list[str]:
-        """Return the directories that come before the system's for `asker`, in order."""
-        lists = self._lists(asker)[:-1]
+    def before_cache(self, requester: Loaded) -> list[str]:
+        """Return the directories that come before the system's for `requester`, in order."""
+        lists = self._lists(requester)[:-1]
         return list(dict.fromkeys(directory for _, directories, _ in lists for directory in directories))
 
-    def _lists(self, asker: Loaded) -> list[tuple[Rule, Sequence[str], Loaded | None]]:
+    def _lists(self, requester: Loaded) -> list[tuple[Rule, Sequence[str], Loaded | None]]:
         lists: list[tuple[Rule, Sequence[str], Loaded | None]] = []
-        if self._library_path and not asker.secure:
+        if self._library_path and not requester.secure:
             lists.append((Rule.LIBRARY_PATH, self._library_path, None))
-        loaded: Loaded | None = asker
+        loaded: Loaded | None = requester
         while loaded is not None:
             text = loaded.facts.rpath if loaded.facts.runpath is None else loaded.facts.runpath
             if text:
@@ -126,19 +126,19 @@ class MuslLoader:
         return lists
 
     def _opens(self, path: str) -> bool:
-        """Tell whether there is a file at `path`; the first that opens is taken. Raises LoadingStops, and OSError."""
+        """Tell whether there is a file at `path`; the first that opens is taken. Raises LoadError, and OSError."""
         try:
             facts = self._store.get(path).facts
-        except NotElf as error:
-            raise LoadingStops(path, str(error)) from None
+        except ElfError as error:
+            raise LoadError(path, str(error)) from None
         except OSError as error:
             if error.errno in _GO_ON:
                 return False
             raise
         if facts.kind != self._interpreter.facts.kind:
-            raise LoadingStops(path, "is made for another machine")
+            raise LoadError(path, "is made for another machine")
         if facts.type not in (FileType.DYN, FileType.EXEC) or not facts.is_dynamic:
-            raise LoadingStops(path, "is an ELF file, but no shared library")
+            raise LoadError(path, "is an ELF file, but no shared library")
         return True
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from magicpak.elf.facts import DF_1_NODEFLIB, ElfFacts
 from magicpak.errors import ToolFailed
 from magicpak.ldso.glibc_names import GlibcNames, wanted_by_glibc
-from magicpak.ldso.helper_client import Answer, LoaderProcess, same_file_in_error
+from magicpak.ldso.helper_client import Answer, HelperProcess, same_file_in_error
 from magicpak.ldso.helper_embedded import Helper
-from magicpak.ldso.loader import Found, Loaded, LoadingStops, Names, Rule, Searching, Wanted
+from magicpak.ldso.loader import EmulatedLoader, Found, Loaded, LoadedNames, LoadError, Rule, Wanted
 
 _NOT_LOADED = Answer(None, "not loaded")
 
@@ -20,7 +20,7 @@ class RealLoader:
         """Take the helper, which may still be being compiled, and the interpreter that runs it."""
         self._helper = helper
         self._interpreter = interpreter
-        self._processes: dict[tuple[str, ...], LoaderProcess] = {}
+        self._processes: dict[tuple[str, ...], HelperProcess] = {}
         self._preloaded: dict[tuple[str, ...], list[str]] = {}
         self._answers: dict[tuple[str, tuple[str, ...], bool], Answer] = {}
 
@@ -80,24 +80,24 @@ class RealLoader:
         if process is not None:
             process.close()
 
-    def _process(self, key: tuple[str, ...], preload: Sequence[str]) -> LoaderProcess:
+    def _process(self, key: tuple[str, ...], preload: Sequence[str]) -> HelperProcess:
         if key not in self._processes:
             search_path = key[1:] if key[:1] == ("noload",) else key
             command = [self._interpreter, self._helper.path()]
-            self._processes[key] = LoaderProcess(command, search_path, preload)
+            self._processes[key] = HelperProcess(command, search_path, preload)
         return self._processes[key]
 
 
-class AskingLoader:
+class RealLoaderAdapter:
     """Finds libraries by asking; the search path of the one who asks is worked out by an emulated loader."""
 
-    def __init__(self, real: RealLoader, emulated: Searching | None, *, noload: bool) -> None:
+    def __init__(self, real: RealLoader, emulated: EmulatedLoader | None, *, noload: bool) -> None:
         """Take the real loader, the emulated one where there is one, and whether RTLD_NOLOAD is to be used."""
         self._real = real
         self._emulated = emulated
         self._noload = noload
 
-    def names(self) -> Names:
+    def names(self) -> LoadedNames:
         """Return an empty record of names, by the emulated loader's rules or else glibc's."""
         return self._emulated.names() if self._emulated else GlibcNames()
 
@@ -105,19 +105,19 @@ class AskingLoader:
         """Return what an object with `facts` needs, in order, by the emulated loader's rules or else glibc's."""
         return self._emulated.wanted(facts) if self._emulated else wanted_by_glibc(facts)
 
-    def searched(self, asker: Loaded) -> list[str]:
+    def searched(self, requester: Loaded) -> list[str]:
         """Return the directories that are searched, as far as they are known."""
-        return self._emulated.searched(asker) if self._emulated else []
+        return self._emulated.searched(requester) if self._emulated else []
 
-    def find(self, name: str, asker: Loaded) -> Found | None:
-        """Return where the real loader finds `name`. Raises LoadingStops, and ToolFailed."""
-        directories = self._emulated.before_cache(asker) if self._emulated else _environment(asker)
-        if self._emulated and _is_beyond_the_helper(name, asker, directories):
-            return self._emulated.find(name, asker)
-        path, is_loaded = self._ask(name, asker, directories)
+    def find(self, name: str, requester: Loaded) -> Found | None:
+        """Return where the real loader finds `name`. Raises LoadError, and ToolFailed."""
+        directories = self._emulated.before_cache(requester) if self._emulated else _environment(requester)
+        if self._emulated and _is_beyond_the_helper(name, requester, directories):
+            return self._emulated.find(name, requester)
+        path, is_loaded = self._ask(name, requester, directories)
         try:
-            emulated = self._emulated.find(name, asker) if self._emulated else None
-        except LoadingStops:
+            emulated = self._emulated.find(name, requester) if self._emulated else None
+        except LoadError:
             if not is_loaded:
                 raise
             emulated = None
@@ -130,21 +130,21 @@ class AskingLoader:
             return None  # not found, but the DT_SONAME of what was loaded beside it
         return Found(path, Rule.ASKED)
 
-    def _ask(self, name: str, asker: Loaded, directories: Sequence[str]) -> tuple[str | None, bool]:
+    def _ask(self, name: str, requester: Loaded, directories: Sequence[str]) -> tuple[str | None, bool]:
         """Return where the real loader finds `name`, and whether it can load that, too."""
         if not self._noload:
             answer = self._real.dlopen(name, directories)
             path = answer.path or same_file_in_error(answer, name)
             if path is not None or _is_not_there(answer, name):
                 return path, answer.path is not None
-        path = self._real.noload(asker.facts.needed, name, directories).path
+        path = self._real.noload(requester.facts.needed, name, directories).path
         return path, path is not None
 
 
-def _is_beyond_the_helper(name: str, asker: Loaded, directories: Sequence[str]) -> bool:
-    """Tell whether the helper cannot be put into the place of `asker`: paths, tokens, and DF_1_NODEFLIB."""
+def _is_beyond_the_helper(name: str, requester: Loaded, directories: Sequence[str]) -> bool:
+    """Tell whether the helper cannot be put into the place of `requester`: paths, tokens, and DF_1_NODEFLIB."""
     separators = any(set(directory) & set(":;$") for directory in directories)
-    return "/" in name or "$" in name or separators or bool(asker.facts.flags_1 & DF_1_NODEFLIB)
+    return "/" in name or "$" in name or separators or bool(requester.facts.flags_1 & DF_1_NODEFLIB)
 
 
 def _is_not_there(answer: Answer, name: str) -> bool:
@@ -154,7 +154,7 @@ def _is_not_there(answer: Answer, name: str) -> bool:
     return error.startswith((by_glibc, by_musl))
 
 
-def _environment(asker: Loaded) -> list[str]:
+def _environment(requester: Loaded) -> list[str]:
     """Return what an unknown loader surely searches first: LD_LIBRARY_PATH."""
-    path = "" if asker.secure else os.environ.get("LD_LIBRARY_PATH", "")
+    path = "" if requester.secure else os.environ.get("LD_LIBRARY_PATH", "")
     return [element for element in path.split(":") if element]

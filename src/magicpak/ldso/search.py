@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from magicpak.files.view import Disk
+from magicpak.files.view import FileView
 from magicpak.ldso.loader import Loaded
 
 _DOLLAR_NAME = r"\$(?:(ORIGIN|LIB|PLATFORM)(?![A-Za-z0-9_])|\{(ORIGIN|LIB|PLATFORM)\})"  # compiled where there is a `$`
@@ -14,13 +14,13 @@ _DOLLAR_NAME = r"\$(?:(ORIGIN|LIB|PLATFORM)(?![A-Za-z0-9_])|\{(ORIGIN|LIB|PLATFO
 class SearchDirectory(NamedTuple):
     """One directory of a search path.
 
-    `alternatives` are what it is on other processors (`$PLATFORM`). `through` is the object whose `$ORIGIN` is in it,
-    `relative` tells that it depends on the current directory.
+    `alternatives` are what it is on other processors (`$PLATFORM`). `origin_owner` is the object whose `$ORIGIN` is in
+    it, `relative` tells that it depends on the current directory.
     """
 
     path: str
     alternatives: tuple[str, ...] = ()
-    through: Loaded | None = None
+    origin_owner: Loaded | None = None
     relative: bool = False
 
 
@@ -81,7 +81,7 @@ def glibc_directories(
     separators: str,
     owner: Loaded,
     tokens: Tokens,
-    disk: Disk,
+    files: FileView,
     *,
     trusted: Callable[[str], bool] | None = None,
 ) -> list[SearchDirectory]:
@@ -100,16 +100,16 @@ def glibc_directories(
             starts = starts_with_origin(element)
             expanded = [path for path in expanded if starts and (trusted is None or trusted(path))]
         if expanded and (expanded[0] or not element):
-            paths = [absolute(path, disk) for path in expanded]
-            through = owner if through_origin else None
-            result.append(SearchDirectory(paths[0], tuple(paths[1:]), through, not expanded[0].startswith("/")))
+            paths = [absolute(path, files) for path in expanded]
+            origin_owner = owner if through_origin else None
+            result.append(SearchDirectory(paths[0], tuple(paths[1:]), origin_owner, not expanded[0].startswith("/")))
     return without_repeats(result)
 
 
-def absolute(path: str, disk: Disk) -> str:
-    """Return `path` seen from the current directory of `disk`, without trailing slashes, `..` left as it is."""
+def absolute(path: str, files: FileView) -> str:
+    """Return `path` seen from the current directory of `files`, without trailing slashes, `..` left as it is."""
     if not path.startswith("/"):
-        path = os.path.join(disk.current_directory(), path)
+        path = os.path.join(files.current_directory(), path)
     return path.rstrip("/") or "/"
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from magicpak.bundle.entry import Copy
 from magicpak.errors import CannotRead, SourceChanged
-from magicpak.process.tempdirs import give_way
+from magicpak.process.tempdirs import raise_if_interrupted
 
 FICLONE = 0x40049409  # ioctl_ficlonerange(2), linux/fs.h
 SMALL = 64 * 1024  # up to here one read and one write are the quickest
@@ -39,16 +39,16 @@ def write_all(target: int, data: bytes | memoryview) -> None:
         data = memoryview(data)[count:]
 
 
-def unheard(_count: int) -> None:
+def noop(_count: int) -> None:
     """Do nothing with the number of bytes that are copied."""
 
 
-class Copier:
+class FileCopier:
     """Copies files, and remembers what the file systems refuse, so that it is not tried again for each file."""
 
-    def __init__(self, heard: Callable[[int], object] = unheard) -> None:
-        """Begin with hope; `heard` is called with each number of bytes that are copied, by whatever thread does it."""
-        self._heard = heard
+    def __init__(self, on_progress: Callable[[int], object] = noop) -> None:
+        """`on_progress` is called with each number of bytes that are copied, by whatever thread does it."""
+        self._on_progress = on_progress
         self._refusing_clones: set[int] = set()
         self._refusing_ranges: set[int] = set()
 
@@ -64,10 +64,10 @@ class Copier:
             if len(data) != entry.size:
                 raise SourceChanged(entry.source, "changed in size")
             write_all(target, data)
-            self._heard(entry.size)
+            self._on_progress(entry.size)
             return
         if self._cloned(entry, source, target):
-            self._heard(entry.size)
+            self._on_progress(entry.size)
         elif sparse:
             self._copy_sparsely(entry, source, target)
         else:
@@ -89,11 +89,11 @@ class Copier:
     def _copy_sparsely(self, entry: Copy, source: int, target: int) -> None:
         at = 0
         for start, end in _segments(source, entry.size):  # one, where the file system cannot tell
-            self._heard(start - at)
+            self._on_progress(start - at)
             self._copy_by_reading(entry, source, target, start, end, zeros=False)
             at = end
         os.ftruncate(target, entry.size)
-        self._heard(entry.size - at)
+        self._on_progress(entry.size - at)
 
     def _copy_in_kernel(self, entry: Copy, source: int, target: int, at: int, end: int) -> int:
         """Copy from `at` on as far as the kernel does it by itself, and return the offset that was reached."""
@@ -129,12 +129,12 @@ class Copier:
     def _repeat(self, some: Callable[[int, int], int], at: int, end: int) -> int:
         """Call `some` with an offset and a number of bytes up to `end`, until it copies none; return how far."""
         while at < end:
-            give_way()
+            raise_if_interrupted()
             count = some(at, min(KERNEL_CHUNK, end - at))
             if count == 0:
                 break
             at += count
-            self._heard(count)
+            self._on_progress(count)
         return at
 
     def _copy_by_reading(self, entry: Copy, source: int, target: int, at: int, end: int, *, zeros: bool = True) -> None:
@@ -144,7 +144,7 @@ class Copier:
         os.lseek(source, at, os.SEEK_SET)
         os.lseek(target, at, os.SEEK_SET)
         while at < end:
-            give_way()
+            raise_if_interrupted()
             data = _read(entry, source, min(CHUNK if zeros else SMALL, end - at))
             if not data:
                 raise SourceChanged(entry.source, "became shorter")
@@ -153,7 +153,7 @@ class Copier:
                 write_all(target, data)
             else:
                 os.lseek(target, at, os.SEEK_SET)
-            self._heard(len(data))
+            self._on_progress(len(data))
 
 
 def _read(entry: Copy, source: int, count: int) -> bytes:

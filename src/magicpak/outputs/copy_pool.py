@@ -15,7 +15,7 @@ _MOST_THREADS = 4
 _MOST_OPEN = 64  # files that wait or are copied at once; each has two descriptors
 
 
-class Job:
+class CopyJob:
     """One file to be copied between two open descriptors, which belong to the job."""
 
     __slots__ = ("entry", "error", "lock", "path", "source", "target")
@@ -36,28 +36,28 @@ class Job:
         os.close(self.target)
 
 
-class Crew:
+class CopyPool:
     """Copies jobs with `copy`, and hands each to `finish` in the order in which they came, in the caller's thread.
 
     What `copy` has raised is then the job's `error`. The threads are started with the signals held back that the caller
     holds back, and hold them back too.
     """
 
-    def __init__(self, copy: Callable[[Copy, int, int], None], finish: Callable[[Job], None]) -> None:
+    def __init__(self, copy: Callable[[Copy, int, int], None], finish: Callable[[CopyJob], None]) -> None:
         """Take what copies bytes, from any thread, and what is done when a job is copied."""
         self._copy = copy
         self._finish = finish
-        self._waiting: deque[Job] = deque()
-        self._unfinished: deque[Job] = deque()
+        self._waiting: deque[CopyJob] = deque()
+        self._unfinished: deque[CopyJob] = deque()
         self._threads: list[Thread] = []
         self._most = min(_MOST_THREADS, len(os.sched_getaffinity(0))) - 1
 
-    def add(self, job: Job) -> None:
+    def add(self, job: CopyJob) -> None:
         """Take over `job`. Raises what finishing an earlier one raises."""
         self._unfinished.append(job)
         self._waiting.append(job)
         if len(self._threads) < min(self._most, len(self._waiting) - 1):  # the caller can do one itself
-            self._hire()
+            self._start_thread()
         while len(self._unfinished) >= _MOST_OPEN or (not self._most and self._unfinished):
             self._finish_first()
 
@@ -66,7 +66,7 @@ class Crew:
         while self._unfinished:
             self._finish_first()
 
-    def dismiss(self) -> None:
+    def cancel(self) -> None:
         """Drop what has not begun, wait for what has, and close everything."""
         self._waiting.clear()
         for thread in self._threads:
@@ -75,7 +75,7 @@ class Crew:
         while self._unfinished:
             self._unfinished.popleft().close()
 
-    def _hire(self) -> None:
+    def _start_thread(self) -> None:
         thread = Thread(target=self._work, daemon=True)
         try:
             thread.start()

@@ -8,30 +8,30 @@ from typing import Protocol
 
 from magicpak.bundle.entry import Attributes
 from magicpak.errors import OutputNotUsable, reason
-from magicpak.outputs.metadata import Finisher
+from magicpak.outputs.metadata import MetadataWriter
 from magicpak.process.tempdirs import DIRECTORY, remove_tree
-from magicpak.text import shown
+from magicpak.text import printable
 
 _NAME_SHOWN = 48  # characters of at most four bytes: with the rest below the 255 bytes of a name
 
 
-class Place(Protocol):
+class Destination(Protocol):
     """Somewhere a tree can be written to; `make` once, then either `commit` or `undo`."""
 
     def make(self) -> int:
         """Return the descriptor of an empty directory that becomes the bundle's root. Raises OSError."""
         ...
 
-    def commit(self, finisher: Finisher) -> None:
+    def commit(self, metadata: MetadataWriter) -> None:
         """Let the bundle stand at its place. Raises OSError or OutputNotUsable."""
         ...
 
-    def undo(self) -> bool:
+    def rollback(self) -> bool:
         """Remove what was made; return whether all is as before."""
         ...
 
 
-def place_for(path: str) -> Place:
+def destination_for(path: str) -> Destination:
     """Look at `path`, changing nothing, and return what it is as a place. Raises OutputNotUsable."""
     clean = _without_trailing_dots(path)
     try:
@@ -62,7 +62,7 @@ def _without_trailing_dots(path: str) -> str:
 def _refuse_full(path: str, names: Sequence[str]) -> None:
     if names:
         hint = "name a directory that is new or empty; nothing is ever overwritten"
-        raise OutputNotUsable(path, f"is a directory that holds something already: {shown(min(names))}", hint)
+        raise OutputNotUsable(path, f"is a directory that holds something already: {printable(min(names))}", hint)
 
 
 def _refuse_a_removed_start(path: str) -> None:
@@ -74,7 +74,7 @@ def _refuse_a_removed_start(path: str) -> None:
 
 def _refuse_unmakeable(path: str, clean: str) -> None:
     if os.path.islink(clean):
-        raise OutputNotUsable(path, f"is a link to {shown(os.readlink(clean))}, which does not exist")
+        raise OutputNotUsable(path, f"is a link to {printable(os.readlink(clean))}, which does not exist")
     parent, name = os.path.split(clean)
     if name in {"", ".", ".."}:
         raise OutputNotUsable(path, "names nothing that can be made")
@@ -84,9 +84,9 @@ def _refuse_unmakeable(path: str, clean: str) -> None:
         parent = os.path.dirname(parent)
     ancestor = parent or "."
     if not os.path.isdir(ancestor):
-        raise OutputNotUsable(path, f"cannot be made: {shown(ancestor)} is no directory")
+        raise OutputNotUsable(path, f"cannot be made: {printable(ancestor)} is no directory")
     if not os.access(ancestor, os.W_OK | os.X_OK, effective_ids=True):
-        raise OutputNotUsable(path, f"cannot be made: {shown(ancestor)} cannot be written to")
+        raise OutputNotUsable(path, f"cannot be made: {printable(ancestor)} cannot be written to")
 
 
 class NewDirectory:
@@ -117,20 +117,20 @@ class NewDirectory:
                 os.mkdir(directory)
                 self._parents.append(directory)
 
-    def commit(self, finisher: Finisher) -> None:
+    def commit(self, metadata: MetadataWriter) -> None:
         """Give the root the mode and owner of the host's root, and rename it, over nothing.
 
         Only an empty directory that appears between the look and the rename could be replaced (rename(2)).
         """
         host = os.stat("/")
-        finisher.finish(self._root, Attributes(stat.S_IMODE(host.st_mode), host.st_uid, host.st_gid), "/")
+        metadata.finish(self._root, Attributes(stat.S_IMODE(host.st_mode), host.st_uid, host.st_gid), "/")
         with suppress(FileNotFoundError):
             os.stat(self._name, dir_fd=self._parent, follow_symlinks=False)
             raise OutputNotUsable(self._path, "has appeared while the bundle was being written")
         os.rename(self._staging, self._name, src_dir_fd=self._parent, dst_dir_fd=self._parent)
         self._close()
 
-    def undo(self) -> bool:
+    def rollback(self) -> bool:
         """Remove the unfinished bundle with all it holds, and the parents that were made for it."""
         gone = self._parent < 0 or remove_tree(self._staging, self._parent)
         self._close()
@@ -169,17 +169,17 @@ class EmptyDirectory:
         self._root = _made_root(self._staging, self._directory)
         return self._root
 
-    def commit(self, finisher: Finisher) -> None:
+    def commit(self, metadata: MetadataWriter) -> None:
         """Move all up, over nothing, and set the time of the directory."""
         _refuse_full(self._path, [name for name in os.listdir(self._directory) if name != self._staging])
         for name in sorted(os.listdir(self._root)):
             os.rename(name, name, src_dir_fd=self._root, dst_dir_fd=self._directory)
             self._moved.append(name)
         os.rmdir(self._staging, dir_fd=self._directory)
-        finisher.finish_time(self._directory, "/")
+        metadata.finish_time(self._directory, "/")
         self._close()
 
-    def undo(self) -> bool:
+    def rollback(self) -> bool:
         """Empty it of what was made, and give it back its times."""
         if self._directory < 0:
             return True

@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 
 from magicpak.bundle.plan import BundlePlan, Item
 from magicpak.errors import MagicpakError, OutputNotUsable, reason
-from magicpak.outputs.copy import unheard
-from magicpak.outputs.destination import Place, place_for
-from magicpak.outputs.metadata import Finisher, Times
-from magicpak.outputs.output import Written
+from magicpak.outputs.copy import noop
+from magicpak.outputs.destination import Destination, destination_for
+from magicpak.outputs.metadata import MetadataWriter, TimePolicy
+from magicpak.outputs.output import WriteResult
 from magicpak.outputs.tree import TreeWriter
-from magicpak.process.tempdirs import DIRECTORY, Settled, interruptible, uninterrupted
-from magicpak.text import shown
+from magicpak.process.tempdirs import DIRECTORY, Committed, interruptible, uninterrupted
+from magicpak.text import printable
 
 
 class DirectoryOutput:
@@ -24,52 +24,52 @@ class DirectoryOutput:
 
     def check(self) -> None:
         """Raise OutputNotUsable where a bundle could not be written now; nothing is changed."""
-        place_for(self._path)
+        destination_for(self._path)
 
     def write(
         self,
         plan: BundlePlan,
         inspect: Callable[[int], object] | None = None,
-        heard: Callable[[int], object] = unheard,
-    ) -> Written:
+        on_progress: Callable[[int], object] = noop,
+    ) -> WriteResult:
         """Write all of `plan`; after a failure or a signal everything is as it was before.
 
         `inspect` is called with the descriptor of the bundle's root when all is written and nothing stands at its place
-        yet; what it raises is a failure like any other. `heard` is called with each number of bytes that are copied, by
-        any thread.
+        yet; what it raises is a failure like any other. `on_progress` is called with each number of bytes that are
+        copied, by any thread.
 
         Signals are held back and looked for now and then, so that there is no moment at which a second one could keep
         the first from being cleaned up after. Raises OutputNotUsable, SourceChanged, CannotRead, Interrupted.
         """
         items = tuple(plan)  # sorted once
-        finisher = Finisher(Times.of(items, self._source_date_epoch))
+        metadata = MetadataWriter(TimePolicy.of(items, self._source_date_epoch))
         with uninterrupted():
-            return self._write(items, place_for(self._path), finisher, inspect, heard)
+            return self._write(items, destination_for(self._path), metadata, inspect, on_progress)
 
     def _write(
         self,
         items: Sequence[Item],
-        place: Place,
-        finisher: Finisher,
+        place: Destination,
+        metadata: MetadataWriter,
         inspect: Callable[[int], object] | None,
-        heard: Callable[[int], object],
-    ) -> Written:
+        on_progress: Callable[[int], object],
+    ) -> WriteResult:
         try:
             root = place.make()
-            tree = TreeWriter(root, self._path, finisher, heard)
+            tree = TreeWriter(root, self._path, metadata, on_progress)
             tree.write(items)
             if inspect is not None:
                 with interruptible():
                     inspect(root)
-            place.commit(finisher)
-            Settled.now()
+            place.commit(metadata)
+            Committed.now()
         except BaseException as error:
-            if not place.undo() and isinstance(error, MagicpakError):
-                error.details += (f"what was written to {shown(self._path)} could not be removed",)
+            if not place.rollback() and isinstance(error, MagicpakError):
+                error.details += (f"what was written to {printable(self._path)} could not be removed",)
             if isinstance(error, OSError):
                 raise OutputNotUsable(self._path, f"cannot be written: {reason(error)}") from error
             raise
-        return Written(tree.files, tree.size, finisher.remarks)
+        return WriteResult(tree.files, tree.size, metadata.warnings)
 
 
 def write_copy(plan: BundlePlan, path: str, source_date_epoch: int | None) -> None:
@@ -83,6 +83,6 @@ def write_copy(plan: BundlePlan, path: str, source_date_epoch: int | None) -> No
         os.chmod(path, 0o755)  # noqa: S103 - as the root of an image, whatever the umask
         root = os.open(path, DIRECTORY)
         try:
-            TreeWriter(root, path, Finisher(Times.of(items, source_date_epoch))).write(items)
+            TreeWriter(root, path, MetadataWriter(TimePolicy.of(items, source_date_epoch))).write(items)
         finally:
             os.close(root)

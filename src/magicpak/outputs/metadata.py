@@ -9,7 +9,7 @@ from typing import NamedTuple
 from magicpak.bundle.entry import Attributes, Copy
 from magicpak.bundle.plan import Item
 from magicpak.errors import SourceChanged, reason
-from magicpak.text import shown
+from magicpak.text import printable
 
 _NS = 1_000_000_000
 _SET_ID = stat.S_ISUID | stat.S_ISGID
@@ -17,7 +17,7 @@ _REFUSALS = {errno.EPERM, errno.EACCES, errno.EINVAL, errno.EOPNOTSUPP, errno.EN
 _KEPT = {"security.capability", "system.posix_acl_access", "system.posix_acl_default"}
 
 
-class Remarks:
+class MetadataWarnings:
     """Troubles that stop nothing, one line for each kind."""
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Remarks:
     def lines(self) -> tuple[str, ...]:
         """Return one line for each kind, with the first path, in the order in which they arose."""
         return tuple(
-            f"{what} of {shown(path)}{_more(self._count[what, why])} could not be kept: {why}"
+            f"{what} of {printable(path)}{_more(self._count[what, why])} could not be kept: {why}"
             for (what, why), path in self._first.items()
         )
 
@@ -43,14 +43,14 @@ def _more(count: int) -> str:
     return f" (and {count - 1} more)" if count > 1 else ""
 
 
-class Times(NamedTuple):
+class TimePolicy(NamedTuple):
     """The rule for times of change, in ns since the epoch: none after `latest`, and `unknown` for what has none."""
 
     unknown: int
     latest: int | None
 
     @classmethod
-    def of(cls, items: Iterable[Item], source_date_epoch: int | None) -> "Times":
+    def of(cls, items: Iterable[Item], source_date_epoch: int | None) -> "TimePolicy":
         """Return the rule for a plan's `items`; `source_date_epoch` is in seconds (reproducible-builds.org/specs)."""
         if source_date_epoch is not None:
             return cls(source_date_epoch * _NS, source_date_epoch * _NS)
@@ -63,17 +63,17 @@ class Times(NamedTuple):
         return known if self.latest is None else min(known, self.latest)
 
 
-class Finisher:
+class MetadataWriter:
     """Gives what has been written its attributes; for root also its owner. What is refused becomes a remark."""
 
-    def __init__(self, times: Times) -> None:
+    def __init__(self, times: TimePolicy) -> None:
         """Take the rule for times."""
         self._times = times
         self._is_root = os.geteuid() == 0
-        self._remarks = Remarks()
+        self._remarks = MetadataWarnings()
 
     @property
-    def remarks(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[str, ...]:
         """What could not be kept so far."""
         return self._remarks.lines()
 

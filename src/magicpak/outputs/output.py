@@ -6,26 +6,26 @@ from typing import NamedTuple, Protocol
 from magicpak.bundle.plan import BundlePlan
 
 
-class Written(NamedTuple):
+class WriteResult(NamedTuple):
     """What was written: regular files (hard links too), and the bytes of their contents, each content once.
 
-    `remarks` are warnings of one line each: what could not be kept, one line for each kind of trouble.
+    `warnings` are warnings of one line each: what could not be kept, one line for each kind of trouble.
     """
 
     files: int
     size: int
-    remarks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class Output(Protocol):
     """Somewhere a bundle can go."""
 
     def write(
-        self, plan: BundlePlan, inspect: Callable[[int], object] | None, heard: Callable[[int], object]
-    ) -> Written:
+        self, plan: BundlePlan, inspect: Callable[[int], object] | None, on_progress: Callable[[int], object]
+    ) -> WriteResult:
         """Write all of `plan`, or nothing; `inspect` looks at its root, by a descriptor, before it is there for others.
 
-        `heard` is called with each number of bytes that are copied, of the plan's `size`, by any thread.
+        `on_progress` is called with each number of bytes that are copied, of the plan's `size`, by any thread.
 
         Raises OutputNotUsable, SourceChanged or CannotRead, or Interrupted; then all is as it was before.
         """

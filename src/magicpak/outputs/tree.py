@@ -9,11 +9,11 @@ from magicpak.bundle.entry import Content, Copy, Directory, Fifo, Link
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Item
 from magicpak.errors import OutputNotUsable, reason
-from magicpak.outputs.copy import Copier, open_source, unheard, write_all
-from magicpak.outputs.copy_pool import LARGE, Crew, Job
-from magicpak.outputs.metadata import Finisher
-from magicpak.process.tempdirs import Descent, give_way
-from magicpak.text import shown
+from magicpak.outputs.copy import FileCopier, noop, open_source, write_all
+from magicpak.outputs.copy_pool import LARGE, CopyJob, CopyPool
+from magicpak.outputs.metadata import MetadataWriter
+from magicpak.process.tempdirs import DirectoryStack, raise_if_interrupted
+from magicpak.text import printable
 
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _FIFO = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -24,21 +24,23 @@ _ITEMS_BETWEEN_SIGNALS = 32
 class TreeWriter:
     """Writes a plan, each path relative to the open directory that holds it. While unfinished, all is ours alone."""
 
-    def __init__(self, root: int, output: str, finisher: Finisher, heard: Callable[[int], object] = unheard) -> None:
+    def __init__(
+        self, root: int, output: str, metadata: MetadataWriter, on_progress: Callable[[int], object] = noop
+    ) -> None:
         """Take the descriptor of the bundle's root, what to call it in messages, and the rule for attributes.
 
-        `heard` is called with each number of bytes that are copied, by any thread.
+        `on_progress` is called with each number of bytes that are copied, by any thread.
         """
         self.files = 0
         self.size = 0
         self._root = root
         self._at = "/"
         self._output = output
-        self._finisher = finisher
-        self._copier = Copier(heard)
-        self._crew = Crew(self._copier.copy, self._finish_copied)
+        self._metadata = metadata
+        self._copier = FileCopier(on_progress)
+        self._crew = CopyPool(self._copier.copy, self._finish_copied)
         self._copied: dict[tuple[int, int], BundlePath] = {}
-        self._way = Descent(root)
+        self._way = DirectoryStack(root)
         self._open: list[tuple[str, Directory]] = []
 
     def write(self, items: Iterable[Item]) -> None:
@@ -49,7 +51,7 @@ class TreeWriter:
         try:
             for count, item in enumerate(items):
                 if not count % _ITEMS_BETWEEN_SIGNALS:
-                    give_way()
+                    raise_if_interrupted()
                 parent, _, name = item.path.rpartition("/")
                 while (self._open[-1][0] if self._open else "") != parent:
                     self._leave()
@@ -59,9 +61,9 @@ class TreeWriter:
                 self._leave()
             self._crew.finish_all()
         except OSError as error:
-            raise OutputNotUsable(self._output, f"cannot take {shown(self._at)}: {reason(error)}") from error
+            raise OutputNotUsable(self._output, f"cannot take {printable(self._at)}: {reason(error)}") from error
         finally:
-            self._crew.dismiss()
+            self._crew.cancel()
             self._way.close()
 
     def _write(self, item: Item, name: str) -> None:
@@ -74,14 +76,14 @@ class TreeWriter:
                 self._open.append((item.path, entry))
             case Link(target, attributes):
                 os.symlink(target, name, dir_fd=self._way.fd)
-                self._finisher.finish_link(name, self._way.fd, attributes, item.path)
+                self._metadata.finish_link(name, self._way.fd, attributes, item.path)
             case Content() as entry:
                 self._write_content(name, entry, item.path)
             case Fifo(attributes):
                 os.mkfifo(name, 0o600, dir_fd=self._way.fd)
                 fifo = os.open(name, _FIFO, dir_fd=self._way.fd)
                 try:
-                    self._finisher.finish(fifo, attributes, item.path)
+                    self._metadata.finish(fifo, attributes, item.path)
                 finally:
                     os.close(fifo)
             case _:
@@ -92,7 +94,7 @@ class TreeWriter:
         self._at, entry = self._open.pop()
         left = self._way.leave()
         try:
-            self._finisher.finish(left, entry.attributes, self._at, entry.source)
+            self._metadata.finish(left, entry.attributes, self._at, entry.source)
         finally:
             os.close(left)
 
@@ -110,7 +112,7 @@ class TreeWriter:
         self._copied[entry.inode] = path
         if first is None:
             self.size += entry.size
-        job = Job(entry, source, target, path)
+        job = CopyJob(entry, source, target, path)
         if entry.size >= LARGE:
             self._crew.add(job)
             return
@@ -120,15 +122,15 @@ class TreeWriter:
         finally:
             job.close()
 
-    def _finish_copied(self, job: Job) -> None:
+    def _finish_copied(self, job: CopyJob) -> None:
         self._at = job.path
         if job.error is not None:
             raise job.error
-        self._finisher.finish(job.target, job.entry.attributes, job.path, job.entry.extended or job.source)
+        self._metadata.finish(job.target, job.entry.attributes, job.path, job.entry.extended or job.source)
 
     def _hard_linked(self, first: BundlePath, name: str) -> bool:
         """Make `name` a hard link of `first`, going there from the root by directories alone, unless refused."""
-        way = Descent(self._root)
+        way = DirectoryStack(self._root)
         try:
             for part in first.parts[:-1]:
                 way.enter(part)
@@ -145,7 +147,7 @@ class TreeWriter:
         target = os.open(name, _NEW_FILE, 0o600, dir_fd=self._way.fd)
         try:
             write_all(target, entry.data)
-            self._finisher.finish(target, entry.attributes, path)
+            self._metadata.finish(target, entry.attributes, path)
         finally:
             os.close(target)
         self.files += 1

@@ -7,17 +7,17 @@ architecture; then F, a directory without the slash in front, and after that R f
 import os
 from collections.abc import Iterator
 
-from magicpak.packages.package import Found, Package
-from magicpak.packages.reading import Reading
-from magicpak.text import plural, shown
+from magicpak.packages.package import Ownership, Package
+from magicpak.packages.reading import DatabaseReader
+from magicpak.text import count_noun, printable
 
 DATABASES = ("usr/lib/apk/db/installed", "lib/apk/db/installed")
 """Since Alpine's /usr is merged, and before."""
 
 
-def found(names: frozenset[bytes], root: str) -> Found:
+def found(names: frozenset[bytes], root: str) -> Ownership:
     """Return the packages that own `names`, by the databases below `root`."""
-    reading = Reading()
+    reading = DatabaseReader()
     by_name: dict[bytes, Package] = {}
     for path in (os.path.join(root, database) for database in DATABASES):
         paragraphs = [paragraph for each in reading.content(path).split(b"\n\n") if (paragraph := each.strip(b"\n"))]
@@ -30,8 +30,10 @@ def found(names: frozenset[bytes], root: str) -> Found:
             for name in names.intersection(_files(directories)):
                 by_name.setdefault(name, package)
         if nameless:
-            reading.remarks.append(f"{shown(path)} has {plural(nameless, 'package')} without a name or a version")
-    return Found(by_name, tuple(reading.remarks))
+            reading.warnings.append(
+                f"{printable(path)} has {count_noun(nameless, 'package')} without a name or a version"
+            )
+    return Ownership(by_name, tuple(reading.warnings))
 
 
 def _files(directories: list[bytes]) -> Iterator[bytes]:

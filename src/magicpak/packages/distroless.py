@@ -8,17 +8,17 @@ import os
 from collections.abc import Iterator
 
 from magicpak.packages.dpkg import DIRECTORY, listing, owning, packages_in
-from magicpak.packages.package import Found, Package
-from magicpak.packages.reading import Reading
-from magicpak.text import shown
+from magicpak.packages.package import Ownership, Package
+from magicpak.packages.reading import DatabaseReader
+from magicpak.text import printable
 
 _SUMS = ".md5sums"
 _BEFORE_NAME = len("d41d8cd98f00b204e9800998ecf8427e  ")
 
 
-def found(names: frozenset[bytes], root: str) -> Found:
+def found(names: frozenset[bytes], root: str) -> Ownership:
     """Return the packages that own `names`, by the database below `root`."""
-    reading = Reading()
+    reading = DatabaseReader()
     directory = os.path.join(root, DIRECTORY, "status.d")
     listed = listing(names, _lists(reading, directory), {})
     packages: dict[str, Package | None] = {}
@@ -26,11 +26,11 @@ def found(names: frozenset[bytes], root: str) -> Found:
         path = os.path.join(directory, its)
         packages[its] = next(iter(packages_in([reading.content(path)]).values()), None)
         if packages[its] is None:
-            reading.remarks.append(f"{shown(path)} tells nothing about a package")
-    return Found(owning(listed, packages), tuple(reading.remarks))
+            reading.warnings.append(f"{printable(path)} tells nothing about a package")
+    return Ownership(owning(listed, packages), tuple(reading.warnings))
 
 
-def _lists(reading: Reading, directory: str) -> Iterator[tuple[str, list[bytes]]]:
+def _lists(reading: DatabaseReader, directory: str) -> Iterator[tuple[str, list[bytes]]]:
     for entry in sorted(reading.entries(directory)):
         if entry.endswith(_SUMS):
             lines = reading.content(os.path.join(directory, entry)).split(b"\n")

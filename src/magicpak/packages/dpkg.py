@@ -9,9 +9,9 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from magicpak.packages.package import Found, Package
-from magicpak.packages.reading import Reading
-from magicpak.text import plural, shown
+from magicpak.packages.package import Ownership, Package
+from magicpak.packages.reading import DatabaseReader
+from magicpak.text import count_noun, printable
 
 DIRECTORY = "var/lib/dpkg"
 
@@ -31,18 +31,20 @@ class Diversion(NamedTuple):
     """The name of a package, or `:` for the administrator."""
 
 
-def found(names: frozenset[bytes], root: str) -> Found:
+def found(names: frozenset[bytes], root: str) -> Ownership:
     """Return the packages that own `names`, by the database below `root`."""
-    reading = Reading()
+    reading = DatabaseReader()
     directory = os.path.join(root, DIRECTORY)
     listed = listing(names, _lists(reading, directory), _diversions(reading, directory))
     lists = {its for those in listed.values() for its in those}
     status = os.path.join(directory, "status")
     packages = packages_in(_paragraphs(reading, status, lists))
     if unknown := sorted(lists - packages.keys()):
-        about = plural(len(unknown), "package")
-        reading.remarks.append(f"{shown(status)} tells nothing about {about} with files, as {shown(unknown[0])}")
-    return Found(owning(listed, packages), tuple(reading.remarks))
+        about = count_noun(len(unknown), "package")
+        reading.warnings.append(
+            f"{printable(status)} tells nothing about {about} with files, as {printable(unknown[0])}"
+        )
+    return Ownership(owning(listed, packages), tuple(reading.warnings))
 
 
 def listing(
@@ -82,7 +84,7 @@ def packages_in(paragraphs: Iterable[bytes]) -> dict[str, Package | None]:
     return packages
 
 
-def _paragraphs(reading: Reading, status: str, lists: Collection[str]) -> Iterator[bytes]:
+def _paragraphs(reading: DatabaseReader, status: str, lists: Collection[str]) -> Iterator[bytes]:
     """Yield what `status` tells about the packages that have the lists."""
     names = {os.fsencode(its.partition(":")[0]) for its in lists}
     for paragraph in reading.content(status).split(b"\n\n") if names else ():
@@ -91,7 +93,7 @@ def _paragraphs(reading: Reading, status: str, lists: Collection[str]) -> Iterat
             yield paragraph
 
 
-def _lists(reading: Reading, directory: str) -> Iterator[tuple[str, list[bytes]]]:
+def _lists(reading: DatabaseReader, directory: str) -> Iterator[tuple[str, list[bytes]]]:
     """Yield the names of the lists and their lines; of one package, that of the machine's architecture first."""
     native = os.fsdecode(reading.content(os.path.join(directory, "arch")).partition(b"\n")[0])
     info = os.path.join(directory, "info")
@@ -102,6 +104,6 @@ def _lists(reading: Reading, directory: str) -> Iterator[tuple[str, list[bytes]]
         yield its, reading.content(os.path.join(info, its + _LIST)).split(b"\n")
 
 
-def _diversions(reading: Reading, directory: str) -> dict[bytes, Diversion]:
+def _diversions(reading: DatabaseReader, directory: str) -> dict[bytes, Diversion]:
     lines = iter(reading.content(os.path.join(directory, "diversions")).split(b"\n"))
     return {name: Diversion(to, os.fsdecode(by)) for name, to, by in zip(lines, lines, lines, strict=False)}

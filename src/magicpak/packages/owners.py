@@ -15,7 +15,7 @@ class Owners(NamedTuple):
     """The owners of those paths that have one, and one line for the log for each thing that could not be read."""
 
     by_path: Mapping[str, Package]
-    remarks: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 def owners(paths: Iterable[str], root: str = "/") -> Owners:
@@ -26,15 +26,15 @@ def owners(paths: Iterable[str], root: str = "/") -> Owners:
     lacks is an error.
     """
     by_path: dict[str, Package] = {}
-    remarks: list[str] = []
+    warnings: list[str] = []
     left = names_of(paths, root)
     for database in _DATABASES:
         if not left:
             break
-        by_name, its_remarks = database(frozenset(name for names in left.values() for name in names), root)
-        remarks += its_remarks
+        by_name, its_warnings = database(frozenset(name for names in left.values() for name in names), root)
+        warnings += its_warnings
         for path, names in left.items():
             if owner := next((by_name[name] for name in names if name in by_name), None):
                 by_path[path] = owner
         left = {path: names for path, names in left.items() if path not in by_path}
-    return Owners(by_path, tuple(remarks))
+    return Owners(by_path, tuple(warnings))

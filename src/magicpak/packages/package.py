@@ -16,11 +16,11 @@ class Package(NamedTuple):
     """Empty where the manager does not say."""
 
 
-class Found(NamedTuple):
+class Ownership(NamedTuple):
     """The package that owns what stands at each of some names, and one line for each thing that could not be read.
 
     The names are those of the database, which may lead through links.
     """
 
     by_name: Mapping[bytes, Package]
-    remarks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()

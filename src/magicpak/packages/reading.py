@@ -3,15 +3,15 @@
 import os
 
 from magicpak.errors import reason
-from magicpak.text import shown
+from magicpak.text import printable
 
 
-class Reading:
+class DatabaseReader:
     """Reads files and directories: what is not there is empty, what cannot be read is empty and leaves a remark."""
 
     def __init__(self) -> None:
         """Begin without remarks."""
-        self.remarks: list[str] = []
+        self.warnings: list[str] = []
 
     def content(self, path: str) -> bytes:
         """Return what is in the file at `path`."""
@@ -35,4 +35,4 @@ class Reading:
             return []
 
     def _remark(self, path: str, error: OSError) -> None:
-        self.remarks.append(f"cannot read {shown(path)}: {reason(error)}")
+        self.warnings.append(f"cannot read {printable(path)}: {reason(error)}")

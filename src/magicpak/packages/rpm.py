@@ -7,10 +7,10 @@ import os
 from collections.abc import Iterator
 
 from magicpak.errors import MagicpakError, reason
-from magicpak.packages.package import Found, Package
-from magicpak.packages.reading import Reading
-from magicpak.process.child import Running
-from magicpak.text import shown
+from magicpak.packages.package import Ownership, Package
+from magicpak.packages.reading import DatabaseReader
+from magicpak.process.child import Child
+from magicpak.text import printable
 
 SECONDS = 60.0
 
@@ -30,9 +30,9 @@ _FORMAT = r"\f%{NAME}\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\t%{ARCH}\n[%{FI
 that of another package (rpmfiles.h, rpmfileState)."""
 
 
-def found(names: frozenset[bytes], root: str) -> Found:
+def found(names: frozenset[bytes], root: str) -> Ownership:
     """Return the packages that own `names`, by the database below `root`."""
-    reading = Reading()
+    reading = DatabaseReader()
     by_name: dict[bytes, Package] = {}
     directories = (os.path.join(root, directory) for directory in DIRECTORIES)
     if directory := next((each for each in directories if _holds_database(reading, each)), None):
@@ -44,11 +44,11 @@ def found(names: frozenset[bytes], root: str) -> Found:
             answer, problem = b"", reason(error)
         by_name = dict(_owned(answer, {_INSTALLED + name for name in names}))
         if problem:
-            reading.remarks.append(f"cannot read all of {shown(directory)}: {shown(problem)}")
-    return Found(by_name, tuple(reading.remarks))
+            reading.warnings.append(f"cannot read all of {printable(directory)}: {printable(problem)}")
+    return Ownership(by_name, tuple(reading.warnings))
 
 
-def _holds_database(reading: Reading, directory: str) -> bool:
+def _holds_database(reading: DatabaseReader, directory: str) -> bool:
     files = (os.path.join(directory, name) for name in _FILES if name in reading.entries(directory))
     return any(os.path.isfile(file) and os.path.getsize(file) for file in files)
 
@@ -58,7 +58,7 @@ def _asked(directory: str) -> tuple[bytes, str]:
     # The directory is named since Debian's rpm looks elsewhere; HOME is not, since it can have settings.
     command = ["rpm", "--dbpath", directory, "--query", "--all", "--queryformat", _FORMAT]
     with os.fdopen(os.memfd_create("magicpak"), "rb") as messages:  # no pipe: they would come between the answers
-        running = Running(command, env={"LC_ALL": "C"}, stderr=messages.fileno())
+        running = Child(command, env={"LC_ALL": "C"}, stderr=messages.fileno())
         try:
             running.start()
             ran = running.finish(timeout=SECONDS, kept=_ANSWER_KEPT)

@@ -12,8 +12,8 @@ from time import monotonic
 from typing import NamedTuple
 
 from magicpak.errors import ToolFailed, reason
-from magicpak.process.tools import as_shell_line, find_program
-from magicpak.text import shown
+from magicpak.process.tools import find_program, shell_line
+from magicpak.text import printable
 
 OUTPUT_KEPT = 1 << 20
 """Bytes of a program's output that are kept: its end, for that is where it says what went wrong."""
@@ -24,14 +24,14 @@ _LONGEST_WAIT = 0.05
 """Seconds between two looks at whether a program has ended (older kernels and sandboxes have no pidfd_open(2))."""
 
 
-class Ran(NamedTuple):
+class Completed(NamedTuple):
     """How a program ended (as `os.waitstatus_to_exitcode` has it) and the end of its stdout and stderr together."""
 
     returncode: int
     output: bytes
 
 
-def nothing() -> None:
+def noop() -> None:
     """Do nothing, where something may be done now and then."""
 
 
@@ -42,7 +42,7 @@ def run(
     input: bytes | None = None,  # noqa: A002 - as subprocess calls it
     env: Mapping[str, str] | None = None,
     executable: str | None = None,
-) -> Ran:
+) -> Completed:
     """Run `command` with `input` as its stdin (None: empty) and return how it ended; a failing exit code is no error.
 
     Args:
@@ -55,7 +55,7 @@ def run(
     Raises:
         ToolFailed: it cannot be found or started, or it has not ended in time.
     """
-    running = Running(command, env=env, executable=executable)
+    running = Child(command, env=env, executable=executable)
     try:
         running.start()
         return running.finish(timeout=timeout, stdin=input or b"")
@@ -66,7 +66,7 @@ def run(
             running.end()  # a handler may have raised at the first instruction of the other
 
 
-class Running:
+class Child:
     """One program and the pipes to it.
 
     It is made before it is started, so that `try: start() … finally: end()` leaves no moment in which an exception,
@@ -100,16 +100,16 @@ class Running:
         """
         program = find_program(self._executable)
         if program is None:
-            message = f"{shown(self._executable)}: no such program"
+            message = f"{printable(self._executable)}: no such program"
             raise ToolFailed(message)
         try:
             with signals_held() as mask:
                 self._spawn(program, mask)
         except OSError as error:
-            message = f"cannot run {shown(self._executable)}: {reason(error)}"
+            message = f"cannot run {printable(self._executable)}: {reason(error)}"
             raise ToolFailed(message) from error
 
-    def finish(self, *, timeout: float, stdin: bytes = b"", kept: int = OUTPUT_KEPT) -> Ran:
+    def finish(self, *, timeout: float, stdin: bytes = b"", kept: int = OUTPUT_KEPT) -> Completed:
         """Hand over `stdin`, take all output, and wait for the end of the program.
 
         Of the output, the last `kept` bytes are returned. What it leaves in its process group is ended with it.
@@ -122,13 +122,13 @@ class Running:
         ended = False
         while not (ended and exchange.is_idle):
             if monotonic() >= deadline:
-                message = f"{shown(self._executable)} did not finish within {timeout:g} seconds"
-                raise ToolFailed(message, details=[as_shell_line(self.command)])
+                message = f"{printable(self._executable)} did not finish within {timeout:g} seconds"
+                raise ToolFailed(message, details=[shell_line(self.command)])
             if not ended and self._has_ended():
                 ended = True
                 self._kill_group()
             exchange.step(0 if ended else deadline - monotonic())
-        return Ran(self._reap(), bytes(exchange.output))
+        return Completed(self._reap(), bytes(exchange.output))
 
     def end(self, grace: float = 0) -> None:
         """End the program and its process group, whether started, running, ended or neither; give back the pipes.
@@ -206,7 +206,7 @@ class Running:
 class _Exchange:
     """Hands a program its input and takes its output, as far as each goes without waiting."""
 
-    def __init__(self, running: Running, stdin: bytes, kept: int) -> None:
+    def __init__(self, running: Child, stdin: bytes, kept: int) -> None:
         import select  # noqa: PLC0415 - most runs of magicpak start no program
 
         self.output = bytearray()

@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, NoReturn
 
-from magicpak.process.sandbox import Setting
+from magicpak.process.sandbox import Sandbox
 
 _PYTHON_IGNORES = (signal.SIGPIPE, signal.SIGXFSZ)
 _IN_SETTING, _IN_EXECVE = "s", "x"
@@ -22,18 +22,18 @@ class Command(NamedTuple):
     executable: str
     env: Mapping[str, str]
     streams: tuple[int, int, int]
-    setting: Setting
+    sandbox: Sandbox
 
 
-class Failure(NamedTuple):
+class ExecFailure(NamedTuple):
     """Why a program was not executed: what its surroundings or what execve(2) refused."""
 
-    is_of_setting: bool
+    is_of_sandbox: bool
     error: OSError
 
 
-def become(command: Command, said: int, begin: Callable[[], object], kept: Sequence[int] = ()) -> NoReturn:
-    """Turn this process into the program, or write to the pipe `said` why not, for `failure` to read, and exit.
+def exec_command(command: Command, said: int, begin: Callable[[], object], kept: Sequence[int] = ()) -> NoReturn:
+    """Turn this process into the program, or write to the pipe `said` why not, for `read_failure` to read, and exit.
 
     `begin` is called when the streams are in place; but for them, `said` and `kept` all descriptors are closed then.
     """
@@ -48,7 +48,7 @@ def become(command: Command, said: int, begin: Callable[[], object], kept: Seque
             signal.signal(number, signal.SIG_DFL)
         words = [os.fsencode(word) for word in command.words]
         begin()
-        executable = command.setting.enter(command.executable)
+        executable = command.sandbox.enter(command.executable)
         if not _is_read(said):  # who would have ended us has ended before it could be told to
             os._exit(127)
         stage = _IN_EXECVE
@@ -61,13 +61,13 @@ def become(command: Command, said: int, begin: Callable[[], object], kept: Seque
         os._exit(127)
 
 
-def failure(said: int) -> Failure | None:
-    """Return what `become` has written to the pipe `said`; None where the program was executed or ended before."""
+def read_failure(said: int) -> ExecFailure | None:
+    """Return what `exec_command` has written to the pipe `said`; None if the program was executed or ended before."""
     text = os.read(said, _LONGEST).decode()
     if not text:
         return None
     number, _, about = text[1:].partition(" ")
-    return Failure(text[0] == _IN_SETTING, OSError(int(number), os.strerror(int(number)), about or None))
+    return ExecFailure(text[0] == _IN_SETTING, OSError(int(number), os.strerror(int(number)), about or None))
 
 
 def _is_read(pipe: int) -> bool:

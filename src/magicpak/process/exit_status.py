@@ -11,7 +11,7 @@ def exit_code(returncode: int) -> int:
     return returncode if returncode >= 0 else _BY_SIGNAL - returncode
 
 
-def ending(returncode: int) -> str:
+def describe_exit(returncode: int) -> str:
     """Return what `returncode` says, as `os.waitstatus_to_exitcode` has it; a signal by its name."""
     if returncode < 0:
         return f"was ended by {_NAMES.get(-returncode, f'signal {-returncode}')}"

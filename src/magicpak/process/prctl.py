@@ -23,7 +23,7 @@ def prctl(option: int, first: int = 0, second: int = 0) -> None:
         raise OSError(number, os.strerror(number))
 
 
-def end_with(parent: int, by: int = signal.SIGKILL) -> None:
+def die_with_parent(parent: int, by: int = signal.SIGKILL) -> None:
     """Have this process get the signal `by` when its parent, the process `parent`, ends; end if it has ended already.
 
     The kernel forgets it when the process changes its user. Raises OSError.

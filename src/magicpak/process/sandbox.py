@@ -3,7 +3,7 @@
 from typing import Protocol
 
 
-class Setting(Protocol):
+class Sandbox(Protocol):
     """Surroundings that are made in two steps, each in a process that is there for this one run alone."""
 
     @property
@@ -23,7 +23,7 @@ class Setting(Protocol):
         ...
 
 
-class Here:
+class NoSandbox:
     """Our own surroundings, as they are."""
 
     has_own_root = False

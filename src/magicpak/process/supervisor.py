@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from magicpak import errors
 from magicpak.errors import MagicpakError, ToolFailed
-from magicpak.process.child import nothing, pipe, signals_held
+from magicpak.process.child import noop, pipe, signals_held
 
 GRACE = 5.0
 """Seconds between asking the supervisor to end all gently, and to end all at once."""
@@ -35,7 +35,7 @@ _CHUNK = 1 << 16
 _OURS_TO_HANDLE = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
 
 
-class Charge(NamedTuple):
+class SupervisorInput(NamedTuple):
     """What the supervisor is given: who has started it, the program's stdin, stdout and stderr, and its signal mask."""
 
     starter: int
@@ -43,7 +43,7 @@ class Charge(NamedTuple):
     mask: set[int | signal.Signals]
 
 
-class Supervised(NamedTuple):
+class SupervisedResult(NamedTuple):
     """How it went: what the supervisor's work has returned, whether the time was up, and how long it took."""
 
     result: Any
@@ -51,41 +51,41 @@ class Supervised(NamedTuple):
     seconds: float
 
 
-class Tail:
+class OutputTail:
     """The end of what comes out of one pipe, and its lines."""
 
-    def __init__(self, hear: Callable[[bytes], None] | None = None) -> None:
+    def __init__(self, on_line: Callable[[bytes], None] | None = None) -> None:
         """Take what is called with each line."""
         self.kept = bytearray()
         self._line = bytearray()
-        self._hear = hear
+        self._on_line = on_line
 
     def take(self, chunk: bytes) -> None:
         """Take what was read; nothing means that it has ended."""
         self.kept += chunk
         del self.kept[:-TAIL]
-        if self._hear is None:
+        if self._on_line is None:
             return
         self._line += chunk
         *lines, rest = self._line.split(b"\n")
         for line in lines:
-            self._hear(bytes(line))
+            self._on_line(bytes(line))
         self._line = rest
         if not chunk and rest:
             self._line = bytearray()
-            self._hear(bytes(rest))
+            self._on_line(bytes(rest))
 
 
 def supervise(
-    work: Callable[[Charge], object],
+    work: Callable[[SupervisorInput], object],
     *,
     name: str,
     timeout: float,
     stdin: bytes | None,
     takers: Sequence[Callable[[bytes], object]],
     grace: float = GRACE,
-    tick: Callable[[], object] = nothing,
-) -> Supervised:
+    tick: Callable[[], object] = noop,
+) -> SupervisedResult:
     """Let a process of its own do `work`, which runs a program, until that has told its result.
 
     Args:
@@ -112,7 +112,7 @@ def supervise(
             supervision.end()
         finally:
             supervision.end()  # a handler may have raised at the first instruction of the other
-    return Supervised(_unpacked(bytes(supervision.report), name), supervision.timed_out, monotonic() - started)
+    return SupervisedResult(_unpacked(bytes(supervision.report), name), supervision.timed_out, monotonic() - started)
 
 
 class _Supervision:
@@ -127,7 +127,7 @@ class _Supervision:
         self._pid = 0
         self._open: dict[int, Callable[[bytes], object] | None] = {}
 
-    def start(self, work: Callable[[Charge], object]) -> None:
+    def start(self, work: Callable[[SupervisorInput], object]) -> None:
         """Start the supervisor, and with it the program."""
         theirs: list[int] = []
         with signals_held() as mask:
@@ -147,7 +147,7 @@ class _Supervision:
                 self._pid = os.fork()
                 if self._pid == 0:
                     stdin, stdout, stderr, report = theirs
-                    _be_supervisor(work, Charge(us, (stdin, stdout, stderr), mask), report, tuple(self._open))
+                    _be_supervisor(work, SupervisorInput(us, (stdin, stdout, stderr), mask), report, tuple(self._open))
             finally:
                 for descriptor in theirs:
                     os.close(descriptor)
@@ -206,7 +206,9 @@ class _Supervision:
         return True
 
 
-def _be_supervisor(work: Callable[[Charge], object], charge: Charge, report: int, others: Sequence[int]) -> NoReturn:
+def _be_supervisor(
+    work: Callable[[SupervisorInput], object], charge: SupervisorInput, report: int, others: Sequence[int]
+) -> NoReturn:
     """Do the work in this process, which was forked for it, tell its result, and exit; `others` are closed."""
     try:
         os.setsid()  # a terminal's signals are for the one who started us, and who ends us
@@ -222,7 +224,7 @@ def _be_supervisor(work: Callable[[Charge], object], charge: Charge, report: int
         os._exit(0)
 
 
-def _told(work: Callable[[Charge], object], charge: Charge) -> bytes:
+def _told(work: Callable[[SupervisorInput], object], charge: SupervisorInput) -> bytes:
     """Do the work, and return what came of it as bytes, be it a failure."""
     try:
         return marshal.dumps(("", work(charge)))  # type: ignore[arg-type]  # what it cannot take is a mistake of ours

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from magicpak.errors import Interrupted, MagicpakError, reason
-from magicpak.text import shown
+from magicpak.text import printable
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-HELD = 64  # descriptors that a Descent keeps open; the usual limit for a process is 1024
+HELD = 64  # descriptors that a DirectoryStack keeps open; the usual limit for a process is 1024
 
 _SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 
@@ -20,7 +20,7 @@ _SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 def uninterrupted() -> Iterator[None]:
     """Hold SIGINT, SIGTERM and SIGHUP back while inside; one that came meanwhile is acted upon at the end.
 
-    Only the calling thread is guarded (pthread_sigmask(3)). What takes long calls `give_way` now and then.
+    Only the calling thread is guarded (pthread_sigmask(3)). What takes long calls `raise_if_interrupted` now and then.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
@@ -41,14 +41,14 @@ def interruptible() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def give_way() -> None:
+def raise_if_interrupted() -> None:
     """Raise Interrupted if a signal is being held back, so that what was begun is undone before the signal's turn."""
     for number in sorted(signal.sigpending() & _SIGNALS):
         if signal.getsignal(number) is not signal.SIG_IGN:  # the kernel lists what is ignored too, as under nohup(1)
             raise Interrupted(number)
 
 
-class Settled:
+class Committed:
     """Whether the process has done what it was started for, so that a signal is too late to undo it."""
 
     _is_so = False
@@ -94,7 +94,7 @@ def _made_private_directory() -> str:
         try:
             os.mkdir(path, 0o700)
         except OSError as error:
-            details.append(f"{shown(directory)}: {reason(error)}")
+            details.append(f"{printable(directory)}: {reason(error)}")
         else:
             os.chmod(path, 0o700)  # whatever the umask
             return path
@@ -102,7 +102,7 @@ def _made_private_directory() -> str:
     raise MagicpakError(message, details=details, hints=["set TMPDIR to a directory in which you may write"])
 
 
-class Descent:
+class DirectoryStack:
     """The way from a directory down to one below it, held by descriptors, so that no link or rename can divert it.
 
     However deep it goes, few descriptors are open: one that was closed is opened again as the `..` of the directory
@@ -175,7 +175,7 @@ def remove_tree(path: str, parent: int | None = None) -> bool:
 def _remove_contents(path: str, parent: int | None) -> None:
     """Empty a directory, without recursion: a tree may be deeper than Python's stack."""
     root = os.open(path, DIRECTORY, dir_fd=parent)
-    way = Descent(root)
+    way = DirectoryStack(root)
     try:
         pending = [_remove_files(root)]
         while pending:

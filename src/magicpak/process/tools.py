@@ -15,7 +15,7 @@ def find_program(path_or_name: str) -> str | None:
     return next((candidate for candidate in candidates if _is_program(candidate)), None)
 
 
-def as_shell_line(command: Sequence[str]) -> str:
+def shell_line(command: Sequence[str]) -> str:
     r"""Return `command` as one line that can be pasted into a shell and is harmless to a terminal.
 
     Control characters and bytes that are not text are written as `$'\n'`, which bash, zsh and busybox know.

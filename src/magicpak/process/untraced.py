@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
-from magicpak.errors import RunFailed, SettingRefused, reason
+from magicpak.errors import RunFailed, SandboxUnavailable, reason
 from magicpak.process import prctl
 from magicpak.process.child import pipe
-from magicpak.process.exec import Command, become, failure
-from magicpak.process.sandbox import Setting
-from magicpak.process.supervisor import AT_ONCE, GENTLY, Charge
-from magicpak.text import shown
+from magicpak.process.exec import Command, exec_command, read_failure
+from magicpak.process.sandbox import Sandbox
+from magicpak.process.supervisor import AT_ONCE, GENTLY, SupervisorInput
+from magicpak.text import printable
 
 _ROUNDS = 1000  # of ending what forks as fast as we kill
 
@@ -23,37 +23,37 @@ class Program(NamedTuple):
     words: tuple[str, ...]
     path: str
     env: Mapping[str, str]
-    setting: Setting
+    sandbox: Sandbox
 
 
-def run(program: Program, charge: Charge) -> int:
+def run(program: Program, charge: SupervisorInput) -> int:
     """Run `program` in this process, which was forked for it, and return its wait status.
 
     What it leaves behind is ended with it, as in a container. So it is when its time is up, or when we are not needed
-    any more. Raises SettingRefused, RunFailed.
+    any more. Raises SandboxUnavailable, RunFailed.
     """
     prctl.prctl(prctl.PR_SET_CHILD_SUBREAPER, 1)  # orphans become our children
     ending = _Ending()
     for number in (GENTLY, AT_ONCE):
         signal.signal(number, ending.now)
-    prctl.end_with(charge.starter, GENTLY)
+    prctl.die_with_parent(charge.starter, GENTLY)
     signal.pthread_sigmask(signal.SIG_SETMASK, charge.mask - {GENTLY, AT_ONCE})
     try:
-        program.setting.prepare()
+        program.sandbox.prepare()
     except OSError as error:
-        raise SettingRefused.by(error) from None
+        raise SandboxUnavailable.by(error) from None
     said, said_there = pipe()
     pid = os.fork()
     if pid == 0:
         for number in (GENTLY, AT_ONCE):
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, charge.mask)
-        command = Command(program.words, program.path, program.env, charge.streams, program.setting)
-        become(command, said_there, lambda: None)
+        command = Command(program.words, program.path, program.env, charge.streams, program.sandbox)
+        exec_command(command, said_there, lambda: None)
     for descriptor in (said_there, *charge.streams):
         os.close(descriptor)
     ending.of(pid)
-    failed = failure(said)
+    failed = read_failure(said)
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     ending.of(0)
     with suppress(ProcessLookupError):
@@ -61,9 +61,9 @@ def run(program: Program, charge: Charge) -> int:
     status = os.waitpid(pid, 0)[1]
     _end_descendants()
     if failed is not None:
-        if failed.is_of_setting:
-            raise SettingRefused.by(failed.error)
-        raise RunFailed(f"cannot run {shown(program.path)}: {reason(failed.error)}")
+        if failed.is_of_sandbox:
+            raise SandboxUnavailable.by(failed.error)
+        raise RunFailed(f"cannot run {printable(program.path)}: {reason(failed.error)}")
     return status
 
 

@@ -7,11 +7,11 @@ from magicpak import __version__
 from magicpak.bundle.entry import Content, Copy, Directory, Entry, Fifo, Link
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan, Item
-from magicpak.bundle.size import weights_of
+from magicpak.bundle.size import file_sizes
 from magicpak.packages.package import Package
 from magicpak.reports import document as told
 from magicpak.reports.known import Known
-from magicpak.reports.locations import Located
+from magicpak.reports.locations import Locations
 from magicpak.reports.processes import missing, processes
 from magicpak.verify.severity import Verdict
 
@@ -23,8 +23,8 @@ def document(known: Known, output: str | None, owners: Owners | None, *, dry_run
     """Return the document of a report; without `owners` it tells of no packages."""
     programs, placed, before, plan = known.decided
     items = tuple(plan)
-    weights = weights_of(plan)
-    places = Located(plan, known.private)
+    weights = file_sizes(plan)
+    places = Locations(plan, known.private)
     packages = _Packages(owners([path for item in items if (path := places.on_host(item))])) if owners else None
     entries = tuple(_entry(item, places, weights, packages) for item in items)
     return told.Document(
@@ -66,16 +66,18 @@ class _Packages:
             self._sizes[number] += weight
         return number
 
-    def all(self) -> tuple[told.Package, ...]:
+    def all(self) -> tuple[told.ReportPackage, ...]:
         return tuple(
-            told.Package(*package, files, size)
+            told.ReportPackage(*package, files, size)
             for package, files, size in zip(self._numbers, self._files, self._sizes, strict=True)
         )
 
 
-def _entry(item: Item, places: Located, weights: Mapping[BundlePath, int], packages: _Packages | None) -> told.Entry:
+def _entry(
+    item: Item, places: Locations, weights: Mapping[BundlePath, int], packages: _Packages | None
+) -> told.ReportEntry:
     entry, host = item.entry, places.on_host(item)
-    return told.Entry(
+    return told.ReportEntry(
         path=item.path,
         type=_type(entry),
         size=_size(entry),
@@ -112,9 +114,9 @@ def _size(entry: Entry) -> int:
             return 0
 
 
-def _totals(entries: Sequence[told.Entry], weights: Mapping[BundlePath, int]) -> told.Totals:
+def _totals(entries: Sequence[told.ReportEntry], weights: Mapping[BundlePath, int]) -> told.ReportTotals:
     types = [entry.type for entry in entries]
-    return told.Totals(
+    return told.ReportTotals(
         files=types.count("file"),
         size=sum(weights.values()),
         links=types.count("link"),
@@ -123,14 +125,14 @@ def _totals(entries: Sequence[told.Entry], weights: Mapping[BundlePath, int]) ->
     )
 
 
-def _problems(verdict: Verdict | None) -> Iterator[told.Problem]:
+def _problems(verdict: Verdict | None) -> Iterator[told.ReportProblem]:
     if verdict is not None:
         for problem in verdict.errors:
-            yield told.Problem(problem.program, problem.words, is_error=True)
-        for remark in verdict.remarks:
-            yield told.Problem(None, remark, is_error=False)
+            yield told.ReportProblem(problem.program, problem.words, is_error=True)
+        for remark in verdict.warnings:
+            yield told.ReportProblem(None, remark, is_error=False)
 
 
-def _excluded(before: BundlePlan, plan: BundlePlan) -> Iterator[told.Excluded]:
+def _excluded(before: BundlePlan, plan: BundlePlan) -> Iterator[told.ReportExcluded]:
     for item in before.where(lambda item: item.path not in plan):
-        yield told.Excluded(item.path, _type(item.entry), _size(item.entry))
+        yield told.ReportExcluded(item.path, _type(item.entry), _size(item.entry))

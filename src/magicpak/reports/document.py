@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 SCHEMA_VERSION = 1
 
 
-class Entry(NamedTuple):
+class ReportEntry(NamedTuple):
     """What stands at one path of the bundle.
 
     `size` is in bytes, 0 for all but files; `source` is the path of the host that it is taken from, None for what
@@ -30,7 +30,7 @@ class Entry(NamedTuple):
     package: int | None
 
 
-class Need(NamedTuple):
+class ReportNeed(NamedTuple):
     """One name that an object needs (DT_NEEDED and the like).
 
     `found` is the path by which the loader finds it on the host, `rule` the rule of ld.so(8) by which it does so;
@@ -47,16 +47,16 @@ class Need(NamedTuple):
     trouble: str | None
 
 
-class Object(NamedTuple):
+class ReportObject(NamedTuple):
     """An ELF file that a loader brings into a process: its path on the host, its place in the bundle (None: none)."""
 
     file: str
     path: str | None
     soname: str | None
-    needs: tuple[Need, ...]
+    needs: tuple[ReportNeed, ...]
 
 
-class Process(NamedTuple):
+class ReportProcess(NamedTuple):
     """What a loader brings in for one program, or for a library that is loaded by itself, in load order, it first.
 
     `given` is the INPUT as it was written, None for what is no INPUT. `interpreter` is PT_INTERP, `trouble` why that
@@ -66,10 +66,10 @@ class Process(NamedTuple):
     given: str | None
     interpreter: str | None
     trouble: str | None
-    objects: tuple[Object, ...]
+    objects: tuple[ReportObject, ...]
 
 
-class Missing(NamedTuple):
+class ReportMissing(NamedTuple):
     """A library or an interpreter that nothing satisfies, for one program: who needs it, the program last."""
 
     name: str
@@ -78,7 +78,7 @@ class Missing(NamedTuple):
     trouble: str | None
 
 
-class Problem(NamedTuple):
+class ReportProblem(NamedTuple):
     """Something that the proof has found; `is_error` fails the run.
 
     `path` is that of a program that will not start in the empty image, of a library that will not be loaded, or of a
@@ -90,7 +90,7 @@ class Problem(NamedTuple):
     is_error: bool
 
 
-class Excluded(NamedTuple):
+class ReportExcluded(NamedTuple):
     """What stood at a path of the bundle before `--exclude` took it."""
 
     path: str
@@ -98,7 +98,7 @@ class Excluded(NamedTuple):
     size: int
 
 
-class Package(NamedTuple):
+class ReportPackage(NamedTuple):
     """A package that owns files of the bundle: how many, and their size in bytes."""
 
     manager: str
@@ -109,7 +109,7 @@ class Package(NamedTuple):
     size: int
 
 
-class Totals(NamedTuple):
+class ReportTotals(NamedTuple):
     """How much there is: regular files, of them each content once in bytes; links, directories, named pipes."""
 
     files: int
@@ -131,10 +131,10 @@ class Document(NamedTuple):
     output: str | None
     dry_run: bool
     complete: bool
-    totals: Totals
-    entries: tuple[Entry, ...]
-    processes: tuple[Process, ...]
-    missing: tuple[Missing, ...]
-    problems: tuple[Problem, ...]
-    excluded: tuple[Excluded, ...]
-    packages: tuple[Package, ...] | None
+    totals: ReportTotals
+    entries: tuple[ReportEntry, ...]
+    processes: tuple[ReportProcess, ...]
+    missing: tuple[ReportMissing, ...]
+    problems: tuple[ReportProblem, ...]
+    excluded: tuple[ReportExcluded, ...]
+    packages: tuple[ReportPackage, ...] | None

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from magicpak.reports.document import Document
-from magicpak.text import shown
+from magicpak.text import printable
 
 
 def listing(document: Document) -> Iterator[str]:
     """Yield a line for each path: the path, its size in bytes and the reason, parted by tabs; a directory ends in /."""
     for entry in document.entries:
         mark = "/" if entry.type == "directory" else ""
-        yield f"{shown(entry.path)}{mark}\t{entry.size}\t{entry.reason}"
+        yield f"{printable(entry.path)}{mark}\t{entry.size}\t{entry.reason}"

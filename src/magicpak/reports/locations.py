@@ -10,7 +10,7 @@ from magicpak.ldso.loader import Loaded
 from magicpak.resolve.inputs import Program
 
 
-class Located:
+class Locations:
     """Answers for one plan."""
 
     def __init__(self, plan: BundlePlan, private: Sequence[str]) -> None:

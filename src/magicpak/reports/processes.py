@@ -6,18 +6,18 @@ from magicpak.collect.libraries import Placed
 from magicpak.ldso.closure import chain
 from magicpak.ldso.loader import Loaded, Need
 from magicpak.reports import document as told
-from magicpak.reports.locations import Located
+from magicpak.reports.locations import Locations
 from magicpak.resolve.inputs import Program
 from magicpak.resolve.libraries import Resolved, missing_needs
-from magicpak.resolve.missing import searched_for
+from magicpak.resolve.missing import searched_directories
 
 
-def processes(placed: Sequence[Placed], programs: Sequence[Program], places: Located) -> Iterator[told.Process]:
+def processes(placed: Sequence[Placed], programs: Sequence[Program], places: Locations) -> Iterator[told.ReportProcess]:
     """Yield what is told of each closure of `placed`, of which the first are those of `programs`, the INPUTs."""
     inputs = [*programs, *[None] * (len(placed) - len(programs))]
     for each, program in zip(placed, inputs, strict=True):
         resolved = each.resolved
-        yield told.Process(
+        yield told.ReportProcess(
             given=program.given if program else None,
             interpreter=resolved.closure.program.facts.interpreter,
             trouble=resolved.trouble,
@@ -25,19 +25,19 @@ def processes(placed: Sequence[Placed], programs: Sequence[Program], places: Loc
         )
 
 
-def missing(all_resolved: Sequence[Resolved]) -> Iterator[told.Missing]:
+def missing(all_resolved: Sequence[Resolved]) -> Iterator[told.ReportMissing]:
     """Yield what is told of each library and interpreter that nothing satisfies."""
     for resolved in all_resolved:
         if resolved.trouble is not None:
             program = resolved.closure.program
-            yield told.Missing(program.facts.interpreter or "", (program.path,), (), resolved.trouble)
+            yield told.ReportMissing(program.facts.interpreter or "", (program.path,), (), resolved.trouble)
     for resolved, need in missing_needs(all_resolved):
         needed_by = tuple(reversed(chain(need.by, resolved.closure.program)))
-        directories, cache = searched_for(resolved, need)
-        yield told.Missing(need.name, needed_by, (*directories, *([cache] if cache else [])), need.trouble)
+        directories, cache = searched_directories(resolved, need)
+        yield told.ReportMissing(need.name, needed_by, (*directories, *([cache] if cache else [])), need.trouble)
 
 
-def _objects(resolved: Resolved, places: Mapping[Loaded, str | None]) -> Iterator[told.Object]:
+def _objects(resolved: Resolved, places: Mapping[Loaded, str | None]) -> Iterator[told.ReportObject]:
     closure = resolved.closure
     program = closure.program
     variants: dict[tuple[Loaded | None, str], list[Loaded]] = {}
@@ -53,32 +53,32 @@ def _objects(resolved: Resolved, places: Mapping[Loaded, str | None]) -> Iterato
         for need in loaded.needs:
             needs.append(_need(need, places))
             needs += [_variant(need, variant, places) for variant in variants.pop((loaded, need.name), ())]
-        yield told.Object(loaded.path, places[loaded], loaded.facts.soname, tuple(needs))
+        yield told.ReportObject(loaded.path, places[loaded], loaded.facts.soname, tuple(needs))
     interpreter = closure.interpreter
     if interpreter is not None:
-        yield told.Object(interpreter.path, places[interpreter], interpreter.facts.soname, ())
+        yield told.ReportObject(interpreter.path, places[interpreter], interpreter.facts.soname, ())
 
 
-def _interpreter(resolved: Resolved, places: Mapping[Loaded, str | None]) -> told.Need:
+def _interpreter(resolved: Resolved, places: Mapping[Loaded, str | None]) -> told.ReportNeed:
     name = resolved.closure.program.facts.interpreter or ""
     loaded = resolved.closure.interpreter
     if loaded is None:
-        return told.Need(name, None, None, None, optional=False, trouble=resolved.trouble)
-    return told.Need(name, loaded.path, loaded.found.rule.value, places[loaded], optional=False, trouble=None)
+        return told.ReportNeed(name, None, None, None, optional=False, trouble=resolved.trouble)
+    return told.ReportNeed(name, loaded.path, loaded.found.rule.value, places[loaded], optional=False, trouble=None)
 
 
-def _need(need: Need, places: Mapping[Loaded, str | None]) -> told.Need:
+def _need(need: Need, places: Mapping[Loaded, str | None]) -> told.ReportNeed:
     loaded = need.satisfied_by
     if loaded is None:
-        return told.Need(need.name, None, None, None, need.optional, need.trouble)
+        return told.ReportNeed(need.name, None, None, None, need.optional, need.trouble)
     found = need.found or loaded.found
-    return told.Need(need.name, found.path, found.rule.value, places[loaded], need.optional, None)
+    return told.ReportNeed(need.name, found.path, found.rule.value, places[loaded], need.optional, None)
 
 
-def _dlopened(loaded: Loaded, places: Mapping[Loaded, str | None]) -> told.Need:
-    return told.Need(loaded.path, loaded.path, "dlopen(3)", places[loaded], optional=True, trouble=None)
+def _dlopened(loaded: Loaded, places: Mapping[Loaded, str | None]) -> told.ReportNeed:
+    return told.ReportNeed(loaded.path, loaded.path, "dlopen(3)", places[loaded], optional=True, trouble=None)
 
 
-def _variant(need: Need, variant: Loaded, places: Mapping[Loaded, str | None]) -> told.Need:
+def _variant(need: Need, variant: Loaded, places: Mapping[Loaded, str | None]) -> told.ReportNeed:
     rule = f"{variant.found.rule.value}, for certain processors"
-    return told.Need(need.name, variant.path, rule, places[variant], optional=True, trouble=None)
+    return told.ReportNeed(need.name, variant.path, rule, places[variant], optional=True, trouble=None)

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 
-class Strokes(NamedTuple):
+class TreeStrokes(NamedTuple):
     """What a tree is drawn with, each four columns wide."""
 
     branch: str
@@ -12,11 +12,11 @@ class Strokes(NamedTuple):
     blank: str = "    "
 
 
-class Paint(NamedTuple):
+class Style(NamedTuple):
     """Whether there are colours (ECMA-48, SGR), and what a tree is drawn with."""
 
     has_colours: bool = False
-    strokes: Strokes = Strokes("├── ", "└── ", "│   ")
+    strokes: TreeStrokes = TreeStrokes("├── ", "└── ", "│   ")
 
     def bold(self, text: str) -> str:
         """Return `text` as what stands out."""
@@ -38,5 +38,5 @@ class Paint(NamedTuple):
         return f"\x1b[{code}m{text}\x1b[0m" if self.has_colours and text else text
 
 
-PLAIN = Paint()
-ASCII = Strokes("|-- ", "`-- ", "|   ")
+PLAIN = Style()
+ASCII = TreeStrokes("|-- ", "`-- ", "|   ")

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from magicpak.bundle.path import BundlePath, Way
+from magicpak.bundle.path import BundlePath, PathWalk
 from magicpak.errors import NotInBundle
-from magicpak.reports.document import Document, Entry
-from magicpak.text import shown, size
+from magicpak.reports.document import Document, ReportEntry
+from magicpak.text import printable, size
 
 _MOST_ASKERS = 20
 
@@ -41,11 +41,11 @@ class Why:
             [place] if self._followed(place) else [each.path for each in self._entries.values() if each.source == place]
         )
 
-    def _followed(self, path: str) -> list[Entry]:
+    def _followed(self, path: str) -> list[ReportEntry]:
         """Return the links on the way to `path`, and what it leads to; nothing where the way ends before."""
-        passed: list[Entry] = []
-        entry: Entry | None = None
-        way = Way(path)
+        passed: list[ReportEntry] = []
+        entry: ReportEntry | None = None
+        way = PathWalk(path)
         while way.step():
             entry = self._entries.get(way.at)
             if entry is None:  # a dead link is there all the same
@@ -56,30 +56,30 @@ class Why:
                     return passed
         return [*passed, entry] if entry is not None and entry.target is None else passed
 
-    def _about(self, entry: Entry) -> Iterator[str]:
-        what = f" (link to {shown(entry.target)})" if entry.target is not None else ""
+    def _about(self, entry: ReportEntry) -> Iterator[str]:
+        what = f" (link to {printable(entry.target)})" if entry.target is not None else ""
         what = f" ({size(entry.size)})" if entry.type == "file" else what
-        yield f"{shown(entry.path)}{what}: {entry.reason}"
+        yield f"{printable(entry.path)}{what}: {entry.reason}"
         chain = {entry.path}
         asking = entry.asked_by
         while asking is not None and asking not in chain:
             chain.add(asking)
-            yield f"  {shown(asking)}: {self._entries[asking].reason}"
+            yield f"  {printable(asking)}: {self._entries[asking].reason}"
             asking = self._entries[asking].asked_by
         others = [each for each in self._askers.get(entry.path, ()) if each != entry.asked_by]
         if others:
             more = f" and {len(others) - _MOST_ASKERS} more" if others[_MOST_ASKERS:] else ""
-            yield f"  also needed by {', '.join(map(shown, others[:_MOST_ASKERS]))}{more}"
+            yield f"  also needed by {', '.join(map(printable, others[:_MOST_ASKERS]))}{more}"
 
     def _absence(self, path: str) -> str:
         """Return why `path` is not there, as far as is known."""
         named = [each.path for each in self._document.excluded if BundlePath(each.path).name == path]
         pattern = next(filter(None, map(self._taken_by, named or [path])), None)
         if pattern is not None:
-            return f"--exclude {shown(pattern)} has left it out"
+            return f"--exclude {printable(pattern)} has left it out"
         for each in self._document.missing:
             if path in (each.name, BundlePath(each.name).name):
-                return f"it is missing, needed by {', which is needed by '.join(map(shown, each.needed_by))}"
+                return f"it is missing, needed by {', which is needed by '.join(map(printable, each.needed_by))}"
         return "nothing asks for it"
 
 

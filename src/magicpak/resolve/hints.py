@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from time import monotonic
 
-from magicpak.elf.facts import Kind
+from magicpak.elf.facts import ElfTarget
 from magicpak.errors import MagicpakError
 from magicpak.process.child import run
 from magicpak.process.tools import find_program
-from magicpak.text import shown
+from magicpak.text import printable
 
 SECONDS = 5.0
 """How long all the guessing of one run may take."""
@@ -52,7 +52,7 @@ _ARCHITECTURES: Mapping[tuple[int, int, bool], tuple[str, ...]] = {
 
 def hints_for(
     names: Sequence[str],
-    kind: Kind,
+    kind: ElfTarget,
     *,
     matches: Callable[[str], bool] = lambda _path: True,
     search_roots: Sequence[str] | None = None,
@@ -155,12 +155,12 @@ def _library_path_hint(directory: str) -> str:
     import shlex  # noqa: PLC0415 - needed only where a library is missing
 
     return (
-        f"found in {shown(directory)}: add it to LD_LIBRARY_PATH"
-        f" (LD_LIBRARY_PATH={shown(shlex.quote(directory))} magicpak …)"
+        f"found in {printable(directory)}: add it to LD_LIBRARY_PATH"
+        f" (LD_LIBRARY_PATH={printable(shlex.quote(directory))} magicpak …)"
     )
 
 
-def _install_hints(names: Sequence[str], kind: Kind, until: float) -> dict[str, str]:
+def _install_hints(names: Sequence[str], kind: ElfTarget, until: float) -> dict[str, str]:
     candidates = {name: found for name in names if (found := package_names(name))}
     names_of_kind = _ARCHITECTURES.get((kind.machine, kind.bits, kind.little))
     native = _answer(["dpkg", "--print-architecture"], until) if candidates else []

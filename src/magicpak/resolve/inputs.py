@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 from magicpak.bundle.layout import Layout
 from magicpak.bundle.path import ROOT, BundlePath
-from magicpak.elf.cache import ElfFile, ElfStore
-from magicpak.elf.errors import NotElf
+from magicpak.elf.cache import ElfCache, ElfFile
+from magicpak.elf.errors import ElfError
 from magicpak.elf.facts import FileType
-from magicpak.errors import InputNotBundleable, PlanConflict, UsageRefused, reason
-from magicpak.files.cli_path import Given, given_path
+from magicpak.errors import InputNotBundleable, InvalidUsage, PlanConflict, reason
+from magicpak.files.cli_path import CliPath, parse_cli_path
 from magicpak.files.host import description
-from magicpak.text import shown
+from magicpak.text import printable
 
 
 class Program(NamedTuple):
@@ -32,14 +32,16 @@ class Program(NamedTuple):
         return self.at != self.path
 
 
-def find_programs(inputs: Sequence[str], install_to: str | None, layout: Layout, store: ElfStore) -> list[Program]:
-    """Return the programs of the command line. Raises InputNotBundleable, UsageRefused, and PlanConflict."""
+def find_inputs(inputs: Sequence[str], install_to: str | None, layout: Layout, store: ElfCache) -> list[Program]:
+    """Return the programs of the command line. Raises InputNotBundleable, InvalidUsage, and PlanConflict."""
     if install_to is not None and not install_to.endswith("/") and BundlePath(install_to) == ROOT:
-        message = f"--install-to {shown(install_to)!r} is the bundle's root, where no file can be"
-        raise UsageRefused(message, hints=["end it with / to keep the name of the executable"])
+        message = f"--install-to {printable(install_to)!r} is the bundle's root, where no file can be"
+        raise InvalidUsage(message, hints=["end it with / to keep the name of the executable"])
     if install_to is not None and len(inputs) > 1 and not install_to.endswith("/"):
-        message = f"--install-to {shown(install_to)} is one path for {len(inputs)} executables"
-        raise UsageRefused(message, hints=[f"end it with / to make it a directory: --install-to {shown(install_to)}/"])
+        message = f"--install-to {printable(install_to)} is one path for {len(inputs)} executables"
+        raise InvalidUsage(
+            message, hints=[f"end it with / to make it a directory: --install-to {printable(install_to)}/"]
+        )
     programs = [_program(given, install_to, layout, store) for given in inputs]
     places: dict[str, Program] = {}
     for program in programs:
@@ -47,23 +49,23 @@ def find_programs(inputs: Sequence[str], install_to: str | None, layout: Layout,
         if other.file.inode != program.file.inode:
             raise PlanConflict(
                 program.at,
-                f"the input {shown(other.given)}",
-                f"the input {shown(program.given)}",
+                f"the input {printable(other.given)}",
+                f"the input {printable(program.given)}",
                 "bundle them at their own paths, without --install-to",
             )
     return programs
 
 
-def _program(given: str, install_to: str | None, layout: Layout, store: ElfStore) -> Program:
+def _program(given: str, install_to: str | None, layout: Layout, store: ElfCache) -> Program:
     if not given:
         raise InputNotBundleable("INPUT", "is an empty name")
     try:
         status = os.stat(given)
         file = store.get(given) if stat.S_ISREG(status.st_mode) else None
-        path = given_path(given)
+        path = parse_cli_path(given)
     except OSError as error:
         raise InputNotBundleable(given, f"cannot be read: {reason(error)}", _hint_for_absent(given, error)) from None
-    except NotElf as error:
+    except ElfError as error:
         raise InputNotBundleable(given, str(error), _hint_for_script(error)) from None
     if file is None:
         raise InputNotBundleable(given, f"is {description(status.st_mode)}, not an executable")
@@ -83,11 +85,11 @@ def _check(given: str, file: ElfFile) -> None:
         raise InputNotBundleable(
             given,
             "is a shared library: it has no entry point",
-            f"bundle the program that loads it, with --include {shown(given)}",
+            f"bundle the program that loads it, with --include {printable(given)}",
         )
 
 
-def _place(path: Given, install_to: str | None) -> BundlePath:
+def _place(path: CliPath, install_to: str | None) -> BundlePath:
     """Return the place in the bundle: what `--install-to` says, or its own."""
     if install_to is None:
         return path.in_bundle
@@ -100,11 +102,11 @@ def _hint_for_absent(given: str, error: OSError) -> str | None:
     for directory in os.environ.get("PATH", "").split(":"):
         candidate = os.path.join(directory, given)
         if directory and os.access(candidate, os.X_OK) and os.path.isfile(candidate):
-            return f"INPUT is a path; did you mean {shown(candidate)}?"
+            return f"INPUT is a path; did you mean {printable(candidate)}?"
     return None
 
 
-def _hint_for_script(error: NotElf) -> str | None:
+def _hint_for_script(error: ElfError) -> str | None:
     if error.script is None:
         return None
     return "bundle its interpreter as INPUT and bring the script with --include"

@@ -4,10 +4,10 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from magicpak.elf.cache import ElfFile, ElfStore
-from magicpak.elf.errors import NotElf
+from magicpak.elf.cache import ElfCache, ElfFile
+from magicpak.elf.errors import ElfError
 from magicpak.errors import reason
-from magicpak.files.view import Disk
+from magicpak.files.view import FileView
 from magicpak.ldso.closure import Closure, load
 from magicpak.ldso.factory import Loaders
 from magicpak.ldso.interpreter import Interpreter
@@ -33,7 +33,7 @@ class Resolved(NamedTuple):
     trouble: str | None = None
 
 
-def resolve_program(program: Program, loaders: Loaders, store: ElfStore, *, hwcaps: bool) -> Resolved:
+def resolve_program(program: Program, loaders: Loaders, store: ElfCache, *, hwcaps: bool) -> Resolved:
     """Return what the loader of `program` brings in: nothing where it has no PT_INTERP. Raises ToolFailed."""
     facts = program.file.facts
     itself = Loaded(
@@ -41,15 +41,15 @@ def resolve_program(program: Program, loaders: Loaders, store: ElfStore, *, hwca
         facts,
         Found(program.real, Rule.PROGRAM),
         origin=os.path.dirname(program.real),
-        secure=_is_secure(program, store.disk),
+        secure=_is_secure(program, store.files),
     )
     at = program.at.parent if program.is_moved else itself.origin
     alone = Closure(itself, None, (itself,), ())
     if facts.interpreter is None:
         return Resolved(program.given, alone, None, None, at)
     try:
-        interpreter = loaders.interpreter(os.path.join(store.disk.current_directory(), facts.interpreter))
-    except NotElf as error:
+        interpreter = loaders.interpreter(os.path.join(store.files.current_directory(), facts.interpreter))
+    except ElfError as error:
         return Resolved(program.given, alone, None, None, at, str(error))
     except OSError as error:
         return Resolved(program.given, alone, None, None, at, f"cannot be read: {reason(error)}")
@@ -68,7 +68,7 @@ def resolve_library(
     file: ElfFile,
     programs: Sequence[Resolved],
     loaders: Loaders,
-    store: ElfStore,
+    store: ElfCache,
     *,
     hwcaps: bool,
     found: Found | None = None,
@@ -91,7 +91,7 @@ def resolve_library(
     machine = machine_of(file.facts.kind)
     try:
         interpreter = loaders.interpreter(machine.interpreter) if machine else None
-    except (OSError, NotElf):
+    except (OSError, ElfError):
         return None
     if interpreter is None or interpreter.facts.kind != file.facts.kind:
         return None
@@ -100,9 +100,9 @@ def resolve_library(
     return Resolved(path, closure, interpreter if file.facts.needed else None, loader, itself.origin)
 
 
-def _is_secure(program: Program, disk: Disk) -> bool:
+def _is_secure(program: Program, files: FileView) -> bool:
     """Tell whether the kernel sets AT_SECURE for an ordinary user (execve(2)): set-user-ID, capabilities."""
-    return bool(program.file.mode & _S_ISUID_OR_ISGID) or disk.has_capabilities(program.real)
+    return bool(program.file.mode & _S_ISUID_OR_ISGID) or files.has_capabilities(program.real)
 
 
 def missing_needs(all_resolved: Sequence[Resolved]) -> list[tuple[Resolved, Need]]:

@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 from magicpak.process.prctl import PR_SET_DUMPABLE, prctl
 from magicpak.sandbox import container_fs, kernel, user
-from magicpak.sandbox.rootfs import Root
-from magicpak.sandbox.user import Guest
+from magicpak.sandbox.rootfs import RootFs
+from magicpak.sandbox.user import RunAs
 
 _NAMESPACES = kernel.CLONE_NEWNS | kernel.CLONE_NEWPID | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS
 
 
-class Tool(NamedTuple):
+class LentTool(NamedTuple):
     """A program of the host that is lent to the run: its path, and where it stands for the run; None for nowhere.
 
     `is_first` tells that the run begins with it.
@@ -31,9 +31,11 @@ class Namespaces:
 
     has_own_root = True
 
-    def __init__(self, root: Root, guest: Guest, tool: Tool | None, *, network: bool, user_namespace: bool) -> None:
+    def __init__(
+        self, root: RootFs, run_as: RunAs, tool: LentTool | None, *, network: bool, user_namespace: bool
+    ) -> None:
         """Take the root directory, who runs, what is lent, whether the host's network is to be used, and how."""
-        self._root, self._guest, self._tool = root, guest, tool
+        self._root, self._guest, self._tool = root, run_as, tool
         self._network, self._user_namespace = network, user_namespace
         self._at = ""
         self._files: dict[str, bytes] = {}
@@ -69,7 +71,7 @@ class Namespaces:
         container_fs.write_files(self._files)
         if self._tool and self._tool.at:
             container_fs.put_file(self._tool.at, tool)
-        user.become(self._guest, capabilities)
+        user.drop_privileges(self._guest, capabilities)
         return _first(self._tool, tool, executable)
 
 
@@ -78,9 +80,9 @@ class BareChroot:
 
     has_own_root = True
 
-    def __init__(self, path: str, guest: Guest, tool: Tool | None) -> None:
+    def __init__(self, path: str, run_as: RunAs, tool: LentTool | None) -> None:
         """Take a copy of the bundle that is there for the run alone, who runs, and what is lent."""
-        self._path, self._guest, self._tool = path, guest, tool
+        self._path, self._guest, self._tool = path, run_as, tool
 
     def prepare(self) -> None:
         """Put into the copy what is lent."""
@@ -98,16 +100,16 @@ class BareChroot:
         _change_root(self._path)
         container_fs.write_files(files)
         container_fs.make_devices(numbers)
-        user.become(self._guest, capabilities)
+        user.drop_privileges(self._guest, capabilities)
         return _first(self._tool, tool, executable)
 
 
-def _opened(tool: Tool | None) -> int:
+def _opened(tool: LentTool | None) -> int:
     """Return a descriptor of what is lent, while the host's files are in sight; -1 where nothing is."""
     return os.open(tool.source, os.O_PATH | os.O_CLOEXEC) if tool else -1
 
 
-def _first(tool: Tool | None, descriptor: int, executable: str) -> str | int:
+def _first(tool: LentTool | None, descriptor: int, executable: str) -> str | int:
     """Return what is executed first: what is lent, by its `descriptor`, or else `executable`."""
     return descriptor if tool and tool.is_first else executable
 

@@ -3,13 +3,13 @@
 import os
 from typing import NamedTuple, Protocol
 
-from magicpak.errors import OverlayRefused
+from magicpak.errors import OverlayUnavailable
 from magicpak.sandbox.kernel import MS_BIND, MS_NODEV, MS_NOSUID, MS_REC, mount
 
 _MODE = 0o755  # of the root directory, as in an image
 
 
-class Root(Protocol):
+class RootFs(Protocol):
     """Makes a root directory that is a mount point, in a mount namespace of its own."""
 
     def hold(self) -> None:
@@ -17,7 +17,7 @@ class Root(Protocol):
         ...
 
     def mount(self) -> str:
-        """Mount it, and return its absolute path. Raises OSError, OverlayRefused."""
+        """Mount it, and return its absolute path. Raises OSError, OverlayUnavailable."""
         ...
 
 
@@ -36,7 +36,7 @@ class Overlay(NamedTuple):
         os.fchdir(self.bundle)
 
     def mount(self) -> str:
-        """Mount the layers in `base`. Raises OverlayRefused where the kernel or the file system has no overlays."""
+        """Mount the layers in `base`. Raises OverlayUnavailable where the kernel or the file system has no overlays."""
         mount("tmpfs", self.base, "tmpfs", MS_NODEV | MS_NOSUID, "mode=755")
         for name in ("bundle", "changes", "work", "root"):
             os.mkdir(os.path.join(self.base, name), _MODE)
@@ -47,7 +47,7 @@ class Overlay(NamedTuple):
             notes = ",userxattr" if self.user_namespace else ""
             mount("overlay", "root", "overlay", 0, f"lowerdir=bundle,upperdir=changes,workdir=work{notes}")
         except OSError as error:
-            raise OverlayRefused.by(error) from None
+            raise OverlayUnavailable.by(error) from None
         return os.path.join(self.base, "root")
 
 

@@ -17,7 +17,7 @@ _MOST_CAPABILITIES = 64  # bits of the kernel's sets
 _UMASK = 0o022
 
 
-class Guest(NamedTuple):
+class RunAs(NamedTuple):
     """A user, a group, and further groups, by their numbers."""
 
     uid: int = 0
@@ -35,16 +35,16 @@ def capabilities_to_drop() -> list[int]:
     return [number for number in range(last + 1) if number not in _KEPT_CAPABILITIES]
 
 
-def become(guest: Guest, capabilities: list[int]) -> None:
-    """Become `guest` for good, without `capabilities`, and end with the process that has started us. Raises OSError."""
+def drop_privileges(run_as: RunAs, capabilities: list[int]) -> None:
+    """Become `run_as` for good, without `capabilities`, and end with the process that started us. Raises OSError."""
     os.umask(_UMASK)
     for number in capabilities:
         drop_capability(number)
     for stream in (0, 1, 2):
         if stat.S_ISFIFO(os.fstat(stream).st_mode):
-            os.fchown(stream, guest.uid, guest.gid)  # else /dev/stdout could not be opened
+            os.fchown(stream, run_as.uid, run_as.gid)  # else /dev/stdout could not be opened
     with suppress(PermissionError):  # in a user namespace of an ordinary user, whose groups stay
-        os.setgroups([guest.gid, *guest.groups])
-    os.setresgid(guest.gid, guest.gid, guest.gid)
-    os.setresuid(guest.uid, guest.uid, guest.uid)
+        os.setgroups([run_as.gid, *run_as.groups])
+    os.setresgid(run_as.gid, run_as.gid, run_as.gid)
+    os.setresuid(run_as.uid, run_as.uid, run_as.uid)
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # last: a change of the user takes it back

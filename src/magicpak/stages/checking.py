@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from magicpak.errors import LibrariesMissing
 from magicpak.log import Log
 from magicpak.options import CheckOptions
-from magicpak.text import plural, shown
+from magicpak.text import count_noun, printable
 from magicpak.verify.directory import check_directory
 
 
@@ -19,11 +19,11 @@ def check(options: CheckOptions, log: Log) -> tuple[Sequence[str], LibrariesMiss
         checked = check_directory(options.directory, options.programs, symbols=options.symbols)
     finally:
         log.rest()
-    log.warn_of(checked.remarks)
-    where = shown(options.directory)
+    log.warn_all(checked.warnings)
+    where = printable(options.directory)
     if not checked.problems:
-        log.info(f"{plural(checked.programs, 'executable')} in {where}: each finds what it needs")
+        log.info(f"{count_noun(checked.programs, 'executable')} in {where}: each finds what it needs")
         return (), None
     bad = len({each.program for each in checked.problems})
-    error = LibrariesMissing(f"{bad} of {plural(checked.programs, 'executable')} in {where} would not start")
+    error = LibrariesMissing(f"{bad} of {count_noun(checked.programs, 'executable')} in {where} would not start")
     return [f"{each.program}: {each.words}" for each in checked.problems], error

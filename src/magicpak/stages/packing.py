@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 
 from magicpak.bundle.entry import Copy
 from magicpak.bundle.plan import BundlePlan
-from magicpak.collect.upx import Refusal, Upx, pack, to_pack, with_packed
+from magicpak.collect.upx import Upx, UpxRefusal, pack, to_pack, with_packed
 from magicpak.log import Log
 from magicpak.options import LogLevel, Options
 from magicpak.resolve.inputs import Program
-from magicpak.text import shown, size
+from magicpak.text import printable, size
 
 Pack = Callable[[Sequence[Program], BundlePlan, Callable[[], str]], BundlePlan]
 """Packs the programs of a plan; takes what makes private directories, which must outlive the plan that it returns."""
@@ -38,11 +38,11 @@ def packing(options: Options, log: Log) -> Pack:
 
 def _packed(program: Program, copy: Copy, upx: Upx, directory: str, log: Log) -> Copy | None:
     """Return `program` as upx has packed it in `directory`; None, with a warning, where upx refuses it."""
-    name = shown(program.given)
+    name = printable(program.given)
     tell = log.info if log.shows(LogLevel.INFO) else log.summary  # it can take minutes
     tell(f"packing {name} with {upx.line}")
     result = pack(program, copy, upx, directory)
-    if isinstance(result, Refusal):
+    if isinstance(result, UpxRefusal):
         log.warn(f"{name} goes in as it is: upx says {result.words}")
         return None
     ratio = 100 * result.size / copy.size

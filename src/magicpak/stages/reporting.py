@@ -12,7 +12,7 @@ from magicpak.packages.package import Package
 from magicpak.reports.build import document
 from magicpak.reports.document import Document
 from magicpak.reports.known import Known
-from magicpak.reports.style import ASCII, PLAIN, Paint
+from magicpak.reports.style import ASCII, PLAIN, Style
 
 Tell = Callable[[bytes], None]
 
@@ -31,8 +31,8 @@ def reporting(options: Options, tell: Tell, log: Log) -> Callable[[Known], None]
         owners = (lambda paths: _owners(paths, log)) if wants_packages else None
         made = document(known, options.output, owners, dry_run=options.dry_run)
         if options.report is not None:
-            paint = PLAIN if file is not None else _paint()
-            (file.write if file is not None else tell)(rendered(made, options.report, paint))
+            style = PLAIN if file is not None else _style()
+            (file.write if file is not None else tell)(rendered(made, options.report, style))
         for path in options.why:
             try:
                 tell(_encoded(_why(made, path, known, options.exclude)))
@@ -44,13 +44,13 @@ def reporting(options: Options, tell: Tell, log: Log) -> Callable[[Known], None]
     return report
 
 
-def rendered(made: Document, form: Report, paint: Paint) -> bytes:
-    """Return a report in the form that is asked for; `paint` is for the one that is looked at in a terminal."""
+def rendered(made: Document, form: Report, style: Style) -> bytes:
+    """Return a report in the form that is asked for; `style` is for the one that is looked at in a terminal."""
     match form:
         case Report.TREE:
             from magicpak.reports.tree import tree  # noqa: PLC0415
 
-            return _encoded(tree(made, paint))
+            return _encoded(tree(made, style))
         case Report.LIST:
             from magicpak.reports.listing import listing  # noqa: PLC0415
 
@@ -78,7 +78,7 @@ def _owners(paths: Sequence[str], log: Log) -> Mapping[str, Package]:
     from magicpak.packages.owners import owners  # noqa: PLC0415
 
     found = owners(paths)
-    log.warn_of(found.remarks)
+    log.warn_all(found.warnings)
     return found.by_path
 
 
@@ -86,8 +86,8 @@ def _encoded(lines: Iterable[str]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
 
 
-def _paint() -> Paint:
+def _style() -> Style:
     """Return the paint that stdout can show."""
     has_colours = shows_colours(sys.stdout)
     encoding = getattr(sys.stdout, "encoding", None) or "ascii"
-    return Paint(has_colours) if encoding.lower().startswith("utf") else Paint(has_colours, ASCII)
+    return Style(has_colours) if encoding.lower().startswith("utf") else Style(has_colours, ASCII)

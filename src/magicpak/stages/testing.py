@@ -7,39 +7,39 @@ from magicpak.collect.result import Decided
 from magicpak.log import Log
 from magicpak.options import Options, variables
 from magicpak.outputs.directory import write_copy
-from magicpak.tracing.run import Watched
-from magicpak.tracing.trace import How
-from magicpak.trial.expectations import Demands, guest_for
-from magicpak.trial.run import commands_for, try_out
-from magicpak.trial.sandbox_fallback import Ladder
-from magicpak.trial.suggestions import Plans
+from magicpak.tracing.run import TracedRun
+from magicpak.tracing.trace import Access
+from magicpak.trial.expectations import Expectations, run_as_for
+from magicpak.trial.run import run_trial, trial_commands
+from magicpak.trial.sandbox_fallback import SandboxFallback
+from magicpak.trial.suggestions import TrialPlans
 
 
-def trial_of(options: Options, decided: Decided, runs: Sequence[Watched], log: Log) -> Callable[[int], None]:
+def trial_of(options: Options, decided: Decided, runs: Sequence[TracedRun], log: Log) -> Callable[[int], None]:
     """Return what tries the bundle, given its root, as `--test` asks for it. Raises MagicpakError.
 
     `runs` are those that were watched on the host.
     """
     plan = decided.plan
-    demands = Demands(
+    expectations = Expectations(
         stdin=None if options.test_stdin is None else os.fsencode(options.test_stdin),
         stdout=None if options.test_stdout is None else os.fsencode(options.test_stdout),
         exit_code=options.test_exit_code,
         timeout=options.test_timeout,
         env=variables(options.test_env),
-        guest=guest_for(options.test_user, plan),
+        run_as=run_as_for(options.test_user, plan),
         network=options.test_network,
     )
-    commands = commands_for(options.test_command, [each.at for each in decided.programs], plan, options.busybox)
+    commands = trial_commands(options.test_command, [each.at for each in decided.programs], plan, options.busybox)
 
-    made = {use.real for run in runs for use in run.trace.uses if use.how is How.MADE and not use.error}
-    plans = Plans(plan, decided.before, options.exclude, made if options.dynamic else None)
+    made = {use.real for run in runs for use in run.trace.uses if use.access is Access.MADE and not use.error}
+    plans = TrialPlans(plan, decided.before, options.exclude, made if options.dynamic else None)
 
     def copy(path: str) -> None:
         write_copy(plan, path, options.source_date_epoch)
 
     def trial(root: int) -> None:
-        ladder = Ladder(root, copy, demands.guest, network=demands.network)
-        try_out(commands, demands, ladder, plans, log)
+        fallback = SandboxFallback(root, copy, expectations.run_as, network=expectations.network)
+        run_trial(commands, expectations, fallback, plans, log)
 
     return trial

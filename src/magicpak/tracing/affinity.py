@@ -14,7 +14,7 @@ from contextlib import suppress
 _ALLOWED = 0.01  # seconds that a second thread may take before all of them get all processors: most are short
 
 
-class Together:
+class Affinity:
     """Decides which processors the threads that are traced can run on."""
 
     def __init__(self) -> None:

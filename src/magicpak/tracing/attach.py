@@ -7,9 +7,9 @@ import signal
 import struct
 from typing import NamedTuple
 
-from magicpak.errors import TracingRefused, reason
+from magicpak.errors import TracingUnavailable, reason
 from magicpak.process.child import pipe
-from magicpak.process.exec import Command, become
+from magicpak.process.exec import Command, exec_command
 from magicpak.process.prctl import PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, prctl
 from magicpak.tracing import ptrace
 
@@ -30,7 +30,7 @@ _HINTS = (
 )
 
 
-class Child(NamedTuple):
+class TracedChild(NamedTuple):
     """The process that was started; the pipe `said` tells where it does not become the program."""
 
     pid: int
@@ -38,17 +38,17 @@ class Child(NamedTuple):
     said: int
 
 
-def start(command: Command, program: bytes | None) -> Child:
+def start(command: Command, program: bytes | None) -> TracedChild:
     """Start `command` under ptrace; `program` is its seccomp filter, None for none. It stops at its execve.
 
-    Raises TracingRefused.
+    Raises TracingUnavailable.
     """
     go_read, go_write = pipe()
     said_read, said_write = pipe()
     pid = os.fork()
     if pid == 0:
         os.close(go_write)
-        become(command, said_write, lambda: _begin(program, go_read, said_write), kept=[go_read])
+        exec_command(command, said_write, lambda: _begin(program, go_read, said_write), kept=[go_read])
     os.close(go_read)
     os.close(said_write)
     try:
@@ -57,10 +57,10 @@ def start(command: Command, program: bytes | None) -> Child:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         message = f"programs cannot be watched here: ptrace(2): {reason(error)}"
-        raise TracingRefused(message, hints=_HINTS) from None
+        raise TracingUnavailable(message, hints=_HINTS) from None
     os.write(go_write, b".")
     os.close(go_write)
-    return Child(pid, os.read(said_read, 1) == _FILTERED, said_read)
+    return TracedChild(pid, os.read(said_read, 1) == _FILTERED, said_read)
 
 
 def install_filter(program: bytes) -> None:

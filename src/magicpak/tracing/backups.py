@@ -5,14 +5,14 @@ import os
 import stat
 from contextlib import suppress
 
-from magicpak.tracing.trace import Kept
+from magicpak.tracing.trace import Backup
 
 _FICLONE = 0x40049409  # ioctl_ficlone(2)
 _CHUNK = 1 << 30
 _KEPT = (stat.S_IFREG, stat.S_IFLNK, stat.S_IFDIR, stat.S_IFIFO)
 
 
-class Keeper:
+class Backups:
     """Copies files into a private directory, each once, at the moment before their first change.
 
     A copy shares the file's blocks where the file system can (reflink). It has the file's extended attributes as far
@@ -21,7 +21,7 @@ class Keeper:
 
     def __init__(self, directory: str) -> None:
         """Take the private directory."""
-        self.kept: dict[str, Kept] = {}
+        self.kept: dict[str, Backup] = {}
         self.made: set[str] = set()
         self._first_names: dict[str, str] = {}
         self._directory = directory
@@ -45,7 +45,7 @@ class Keeper:
             return False
         if stat.S_ISREG(status.st_mode):
             copy = self._copy(real, status.st_size)
-        self.kept[real] = Kept(real, copy, target, status.st_mode, status.st_uid, status.st_gid, status.st_mtime_ns)
+        self.kept[real] = Backup(real, copy, target, status.st_mode, status.st_uid, status.st_gid, status.st_mtime_ns)
         return True
 
     def forget(self, real: str) -> None:

@@ -3,7 +3,7 @@
 from magicpak.tracing import procfs
 
 
-class Whereabouts:
+class CwdCache:
     """Remembers current directories, of threads and not of processes: one thread can have its own (unshare(2)).
 
     It forgets them all with each call that can move anybody, or a directory, since who shares a directory with whom is

@@ -8,8 +8,8 @@ import os
 from contextlib import suppress
 
 from magicpak.tracing import ptrace
-from magicpak.tracing.recorder import Finish
-from magicpak.tracing.registers import Reader
+from magicpak.tracing.recorder import OnExit
+from magicpak.tracing.registers import SyscallReader
 
 _PR_SET_DUMPABLE = 4
 _CAP_SYS_PTRACE = 19  # linux/capability.h
@@ -27,7 +27,7 @@ def is_needed() -> bool:
     return not int(found, 16) >> _CAP_SYS_PTRACE & 1
 
 
-def let_set(reader: Reader, tid: int) -> Finish:
+def let_set(reader: SyscallReader, tid: int) -> OnExit:
     """Let a thread, which is stopped at the end of a call, make this call next; return what puts all back at its end.
 
     Meanwhile it takes no signal: a handler would find registers that are not the program's. Raises OSError.

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from magicpak.tracing import memory, mutations
 from magicpak.tracing.memory import Unreadable
-from magicpak.tracing.path_args import Named, Stop
-from magicpak.tracing.recorder import Finish, Recorder
+from magicpak.tracing.path_args import PathArgument, SyscallEntry
+from magicpak.tracing.recorder import OnExit, Recorder
 from magicpak.tracing.seccomp import MAP_ANONYMOUS, PROT_EXEC, SYS_BIND, SYS_CONNECT, is_old_mmap
 from magicpak.tracing.syscalls import CALLS
-from magicpak.tracing.trace import How
+from magicpak.tracing.trace import Access
 
 _O_ACCMODE, _O_TMPFILE = 3, 0o20000000
 _RESOLVE_IN_ROOT = 0x10  # linux/openat2.h
@@ -18,7 +18,7 @@ _AT_EMPTY_PATH = 0x1000  # linux/fcntl.h
 _AF_UNIX, _SOCKADDR_UN = 1, 110  # unix(7)
 
 
-def called(recorder: Recorder, stop: Stop) -> Finish | None:
+def on_entry(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
     """Take the beginning of a call; return what to do when it ends, None if its end does not matter."""
     if stop.call.moves:
         recorder.names.directories.move_begins()
@@ -30,7 +30,7 @@ def called(recorder: Recorder, stop: Stop) -> Finish | None:
     return _moving(recorder, finish) if stop.call.moves else finish
 
 
-def _moving(recorder: Recorder, finish: Finish | None) -> Finish:
+def _moving(recorder: Recorder, finish: OnExit | None) -> OnExit:
     def moved(result: int) -> None:
         recorder.names.directories.move_ends()
         if finish is not None:
@@ -39,16 +39,16 @@ def _moving(recorder: Recorder, finish: Finish | None) -> Finish:
     return moved
 
 
-def _move(recorder: Recorder, _stop: Stop) -> Finish:
+def _move(recorder: Recorder, _stop: SyscallEntry) -> OnExit:
     """Take a call after which the same names can be other files."""
     recorder.something_changes()
     return lambda _result: recorder.something_changes()
 
 
-class Executing:
+class PendingExec:
     """An execve that has begun: what to do when it has failed, or with result 0 when it has not."""
 
-    def __init__(self, recorder: Recorder, stop: Stop, named: Named, words: tuple[str, ...]) -> None:
+    def __init__(self, recorder: Recorder, stop: SyscallEntry, named: PathArgument, words: tuple[str, ...]) -> None:
         """Take the name of the program and its arguments."""
         self.named = named
         self.words = words
@@ -57,29 +57,29 @@ class Executing:
 
     def __call__(self, result: int) -> None:
         """Take its end."""
-        self._recorder.used(self._stop, How.EXECUTED, self.named, False, result)
+        self._recorder.used(self._stop, Access.EXECUTED, self.named, False, result)
 
 
-def _ask(recorder: Recorder, stop: Stop) -> Finish | None:
+def _ask(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
     named = recorder.names.of(stop)
-    return recorder.use(stop, stop.call.how, named) if named else None
+    return recorder.use(stop, stop.call.access, named) if named else None
 
 
-def _open(recorder: Recorder, stop: Stop) -> Finish | None:
+def _open(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
     named = recorder.names.of(stop)
     flags, resolve = _open_flags(stop)
     if named is not None and resolve & _RESOLVE_IN_ROOT:
         root = recorder.names.directory(stop.tid, stop.arguments[0])
-        named = Named(root, named.name, root) if root is not None else None
+        named = PathArgument(root, named.name, root) if root is not None else None
     if named is None:
         return None
     writes = flags & _O_ACCMODE in (os.O_WRONLY, os.O_RDWR) or flags & (os.O_CREAT | os.O_TRUNC)
     if writes and not flags & (os.O_PATH | _O_TMPFILE):
         return mutations.open_for_writing(recorder, stop, named, flags)
-    return recorder.use(stop, How.READ, named)
+    return recorder.use(stop, Access.READ, named)
 
 
-def _open_flags(stop: Stop) -> tuple[int, int]:
+def _open_flags(stop: SyscallEntry) -> tuple[int, int]:
     """Return the flags of a call of the open family, and openat2's `resolve`."""
     if stop.call.name == "creat":
         return os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0
@@ -90,45 +90,45 @@ def _open_flags(stop: Stop) -> tuple[int, int]:
     return flags, resolve
 
 
-def _open_by_handle(recorder: Recorder, stop: Stop) -> Finish:
+def _open_by_handle(recorder: Recorder, stop: SyscallEntry) -> OnExit:
     def finish(result: int) -> None:
         named = recorder.names.descriptor(stop.tid, result) if result >= 0 else None
         if named is not None:
-            recorder.used(stop, How.READ, named, recorder.is_by_loader(stop), 0)
+            recorder.used(stop, Access.READ, named, recorder.is_by_loader(stop), 0)
 
     return finish
 
 
-def _list(recorder: Recorder, stop: Stop) -> Finish | None:
-    return _use_descriptor(recorder, stop, stop.arguments[0], How.LISTED)
+def _list(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
+    return _use_descriptor(recorder, stop, stop.arguments[0], Access.LISTED)
 
 
-def _use_descriptor(recorder: Recorder, stop: Stop, descriptor: int, how: How) -> Finish | None:
+def _use_descriptor(recorder: Recorder, stop: SyscallEntry, descriptor: int, access: Access) -> OnExit | None:
     named = recorder.names.descriptor(stop.tid, descriptor)
-    return recorder.use(stop, how, named) if named else None
+    return recorder.use(stop, access, named) if named else None
 
 
-def _map(recorder: Recorder, stop: Stop) -> Finish | None:
+def _map(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
     protection, flags, descriptor = stop.arguments[2:5]
     if is_old_mmap(stop.call, stop.abi):
         data = memory.bytes_at(stop.tid, stop.arguments[0], 20)
         protection, flags, descriptor = struct.unpack_from("=8xIII", data) if data else (0, 0, 0)
     if not protection & PROT_EXEC or flags & MAP_ANONYMOUS:
         return None
-    return _use_descriptor(recorder, stop, descriptor, How.MAPPED)
+    return _use_descriptor(recorder, stop, descriptor, Access.MAPPED)
 
 
-def _enter(recorder: Recorder, stop: Stop) -> Finish | None:
+def _enter(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
     if stop.call.path < 0:
-        return _use_descriptor(recorder, stop, stop.arguments[0], How.ENTERED)
+        return _use_descriptor(recorder, stop, stop.arguments[0], Access.ENTERED)
     named = recorder.names.of(stop)
     if stop.call.name != "chdir":
         recorder.names.roots_differ = True
         recorder.something_changes()
-    return recorder.use(stop, How.ENTERED, named) if named else None
+    return recorder.use(stop, Access.ENTERED, named) if named else None
 
 
-def _execute(recorder: Recorder, stop: Stop) -> Finish | None:
+def _execute(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
     call = stop.call
     named = recorder.names.of(stop)
     if named is None and stop.flags() & _AT_EMPTY_PATH:
@@ -136,14 +136,14 @@ def _execute(recorder: Recorder, stop: Stop) -> Finish | None:
     if named is None:
         return None
     words = memory.words_at(stop.tid, stop.arguments[call.path + 1], stop.abi.pointer)
-    return Executing(recorder, stop, named, words)
+    return PendingExec(recorder, stop, named, words)
 
 
-def _connect(recorder: Recorder, stop: Stop) -> Finish | None:
+def _connect(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
     return _socket(recorder, stop, *stop.arguments[1:3])
 
 
-def _socketcall(recorder: Recorder, stop: Stop) -> Finish | None:
+def _socketcall(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
     """Take apart what i386's socketcall(2) does: its first argument says what, its second where the others are."""
     name = {SYS_BIND: "bind", SYS_CONNECT: "connect"}.get(stop.arguments[0])
     data = memory.bytes_at(stop.tid, stop.arguments[1], 12)
@@ -152,7 +152,7 @@ def _socketcall(recorder: Recorder, stop: Stop) -> Finish | None:
     return _socket(recorder, stop._replace(call=CALLS[name]), *struct.unpack_from("=4xII", data))
 
 
-def _socket(recorder: Recorder, stop: Stop, address: int, length: int) -> Finish | None:
+def _socket(recorder: Recorder, stop: SyscallEntry, address: int, length: int) -> OnExit | None:
     """Take the address of a unix socket: a path with or without a NUL at its end. One that begins with NUL is none."""
     data = memory.bytes_at(stop.tid, address, min(length & 0xFFFFFFFF, _SOCKADDR_UN)) or b"\0\0"
     name = data[2:].partition(b"\0")[0]
@@ -161,12 +161,12 @@ def _socket(recorder: Recorder, stop: Stop, address: int, length: int) -> Finish
     named = recorder.names.starting(stop.tid, name, None)
     if named is None:
         return None
-    if stop.call.how is How.MADE:
+    if stop.call.access is Access.MADE:
         return mutations.make(recorder, stop, named)
-    return recorder.use(stop, How.CONNECTED, named)
+    return recorder.use(stop, Access.CONNECTED, named)
 
 
-_HANDLERS: dict[str, Callable[[Recorder, Stop], Finish | None]] = {
+_HANDLERS: dict[str, Callable[[Recorder, SyscallEntry], OnExit | None]] = {
     "ask": _ask,
     "open": _open,
     "open by handle": _open_by_handle,

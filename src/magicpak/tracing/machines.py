@@ -45,7 +45,7 @@ class Registers(NamedTuple):
         return 64 if self.layout.format.endswith("Q") else 32
 
 
-class Machine(NamedTuple):
+class SyscallMachine(NamedTuple):
     """One architecture: the ways in which its programs make system calls, and their registers.
 
     `system_call_set` tells that a call's number is changed by a register set of its own (NT_ARM_SYSTEM_CALL).
@@ -108,7 +108,7 @@ _X32 = {**{number: name for number, name in _X86_64.items() if name not in _OF_X
 _ARCH_X86_64, _ARCH_I386, _ARCH_AARCH64 = 0xC000003E, 0x40000003, 0xC00000B7
 
 MACHINES = (
-    Machine(
+    SyscallMachine(
         "x86_64",
         (
             Abi("x86_64", _ARCH_X86_64, _X86_64, 8),
@@ -123,7 +123,7 @@ MACHINES = (
             Registers("i386", struct.Struct("=17I"), 11, 6, (0, 1, 2, 3, 4, 5), 6, 12, 2, 172),
         ),
     ),
-    Machine(
+    SyscallMachine(
         "aarch64",
         (Abi("aarch64", _ARCH_AARCH64, _AARCH64, 8),),
         (Registers("aarch64", struct.Struct("=34Q"), 8, 8, (0, 1, 2, 3, 4, 5), 0, 32, 4, 167),),
@@ -132,6 +132,6 @@ MACHINES = (
 )
 
 
-def machine_named(name: str) -> Machine | None:
+def machine_named(name: str) -> SyscallMachine | None:
     """Return the row for what uname(2) calls the machine; None where there is none."""
     return next((machine for machine in MACHINES if machine.name == name), None)

@@ -5,92 +5,92 @@ import stat
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from magicpak.tracing.path_args import Named, Stop, real_path
-from magicpak.tracing.recorder import RESTARTED, Finish, Recorder, error_of
-from magicpak.tracing.trace import How
+from magicpak.tracing.path_args import PathArgument, SyscallEntry, real_path
+from magicpak.tracing.recorder import RESTARTED, OnExit, Recorder, error_of
+from magicpak.tracing.trace import Access
 
 _O_ACCMODE = 3
 _RENAME_NOREPLACE, _RENAME_EXCHANGE = 1, 2  # linux/fs.h
 _AT_SYMLINK_FOLLOW, _AT_EMPTY_PATH = 0x400, 0x1000  # linux/fcntl.h
 
-_Change = tuple[How, Named, str]
+_Change = tuple[Access, PathArgument, str]
 """What is done to a file, its name, and its real path; that is empty where the file stays as it is."""
 
 
-def open_for_writing(recorder: Recorder, stop: Stop, named: Named, flags: int) -> Finish:
+def open_for_writing(recorder: Recorder, stop: SyscallEntry, named: PathArgument, flags: int) -> OnExit:
     """Take that a file is opened so that it can be changed, or made."""
     follows = not flags & os.O_NOFOLLOW and flags & (os.O_CREAT | os.O_EXCL) != os.O_CREAT | os.O_EXCL
     real = real_path(stop.tid, named, follows=follows)
-    changes = [(how, named, "" if how is How.READ else real) for how in _hows(_mode(real), flags)]
-    before = any(how in (How.CHANGED, How.EMPTIED) for how, _, _ in changes)
+    changes = [(access, named, "" if access is Access.READ else real) for access in _hows(_mode(real), flags)]
+    before = any(access in (Access.CHANGED, Access.EMPTIED) for access, _, _ in changes)
     return _changing(recorder, stop, changes, [real] if before else [])
 
 
-def _hows(mode: int | None, flags: int) -> tuple[How, ...]:
+def _hows(mode: int | None, flags: int) -> tuple[Access, ...]:
     """Return what opening for writing does to what has the st_mode `mode`, None where nothing is there."""
     access = flags & _O_ACCMODE
     if mode is None:
-        return (How.MADE,) if flags & os.O_CREAT else (How.CHANGED,)
+        return (Access.MADE,) if flags & os.O_CREAT else (Access.CHANGED,)
     if not stat.S_ISREG(mode) or (access == os.O_RDONLY and not flags & os.O_TRUNC):
-        return (How.READ,)
+        return (Access.READ,)
     if flags & os.O_TRUNC:
-        return (How.EMPTIED,)
-    return (How.READ, How.CHANGED) if access == os.O_RDWR else (How.CHANGED,)
+        return (Access.EMPTIED,)
+    return (Access.READ, Access.CHANGED) if access == os.O_RDWR else (Access.CHANGED,)
 
 
-def make(recorder: Recorder, stop: Stop, named: Named, *others: _Change) -> Finish:
+def make(recorder: Recorder, stop: SyscallEntry, named: PathArgument, *others: _Change) -> OnExit:
     """Take that something is made by the name `named`, and that `others` are used for it."""
-    return _changing(recorder, stop, [*others, (How.MADE, named, real_path(stop.tid, named, follows=False))])
+    return _changing(recorder, stop, [*others, (Access.MADE, named, real_path(stop.tid, named, follows=False))])
 
 
-def _make(recorder: Recorder, stop: Stop) -> Finish | None:
+def _make(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
     named = recorder.names.of(stop)
     return make(recorder, stop, named) if named else None
 
 
-def _link(recorder: Recorder, stop: Stop) -> Finish | None:
+def _link(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
     named = recorder.names.of(stop)
     old = recorder.names.argument(stop, *((1, 0) if stop.call.directory >= 0 else (0, -1)))
     if named is None or old is None:
         return make(recorder, stop, named) if named else None
     real, first = real_path(stop.tid, named, follows=False), real_path(stop.tid, old, follows=_is_followed(stop))
-    finish = make(recorder, stop, named, (How.TESTED, old, ""))
+    finish = make(recorder, stop, named, (Access.TESTED, old, ""))
 
     def linked(result: int) -> None:
         finish(result)
         if not result:
-            recorder.keeper.link(real, first)
+            recorder.backups.link(real, first)
 
     return linked
 
 
-def _is_followed(stop: Stop) -> bool:
+def _is_followed(stop: SyscallEntry) -> bool:
     return stop.call.name == "linkat" and bool(stop.arguments[4] & _AT_SYMLINK_FOLLOW)
 
 
-def _remove(recorder: Recorder, stop: Stop) -> Finish | None:
+def _remove(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
     named = recorder.names.of(stop)
     if named is None:
         return None
     real = real_path(stop.tid, named, follows=False)
-    return _changing(recorder, stop, [(How.REMOVED, named, real)], [real])
+    return _changing(recorder, stop, [(Access.REMOVED, named, real)], [real])
 
 
-def _rename(recorder: Recorder, stop: Stop) -> Finish | None:
+def _rename(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
     first, second = ((0, -1), (1, -1)) if stop.call.directory < 0 else ((1, 0), (3, 2))
     old, new = recorder.names.argument(stop, *first), recorder.names.argument(stop, *second)
     if old is None or new is None:
         return None
     flags = stop.flags() if stop.call.name == "renameat2" else 0
     here, there = real_path(stop.tid, old, follows=False), real_path(stop.tid, new, follows=False)
-    changes = [(How.REMOVED, old, here)]
+    changes = [(Access.REMOVED, old, here)]
     before = [here]
     if not flags & _RENAME_NOREPLACE and _mode(there) is not None:
-        changes.append((How.REMOVED, new, there))
+        changes.append((Access.REMOVED, new, there))
         before.append(there)
-    changes.append((How.MADE, new, there))
+    changes.append((Access.MADE, new, there))
     if flags & _RENAME_EXCHANGE:
-        changes.append((How.MADE, old, here))
+        changes.append((Access.MADE, old, here))
     return _changing(recorder, stop, changes, [path for real in before for path in _with_used(recorder, real)])
 
 
@@ -102,38 +102,40 @@ def _with_used(recorder: Recorder, real: str) -> list[str]:
     return [real, *sorted(path for path in recorder.used_paths() if path.startswith(f"{real}/"))]
 
 
-def _change(recorder: Recorder, stop: Stop) -> Finish | None:
+def _change(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
     call, arguments = stop.call, stop.arguments
     named = recorder.names.of(stop)
     if named is not None:
         real = real_path(stop.tid, named, follows=stop.follows())
-        return _changing(recorder, stop, [(How.CHANGED, named, real)], [real])
+        return _changing(recorder, stop, [(Access.CHANGED, named, real)], [real])
     if call.directory >= 0 and (not arguments[call.path] or stop.flags() & _AT_EMPTY_PATH):
         return _change_descriptor(recorder, stop)
     return None
 
 
-def _change_descriptor(recorder: Recorder, stop: Stop) -> Finish | None:
+def _change_descriptor(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
     named = recorder.names.descriptor(stop.tid, stop.arguments[0])
-    return _changing(recorder, stop, [(How.CHANGED, named, named.path)], [named.path]) if named else None
+    return _changing(recorder, stop, [(Access.CHANGED, named, named.path)], [named.path]) if named else None
 
 
-def _changing(recorder: Recorder, stop: Stop, changes: Sequence[_Change], before: Sequence[str] = ()) -> Finish:
+def _changing(recorder: Recorder, stop: SyscallEntry, changes: Sequence[_Change], before: Sequence[str] = ()) -> OnExit:
     """Keep what stands at the real paths `before`; return what records `changes` when the call has ended."""
-    kept = [real for real in before if recorder.keeper.keep(real)]
+    kept = [real for real in before if recorder.backups.keep(real)]
     recorder.something_changes()
     return partial(_changed, recorder, stop, changes, kept)
 
 
-def _changed(recorder: Recorder, stop: Stop, changes: Sequence[_Change], kept: Sequence[str], result: int) -> None:
+def _changed(
+    recorder: Recorder, stop: SyscallEntry, changes: Sequence[_Change], kept: Sequence[str], result: int
+) -> None:
     error = error_of(result)
     recorder.something_changes()
     for real in kept if error else ():
-        recorder.keeper.forget(real)
-    for how, named, real in changes if error not in RESTARTED else ():
-        if how is How.MADE and not error:
-            recorder.keeper.make(real)
-        recorder.changed(stop, how, named, error, real)
+        recorder.backups.forget(real)
+    for access, named, real in changes if error not in RESTARTED else ():
+        if access is Access.MADE and not error:
+            recorder.backups.make(real)
+        recorder.changed(stop, access, named, error, real)
 
 
 def _mode(path: str) -> int | None:
@@ -143,7 +145,7 @@ def _mode(path: str) -> int | None:
         return None
 
 
-HANDLERS: dict[str, Callable[[Recorder, Stop], Finish | None]] = {
+HANDLERS: dict[str, Callable[[Recorder, SyscallEntry], OnExit | None]] = {
     "make": _make,
     "link": _link,
     "remove": _remove,

@@ -4,9 +4,9 @@ import os
 from collections.abc import Callable
 from typing import NamedTuple
 
-from magicpak.bundle.path import ROOT, BundlePath, Way
+from magicpak.bundle.path import ROOT, BundlePath, PathWalk
 from magicpak.tracing import memory, procfs
-from magicpak.tracing.cwd_cache import Whereabouts
+from magicpak.tracing.cwd_cache import CwdCache
 from magicpak.tracing.machines import Abi
 from magicpak.tracing.syscalls import Call
 
@@ -15,7 +15,7 @@ _SLASH = ord("/")
 _AT_FDCWD = -100 & 0xFFFFFFFF  # as a C int
 
 
-class Process:
+class TracedProcess:
     """A process that is watched: what it runs now, where the loader's code is in it, and what it has done already.
 
     `born` is the index of its first execution. `known` are the uses that were a success since the run's last change of
@@ -34,11 +34,11 @@ class Process:
         self.changes = 0
 
 
-class Stop(NamedTuple):
+class SyscallEntry(NamedTuple):
     """A thread at the beginning of a call."""
 
     tid: int
-    process: Process
+    process: TracedProcess
     call: Call
     abi: Abi
     arguments: tuple[int, ...]
@@ -53,7 +53,7 @@ class Stop(NamedTuple):
         return self.call.follows and (self.call.kind == "open" or not self.flags() & _AT_SYMLINK_NOFOLLOW)
 
 
-class Named(NamedTuple):
+class PathArgument(NamedTuple):
     """A file name as it was given, and where it starts: the real path of a directory, or the root."""
 
     base: str
@@ -66,32 +66,32 @@ class Named(NamedTuple):
         return f"{self.base.rstrip('/')}/{os.fsdecode(self.name).lstrip('/')}"
 
 
-class Names:
+class PathArgumentReader:
     """Reads the names of calls while the thread is stopped; only then is what /proc tells of it to be trusted."""
 
     def __init__(self, *, roots_differ: bool) -> None:
         """Take whether there are processes with another root directory than ours."""
         self.roots_differ = roots_differ
-        self.directories = Whereabouts()
+        self.directories = CwdCache()
 
-    def of(self, stop: Stop) -> Named | None:
+    def of(self, stop: SyscallEntry) -> PathArgument | None:
         """Return the name that the call is about, None for none. Raises Unreadable."""
         return self.argument(stop, stop.call.path, stop.call.directory)
 
-    def argument(self, stop: Stop, path: int, directory: int) -> Named | None:
+    def argument(self, stop: SyscallEntry, path: int, directory: int) -> PathArgument | None:
         """Return the name that is argument `path`, relative to the descriptor that is argument `directory`, if any."""
         name = memory.string_at(stop.tid, stop.arguments[path])
         if not name:
             return None
         return self.starting(stop.tid, name, stop.arguments[directory] if directory >= 0 else None)
 
-    def starting(self, tid: int, name: bytes, directory: int | None) -> Named | None:
+    def starting(self, tid: int, name: bytes, directory: int | None) -> PathArgument | None:
         """Return the name `name`, relative to a descriptor, or to the current directory; None where that is gone."""
         root = procfs.root_directory(tid) if self.roots_differ else "/"
         if name[0] == _SLASH:
-            return Named(root, name, root)
+            return PathArgument(root, name, root)
         base = self.directory(tid, directory)
-        return None if base is None else Named(base, name, root)
+        return None if base is None else PathArgument(base, name, root)
 
     def directory(self, tid: int, descriptor: int | None) -> str | None:
         """Return the directory that names are relative to: the current one or a descriptor. Raises Unreadable."""
@@ -99,13 +99,13 @@ class Names:
             return self.directories.of(tid)
         return procfs.file_of(tid, descriptor)
 
-    def descriptor(self, tid: int, descriptor: int) -> Named | None:
+    def descriptor(self, tid: int, descriptor: int) -> PathArgument | None:
         """Return the path of an open file as a name, None where it has none."""
         path = procfs.file_of(tid, descriptor)
-        return None if path is None else Named("/", os.fsencode(path), "/")
+        return None if path is None else PathArgument("/", os.fsencode(path), "/")
 
 
-def real_path(tid: int, named: Named, *, follows: bool = True) -> str:
+def real_path(tid: int, named: PathArgument, *, follows: bool = True) -> str:
     """Return the real path of what `named` leads to for the thread, which need not be there.
 
     That of a link itself where it ends the way: if it is the last name and not followed, in a loop of links, and one in
@@ -119,7 +119,7 @@ def real_path(tid: int, named: Named, *, follows: bool = True) -> str:
     return str(way.real)
 
 
-def path_outside(tid: int, named: Named, directories: tuple[str, ...], *, follows: bool) -> str | None:
+def path_outside(tid: int, named: PathArgument, directories: tuple[str, ...], *, follows: bool) -> str | None:
     """Return a path for the same as `named`, which begins with one of `directories`, that does not.
 
     Links are followed only until the way leads out. None where it never does.
@@ -133,13 +133,13 @@ def path_outside(tid: int, named: Named, directories: tuple[str, ...], *, follow
     return None
 
 
-def _way(named: Named) -> Way:
+def _way(named: PathArgument) -> PathWalk:
     root = BundlePath(named.root)
     path = named.path
-    return Way(path[len(root) :] if root != ROOT and BundlePath(path).is_under(root) else path, root, root, root)
+    return PathWalk(path[len(root) :] if root != ROOT and BundlePath(path).is_under(root) else path, root, root, root)
 
 
-def _follow(tid: int, way: Way) -> bool:
+def _follow(tid: int, way: PathWalk) -> bool:
     """Follow what stands at the end of `way` so far, if it is a link; False where that leads no further."""
     try:
         target = _OURS[way.real](tid) if way.real in _OURS else os.readlink(way.real)

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable
 from typing import TypeVar
 
-from magicpak.process.prctl import end_with
+from magicpak.process.prctl import die_with_parent
 from magicpak.tracing import ptrace
 from magicpak.tracing.memory import Unreadable
 
@@ -132,4 +132,4 @@ def _as_its_user(tid: int, look: Callable[[], _Seen]) -> _Seen:
         return look()
     finally:
         ptrace.set_file_user(0, os.getegid())
-        end_with(parent)
+        die_with_parent(parent)

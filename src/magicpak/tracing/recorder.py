@@ -6,12 +6,12 @@ from functools import partial
 from typing import Final
 
 from magicpak.tracing import procfs
-from magicpak.tracing.backups import Keeper
+from magicpak.tracing.backups import Backups
 from magicpak.tracing.memory import Unreadable
-from magicpak.tracing.path_args import Named, Names, Process, Stop, path_outside
-from magicpak.tracing.trace import Execution, How, Trace, Use
+from magicpak.tracing.path_args import PathArgument, PathArgumentReader, SyscallEntry, TracedProcess, path_outside
+from magicpak.tracing.trace import Access, Execution, Trace, Use
 
-Finish = Callable[[int], None]
+OnExit = Callable[[int], None]
 """What is done when a call has ended, with its result."""
 
 RESTARTED: Final = range(512, 517)
@@ -27,8 +27,8 @@ class Recorder:
 
     def __init__(self, keep_in: str, *, has_own_root: bool = False) -> None:
         """Take the private directory for what is kept, and whether the program has a root of its own."""
-        self.keeper = Keeper(keep_in)
-        self.names = Names(roots_differ=has_own_root)
+        self.backups = Backups(keep_in)
+        self.names = PathArgumentReader(roots_differ=has_own_root)
         self.unreadable = 0
         self._executions: list[Execution] = []
         self._uses: list[Use] = []
@@ -38,19 +38,19 @@ class Recorder:
 
     def trace(self) -> Trace:
         """Return all that was seen."""
-        kept = tuple(self.keeper.kept.values())
+        kept = tuple(self.backups.kept.values())
         return Trace(tuple(self._executions), tuple(self._uses), kept, self.unreadable)
 
-    def executed(self, process: Process, path: str, arguments: Sequence[str], *, by: int | None) -> None:
+    def executed(self, process: TracedProcess, path: str, arguments: Sequence[str], *, by: int | None) -> None:
         """Take that `process` runs the program `path` now; `by` is the index of the execution that called execve."""
         real, inode = procfs.executable_of(process.pid)
         execution = Execution(process.pid, by, False, path, real, inode, tuple(arguments), self._cwd(process.pid), None)
         self._become(process, execution)
         process.loader = None
 
-    def forked(self, parent: Process | None, pid: int) -> Process:
+    def forked(self, parent: TracedProcess | None, pid: int) -> TracedProcess:
         """Take that `pid` is a new process, of the one that runs the program of `parent`; return it."""
-        process = Process(pid, parent.loader if parent else None)
+        process = TracedProcess(pid, parent.loader if parent else None)
         if parent is None:
             real, inode = procfs.executable_of(pid)
             execution = Execution(pid, None, True, real, real, inode, (), self._cwd(pid), None)
@@ -61,7 +61,7 @@ class Recorder:
         self._become(process, execution)
         return process
 
-    def fathered(self, child: Process, parent: Process) -> None:
+    def set_parent(self, child: TracedProcess, parent: TracedProcess) -> None:
         """Take that `child`, which was seen before anybody could tell, comes from `parent`, unless it is the same."""
         known = self._executions[child.born]
         if known.forked and known.parent is None and child is not parent:
@@ -70,11 +70,11 @@ class Recorder:
                 pid=known.pid, parent=parent.execution, forked=True, cwd=known.cwd, returncode=known.returncode
             )
 
-    def ended(self, process: Process, returncode: int) -> None:
+    def ended(self, process: TracedProcess, returncode: int) -> None:
         """Take that `process` has ended."""
         self._executions[process.execution] = self._executions[process.execution]._replace(returncode=returncode)
 
-    def program(self, process: Process) -> str:
+    def program(self, process: TracedProcess) -> str:
         """Return the path of what `process` runs."""
         return self._executions[process.execution].path
 
@@ -82,12 +82,12 @@ class Recorder:
         """Return the paths that were used with success so far."""
         return {use.path for use in self._uses if not use.error}
 
-    def is_by_loader(self, stop: Stop) -> bool:
+    def is_by_loader(self, stop: SyscallEntry) -> bool:
         """Tell whether the call comes from the code of the dynamic loader."""
         first, last = stop.process.loader or self._find_loader(stop)
         return first <= stop.instruction < last
 
-    def _find_loader(self, stop: Stop) -> tuple[int, int]:
+    def _find_loader(self, stop: SyscallEntry) -> tuple[int, int]:
         """Find where the loader is; for a program that has run before only where it begins, a quarter of the work."""
         execution = self._executions[stop.process.execution]
         program = execution.inode, execution.cwd  # the loader's name in it can be a relative one
@@ -101,7 +101,7 @@ class Recorder:
         stop.process.loader = loader
         return loader
 
-    def use(self, stop: Stop, how: How, named: Named) -> Finish | None:
+    def use(self, stop: SyscallEntry, access: Access, named: PathArgument) -> OnExit | None:
         """Take the beginning of a call that changes nothing.
 
         None is returned for what the execution has done with success before, while the run has changed no file and no
@@ -115,29 +115,31 @@ class Recorder:
             process.changes = self._changes
         if (stop.call.name, named, by_loader) in process.known:
             return None
-        return partial(self.used, stop, how, named, by_loader)
+        return partial(self.used, stop, access, named, by_loader)
 
-    def used(self, stop: Stop, how: How, named: Named, by_loader: bool, result: int) -> None:  # noqa: FBT001 - a partial's
+    def used(self, stop: SyscallEntry, access: Access, named: PathArgument, by_loader: bool, result: int) -> None:  # noqa: FBT001 - a partial's
         """Take the end of a call that changes nothing."""
         process, error, key = stop.process, error_of(result), (stop.call.name, named, by_loader)
         if not error and process.changes == self._changes:
             process.known.add(key)
         if (*key, error) not in process.seen and error not in RESTARTED:
             process.seen.add((*key, error))
-            self._append(stop, how, named, error, by_loader=by_loader)
+            self._append(stop, access, named, error, by_loader=by_loader)
 
     def something_changes(self) -> None:
         """Take that from now on a call can have another result than before, and a program another loader."""
         self._changes += 1
         self._loader_lengths.clear()
 
-    def changed(self, stop: Stop, how: How, named: Named, error: int, real: str) -> None:
+    def changed(self, stop: SyscallEntry, access: Access, named: PathArgument, error: int, real: str) -> None:
         """Take the end of a call that has changed `real`, or has tried to."""
-        self._append(stop, how, named, error, real, by_loader=self.is_by_loader(stop))
+        self._append(stop, access, named, error, real, by_loader=self.is_by_loader(stop))
 
-    def _append(self, stop: Stop, how: How, named: Named, error: int, real: str = "", *, by_loader: bool) -> None:
+    def _append(
+        self, stop: SyscallEntry, access: Access, named: PathArgument, error: int, real: str = "", *, by_loader: bool
+    ) -> None:
         path = named.path
-        use = Use(stop.process.execution, stop.call.name, how, path, real, error, named.root, by_loader)
+        use = Use(stop.process.execution, stop.call.name, access, path, real, error, named.root, by_loader)
         self._add(stop.process, use)
         if not error and not real and path.startswith(_OTHER_NAMES):
             there = path_outside(stop.tid, named, _OTHER_NAMES, follows=stop.follows())
@@ -145,7 +147,7 @@ class Recorder:
             if there is not None and not is_itself and os.path.lexists(there):
                 self._add(stop.process, use._replace(path=there, root="/"))
 
-    def _add(self, process: Process, use: Use) -> None:
+    def _add(self, process: TracedProcess, use: Use) -> None:
         if use not in process.seen:
             process.seen.add(use)
             self._uses.append(use)
@@ -156,7 +158,7 @@ class Recorder:
         except Unreadable:
             return ""
 
-    def _become(self, process: Process, execution: Execution) -> None:
+    def _become(self, process: TracedProcess, execution: Execution) -> None:
         process.execution = len(self._executions)
         process.born = process.execution if process.born < 0 else process.born
         process.seen, process.known = set(), set()

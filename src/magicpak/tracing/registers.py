@@ -3,15 +3,15 @@
 import errno
 
 from magicpak.tracing import memory, ptrace
-from magicpak.tracing.machines import Abi, Machine, Registers
+from magicpak.tracing.machines import Abi, Registers, SyscallMachine
 from magicpak.tracing.ptrace import PTRACE_SYSCALL_INFO_ENTRY, PTRACE_SYSCALL_INFO_EXIT, SyscallStop
 from magicpak.tracing.syscalls import CALLS, Call
 
 
-class Reader:
+class SyscallReader:
     """Reads system call stops of one architecture, in the way that the kernel offers."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: SyscallMachine) -> None:
         """Take the architecture's row."""
         self._machine = machine
         self._arches = {abi.name: abi.arch for abi in machine.abis}

@@ -8,7 +8,7 @@ import errno
 import itertools
 import struct
 
-from magicpak.tracing.machines import Abi, Machine
+from magicpak.tracing.machines import Abi, SyscallMachine
 from magicpak.tracing.ptrace import CLONE_UNTRACED
 from magicpak.tracing.syscalls import CALLS, Call
 
@@ -25,7 +25,7 @@ _Instruction = tuple[int, int, int, int]
 _INSTRUCTION = struct.Struct("=HBBI")  # struct sock_filter
 
 
-def filter_for(machine: Machine) -> bytes:
+def filter_for(machine: SyscallMachine) -> bytes:
     """Return the filter as an array of `struct sock_filter`; calls of an unknown ABI are let through."""
     program: list[_Instruction] = [(_LOAD, 0, 0, _ARCH)]
     for arch in dict.fromkeys(abi.arch for abi in machine.abis):

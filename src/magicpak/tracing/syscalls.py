@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from magicpak.tracing.trace import How
+from magicpak.tracing.trace import Access
 
 
 class Call(NamedTuple):
@@ -10,8 +10,8 @@ class Call(NamedTuple):
 
     `kind` names what it does. `path`, `directory` (a descriptor) and `flags` are indices of arguments, -1 where it has
     none: without a directory a name is relative to the current one. `follows` tells that it acts on what a link leads
-    to (unless AT_SYMLINK_NOFOLLOW is among its flags), `how` what it does where the kind leaves it open. `moves` tells
-    that it can give threads another current directory, or that directory another name.
+    to (unless AT_SYMLINK_NOFOLLOW is among its flags), `access` what it does where the kind leaves it open. `moves`
+    tells that it can give threads another current directory, or that directory another name.
     """
 
     name: str
@@ -20,7 +20,7 @@ class Call(NamedTuple):
     directory: int = -1
     flags: int = -1
     follows: bool = True
-    how: How = How.TESTED
+    access: Access = Access.TESTED
     moves: bool = False
 
 
@@ -50,10 +50,10 @@ _ALL = [
     *_asks("faccessat", path=1, directory=0),
     *_asks("name_to_handle_at getxattrat listxattrat file_getattr", path=1, directory=0),
     *_asks("inotify_add_watch", path=1),
-    *[Call(name, "ask", 1, 0, how=How.READ) for name in ("open_tree", "open_tree_attr")],
+    *[Call(name, "ask", 1, 0, access=Access.READ) for name in ("open_tree", "open_tree_attr")],
     *[Call(name, "list") for name in ("readdir", "getdents", "getdents64")],
-    *[Call(name, "enter", 0, how=How.ENTERED, moves=True) for name in ("chdir", "chroot", "pivot_root")],
-    Call("fchdir", "enter", how=How.ENTERED, moves=True),
+    *[Call(name, "enter", 0, access=Access.ENTERED, moves=True) for name in ("chdir", "chroot", "pivot_root")],
+    Call("fchdir", "enter", access=Access.ENTERED, moves=True),
     *[Call(name, "move", moves=True) for name in ("setns", "mount", "umount", "umount2", "move_mount")],
     Call("execve", "execute", 0),
     Call("execveat", "execute", 1, 0, 4),
@@ -78,8 +78,8 @@ _ALL = [
     Call("unlinkat", "remove", 1, 0, follows=False, moves=True),
     Call("rename", "rename", 0, follows=False, moves=True),
     *[Call(name, "rename", 1, 0, 4, follows=False, moves=True) for name in ("renameat", "renameat2")],
-    Call("connect", "connect", how=How.CONNECTED),
-    Call("bind", "connect", how=How.MADE),
+    Call("connect", "connect", access=Access.CONNECTED),
+    Call("bind", "connect", access=Access.MADE),
     Call("socketcall", "socketcall"),
     *[Call(name, "map", flags=3) for name in ("mmap", "mmap2")],
     Call("clone", "clone"),

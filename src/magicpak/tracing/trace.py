@@ -4,7 +4,7 @@ from enum import Enum
 from typing import NamedTuple
 
 
-class How(Enum):
+class Access(Enum):
     """How a file was used, in a word for messages."""
 
     READ = "read"
@@ -67,7 +67,7 @@ class Use(NamedTuple):
 
     execution: int
     call: str
-    how: How
+    access: Access
     path: str
     real: str
     error: int
@@ -75,7 +75,7 @@ class Use(NamedTuple):
     by_loader: bool
 
 
-class Kept(NamedTuple):
+class Backup(NamedTuple):
     """What stood at the real path `path` just before the run changed or removed it.
 
     `copy` is the path of a private copy of a regular file's bytes and extended attributes, None where it could not be
@@ -101,5 +101,5 @@ class Trace(NamedTuple):
 
     executions: tuple[Execution, ...]
     uses: tuple[Use, ...]
-    kept: tuple[Kept, ...]
+    kept: tuple[Backup, ...]
     unreadable: int = 0

@@ -10,14 +10,14 @@ from functools import partial
 from typing import NamedTuple
 
 from magicpak.tracing import dumpable, memory, pid1, procfs, ptrace
-from magicpak.tracing.affinity import Together
-from magicpak.tracing.attach import OPTIONS, Child
-from magicpak.tracing.handlers import Executing, called
-from magicpak.tracing.machines import Machine
-from magicpak.tracing.path_args import Process, Stop
+from magicpak.tracing.affinity import Affinity
+from magicpak.tracing.attach import OPTIONS, TracedChild
+from magicpak.tracing.handlers import PendingExec, on_entry
+from magicpak.tracing.machines import SyscallMachine
+from magicpak.tracing.path_args import SyscallEntry, TracedProcess
 from magicpak.tracing.ptrace import CLONE_UNTRACED, PTRACE_CONT, PTRACE_SYSCALL, PTRACE_SYSCALL_INFO_EXIT, SyscallStop
-from magicpak.tracing.recorder import Finish, Recorder
-from magicpak.tracing.registers import Reader
+from magicpak.tracing.recorder import OnExit, Recorder
+from magicpak.tracing.registers import SyscallReader
 from magicpak.tracing.seccomp import OURS
 
 _STOPPED = 0x7F  # the low byte of a wait status
@@ -28,15 +28,15 @@ _LOOKS = 500
 """How often to look for the next stop before sleeping, unless the next one can only come once we sleep."""
 
 
-class _Task:
+class _Thread:
     """One thread: its process, once that is known, and the call that it is in, as far as we wait for its end."""
 
     __slots__ = ("finish", "is_announced", "is_inside", "process", "tid")
 
-    def __init__(self, tid: int, process: Process | None) -> None:
+    def __init__(self, tid: int, process: TracedProcess | None) -> None:
         self.tid = tid
         self.process = process
-        self.finish: Finish | None = None
+        self.finish: OnExit | None = None
         self.is_inside = False
         """Whether its last system call stop was one at the beginning."""
         self.is_announced = False
@@ -53,25 +53,27 @@ class Outcome(NamedTuple):
 class Tracer:
     """Handles the stops of all threads, in the order in which they come: none waits for another."""
 
-    def __init__(self, child: Child, words: tuple[str, ...], path: str, machine: Machine, recorder: Recorder) -> None:
+    def __init__(
+        self, child: TracedChild, words: tuple[str, ...], path: str, machine: SyscallMachine, recorder: Recorder
+    ) -> None:
         """Take the child, its command line and the path of its program, and what collects its uses."""
         self._child = child
         self._words, self._path = words, path
         self._recorder = recorder
-        self._reader = Reader(machine)
+        self._reader = SyscallReader(machine)
         self._resume = PTRACE_CONT if child.filtered else PTRACE_SYSCALL
         self._looks = _LOOKS if len(os.sched_getaffinity(0)) > 1 else 0
-        self._together = Together()
-        self._together.when_late(self._part)
-        self._tasks: dict[int, _Task] = {child.pid: _Task(child.pid, None)}
+        self._affinity = Affinity()
+        self._affinity.when_late(self._part)
+        self._tasks: dict[int, _Thread] = {child.pid: _Thread(child.pid, None)}
         self._tasks[child.pid].is_announced = True
-        self._processes: dict[int, Process] = {}
-        self._ended_early: dict[int, tuple[int, Process | None]] = {}
+        self._processes: dict[int, TracedProcess] = {}
+        self._ended_early: dict[int, tuple[int, TracedProcess | None]] = {}
         self._closes = dumpable.is_needed()
         self._still_running: tuple[str, ...] = ()
-        self._asked: set[Process] = set()
+        self._asked: set[TracedProcess] = set()
         self._is_over = False
-        self._ours: dict[str, Callable[[_Task, Sequence[int]], None]] = {
+        self._ours: dict[str, Callable[[_Thread, Sequence[int]], None]] = {
             "refuse": self._refuse,
             "part": lambda _task, _arguments: self._part(for_good=True),
             "change user": self._changes_user,
@@ -119,7 +121,7 @@ class Tracer:
             _send(pid, signal.SIGKILL)
 
     def _next(self) -> tuple[int, int]:
-        if not self._together.is_so:
+        if not self._affinity.is_so:
             for _ in range(self._looks):
                 found = os.waitpid(-1, ptrace.WALL | os.WNOHANG)
                 if found[0]:
@@ -147,7 +149,7 @@ class Tracer:
             _send(tid, signal.SIGKILL)
         ptrace.resume(PTRACE_SYSCALL if task.finish else self._resume, tid, 0 if event else number)
 
-    def _filtered(self, task: _Task) -> None:
+    def _filtered(self, task: _Thread) -> None:
         """Take a stop by a seccomp filter. By the program's own one: as without a tracer, the call does not exist."""
         task.is_inside = True
         stop = self._reader.read(task.tid, ending=False)
@@ -156,11 +158,11 @@ class Tracer:
         else:
             self._refuse(task, stop.arguments)
 
-    def _refuse(self, task: _Task, _arguments: Sequence[int]) -> None:
+    def _refuse(self, task: _Thread, _arguments: Sequence[int]) -> None:
         self._reader.refuse(task.tid)
         task.finish = lambda _result: self._reader.set_result(task.tid, -errno.ENOSYS)
 
-    def _syscall_stop(self, task: _Task) -> None:
+    def _syscall_stop(self, task: _Thread) -> None:
         stop = self._reader.read(task.tid, ending=task.is_inside)
         if stop.op != PTRACE_SYSCALL_INFO_EXIT:
             task.is_inside = True
@@ -171,7 +173,7 @@ class Tracer:
         if finish is not None:
             finish(stop.number)
 
-    def _begins(self, task: _Task, stop: SyscallStop) -> None:
+    def _begins(self, task: _Thread, stop: SyscallStop) -> None:
         """Take that a call begins, by the filter's stop or by an ordinary one."""
         known = self._reader.calls.get((stop.arch, stop.number))
         if known is None or not self.has_started:
@@ -183,23 +185,25 @@ class Tracer:
             ours(task, arguments)
         else:
             process = task.process or self._orphan(task)
-            task.finish = called(self._recorder, Stop(task.tid, process, call, abi, arguments, stop.instruction))
+            task.finish = on_entry(
+                self._recorder, SyscallEntry(task.tid, process, call, abi, arguments, stop.instruction)
+            )
 
-    def _changes_user(self, task: _Task, _arguments: Sequence[int]) -> None:
+    def _changes_user(self, task: _Thread, _arguments: Sequence[int]) -> None:
         task.finish = partial(self._has_changed_user, task)
         self._part(for_good=True)
 
-    def _has_changed_user(self, task: _Task, result: int) -> None:
+    def _has_changed_user(self, task: _Thread, result: int) -> None:
         self._recorder.something_changes()
         if not result and self._closes:
             task.finish = dumpable.let_set(self._reader, task.tid)
 
-    def _trace_clone(self, task: _Task, arguments: Sequence[int]) -> None:
+    def _trace_clone(self, task: _Thread, arguments: Sequence[int]) -> None:
         """Let no child escape: what it calls would fail with ENOSYS, since the filter finds no tracer (seccomp(2))."""
         if arguments[0] & CLONE_UNTRACED:
             self._reader.set_argument(task.tid, 0, arguments[0] & ~CLONE_UNTRACED)
 
-    def _trace_clone3(self, task: _Task, arguments: Sequence[int]) -> None:
+    def _trace_clone3(self, task: _Thread, arguments: Sequence[int]) -> None:
         """Do the same for clone3(2), whose flags are in memory, which gets them back in the end."""
         tid, address = task.tid, arguments[0]
         try:
@@ -211,7 +215,7 @@ class Tracer:
             ptrace.poke_memory(tid, address, flags & ~CLONE_UNTRACED)
             task.finish = lambda _result: ptrace.poke_memory(tid, address, flags)
 
-    def _has_child(self, task: _Task, tid: int, event: int) -> None:
+    def _has_child(self, task: _Thread, tid: int, event: int) -> None:
         """Take that `task` has made the thread or process `tid`, which may have been seen, or have ended, before."""
         process = task.process or self._orphan(task)
         if tid in self._ended_early:
@@ -220,28 +224,28 @@ class Tracer:
                 known = self._recorder.forked(process, tid)
                 self._recorder.ended(known, os.waitstatus_to_exitcode(status))
             if known is not None:
-                self._recorder.fathered(known, process)
+                self._recorder.set_parent(known, process)
             return
         child = self._tasks.get(tid) or self._new_task(tid)
         child.is_announced = True
         if child.process is None:  # it has called nothing so far
             self._recorder.names.directories.inherits(tid, task.tid)
-        self._together.born(tid, task.tid)
+        self._affinity.born(tid, task.tid)
         if child.process is None:
             is_thread = event == ptrace.PTRACE_EVENT_CLONE and os.path.exists(f"/proc/{process.pid}/task/{tid}")
             child.process = process if is_thread else self._new_process(process, tid)
         else:
-            self._recorder.fathered(child.process, process)
+            self._recorder.set_parent(child.process, process)
 
-    def _new_task(self, tid: int) -> _Task:
-        task = self._tasks[tid] = _Task(tid, None)
+    def _new_task(self, tid: int) -> _Thread:
+        task = self._tasks[tid] = _Thread(tid, None)
         self._recorder.names.directories.is_new(tid)
         return task
 
     def _part(self, *, for_good: bool = False) -> None:
-        self._together.part(list(self._tasks), for_good=for_good)
+        self._affinity.part(list(self._tasks), for_good=for_good)
 
-    def _orphan(self, task: _Task) -> Process:
+    def _orphan(self, task: _Thread) -> TracedProcess:
         """Return the process of a thread that calls something before its maker's stop is reported."""
         pid = procfs.process_of(task.tid)
         process = self._processes.get(pid)
@@ -251,13 +255,13 @@ class Tracer:
         task.process = process
         return process
 
-    def _new_process(self, parent: Process | None, pid: int) -> Process:
+    def _new_process(self, parent: TracedProcess | None, pid: int) -> TracedProcess:
         process = self._processes[pid] = self._recorder.forked(parent, pid)
         return process
 
-    def _executes(self, pid: int, former: int) -> _Task:
+    def _executes(self, pid: int, former: int) -> _Thread:
         """Take that the thread `former` has executed another program; it has the number of its process from now on."""
-        task = self._tasks.pop(former, None) or _Task(former, None)
+        task = self._tasks.pop(former, None) or _Thread(former, None)
         self._tasks[pid] = task
         task.tid = pid
         if former != pid:
@@ -266,14 +270,14 @@ class Tracer:
         finish, task.finish = task.finish, None
         if not self.has_started:
             self.has_started = True
-            task.process = self._processes[pid] = Process(pid)
+            task.process = self._processes[pid] = TracedProcess(pid)
             self._recorder.executed(task.process, self._path, self._words, by=None)
             if not self._child.filtered:  # a filter of the program's own finds no tracer then, as it should
                 ptrace.ptrace(ptrace.PTRACE_SETOPTIONS, pid, 0, OPTIONS & ~ptrace.PTRACE_O_TRACESECCOMP)
-            self._together.alone(pid)
+            self._affinity.alone(pid)
             return task
         process = task.process or self._orphan(task)
-        if isinstance(finish, Executing):
+        if isinstance(finish, PendingExec):
             finish(0)
             path, words = finish.named.path, finish.words
         else:  # its beginning could not be read
@@ -289,7 +293,7 @@ class Tracer:
         if process is not None:
             self._recorder.ended(process, os.waitstatus_to_exitcode(status))
         if len(self._tasks) == 1:
-            self._together.alone(*self._tasks)
+            self._affinity.alone(*self._tasks)
 
 
 def _send(pid: int, number: int) -> None:

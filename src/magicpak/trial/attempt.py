@@ -8,15 +8,15 @@ from typing import NamedTuple
 
 from magicpak.errors import RunFailed
 from magicpak.process import untraced
-from magicpak.process.child import nothing
-from magicpak.process.exit_status import ending, exit_code
-from magicpak.process.sandbox import Setting
-from magicpak.process.supervisor import Tail, supervise
-from magicpak.text import shown
-from magicpak.trial.expectations import Demands
-from magicpak.trial.invocation import Command, Spoken
-from magicpak.trial.output_head import Head
-from magicpak.trial.sandbox_fallback import Ladder
+from magicpak.process.child import noop
+from magicpak.process.exit_status import describe_exit, exit_code
+from magicpak.process.sandbox import Sandbox
+from magicpak.process.supervisor import OutputTail, supervise
+from magicpak.text import printable
+from magicpak.trial.expectations import Expectations
+from magicpak.trial.invocation import Invocation, TrialCommand
+from magicpak.trial.output_head import OutputHead
+from magicpak.trial.sandbox_fallback import SandboxFallback
 
 LINES_TOLD = 20
 """Lines of a difference, and of what was said on stderr, that are told."""
@@ -30,26 +30,28 @@ class Attempt(NamedTuple):
     returncode: int | None
     timed_out: bool
     seconds: float
-    stdout: Head
+    stdout: OutputHead
     stderr: bytes
     why: str = ""
 
 
-def attempt(command: Command, demands: Demands, ladder: Ladder, tick: Callable[[], object] = nothing) -> Attempt:
-    """Run `command` as `demands` say, in the best place; `tick` is called now and then meanwhile.
+def attempt(
+    command: TrialCommand, expectations: Expectations, fallback: SandboxFallback, tick: Callable[[], object] = noop
+) -> Attempt:
+    """Run `command` as `expectations` say, in the best place; `tick` is called now and then meanwhile.
 
-    Raises TrialImpossible, ToolFailed.
+    Raises TestUnavailable, ToolFailed.
     """
-    stdout, stderr = Head(), Tail()
+    stdout, stderr = OutputHead(), OutputTail()
 
-    def act(spoken: Spoken, setting: Setting) -> Attempt:
-        program = untraced.Program(spoken.words, spoken.path, demands.environment, setting)
+    def act(invocation: Invocation, sandbox: Sandbox) -> Attempt:
+        program = untraced.Program(invocation.words, invocation.path, expectations.environment, sandbox)
         try:
             done = supervise(
                 partial(untraced.run, program),
-                name=f"the trial of {shown(command.line)}",
-                timeout=demands.timeout,
-                stdin=demands.stdin,
+                name=f"the trial of {printable(command.line)}",
+                timeout=expectations.timeout,
+                stdin=expectations.stdin,
                 takers=(stdout.take, stderr.take),
                 tick=tick,
             )
@@ -58,32 +60,34 @@ def attempt(command: Command, demands: Demands, ladder: Ladder, tick: Callable[[
         code = os.waitstatus_to_exitcode(done.result)
         return Attempt(code, done.timed_out, done.seconds, stdout, bytes(stderr.kept))
 
-    return ladder.climb(command, act)
+    return fallback.run(command, act)
 
 
-def complaint(command: Command, attempt: Attempt, demands: Demands) -> str | None:
+def complaint(command: TrialCommand, attempt: Attempt, expectations: Expectations) -> str | None:
     """Return what is wrong with how the run has gone, in a line; None if nothing is."""
-    line = shown(command.line)
+    line = printable(command.line)
     if attempt.why:
         return attempt.why
     if attempt.timed_out:
-        return f"{line} had not ended after {demands.timeout:g} s"
+        return f"{line} had not ended after {expectations.timeout:g} s"
     code = attempt.returncode or 0
-    if exit_code(code) != demands.exit_code:
-        wanted = f" instead of {demands.exit_code}" if demands.exit_code else ""
-        return f"{line} {ending(code)}{wanted}"
-    if demands.stdout is not None and not (attempt.stdout.is_whole and attempt.stdout.text == demands.stdout.strip()):
+    if exit_code(code) != expectations.exit_code:
+        wanted = f" instead of {expectations.exit_code}" if expectations.exit_code else ""
+        return f"{line} {describe_exit(code)}{wanted}"
+    if expectations.stdout is not None and not (
+        attempt.stdout.is_whole and attempt.stdout.text == expectations.stdout.strip()
+    ):
         return f"{line} printed something else than expected"
     return None
 
 
-def details(attempt: Attempt, demands: Demands) -> list[str]:
+def details(attempt: Attempt, expectations: Expectations) -> list[str]:
     """Return what helps to understand a run that was not as it should be: a difference, and the end of stderr."""
     lines = []
-    if demands.stdout is not None:
-        lines += _difference(demands.stdout.strip(), attempt.stdout)
+    if expectations.stdout is not None:
+        lines += _difference(expectations.stdout.strip(), attempt.stdout)
     said = attempt.stderr.splitlines()[-LINES_TOLD:]
-    if not said and demands.stdout is None:
+    if not said and expectations.stdout is None:
         said = attempt.stdout.text.splitlines()[-LINES_TOLD:]
     return [*lines, *map(_line, said)]
 
@@ -94,7 +98,7 @@ def _line(line: bytes) -> str:
     return text if len(text) <= _LONGEST_LINE else f"{text[:_LONGEST_LINE]}… ({len(line)} bytes)"
 
 
-def _difference(expected: bytes, stdout: Head) -> list[str]:
+def _difference(expected: bytes, stdout: OutputHead) -> list[str]:
     """Return a unified difference of what was expected and what came; none if both are one."""
     before, after = expected.splitlines(), stdout.text.splitlines()
     difference = difflib.diff_bytes(difflib.unified_diff, before, after, b"expected", b"printed", lineterm=b"")

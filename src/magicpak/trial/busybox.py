@@ -4,12 +4,12 @@ import os
 import re
 from typing import NamedTuple
 
-from magicpak.elf.errors import NotElf
+from magicpak.elf.errors import ElfError
 from magicpak.elf.reader import read_path
 from magicpak.errors import ToolFailed, reason
 from magicpak.process.child import run
 from magicpak.process.tools import find_program
-from magicpak.text import shown
+from magicpak.text import printable
 
 _SECONDS = 10.0
 _APPLET = re.compile(r"[\w.\[-]+", re.ASCII)
@@ -32,11 +32,11 @@ def find_busybox(path_or_name: str) -> Busybox:
     others = _OTHER_NAMES if path_or_name == "busybox" else ()
     found = [path for name in (path_or_name, *others) if (path := find_program(name))]
     if not found:
-        raise ToolFailed(f"{shown(path_or_name)}: no such program, which --test-command needs", hints=[_HINT])
+        raise ToolFailed(f"{printable(path_or_name)}: no such program, which --test-command needs", hints=[_HINT])
     complaints = [_why_not_static(path) for path in found]
     static = [path for path, complaint in zip(found, complaints, strict=True) if complaint is None]
     if not static:
-        raise ToolFailed(f"{shown(found[0])} {complaints[0]}, as --test-command needs it", hints=[_HINT])
+        raise ToolFailed(f"{printable(found[0])} {complaints[0]}, as --test-command needs it", hints=[_HINT])
     path = os.path.abspath(static[0])
     return Busybox(path, _applets(path))
 
@@ -44,7 +44,7 @@ def find_busybox(path_or_name: str) -> Busybox:
 def _why_not_static(path: str) -> str | None:
     try:
         return "is not static" if read_path(path).interpreter is not None else None
-    except NotElf:
+    except ElfError:
         return "is not a static program"
     except OSError as error:
         return f"cannot be read ({reason(error)}), so it is not known to be static"
@@ -59,5 +59,5 @@ def _applets(path: str) -> frozenset[str]:
         raise
     names = os.fsdecode(ran.output).split("\n")[:-1]
     if ran.returncode != 0 or "sh" not in names or not all(map(_APPLET.fullmatch, names)):
-        raise ToolFailed(f"{shown(path)} is no busybox with a shell: it does not answer to --list", hints=[_HINT])
+        raise ToolFailed(f"{printable(path)} is no busybox with a shell: it does not answer to --list", hints=[_HINT])
     return frozenset(names)

@@ -5,14 +5,14 @@ from typing import NamedTuple
 
 from magicpak.bundle.entry import Copy
 from magicpak.bundle.plan import BundlePlan
-from magicpak.errors import UsageRefused
-from magicpak.sandbox.user import Guest
+from magicpak.errors import InvalidUsage
+from magicpak.sandbox.user import RunAs
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """The search path that Docker gives to an image which sets none."""
 
 
-class Demands(NamedTuple):
+class Expectations(NamedTuple):
     """How each program is run, and what must come of it.
 
     `stdin` is what it can read (None: /dev/null), `stdout` what it must print (None: anything), white space at both
@@ -24,7 +24,7 @@ class Demands(NamedTuple):
     exit_code: int = 0
     timeout: float = 60.0
     env: Mapping[str, str] = {}
-    guest: Guest = Guest()
+    run_as: RunAs = RunAs()
     network: bool = False
 
     @property
@@ -33,14 +33,14 @@ class Demands(NamedTuple):
         return {"PATH": PATH, "HOME": "/", **self.env}
 
 
-def guest_for(user: str | None, plan: BundlePlan) -> Guest:
+def run_as_for(user: str | None, plan: BundlePlan) -> RunAs:
     """Return the user that UID[:GID] means, names included, as Docker takes its USER.
 
     Names, and the groups of a user for whom none is given, are looked up in the bundle's /etc/passwd and /etc/group;
-    a number that is not there has group 0. Raises UsageRefused for a name that is not there.
+    a number that is not there has group 0. Raises InvalidUsage for a name that is not there.
     """
     if user is None:
-        return Guest()
+        return RunAs()
     name, _, group = user.partition(":")
     users = _records(plan, "/etc/passwd", 4)
     known = next((words for words in users if name in (words[0], words[2])), None)
@@ -49,15 +49,15 @@ def guest_for(user: str | None, plan: BundlePlan) -> Guest:
     if not group:
         further = [words[2] for words in groups if known and known[0] in "".join(words[3:4]).split(",")]
         own, *others = [_number(each, f"group {each}", "/etc/group") for each in (known[3] if known else "0", *further)]
-        return Guest(uid, own, tuple(others))
+        return RunAs(uid, own, tuple(others))
     gid = next((words[2] for words in groups if group == words[0]), group)
-    return Guest(uid, _number(gid, f"group {group}", "/etc/group"))
+    return RunAs(uid, _number(gid, f"group {group}", "/etc/group"))
 
 
 def _number(text: str, what: str, file: str) -> int:
     if not (text.isascii() and text.isdecimal() and int(text) < 1 << 31):
         message = f"--test-user: {file} of the bundle has no {what}"
-        raise UsageRefused(message, hints=[f"give its number, or --include {file}"])
+        raise InvalidUsage(message, hints=[f"give its number, or --include {file}"])
     return int(text)
 
 

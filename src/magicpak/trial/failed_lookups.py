@@ -12,45 +12,47 @@ from typing import NamedTuple
 from magicpak.bundle.entry import Copy
 from magicpak.bundle.path import ROOT, BundlePath
 from magicpak.bundle.plan import BundlePlan, Item
-from magicpak.elf.errors import NotElf
+from magicpak.elf.errors import ElfError
 from magicpak.elf.reader import read_path
-from magicpak.files.script import HEAD, MOST_INTERPRETERS, script_in
-from magicpak.tracing.trace import How, Trace, Use
+from magicpak.files.script import HEAD, MOST_INTERPRETERS, parse_script
+from magicpak.tracing.trace import Access, Trace, Use
 
 _IN_VAIN = (errno.ENOENT, errno.ENOTDIR)
 _NEVER_OURS = ("/proc", "/sys", "/dev")
 _NOT_OURS = (*_NEVER_OURS, "/run", "/var/run")  # of the last two only the directories, to write into
 _LOADERS_OWN = ("/etc/ld.so.cache", "/etc/ld.so.preload")
 _CONTAINERS_OWN = ("/etc/hostname", "/etc/hosts", "/etc/mtab", "/etc/resolv.conf")  # wherever it comes from
-_WRITTEN = (How.MADE, How.CHANGED, How.EMPTIED)
+_WRITTEN = (Access.MADE, Access.CHANGED, Access.EMPTIED)
 
 
-class Sought(NamedTuple):
+class FailedLookup(NamedTuple):
     """A path of the bundle where nothing is, and how it was to be used: for MADE it is the directory that lacks."""
 
     path: BundlePath
-    how: How
+    access: Access
 
 
-def sought_in(trace: Trace, plan: BundlePlan) -> list[Sought]:
+def failed_lookups(trace: Trace, plan: BundlePlan) -> list[FailedLookup]:
     """Return what the program looked for in vain, each place once, in the order of the last time."""
     uses = list(_in_bundle(trace))
-    found = {path.name for use, path in uses if not use.error or (use.how is How.EXECUTED and plan.reached(path)[0])}
-    result: dict[BundlePath, Sought] = {}
+    found = {
+        path.name for use, path in uses if not use.error or (use.access is Access.EXECUTED and plan.reached(path)[0])
+    }
+    result: dict[BundlePath, FailedLookup] = {}
     for use, path in uses:
         for each in _missed(use, path, plan) if use.error in _IN_VAIN else ():
             if not _is_idle(use, each, found):
                 before = result.pop(each.path, each)
-                result[each.path] = before if before.how is How.EXECUTED else each
+                result[each.path] = before if before.access is Access.EXECUTED else each
     return list(result.values())
 
 
-def unseen_in(trace: Trace, plan: BundlePlan) -> list[Sought]:
+def unlisted_files(trace: Trace, plan: BundlePlan) -> list[FailedLookup]:
     """Return what the host has, and the bundle has not, in directories that the program listed, and so found nothing.
 
     Some programs look for a file in no other way (Python's import system).
     """
-    listed = dict.fromkeys(path for use, path in _in_bundle(trace) if use.how is How.LISTED and not use.error)
+    listed = dict.fromkeys(path for use, path in _in_bundle(trace) if use.access is Access.LISTED and not use.error)
     result = []
     listed.pop(ROOT, None)  # of which half is the container's
     for directory in listed:
@@ -59,7 +61,7 @@ def unseen_in(trace: Trace, plan: BundlePlan) -> list[Sought]:
         except OSError:
             continue
         paths = (directory.joined(name) for name in sorted(names))
-        result += [Sought(path, How.LISTED) for path in paths if path not in plan and not _is_elsewhere(path)]
+        result += [FailedLookup(path, Access.LISTED) for path in paths if path not in plan and not _is_elsewhere(path)]
     return result
 
 
@@ -69,13 +71,13 @@ def interpreter_of(item: Item) -> str | None:
         return None
     try:
         with open(item.entry.source, "rb") as file:
-            script = script_in(file.read(HEAD))
+            script = parse_script(file.read(HEAD))
         return script.interpreter if script else read_path(item.entry.source).interpreter
-    except (OSError, NotElf):
+    except (OSError, ElfError):
         return None
 
 
-def interpreters_missing(item: Item, plan: BundlePlan) -> Iterator[Sought]:
+def interpreters_missing(item: Item, plan: BundlePlan) -> Iterator[FailedLookup]:
     """Yield the interpreter of `item`, or that one's own, where it is missing."""
     for _ in range(MOST_INTERPRETERS):
         interpreter = interpreter_of(item)
@@ -83,21 +85,21 @@ def interpreters_missing(item: Item, plan: BundlePlan) -> Iterator[Sought]:
             return
         following, place = plan.reached(interpreter)
         if following is None:
-            yield Sought(place, How.EXECUTED)
+            yield FailedLookup(place, Access.EXECUTED)
             return
         item = following
 
 
-def _is_idle(use: Use, sought: Sought, found: Container[str]) -> bool:
+def _is_idle(use: Use, sought: FailedLookup, found: Container[str]) -> bool:
     """Tell whether nobody can be helped by this: it is not the bundle's, or the search has found it elsewhere."""
     path = sought.path
-    if sought.how is How.MADE:
+    if sought.access is Access.MADE:
         return any(path.is_under(directory) for directory in _NEVER_OURS)
     if _is_elsewhere(path) or path in _LOADERS_OWN:
         return True
     if use.by_loader:
         return path.name in found or ".so" not in path.name
-    return sought.how is How.EXECUTED and use.path.endswith(f"/{path.name}") and path.name in found
+    return sought.access is Access.EXECUTED and use.path.endswith(f"/{path.name}") and path.name in found
 
 
 def _is_elsewhere(path: BundlePath) -> bool:
@@ -112,15 +114,15 @@ def _in_bundle(trace: Trace) -> Iterator[tuple[Use, BundlePath]]:
             yield use, BundlePath(use.path[len(root) :] if root != ROOT else use.path)
 
 
-def _missed(use: Use, path: BundlePath, plan: BundlePlan) -> Iterator[Sought]:
+def _missed(use: Use, path: BundlePath, plan: BundlePlan) -> Iterator[FailedLookup]:
     """Yield what is missing where `use` of `path` has failed."""
-    if use.how in _WRITTEN:
+    if use.access in _WRITTEN:
         item, place = plan.reached(path.parent)
         if item is None and place != ROOT:
-            yield Sought(place, How.MADE)
+            yield FailedLookup(place, Access.MADE)
             return
     item, place = plan.reached(path)
     if item is None:
-        yield Sought(place, use.how)
-    elif use.how is How.EXECUTED:
+        yield FailedLookup(place, use.access)
+    elif use.access is Access.EXECUTED:
         yield from interpreters_missing(item, plan)

@@ -12,8 +12,8 @@ from typing import NamedTuple, Protocol
 from magicpak.bundle.entry import Copy
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan
-from magicpak.process.tools import as_shell_line
-from magicpak.sandbox.namespaces import Tool
+from magicpak.process.tools import shell_line
+from magicpak.sandbox.namespaces import LentTool
 from magicpak.trial.busybox import Busybox
 from magicpak.trial.expectations import PATH
 
@@ -33,15 +33,15 @@ _FUNCTION_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _ITSELF = "/proc/self/exe"
 
 
-class Spoken(NamedTuple):
+class Invocation(NamedTuple):
     """The words of a command, the path of what is executed, and what is lent for it."""
 
     words: tuple[str, ...]
     path: str
-    tool: Tool | None = None
+    tool: LentTool | None = None
 
 
-class Command(Protocol):
+class TrialCommand(Protocol):
     """Something to be tried."""
 
     @property
@@ -49,12 +49,12 @@ class Command(Protocol):
         """The command as a line for people."""
         ...
 
-    def spoken(self, *, has_proc: bool) -> Spoken:
+    def invocation(self, *, has_proc: bool) -> Invocation:
         """Return what is executed where there is a /proc, or where there is none."""
         ...
 
 
-class Itself(NamedTuple):
+class ProgramCommand(NamedTuple):
     """An executable of the bundle, by its path there."""
 
     path: BundlePath
@@ -62,15 +62,15 @@ class Itself(NamedTuple):
     @property
     def line(self) -> str:
         """The command as a line for people."""
-        return as_shell_line([self.path])
+        return shell_line([self.path])
 
-    def spoken(self, *, has_proc: bool) -> Spoken:
+    def invocation(self, *, has_proc: bool) -> Invocation:
         """Return it; it is the same everywhere."""
         del has_proc
-        return Spoken((str(self.path),), str(self.path))
+        return Invocation((str(self.path),), str(self.path))
 
 
-class ByBusybox(NamedTuple):
+class BusyboxCommand(NamedTuple):
     """A command for the shell of `busybox`; `own` are the programs of the bundle that have a name of an applet."""
 
     command: str
@@ -82,7 +82,7 @@ class ByBusybox(NamedTuple):
         """The command as a line for people."""
         return self.command
 
-    def spoken(self, *, has_proc: bool) -> Spoken:
+    def invocation(self, *, has_proc: bool) -> Invocation:
         """Return the shell with the functions that the command needs."""
         at = None if has_proc else _secret()
         functions = [
@@ -92,10 +92,10 @@ class ByBusybox(NamedTuple):
             body = f'(exec -a {name} {_ITSELF} "$@")' if has_proc else f'{at} {name} "$@"'
             functions.append(f"{name}() {{ {body}; }};")
         script = " ".join([*functions, self.command])
-        return Spoken(("sh", "-c", script), SHELL, Tool(self.busybox.path, at, is_first=True))
+        return Invocation(("sh", "-c", script), SHELL, LentTool(self.busybox.path, at, is_first=True))
 
 
-class ByOwnShell(NamedTuple):
+class ShellCommand(NamedTuple):
     """A command for the bundle's own shell; `busybox` is lent for the words that the bundle has not, if it is there."""
 
     command: str
@@ -107,16 +107,16 @@ class ByOwnShell(NamedTuple):
         """The command as a line for people."""
         return self.command
 
-    def spoken(self, *, has_proc: bool) -> Spoken:
+    def invocation(self, *, has_proc: bool) -> Invocation:
         """Return the shell with the functions that the command needs, and a busybox for them only if there are any."""
         names = _applets(self.command, self.busybox, self.own) if self.busybox else []
         names = [name for name in names if name not in _KEYWORDS]
         if self.busybox is None or not names:
-            return Spoken(("sh", "-c", self.command), SHELL)
+            return Invocation(("sh", "-c", self.command), SHELL)
         at = _secret("/dev" if has_proc else "")
         functions = [f'{name}() {{ {at} {name} "$@"; }};' for name in names]
         script = " ".join([*functions, self.command])
-        return Spoken(("sh", "-c", script), SHELL, Tool(self.busybox.path, at, is_first=False))
+        return Invocation(("sh", "-c", script), SHELL, LentTool(self.busybox.path, at, is_first=False))
 
 
 def own_programs(busybox: Busybox | None, plan: BundlePlan) -> dict[str, str]:

@@ -4,7 +4,7 @@ KEPT = 1 << 18
 """Bytes that are kept; what is expected comes from one argument of ours, which holds half of that (execve(2))."""
 
 
-class Head:
+class OutputHead:
     """The output without white space at its beginning: as much as is kept, and whether more than white space came."""
 
     def __init__(self) -> None:

@@ -4,13 +4,13 @@ import os
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
-from magicpak.errors import OverlayRefused, SettingRefused, TrialImpossible
-from magicpak.process.sandbox import Setting
+from magicpak.errors import OverlayUnavailable, SandboxUnavailable, TestUnavailable
+from magicpak.process.sandbox import Sandbox
 from magicpak.process.tempdirs import private_directory
-from magicpak.sandbox.namespaces import BareChroot, Namespaces, Tool
+from magicpak.sandbox.namespaces import BareChroot, LentTool, Namespaces
 from magicpak.sandbox.rootfs import CopiedRoot, Overlay
-from magicpak.sandbox.user import Guest
-from magicpak.trial.invocation import Command, Spoken
+from magicpak.sandbox.user import RunAs
+from magicpak.trial.invocation import Invocation, TrialCommand
 
 _Result = TypeVar("_Result")
 _HINTS = (
@@ -20,7 +20,7 @@ _HINTS = (
 )
 
 
-class Place(NamedTuple):
+class SandboxKind(NamedTuple):
     """One kind of setting: whether there is a /proc, whether it takes a user namespace, whether the root is a copy."""
 
     has_proc: bool
@@ -36,26 +36,26 @@ class Place(NamedTuple):
         return f"{kind}, with /proc and /dev, on {'a copy' if self.is_copied else 'an overlay'}"
 
 
-class Ladder:
+class SandboxFallback:
     """Runs things in the best setting that the system lets us make; what was refused once is not tried again."""
 
-    def __init__(self, bundle: int, copy: Callable[[str], None], guest: Guest, *, network: bool) -> None:
+    def __init__(self, bundle: int, copy: Callable[[str], None], run_as: RunAs, *, network: bool) -> None:
         """Take the descriptor of the bundle's root, what copies it to a path, who runs, and whether with a network."""
-        self._bundle, self._copy, self._guest, self._network = bundle, copy, guest, network
-        self._places = [Place(has_proc=True, user_namespace=True), Place(has_proc=False, is_copied=True)]
+        self._bundle, self._copy, self._guest, self._network = bundle, copy, run_as, network
+        self._places = [SandboxKind(has_proc=True, user_namespace=True), SandboxKind(has_proc=False, is_copied=True)]
         if os.geteuid() == 0:
-            self._places.insert(0, Place(has_proc=True))
+            self._places.insert(0, SandboxKind(has_proc=True))
         self._refusals: list[str] = []
 
     @property
-    def place(self) -> Place:
+    def place(self) -> SandboxKind:
         """The best place of those that were not refused."""
         return self._places[0]
 
-    def climb(self, command: Command, act: Callable[[Spoken, Setting], _Result]) -> _Result:
+    def run(self, command: TrialCommand, act: Callable[[Invocation, Sandbox], _Result]) -> _Result:
         """Let `act` run `command` in the best place, where the bundle is as it was written.
 
-        Raises TrialImpossible where all places are refused, and what `act` raises.
+        Raises TestUnavailable where all places are refused, and what `act` raises.
         """
         while self._places:
             place = self._places[0]
@@ -63,17 +63,17 @@ class Ladder:
                 with private_directory() as base:
                     if place.is_copied:
                         self._copy(os.path.join(base, "root"))
-                    spoken = command.spoken(has_proc=place.has_proc)
-                    return act(spoken, self._setting(place, base, spoken.tool))
-            except OverlayRefused:
+                    invocation = command.invocation(has_proc=place.has_proc)
+                    return act(invocation, self._sandbox(place, base, invocation.tool))
+            except OverlayUnavailable:
                 self._places[0] = place._replace(is_copied=True)
-            except SettingRefused as error:
+            except SandboxUnavailable as error:
                 self._refusals.append(f"{place.words}: {error.message}")
                 self._places.pop(0)
         message = "the bundle cannot be tested here: neither namespaces nor chroot(2) are allowed"
-        raise TrialImpossible(message, details=self._refusals, hints=_HINTS)
+        raise TestUnavailable(message, details=self._refusals, hints=_HINTS)
 
-    def _setting(self, place: Place, base: str, tool: Tool | None) -> Setting:
+    def _sandbox(self, place: SandboxKind, base: str, tool: LentTool | None) -> Sandbox:
         root = os.path.join(base, "root")
         if not place.has_proc:
             return BareChroot(root, self._guest, tool)

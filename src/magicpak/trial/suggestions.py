@@ -10,11 +10,11 @@ from magicpak.bundle.entry import Copy, Directory
 from magicpak.bundle.globs import pattern_against
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan
-from magicpak.process.tools import as_shell_line
-from magicpak.text import shown
-from magicpak.tracing.trace import How
-from magicpak.trial.failed_lookups import Sought
-from magicpak.trial.known_paths import called
+from magicpak.process.tools import shell_line
+from magicpak.text import printable
+from magicpak.tracing.trace import Access
+from magicpak.trial.failed_lookups import FailedLookup
+from magicpak.trial.known_paths import known_path
 
 MOST = 8
 """How many are told."""
@@ -28,7 +28,7 @@ _CROWD = 4  # paths of one directory from which on the directory is told
 _DEPTH = 2  # of a directory that holds half a system: /etc, /usr/lib
 
 
-class Plans(NamedTuple):
+class TrialPlans(NamedTuple):
     """What stands in the bundle, and what would without the patterns `exclude`.
 
     `made` are the real paths of what the program itself has made on the host, when it was watched there; None where it
@@ -45,22 +45,22 @@ class Plans(NamedTuple):
         return bool(self.exclude) and self.before.reached(path)[0] is not None and self.plan.reached(path)[0] is None
 
 
-class _Cure(NamedTuple):
+class _Suggestion(NamedTuple):
     """Something that was sought, and what brings it in as an argument: its path on the host.
 
     `is_bare` tells that it is a directory of which nothing is needed but that it is there.
     """
 
-    sought: Sought
+    sought: FailedLookup
     source: str
     is_bare: bool = False
 
 
-def hints_for(sought: Sequence[Sought], plans: Plans, said: str) -> list[str]:
+def suggest(sought: Sequence[FailedLookup], plans: TrialPlans, said: str) -> list[str]:
     """Return a hint for each thing of `sought` that the host has, the likeliest first; `said` is what was printed."""
     relative, holders = _has_relative(plans.plan), {each.path.parent for each in sought}
     cures = [
-        _Cure(each, source, is_bare=_is_just_a_directory(each, source, holders))
+        _Suggestion(each, source, is_bare=_is_just_a_directory(each, source, holders))
         for whole in reversed(sought)  # what was looked for last comes first among equals
         for each in _parts_left_out(whole, plans)
         if (source := _on_host(each, relative=relative)) and os.path.realpath(source) not in (plans.made or ())
@@ -69,18 +69,20 @@ def hints_for(sought: Sequence[Sought], plans: Plans, said: str) -> list[str]:
     return [_hint(cure, plans) for cure in _without_repetition(_gathered(cures, plans.plan), plans)]
 
 
-def worth_telling(unseen: Iterable[Sought], plans: Plans, said: str) -> list[Sought]:
+def worth_telling(unseen: Iterable[FailedLookup], plans: TrialPlans, said: str) -> list[FailedLookup]:
     """Return those of `unseen`, which nobody looked for by name, that `said` names or the user has left out."""
     return [each for each in unseen if _is_named(each.path, said) or plans.left_out(each.path)]
 
 
-def _parts_left_out(sought: Sought, plans: Plans) -> list[Sought]:
+def _parts_left_out(sought: FailedLookup, plans: TrialPlans) -> list[FailedLookup]:
     """Return `sought`, or the files that `--exclude` has taken from it where it is a directory."""
     item = plans.before.reached(sought.path)[0] if plans.left_out(sought.path) else None
     if item is None or not isinstance(item.entry, Directory):
         return [sought]
     below = [each for each in plans.before if each.path.is_under(item.path) and each.path not in plans.plan]
-    return [Sought(each.path, sought.how) for each in below if not isinstance(each.entry, Directory)] or [sought]
+    return [FailedLookup(each.path, sought.access) for each in below if not isinstance(each.entry, Directory)] or [
+        sought
+    ]
 
 
 def _has_relative(plan: BundlePlan) -> bool:
@@ -92,10 +94,10 @@ def _has_relative(plan: BundlePlan) -> bool:
     return bool(here) and any(isinstance(each.entry, Copy) and each.entry.source == here + each.path for each in plan)
 
 
-def _on_host(sought: Sought, *, relative: bool) -> str | None:
+def _on_host(sought: FailedLookup, *, relative: bool) -> str | None:
     """Return what brings in `sought` as an argument; None where nothing does, or it is half a system."""
     path = str(sought.path)
-    if sought.how is How.MADE:
+    if sought.access is Access.MADE:
         return path
     source = path if os.path.exists(path) else path.lstrip("/")
     if (source != path and not relative) or not os.path.exists(source):
@@ -103,18 +105,18 @@ def _on_host(sought: Sought, *, relative: bool) -> str | None:
     return None if _is_high(sought.path) and os.path.isdir(source) else source
 
 
-def _rank(cure: _Cure, plans: Plans, said: str) -> int:
+def _rank(cure: _Suggestion, plans: TrialPlans, said: str) -> int:
     sought = cure.sought
-    rank = called(sought.path).rank
+    rank = known_path(sought.path).rank
     if plans.left_out(sought.path):
         return _LEFT_OUT
-    if cure.is_bare and sought.how is not How.MADE:
+    if cure.is_bare and sought.access is not Access.MADE:
         return _TRIFLING
     if rank < _TRIFLING and _is_named(sought.path, said):
         return _NAMED
-    if sought.how in (How.EXECUTED, How.MADE):
+    if sought.access in (Access.EXECUTED, Access.MADE):
         return _ESSENTIAL
-    return rank + (_IDLY_ASKED if os.path.isdir(cure.source) or (sought.how is How.TESTED and rank) else 0)
+    return rank + (_IDLY_ASKED if os.path.isdir(cure.source) or (sought.access is Access.TESTED and rank) else 0)
 
 
 def _is_named(path: BundlePath, said: str) -> bool:
@@ -125,7 +127,7 @@ def _is_named(path: BundlePath, said: str) -> bool:
     return len(stem) >= _SHORTEST and re.search(rf"(?<![\w<]){re.escape(stem)}(?![\w>])", said) is not None
 
 
-def _gathered(cures: Sequence[_Cure], plan: BundlePlan) -> list[_Cure]:
+def _gathered(cures: Sequence[_Suggestion], plan: BundlePlan) -> list[_Suggestion]:
     """Return `cures` with the directory in place of those of many files whose directory is missing too."""
     parents = Counter(cure.sought.path.parent for cure in cures if cure.source == cure.sought.path)
     crowds = {
@@ -134,7 +136,9 @@ def _gathered(cures: Sequence[_Cure], plan: BundlePlan) -> list[_Cure]:
         if count >= _CROWD and not _is_high(parent) and plan.reached(parent)[0] is None
     }
     return [
-        _Cure(Sought(parent, How.LISTED), str(parent)) if (parent := cure.sought.path.parent) in crowds else cure
+        _Suggestion(FailedLookup(parent, Access.LISTED), str(parent))
+        if (parent := cure.sought.path.parent) in crowds
+        else cure
         for cure in cures
     ]
 
@@ -144,12 +148,12 @@ def _is_high(directory: BundlePath) -> bool:
     return directory.count("/") <= _DEPTH
 
 
-def _without_repetition(cures: Iterable[_Cure], plans: Plans) -> list[_Cure]:
+def _without_repetition(cures: Iterable[_Suggestion], plans: TrialPlans) -> list[_Suggestion]:
     """Return `cures` without those that are another's file by another path, or stand below another's directory.
 
     Of several paths of one file that counts which was left out, else its real path, else the first.
     """
-    kept: dict[BundlePath, _Cure] = {}
+    kept: dict[BundlePath, _Suggestion] = {}
     whole: list[BundlePath] = []
     for cure in cures:
         real = BundlePath(os.path.realpath(cure.source))
@@ -163,21 +167,21 @@ def _without_repetition(cures: Iterable[_Cure], plans: Plans) -> list[_Cure]:
     return list(kept.values())
 
 
-def _hint(cure: _Cure, plans: Plans) -> str:
-    path, words = cure.sought.path, called(cure.sought.path).words
+def _hint(cure: _Suggestion, plans: TrialPlans) -> str:
+    path, words = cure.sought.path, known_path(cure.sought.path).words
     about = f" ({words})" if words else ""
     if plans.left_out(path):
         pattern = pattern_against(path, plans.before, plans.exclude)
         if pattern is not None:
-            return f"{shown(path)}{about} is left out by {as_shell_line(['--exclude', pattern])}"
+            return f"{printable(path)}{about} is left out by {shell_line(['--exclude', pattern])}"
     flag = "--mkdir" if cure.is_bare else "--include"
-    return f"{as_shell_line([flag, cure.source])}{about}"
+    return f"{shell_line([flag, cure.source])}{about}"
 
 
-def _is_just_a_directory(sought: Sought, source: str, holders: Collection[BundlePath]) -> bool:
+def _is_just_a_directory(sought: FailedLookup, source: str, holders: Collection[BundlePath]) -> bool:
     """Tell whether the directory itself is enough: something was to be made in it, or nothing in it was sought."""
-    if sought.how is How.MADE:
+    if sought.access is Access.MADE:
         return True
     if not os.path.isdir(source):
         return False
-    return (sought.how is How.TESTED and sought.path not in holders) or not os.listdir(source)
+    return (sought.access is Access.TESTED and sought.path not in holders) or not os.listdir(source)

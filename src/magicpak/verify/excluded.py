@@ -5,18 +5,18 @@ from collections.abc import Sequence
 from magicpak.bundle.entry import Content
 from magicpak.bundle.globs import pattern_against
 from magicpak.bundle.plan import BundlePlan
-from magicpak.elf.errors import NotElf
-from magicpak.process.tools import as_shell_line
-from magicpak.text import shown
-from magicpak.verify.plan import Finished
-from magicpak.verify.problems import Fate, Problem, Starting, whom
+from magicpak.elf.errors import ElfError
+from magicpak.process.tools import shell_line
+from magicpak.text import printable
+from magicpak.verify.plan import PlanChecker
+from magicpak.verify.problems import FailureKind, Problem, ProgramCheck, describe_subjects
 from magicpak.verify.programs import SEARCHED
 
 
-class Chosen:
+class ExclusionEffects:
     """Tells the problems that patterns have made from those that would be there without them."""
 
-    def __init__(self, before: BundlePlan, patterns: Sequence[str], finished: Finished) -> None:
+    def __init__(self, before: BundlePlan, patterns: Sequence[str], finished: PlanChecker) -> None:
         """Take the plan without regard to the patterns, the patterns, and what looks at the programs of that plan."""
         self._before = before
         self._patterns = patterns
@@ -26,15 +26,15 @@ class Chosen:
         """Return what was left out so that `problem` is there, where it was found before; None where it was none."""
         try:
             starting = self._finished.look(problem.program)
-        except (OSError, NotElf):
+        except (OSError, ElfError):
             return None
         if any((each.lacking, each.by) == (problem.lacking, problem.by) for each in starting.problems):
             return None
         return _satisfied_by(problem, starting) or self._executed(problem.lacking)
 
-    def remarks(self, left_out: Sequence[tuple[Problem, str]]) -> list[str]:
+    def warnings(self, left_out: Sequence[tuple[Problem, str]]) -> list[str]:
         """Return a line for each path that keeps programs from starting, with the pattern that has taken it."""
-        lacking: dict[tuple[str, Fate], list[Problem]] = {}
+        lacking: dict[tuple[str, FailureKind], list[Problem]] = {}
         for problem, path in left_out:
             lacking.setdefault((path, problem.fate), []).append(problem)
         return [self._remark(path, problems) for (path, _), problems in lacking.items()]
@@ -43,8 +43,9 @@ class Chosen:
         pattern = pattern_against(path, self._before, self._patterns)
         if pattern is None:
             path, pattern = self._taken_from_the_loader() or (path, None)
-        by = as_shell_line(["--exclude", pattern]) if pattern is not None else "what --exclude takes away"
-        return f"{whom(problems)} will not {problems[0].fate} without {shown(path)}, which is left out by {by}"
+        by = shell_line(["--exclude", pattern]) if pattern is not None else "what --exclude takes away"
+        subjects = describe_subjects(problems)
+        return f"{subjects} will not {problems[0].fate} without {printable(path)}, which is left out by {by}"
 
     def _taken_from_the_loader(self) -> tuple[str, str] | None:
         """Return what we have made for the loader to find libraries by and a pattern takes, and that pattern."""
@@ -58,7 +59,7 @@ class Chosen:
         return next((each for each in places if self._before.reached(each)[0] is not None), name)
 
 
-def _satisfied_by(problem: Problem, starting: Starting) -> str | None:
+def _satisfied_by(problem: Problem, starting: ProgramCheck) -> str | None:
     """Return where the loader finds what is lacking."""
     closure = starting.resolved.closure if starting.resolved else None
     needs = [need for each in (*closure.objects, *closure.variants) for need in each.needs] if closure else []

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from magicpak.bundle.entry import Link
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Item
-from magicpak.files.walk import KERNEL_MADE
-from magicpak.text import plural, shown
+from magicpak.files.walk import KERNEL_DIRECTORIES
+from magicpak.text import count_noun, printable
 from magicpak.verify.problems import Problem
 
-_FILLED_LATER = (*KERNEL_MADE, "/run")
+_FILLED_LATER = (*KERNEL_DIRECTORIES, "/run")
 
 
 def about_dead_links(
@@ -31,17 +31,18 @@ def about_dead_links(
         if not os.path.exists(item.entry.source) or (output is not None and real.is_under(os.path.realpath(output))):
             absent.append((item.path, item.entry.target))
         elif _can_be_bundled(real):
-            words = f"{shown(end)}, to which it leads, is not in the bundle; it was {item.because}"
+            words = f"{printable(end)}, to which it leads, is not in the bundle; it was {item.because}"
             problems.append(Problem(item.path, end, item.path, words, fate="lead anywhere"))
-    return problems, told(absent)
+    return problems, dangling_warning(absent)
 
 
-def told(links: Sequence[tuple[str, str]]) -> list[str]:
+def dangling_warning(links: Sequence[tuple[str, str]]) -> list[str]:
     """Return a line on links that lead to nothing, each its path and its text, if there are any."""
     if not links:
         return []
     path, target = links[0]
-    return [f"{plural(len(links), 'link')} to what is not there, the first from {shown(path)} to {shown(target)}"]
+    count = count_noun(len(links), "link")
+    return [f"{count} to what is not there, the first from {printable(path)} to {printable(target)}"]
 
 
 def is_filled_later(path: BundlePath) -> bool:

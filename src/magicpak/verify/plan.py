@@ -5,33 +5,33 @@ from functools import cached_property
 
 from magicpak.bundle.plan import BundlePlan
 from magicpak.collect.libraries import Placed
-from magicpak.elf.cache import ElfStore
+from magicpak.elf.cache import ElfCache
 from magicpak.ldso.factory import Loaders
-from magicpak.text import shown
-from magicpak.verify.plan_view import Planned, PlannedStore
-from magicpak.verify.problems import Problem, Starting
-from magicpak.verify.programs import Starter, is_program
+from magicpak.text import printable
+from magicpak.verify.plan_view import PlanElfCache, PlanView
+from magicpak.verify.problems import Problem, ProgramCheck
+from magicpak.verify.programs import ProgramChecker, is_program
 
 
-class Finished:
+class PlanChecker:
     """A plan with the programs and libraries that were resolved for it.
 
-    `unknown` are the interpreters that nothing is known of, `remarks` lines that are worth a warning, once all was
+    `unknown` are the interpreters that nothing is known of, `warnings` lines that are worth a warning, once all was
     looked at.
     """
 
     def __init__(
-        self, plan: BundlePlan, placed: Sequence[Placed], inputs: int, known: tuple[ElfStore, Loaders]
+        self, plan: BundlePlan, placed: Sequence[Placed], inputs: int, known: tuple[ElfCache, Loaders]
     ) -> None:
         """Take the plan, what was resolved, the `inputs` INPUTs first, and what was read of the host."""
         store, loaders = known
-        self._world = Planned(plan)
-        self._files = PlannedStore(self._world, store)
-        self._starter = Starter(self._world, self._files, loaders.elsewhere(self._files))
+        self._world = PlanView(plan)
+        self._files = PlanElfCache(self._world, store)
+        self._starter = ProgramChecker(self._world, self._files, loaders.elsewhere(self._files))
         self._inputs = [each.resolved.closure.program for each in placed[:inputs]]
         self._others = [each.resolved for each in placed[inputs:]]
         self.unknown = self._starter.unknown
-        self.remarks: list[str] = []
+        self.warnings: list[str] = []
 
     @property
     def looked_at(self) -> int:
@@ -45,8 +45,8 @@ class Finished:
         """
         inputs = [place for each in self._inputs if is_program(each.facts) and (place := self._place(each.path))]
         count, problems = self._starter.look_at_all(inputs)
-        self.remarks += [
-            f"{shown(place)} is not executable: the image cannot start it"
+        self.warnings += [
+            f"{printable(place)} is not executable: the image cannot start it"
             for place in inputs
             if not self._world.is_executable(place)
         ]
@@ -57,11 +57,11 @@ class Finished:
 
             more, told = about_dead_links(dead, output)
             problems += more
-            self.remarks += told
+            self.warnings += told
         return count, problems
 
-    def look(self, path: str) -> Starting:
-        """Return what there is to say of the program or library at `path`. Raises OSError and NotElf."""
+    def look(self, path: str) -> ProgramCheck:
+        """Return what there is to say of the program or library at `path`. Raises OSError and ElfError."""
         return self._libraries.get(path) or self._starter.look(path)
 
     def _place(self, path: str) -> str | None:
@@ -69,14 +69,14 @@ class Finished:
         return self._world.reached(place) if place else None
 
     @cached_property
-    def _libraries(self) -> dict[str, Starting]:
+    def _libraries(self) -> dict[str, ProgramCheck]:
         """The libraries that programs load by themselves."""
         if not self._others:
             return {}
-        from magicpak.verify.plugins import Loading  # noqa: PLC0415 - most bundles have none
+        from magicpak.verify.plugins import PluginChecker  # noqa: PLC0415 - most bundles have none
 
-        loading = Loading(self._starter, self._files)
-        found: dict[str, Starting] = {}
+        loading = PluginChecker(self._starter, self._files)
+        found: dict[str, ProgramCheck] = {}
         for resolved in self._others:
             for path, starting in loading.look(resolved).items():
                 if path not in found or starting.problems:

@@ -7,21 +7,21 @@ from collections.abc import Iterator, Mapping
 from magicpak.bundle.entry import Content, Copy, Directory, Entry, Fifo, Link
 from magicpak.bundle.path import ROOT, BundlePath
 from magicpak.bundle.plan import BundlePlan, Item
-from magicpak.elf.cache import ElfFile, ElfStore
-from magicpak.elf.errors import NotElf
+from magicpak.elf.cache import ElfCache, ElfFile
+from magicpak.elf.errors import ElfError
 from magicpak.files.view import OPEN_TO_READ, has_capabilities
-from magicpak.files.walk import Walk, failure
+from magicpak.files.walk import PathResolver, failure
 
 _MAY_EXECUTE = 0o111
 
 
-class Planned:
+class PlanView:
     """The finished plan taken as its own root; the current directory is its root too, as in an image."""
 
     def __init__(self, plan: BundlePlan) -> None:
         """Take the plan."""
         self._plan = plan
-        self._walk = Walk(self._target, self._is_directory)
+        self._walk = PathResolver(self._target, self._is_directory)
 
     def reached(self, path: str) -> BundlePath:
         """Return where `path` leads, all links resolved. Raises OSError where that is nothing."""
@@ -105,12 +105,12 @@ class Planned:
         return item is None or isinstance(item.entry, Directory)
 
 
-class PlannedStore(ElfStore):
+class PlanElfCache(ElfCache):
     """The ELF files of a plan: what the host's store has read of them is not read again."""
 
     _places: Mapping[tuple[int, int], BundlePath] | None = None
 
-    def __init__(self, world: Planned, host: ElfStore) -> None:
+    def __init__(self, world: PlanView, host: ElfCache) -> None:
         """Take the plan as a world, and what is known of the host."""
         super().__init__(world)
         self._world = world
@@ -123,7 +123,7 @@ class PlannedStore(ElfStore):
         """
         try:
             inode = self._host.get(path).inode
-        except (OSError, NotElf):
+        except (OSError, ElfError):
             return None
         if self._is_at(path, inode):
             return path
@@ -134,10 +134,10 @@ class PlannedStore(ElfStore):
     def _is_at(self, path: str, inode: tuple[int, int]) -> bool:
         try:
             return self.get(path).inode == inode
-        except (OSError, NotElf):
+        except (OSError, ElfError):
             return False
 
-    def _read(self, path: str) -> ElfFile | NotElf | OSError:
+    def _read(self, path: str) -> ElfFile | ElfError | OSError:
         try:
             entry = self._world.entry(path)
             if not isinstance(entry, Copy):

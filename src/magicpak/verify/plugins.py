@@ -2,27 +2,27 @@
 
 from collections.abc import Iterator, Sequence
 
-from magicpak.dynamic.dlopen import Dlopened, Process
-from magicpak.elf.errors import NotElf
+from magicpak.dynamic.dlopen import DlopenResolver, LoadedProcess
+from magicpak.elf.errors import ElfError
 from magicpak.errors import ToolFailed
 from magicpak.ldso.loader import Loaded
 from magicpak.resolve.libraries import Resolved
-from magicpak.text import shown
-from magicpak.verify.plan_view import PlannedStore
-from magicpak.verify.problems import Problem, Starting, missing, unversioned
-from magicpak.verify.programs import Starter, is_program
+from magicpak.text import printable
+from magicpak.verify.plan_view import PlanElfCache
+from magicpak.verify.problems import Problem, ProgramCheck, missing_problems, version_problems
+from magicpak.verify.programs import ProgramChecker, is_program
 
 
-class Loading:
+class PluginChecker:
     """Lets the programs of a plan load once more what they load on the host, in the same order."""
 
-    def __init__(self, starter: Starter, files: PlannedStore) -> None:
+    def __init__(self, starter: ProgramChecker, files: PlanElfCache) -> None:
         """Take what looks at the programs of the plan, and its ELF files."""
         self._starter = starter
         self._files = files
-        self._dlopened = Dlopened(starter.loaders, files, hwcaps=True)
+        self._dlopened = DlopenResolver(starter.loaders, files, hwcaps=True)
 
-    def look(self, host: Resolved) -> dict[str, Starting]:
+    def look(self, host: Resolved) -> dict[str, ProgramCheck]:
         """Return what there is to say of each library that `host` has loaded by itself, by its path in the plan.
 
         What is not in the plan is passed over, and so are the libraries of a program that does not start there. What
@@ -45,49 +45,49 @@ class Loading:
             return {}
         return {place: _starting(place, host, library, within, new) for place, (library, new) in loaded.items()}
 
-    def _process(self, base: Loaded | None) -> Process | None:
+    def _process(self, base: Loaded | None) -> LoadedProcess | None:
         """Return the process of `base` in the plan, or one of no program; None where it does not start."""
         if base is None:
-            return Process(None, self._files)
+            return LoadedProcess(None, self._files)
         place = self._files.place_of(base.path)
         try:
             starting = self._starter.look(place) if place else None
-        except (OSError, NotElf):
+        except (OSError, ElfError):
             return None
         if starting is None or starting.resolved is None or starting.problems:
             return None
-        return Process(starting.resolved, self._files)
+        return LoadedProcess(starting.resolved, self._files)
 
-    def _load(self, process: Process, place: str) -> Sequence[Loaded]:
+    def _load(self, process: LoadedProcess, place: str) -> Sequence[Loaded]:
         """Load the library at `place`, and return what comes into the process, the library first."""
         before = len(process.within.closure.objects) if process.within else 0
         try:
             file = self._files.get(place)
             if not process.has(file.inode):
                 self._dlopened.load(process, place, file)
-        except (OSError, NotElf, ToolFailed):
+        except (OSError, ElfError, ToolFailed):
             return ()
         return process.within.closure.objects[before:] if process.within else ()
 
 
-def _starting(place: str, host: Resolved, library: Loaded, within: Resolved, new: Sequence[Loaded]) -> Starting:
+def _starting(place: str, host: Resolved, library: Loaded, within: Resolved, new: Sequence[Loaded]) -> ProgramCheck:
     """Return what there is to say of the `library` of the host that is at `place`, and has brought what is `new`."""
     program = within.closure.program
     name = _name(library, host)
     lacked = {need.name for need in host.closure.missing}
     problems = [each._replace(fate="load") for each in _problems(within, new) if each.lacking not in lacked]
     if name is not None and all(need.name != name for need in program.needs):
-        words = f"{shown(program.path)} does not find it by its name {shown(name)}"
+        words = f"{printable(program.path)} does not find it by its name {printable(name)}"
         problems.append(Problem(place, name, program.path, words, fate="load"))
-    return Starting(within, tuple(problems))
+    return ProgramCheck(within, tuple(problems))
 
 
 def _problems(within: Resolved, new: Sequence[Loaded]) -> Iterator[Problem]:
     """Yield what is wrong with the objects that are `new` in a process, the library that brings the others first."""
     library, paths = new[0], {each.path for each in new}
     process = within._replace(name=library.path, closure=within.closure._replace(program=library))
-    yield from missing(process._replace(closure=process.closure._replace(objects=tuple(new))))
-    yield from (problem for problem in unversioned(process) if problem.by in paths)
+    yield from missing_problems(process._replace(closure=process.closure._replace(objects=tuple(new))))
+    yield from (problem for problem in version_problems(process) if problem.by in paths)
 
 
 def _loaded_by_itself(program: Resolved) -> list[Loaded]:

@@ -2,22 +2,22 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from magicpak.elf.cache import ElfFile, ElfStore
-from magicpak.elf.errors import NotElf
+from magicpak.elf.cache import ElfCache, ElfFile
+from magicpak.elf.errors import ElfError
 from magicpak.elf.facts import DF_1_PIE, ElfFacts, FileType
 from magicpak.errors import ToolFailed, reason
 from magicpak.files.view import content
-from magicpak.files.walk import World
+from magicpak.files.walk import RootView
 from magicpak.ldso.factory import Loaders
 from magicpak.resolve.inputs import Program
 from magicpak.resolve.libraries import Resolved, resolve_library, resolve_program
-from magicpak.text import shown
-from magicpak.verify.problems import Problem, Starting, missing, unversioned
+from magicpak.text import printable
+from magicpak.verify.problems import Problem, ProgramCheck, missing_problems, version_problems
 
 SEARCHED = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")  # Docker's
 
 
-class Starter:
+class ProgramChecker:
     """Looks at programs of one world as its kernel and its loaders will, in a clean environment.
 
     `unknown` are the interpreters that nothing is known of, `unread` the executable files that cannot be read.
@@ -25,8 +25,8 @@ class Starter:
 
     def __init__(
         self,
-        world: World,
-        store: ElfStore,
+        world: RootView,
+        store: ElfCache,
         loaders: Loaders,
         more: Callable[[Resolved], Iterable[Problem]] = lambda _resolved: (),
     ) -> None:
@@ -38,7 +38,7 @@ class Starter:
         self.world = world
         self.store = store
         self.loaders = loaders
-        self._known: dict[str, Starting] = {}
+        self._known: dict[str, ProgramCheck] = {}
         self.unknown: dict[str, None] = {}
         self.unread: dict[str, None] = {}
 
@@ -51,7 +51,7 @@ class Starter:
         for place in self.world.executables():
             try:
                 facts = self.store.get(place).facts
-            except NotElf as error:
+            except ElfError as error:
                 if error.script is not None:
                     yield place
             except OSError:
@@ -65,28 +65,33 @@ class Starter:
         paths = dict.fromkeys([*named, *self.programs()])
         return len(paths), [problem for path in paths for problem in self.look(path).problems]
 
-    def look(self, path: str, depth: int = 0) -> Starting:
-        """Return what there is to say of the program or script that `path` leads to. Raises OSError and NotElf."""
+    def look(self, path: str, depth: int = 0) -> ProgramCheck:
+        """Return what there is to say of the program or script that `path` leads to. Raises OSError and ElfError."""
         place = self.world.reached(path)
         if place not in self._known:
             try:
                 self._known[place] = self._look_at_elf(place, self.store.get(place))
-            except NotElf as error:
+            except ElfError as error:
                 if error.script is None:
                     raise
-                self._known[place] = Starting(None, tuple(self._script(place, depth)))
+                self._known[place] = ProgramCheck(None, tuple(self._script(place, depth)))
         return self._known[place]
 
-    def _look_at_elf(self, place: str, file: ElfFile) -> Starting:
+    def _look_at_elf(self, place: str, file: ElfFile) -> ProgramCheck:
         try:
             resolved = self._resolved(place, file)
         except ToolFailed:
             self.unknown[file.facts.interpreter or ""] = None
-            return Starting(None, ())
+            return ProgramCheck(None, ())
         if resolved is None:
-            return Starting(None, (Problem(place, place, place, "is a library, and no loader for it is there"),))
-        problems = (*self._interpreter(resolved), *missing(resolved), *unversioned(resolved), *self._more(resolved))
-        return Starting(resolved, problems)
+            return ProgramCheck(None, (Problem(place, place, place, "is a library, and no loader for it is there"),))
+        problems = (
+            *self._interpreter(resolved),
+            *missing_problems(resolved),
+            *version_problems(resolved),
+            *self._more(resolved),
+        )
+        return ProgramCheck(resolved, problems)
 
     def _resolved(self, place: str, file: ElfFile) -> Resolved | None:
         """Return what the loader of a program, or that of the ABI of a library, brings in; None where there is none."""
@@ -101,7 +106,7 @@ class Starter:
         if path is not None and trouble is None and not self.world.is_executable(path):
             trouble = "is not executable"
         if path is not None and trouble is not None:
-            words = f"its interpreter {shown(path)} {trouble}"
+            words = f"its interpreter {printable(path)} {trouble}"
             yield Problem(resolved.name, path, resolved.name, words)
 
     def _script(self, place: str, depth: int) -> Iterator[Problem]:
@@ -109,31 +114,31 @@ class Starter:
         from magicpak.files.script import (  # noqa: PLC0415 - most bundles have none
             HEAD,
             MOST_INTERPRETERS,
-            program_of_env,
-            script_in,
+            env_program,
+            parse_script,
         )
 
-        script = script_in(content(self.world, place, HEAD))
+        script = parse_script(content(self.world, place, HEAD))
         if script is None or not script.interpreter.startswith("/"):
             return  # a relative one depends on where the script is run
         if depth > MOST_INTERPRETERS:
             yield Problem(place, script.interpreter, place, "is run by a script, which is run by a script, and so on")
             return
         yield from self._runs(place, script.interpreter, depth)
-        name = program_of_env(script)
+        name = env_program(script)
         if name is not None and "/" not in name and not self._is_in_path(name):
-            yield Problem(place, name, place, f"{shown(name)}, which env is to run for it, is missing")
+            yield Problem(place, name, place, f"{printable(name)}, which env is to run for it, is missing")
 
     def _is_in_path(self, name: str) -> bool:
         return any(self.world.is_executable(f"{directory}/{name}") for directory in SEARCHED)
 
     def _runs(self, place: str, interpreter: str, depth: int) -> Iterator[Problem]:
-        words = f"its interpreter {shown(interpreter)} (#!)"
+        words = f"its interpreter {printable(interpreter)} (#!)"
         try:
             problems = self.look(interpreter, depth + 1).problems
         except OSError as error:
             yield Problem(place, interpreter, place, f"{words} cannot be read: {reason(error)}")
-        except NotElf as error:
+        except ElfError as error:
             yield Problem(place, interpreter, place, f"{words} {error}")
         else:
             if not self.world.is_executable(interpreter):

@@ -8,19 +8,19 @@ from typing import NamedTuple
 
 from magicpak.bundle.path import ROOT, BundlePath
 from magicpak.files.view import OPEN_TO_READ, has_capabilities
-from magicpak.files.walk import KERNEL_MADE, Walk
+from magicpak.files.walk import KERNEL_DIRECTORIES, PathResolver
 
 _MAY_EXECUTE = 0o111
 
 
-class Link(NamedTuple):
+class LinkAt(NamedTuple):
     """A link: its path, and its text."""
 
     path: BundlePath
     target: str
 
 
-class Rooted:
+class DirectoryView:
     """A directory taken as root. Links are followed one by one, as in the plan: no privilege is needed for it.
 
     `closed` are the directories that we may not list.
@@ -29,7 +29,7 @@ class Rooted:
     def __init__(self, directory: str) -> None:
         """Take the directory."""
         self._root = os.path.realpath(directory).rstrip("/")
-        self._walk = Walk(self._target, self._is_directory)
+        self._walk = PathResolver(self._target, self._is_directory)
         self.closed: dict[str, None] = {}
 
     def reached(self, path: str) -> BundlePath:
@@ -69,11 +69,11 @@ class Rooted:
             if stat.S_ISREG(status.st_mode) and status.st_mode & _MAY_EXECUTE:
                 yield place
 
-    def links(self) -> Iterator[Link]:
+    def links(self) -> Iterator[LinkAt]:
         """Yield all links, in order."""
         for place, status in self._below(ROOT):
             if stat.S_ISLNK(status.st_mode):
-                yield Link(place, os.readlink(self._root + place))
+                yield LinkAt(place, os.readlink(self._root + place))
 
     def _real(self, path: str) -> str:
         return self._root + self.reached(path)
@@ -88,7 +88,7 @@ class Rooted:
             for child in children:
                 place = above.joined(child.name)
                 if child.is_dir(follow_symlinks=False):
-                    inside += [] if place in KERNEL_MADE else [place]
+                    inside += [] if place in KERNEL_DIRECTORIES else [place]
                 else:
                     yield place, child.stat(follow_symlinks=False)
             waiting += reversed(inside)

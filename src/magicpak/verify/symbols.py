@@ -3,12 +3,12 @@
 import os
 from collections.abc import Iterator
 
-from magicpak.elf.errors import NotElf
+from magicpak.elf.errors import ElfError
 from magicpak.elf.symbols import Symbols, read_symbols
-from magicpak.files.view import Disk
+from magicpak.files.view import FileView
 from magicpak.resolve.libraries import Resolved
-from magicpak.resolve.missing import needed_by
-from magicpak.text import plural, shown
+from magicpak.resolve.missing import describe_chain
+from magicpak.text import count_noun, printable
 from magicpak.verify.problems import Problem
 
 TOLD = 3
@@ -17,9 +17,9 @@ TOLD = 3
 class SymbolCheck:
     """Looks at the symbols of processes; each file is read once."""
 
-    def __init__(self, disk: Disk) -> None:
+    def __init__(self, files: FileView) -> None:
         """Take where the files are."""
-        self._disk = disk
+        self._files = files
         self._known: dict[str, Symbols] = {}
 
     def problems(self, resolved: Resolved) -> Iterator[Problem]:
@@ -36,17 +36,17 @@ class SymbolCheck:
         for loaded in closure.objects:
             names = sorted(self._symbols(loaded.path).needed - defined)
             if names:
-                more = f" and {plural(len(names) - TOLD, 'other')}" if names[TOLD:] else ""
-                listed = ", ".join(shown(os.fsdecode(name)) for name in names[:TOLD])
-                words = f"nothing defines {listed}{more}, needed by {needed_by(resolved, loaded)}"
+                more = f" and {count_noun(len(names) - TOLD, 'other')}" if names[TOLD:] else ""
+                listed = ", ".join(printable(os.fsdecode(name)) for name in names[:TOLD])
+                words = f"nothing defines {listed}{more}, needed by {describe_chain(resolved, loaded)}"
                 yield Problem(resolved.name, os.fsdecode(names[0]), loaded.path, words)
 
     def _symbols(self, path: str) -> Symbols:
         if path not in self._known:
-            descriptor = self._disk.open(path)
+            descriptor = self._files.open(path)
             try:
                 self._known[path] = read_symbols(descriptor)
-            except NotElf:  # its table is damaged: the loader would end there, or go on, nobody can tell
+            except ElfError:  # its table is damaged: the loader would end there, or go on, nobody can tell
                 self._known[path] = Symbols(frozenset(), frozenset())
             finally:
                 os.close(descriptor)

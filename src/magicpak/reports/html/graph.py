@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from magicpak.reports.document import Entry, Need, Process
+from magicpak.reports.document import ReportEntry, ReportNeed, ReportProcess
 from magicpak.reports.html.places import Places
 
 Kind = Literal["program", "library", "outside", "missing"]
 
 
-class Node(NamedTuple):
+class GraphNode(NamedTuple):
     """An object; `needs` are the indices of the nodes that it needs itself.
 
     What is `outside` is found on the host and is not in the bundle; nothing can be loaded for what is `missing`.
@@ -18,11 +18,11 @@ class Node(NamedTuple):
 
     label: str
     kind: Kind
-    entry: Entry | None
+    entry: ReportEntry | None
     needs: tuple[int, ...] = ()
 
 
-def graph(processes: Sequence[Process], places: Places) -> list[Node]:
+def graph(processes: Sequence[ReportProcess], places: Places) -> list[GraphNode]:
     """Return the nodes in the order in which they are met, the objects of each process in that of loading."""
     nodes = _Nodes(places)
     for process in processes:
@@ -33,10 +33,10 @@ def graph(processes: Sequence[Process], places: Places) -> list[Node]:
             nodes.add(each.soname or _name(each.file), each.file, each.path)
     for process in processes:
         for each in process.objects:
-            asker = nodes.add(_name(each.file), each.file, each.path)
+            requester = nodes.add(_name(each.file), each.file, each.path)
             for need in each.needs:
                 if need.found is not None or need.trouble is not None or not need.optional:
-                    nodes.connect(asker, nodes.need(need))
+                    nodes.connect(requester, nodes.need(need))
     return nodes.all()
 
 
@@ -50,29 +50,29 @@ class _Nodes:
     def __init__(self, places: Places) -> None:
         self._places = places
         self._index: dict[tuple[Kind, str], int] = {}
-        self._nodes: list[Node] = []
+        self._nodes: list[GraphNode] = []
         self._needs: list[set[int]] = []
 
     def add(self, label: str, file: str, path: str | None, *, is_program: bool = False) -> int:
         """Return the node of what is `file` on the host and `path` in the bundle, made where there is none."""
         entry = self._places.end(path) if path is not None else None
         if entry is None:
-            return self._at(("outside", file), Node(label, "outside", None))
-        return self._at(("library", entry.path), Node(label, "program" if is_program else "library", entry))
+            return self._at(("outside", file), GraphNode(label, "outside", None))
+        return self._at(("library", entry.path), GraphNode(label, "program" if is_program else "library", entry))
 
-    def need(self, need: Need) -> int:
+    def need(self, need: ReportNeed) -> int:
         if need.found is None or need.trouble is not None:
-            return self._at(("missing", need.name), Node(need.name, "missing", None))
+            return self._at(("missing", need.name), GraphNode(need.name, "missing", None))
         return self.add(need.name, need.found, need.path)
 
-    def connect(self, asker: int, needed: int) -> None:
-        if asker != needed:
-            self._needs[asker].add(needed)
+    def connect(self, requester: int, needed: int) -> None:
+        if requester != needed:
+            self._needs[requester].add(needed)
 
-    def all(self) -> list[Node]:
+    def all(self) -> list[GraphNode]:
         return [node._replace(needs=tuple(sorted(self._needs[at]))) for at, node in enumerate(self._nodes)]
 
-    def _at(self, key: tuple[Kind, str], node: Node) -> int:
+    def _at(self, key: tuple[Kind, str], node: GraphNode) -> int:
         at = self._index.setdefault(key, len(self._nodes))
         if at == len(self._nodes):
             self._nodes.append(node)

@@ -3,18 +3,18 @@
 from collections.abc import Callable, Sequence
 
 from magicpak.reports.html import svg
-from magicpak.reports.html.graph import Node
+from magicpak.reports.html.graph import GraphNode
 from magicpak.reports.html.layers import Layered
 from magicpak.reports.html.markup import Markup, element, number
 from magicpak.reports.html.places import anchor
-from magicpak.reports.html.placing import HEIGHT, Spot, placed
+from magicpak.reports.html.placing import HEIGHT, Point, placed
 
 _PADDING, _MARGIN = 7.0, 8.0
 _BASELINE = 4.0  # of a text, below the middle
 _BOW = 40.0  # of an edge that leads back
 
 
-def picture(nodes: Sequence[Node], drawn: Layered, label: str, told: Callable[[Node], str]) -> Markup:
+def picture(nodes: Sequence[GraphNode], drawn: Layered, label: str, told: Callable[[GraphNode], str]) -> Markup:
     """Return the picture; `told` says of a node what its tooltip does.
 
     For the script of the page a node has its own index and those of its needs, an edge those of its ends.
@@ -40,7 +40,7 @@ def picture(nodes: Sequence[Node], drawn: Layered, label: str, told: Callable[[N
     )
 
 
-def _node(at: int, node: Node, spot: Spot, told: str) -> Markup:
+def _node(at: int, node: GraphNode, spot: Point, told: str) -> Markup:
     return element(
         "a",
         element("title", told),
@@ -58,7 +58,7 @@ def _edge(start: int, end: int, way: str, class_: str | None) -> Markup:
     return element("path", d=way, class_=class_, data_from=start, data_to=end)
 
 
-def _way(spots: Sequence[Spot]) -> str:
+def _way(spots: Sequence[Point]) -> str:
     """Return the line from the right of the first to the left of the last, straight past the columns between them."""
     first, *others = spots
     x, y = first.x + first.width, first.y
@@ -72,7 +72,7 @@ def _way(spots: Sequence[Spot]) -> str:
     return "".join(parts)
 
 
-def _back(start: Spot, end: Spot) -> str:
+def _back(start: Point, end: Point) -> str:
     """Return a bow from the right of `start` around to the right of `end`, which is not to the right of it."""
     x, y = start.x + start.width, start.y
     to = end.x + end.width

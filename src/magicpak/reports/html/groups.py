@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from magicpak.bundle.path import BundlePath
-from magicpak.reports.document import Document, Entry, Package
+from magicpak.reports.document import Document, ReportEntry, ReportPackage
 
 NO_PACKAGE = "no package"
 _LEAST = 1 / 150
@@ -17,7 +17,7 @@ class Group(NamedTuple):
 
     name: str
     size: int
-    files: tuple[Entry, ...]
+    files: tuple[ReportEntry, ...]
 
 
 def groups(document: Document) -> list[Group]:
@@ -30,20 +30,20 @@ def groups(document: Document) -> list[Group]:
     return sorted(made, key=lambda group: (-group.size, group.name))
 
 
-def _group(name: str, files: Iterable[Entry]) -> Group:
+def _group(name: str, files: Iterable[ReportEntry]) -> Group:
     ordered = sorted(files, key=lambda entry: (-entry.size, entry.path))
     return Group(name, sum(entry.size for entry in ordered), tuple(ordered))
 
 
-def _by_package(files: Sequence[Entry], packages: Sequence[Package]) -> list[Group]:
-    found: dict[int | None, list[Entry]] = defaultdict(list)
+def _by_package(files: Sequence[ReportEntry], packages: Sequence[ReportPackage]) -> list[Group]:
+    found: dict[int | None, list[ReportEntry]] = defaultdict(list)
     for entry in files:
         found[entry.package].append(entry)
     return [_group(NO_PACKAGE if at is None else packages[at].name, members) for at, members in found.items()]
 
 
-def _by_directory(files: list[Entry]) -> dict[str, list[Entry]]:
-    found: dict[str, list[Entry]] = defaultdict(list)
+def _by_directory(files: list[ReportEntry]) -> dict[str, list[ReportEntry]]:
+    found: dict[str, list[ReportEntry]] = defaultdict(list)
     for entry in files:
         found[BundlePath(entry.path).parent].append(entry)
     least = sum(entry.size for entry in files) * _LEAST

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from magicpak.text import shown
+from magicpak.text import printable
 
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"})
 _VOID = frozenset({"col", "input", "link", "meta"})  # of HTML: they have no end tag
@@ -17,7 +17,7 @@ class Markup(str):
 
 def escaped(text: str) -> Markup:
     """Return `text` as markup: what it is to a person (`magicpak.text`), every character of it meaning itself."""
-    return text if isinstance(text, Markup) else Markup(shown(text).translate(_ESCAPES))
+    return text if isinstance(text, Markup) else Markup(printable(text).translate(_ESCAPES))
 
 
 def joined(parts: Iterable[str], between: str = "") -> Markup:

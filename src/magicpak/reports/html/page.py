@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from magicpak import resources
-from magicpak.reports.document import Document, Entry
+from magicpak.reports.document import Document, ReportEntry
 from magicpak.reports.html import graph_svg, summary
-from magicpak.reports.html.graph import Node, graph
+from magicpak.reports.html.graph import GraphNode, graph
 from magicpak.reports.html.groups import groups
 from magicpak.reports.html.layers import Layered, layered
 from magicpak.reports.html.markup import Markup, element
 from magicpak.reports.html.places import Places
 from magicpak.reports.html.rows import TYPES, table
 from magicpak.reports.html.treemap_svg import treemap
-from magicpak.text import plural, size
+from magicpak.text import count_noun, size
 
 
 class _Section(NamedTuple):
@@ -88,7 +88,7 @@ def _sizes(document: Document) -> list[Markup]:
     by = "package" if document.packages else "directory"
     words = f"Each box is a file, as large as it is in bytes; those of one {by} stand together."
 
-    def told(file: Entry) -> str:
+    def told(file: ReportEntry) -> str:
         return f"{file.path}, {size(file.size)}: {file.reason}"
 
     return [
@@ -119,13 +119,13 @@ def _needs(document: Document, places: Places) -> list[Markup]:
     ]
 
 
-def _told(node: Node) -> str:
+def _told(node: GraphNode) -> str:
     if node.entry is not None:
         return f"{node.entry.path}, {size(node.entry.size)}"
     return f"{node.label} is missing" if node.kind == "missing" else f"{node.label} is not in the bundle"
 
 
-def _legend(nodes: Sequence[Node], drawn: Layered) -> str:
+def _legend(nodes: Sequence[GraphNode], drawn: Layered) -> str:
     words = "Programs, and what is loaded by itself, stand at the left; what a thing needs stands to the right of it."
     count = sum(len(node.needs) for node in nodes)
     left_out = count - len(drawn.edges) - len(drawn.back)
@@ -139,7 +139,7 @@ def _legend(nodes: Sequence[Node], drawn: Layered) -> str:
         if common
         else "they follow from others"
     )
-    return f"{words} {left_out} of {plural(count, 'need')} are not drawn: {why}."
+    return f"{words} {left_out} of {count_noun(count, 'need')} are not drawn: {why}."
 
 
 def _entries(document: Document, places: Places) -> list[Markup]:

@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterable
 from functools import cache
 
-from magicpak.bundle.path import Way
-from magicpak.reports.document import Entry
+from magicpak.bundle.path import PathWalk
+from magicpak.reports.document import ReportEntry
 
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-._~!$&'()*+,;=:@?")
 
@@ -13,33 +13,33 @@ _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456
 class Places:
     """What stands where in the bundle."""
 
-    def __init__(self, entries: Iterable[Entry]) -> None:
+    def __init__(self, entries: Iterable[ReportEntry]) -> None:
         """Take the entries, each path once."""
         self._entries = {entry.path: entry for entry in entries}
-        self._ends: dict[str, Entry | None] = {}
+        self._ends: dict[str, ReportEntry | None] = {}
 
-    def at(self, path: str) -> Entry | None:
+    def at(self, path: str) -> ReportEntry | None:
         """Return the entry at `path`, be it a link, or what the links on the way to it lead to; None for nothing."""
         return self._entries.get(path) or self.end(path)
 
-    def end(self, path: str) -> Entry | None:
+    def end(self, path: str) -> ReportEntry | None:
         """Return the entry to which `path` leads when every link is followed; None where there is nothing."""
         if path not in self._ends:
             self._ends[path] = self._walked(path)
         return self._ends[path]
 
-    def chain(self, entry: Entry, most: int) -> list[Entry]:
+    def chain(self, entry: ReportEntry, most: int) -> list[ReportEntry]:
         """Return who asked for `entry`, who asked for that, and so on: nobody twice, and no more than `most`."""
         chain = [entry]
         while len(chain) <= most and chain[-1].asked_by is not None:
-            asker = self.at(chain[-1].asked_by)
-            if asker is None or asker in chain:
+            requester = self.at(chain[-1].asked_by)
+            if requester is None or requester in chain:
                 break
-            chain.append(asker)
+            chain.append(requester)
         return chain[1:]
 
-    def _walked(self, path: str) -> Entry | None:
-        way, entry = Way(path), None
+    def _walked(self, path: str) -> ReportEntry | None:
+        way, entry = PathWalk(path), None
         while way.step():
             entry = self._entries.get(way.at)
             if entry is not None and entry.target is not None and not way.follow(entry.target):

@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 
-from magicpak.reports.document import Entry, Package
+from magicpak.reports.document import ReportEntry, ReportPackage
 from magicpak.reports.html.markup import Markup, element, joined
 from magicpak.reports.html.places import Places, anchor
 from magicpak.text import size
 
 TYPES = {"file": "file", "link": "link", "directory": "directory", "fifo": "named pipe"}
-_COLUMNS = ("Path", "Type", "Size", "Package", "Why it is there")
+_COLUMNS = ("Path", "Type", "Size", "ReportPackage", "Why it is there")
 _MOST_STEPS = 10  # of a chain of reasons: more of them in each row would be more than the page can hold
 
 
-def table(entries: Sequence[Entry], packages: Sequence[Package], places: Places) -> Markup:
+def table(entries: Sequence[ReportEntry], packages: Sequence[ReportPackage], places: Places) -> Markup:
     """Return the table, with a row for each of `entries`."""
     heading = element(
         "tr", *(element("th", each, scope="col", class_=each.partition(" ")[0].lower()) for each in _COLUMNS)
@@ -21,7 +21,7 @@ def table(entries: Sequence[Entry], packages: Sequence[Package], places: Places)
     return element("table", element("thead", heading), element("tbody", rows), id="entries")
 
 
-def _row(entry: Entry, packages: Sequence[Package], places: Places) -> Markup:
+def _row(entry: ReportEntry, packages: Sequence[ReportPackage], places: Places) -> Markup:
     directory, slash, name = entry.path.rpartition("/")
     path = [element("span", directory + slash), name]
     if entry.target is not None:
@@ -43,7 +43,7 @@ def _row(entry: Entry, packages: Sequence[Package], places: Places) -> Markup:
     )
 
 
-def _why(entry: Entry, places: Places) -> Iterator[Markup]:
+def _why(entry: ReportEntry, places: Places) -> Iterator[Markup]:
     """Return the reason, and the reasons of whoever asked, up to what nobody else has asked for."""
     yield element("span", *_because(entry, places))
     chain = places.chain(entry, _MOST_STEPS)
@@ -54,10 +54,10 @@ def _why(entry: Entry, places: Places) -> Iterator[Markup]:
         yield element("details", element("summary", f"{far} {last.path.rpartition('/')[2]}"), element("ol", *steps))
 
 
-def _because(entry: Entry, places: Places) -> list[str]:
+def _because(entry: ReportEntry, places: Places) -> list[str]:
     """Return the reason of `entry`; the asker at its end leads to its row, by whichever of its paths it is named."""
-    asker = places.at(entry.asked_by) if entry.asked_by is not None else None
+    requester = places.at(entry.asked_by) if entry.asked_by is not None else None
     words, slash, path = entry.reason.rpartition(" /")
-    if asker is None or not words:
+    if requester is None or not words:
         return [entry.reason]
-    return [words, " ", element("a", slash.lstrip() + path, href=f"#{anchor(asker.path)}")]
+    return [words, " ", element("a", slash.lstrip() + path, href=f"#{anchor(requester.path)}")]

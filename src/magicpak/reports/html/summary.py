@@ -2,9 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 
-from magicpak.reports.document import Document, Excluded, Missing, Package, Problem, Totals
+from magicpak.reports.document import (
+    Document,
+    ReportExcluded,
+    ReportMissing,
+    ReportPackage,
+    ReportProblem,
+    ReportTotals,
+)
 from magicpak.reports.html.markup import Markup, element, joined
-from magicpak.text import plural, size
+from magicpak.text import count_noun, size
 
 _LARGEST = 10
 _FIRST = 8  # so many INPUTs are named at once
@@ -39,13 +46,13 @@ def _made_of(inputs: Sequence[Markup]) -> Iterator[Markup]:
         )
 
 
-def _figures(totals: Totals, packages: Sequence[Package]) -> list[Markup]:
+def _figures(totals: ReportTotals, packages: Sequence[ReportPackage]) -> list[Markup]:
     counts = [
-        plural(totals.files, "file"),
-        plural(totals.links, "link"),
-        plural(totals.directories, "directory"),
-        *([plural(totals.fifos, "named pipe")] if totals.fifos else []),
-        *([plural(len(packages), "package")] if packages else []),
+        count_noun(totals.files, "file"),
+        count_noun(totals.links, "link"),
+        count_noun(totals.directories, "directory"),
+        *([count_noun(totals.fifos, "named pipe")] if totals.fifos else []),
+        *([count_noun(len(packages), "package")] if packages else []),
     ]
     whole = element("li", element("b", size(totals.size)), " in all")
     return [
@@ -77,7 +84,7 @@ def _box(heading: str, items: Sequence[Markup], class_: str) -> Markup:
     return element("section", element("h2", heading), element("ul", *items), class_=class_)
 
 
-def _missing(missing: Missing) -> Markup:
+def _missing(missing: ReportMissing) -> Markup:
     askers = [element("code", each) for each in missing.needed_by]
     searched = [element("code", each) for each in missing.searched]
     return element(
@@ -89,12 +96,12 @@ def _missing(missing: Missing) -> Markup:
     )
 
 
-def _problem(problem: Problem) -> Markup:
+def _problem(problem: ReportProblem) -> Markup:
     whose = [element("b", problem.path), ": "] if problem.path else []
     return element("li", *whose, problem.words)
 
 
-def taken_away(excluded: Sequence[Excluded]) -> Markup:
+def taken_away(excluded: Sequence[ReportExcluded]) -> Markup:
     """Return what `--exclude` has taken, if anything."""
     if not excluded:
         return joined(())
@@ -103,19 +110,19 @@ def taken_away(excluded: Sequence[Excluded]) -> Markup:
         element("li", element("code", each.path), f" {size(each.size)}" if each.type == "file" else f" {each.type}")
         for each in excluded
     ]
-    words = f"--exclude took away {plural(len(excluded), 'entry')}, {size(total)}"
+    words = f"--exclude took away {count_noun(len(excluded), 'entry')}, {size(total)}"
     return element(
         "details", element("summary", words), element("ul", *items), id="excluded", open=len(excluded) <= _OPEN
     )
 
 
-def largest(packages: Sequence[Package]) -> Markup:
+def largest(packages: Sequence[ReportPackage]) -> Markup:
     """Return the packages that are most of the bundle, with bars."""
     sized = [package for package in packages if package.size]
     ranked = sorted(sized, key=lambda package: (-package.size, package.name))[:_LARGEST]
     if not ranked:
         return joined(())
-    heading = [element("th", each, scope="col") for each in ("Package", "Version", "Files", "Size", "")]
+    heading = [element("th", each, scope="col") for each in ("ReportPackage", "Version", "Files", "Size", "")]
     rows = [
         element(
             "tr",

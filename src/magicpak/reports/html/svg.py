@@ -1,6 +1,6 @@
 """What pictures have in common: how much room text takes."""
 
-from magicpak.text import shown
+from magicpak.text import printable
 
 ADVANCE = 6.7
 """Of a letter of the monospaced fonts at a size of 11 pixels; the widest of them have 0.602 of the size."""
@@ -8,7 +8,7 @@ ADVANCE = 6.7
 
 def width(text: str) -> float:
     """Return how wide `text` is, in pixels; letters that may be wide are taken to be."""
-    return sum(ADVANCE if letter.isascii() else 2 * ADVANCE for letter in shown(text))
+    return sum(ADVANCE if letter.isascii() else 2 * ADVANCE for letter in printable(text))
 
 
 def fitting(text: str, room: float, least: int = 7) -> str | None:
@@ -16,4 +16,4 @@ def fitting(text: str, room: float, least: int = 7) -> str | None:
     if width(text) <= room:
         return text
     letters = int(room / ADVANCE) - 1
-    return f"{shown(text)[:letters]}…" if letters >= least and shown(text).isascii() else None
+    return f"{printable(text)[:letters]}…" if letters >= least and printable(text).isascii() else None

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from magicpak.reports.document import Entry
+from magicpak.reports.document import ReportEntry
 from magicpak.reports.html.groups import Group
 from magicpak.reports.html.markup import Markup, element, joined
 from magicpak.reports.html.places import anchor
 from magicpak.reports.html.svg import fitting, width
 from magicpak.reports.html.treemap import Box, squarified
-from magicpak.text import plural, size
+from magicpak.text import count_noun, size
 
 WIDTH, HEIGHT = 1200.0, 560.0  # of the picture; all figures are pixels
 COLOURS = 8
@@ -18,7 +18,7 @@ _MARGIN = 2.0
 _LINE, _TEXT = 14.0, 5.0  # the height of a line, and what is free at its left and right
 
 
-def treemap(groups: Sequence[Group], label: str, told: Callable[[Entry], str]) -> Markup:
+def treemap(groups: Sequence[Group], label: str, told: Callable[[ReportEntry], str]) -> Markup:
     """Return the picture of `groups`, the largest first; `told` says of a file what its tooltip does."""
     whole = Box(0, 0, WIDTH, HEIGHT)
     shown = _with_small_together(groups)
@@ -40,11 +40,11 @@ def _with_small_together(groups: Sequence[Group]) -> list[Group]:
     return sorted([*large, together], key=lambda group: -group.size)
 
 
-def _group(group: Group, box: Box, at: int, told: Callable[[Entry], str]) -> Markup:
+def _group(group: Group, box: Box, at: int, told: Callable[[ReportEntry], str]) -> Markup:
     outer = box.inner(_MARGIN / 2, _MARGIN / 2)
     has_heading = outer.width >= _HEADING_WIDTH and outer.height >= _HEADING_HEIGHT
     inner = outer.inner(_HEADING if has_heading else 0, 0)
-    title = element("title", f"{group.name}: {size(group.size)} in {plural(len(group.files), 'file')}")
+    title = element("title", f"{group.name}: {size(group.size)} in {count_noun(len(group.files), 'file')}")
     parts = [title, _rectangle(outer, class_="group")]
     if has_heading:
         parts.append(_heading(group, outer))
@@ -67,7 +67,7 @@ def _name(name: str, room: float) -> str | None:
     )
 
 
-def _files(group: Group, box: Box, told: Callable[[Entry], str]) -> Iterator[Markup]:
+def _files(group: Group, box: Box, told: Callable[[ReportEntry], str]) -> Iterator[Markup]:
     scale = box.width * box.height / group.size
     large = [file for file in group.files if file.size * scale >= _LEAST_FILE]
     rest = group.files[len(large) :]
@@ -77,11 +77,11 @@ def _files(group: Group, box: Box, told: Callable[[Entry], str]) -> Iterator[Mar
         yield _file(file, each, told(file))
     if small:
         yield element(
-            "g", element("title", f"{plural(len(rest), 'smaller file')}, {size(small)}"), _rectangle(boxes[-1])
+            "g", element("title", f"{count_noun(len(rest), 'smaller file')}, {size(small)}"), _rectangle(boxes[-1])
         )
 
 
-def _file(file: Entry, box: Box, told: str) -> Markup:
+def _file(file: ReportEntry, box: Box, told: str) -> Markup:
     room = box.width - 2 * _TEXT
     name = fitting(file.path.rpartition("/")[2], room) if box.height >= _LINE else None
     weight = size(file.size)
