@@ -23,7 +23,7 @@ from magicpak.reports.known import Known
 from magicpak.resolve.inputs import Program, find_inputs
 from magicpak.resolve.libraries import Resolved, resolve_program
 from magicpak.stages.planning import planned
-from magicpak.text import count_noun, printable, size
+from magicpak.text import count_noun, format_size, printable
 
 if TYPE_CHECKING:
     from magicpak.stages.packing import Pack
@@ -59,9 +59,8 @@ def bundle(options: Options, log: Log, tell: Callable[[bytes], None]) -> None:
             return
         trial = _trial(options, known.decided, runs, log) if options.test else None
         written = _write(plan, output, trial, log)  # the private directories hold files of the plan
-    log.summary(
-        f"{options.output}: {count_noun(written.files, 'file')}, {size(written.size)}, in {monotonic() - started:.1f} s"
-    )
+    files, seconds = count_noun(written.files, "file"), monotonic() - started
+    log.summary(f"{options.output}: {files}, {format_size(written.size)}, in {seconds:.1f} s")
 
 
 def _known(
@@ -142,5 +141,5 @@ def _write(plan: BundlePlan, output: Output, trial: Callable[[int], None] | None
             log.debug(f"{printable(item.path)}: {item.because}")
     written = output.write(plan, trial, log.doing_all("copying", lambda: total_size(plan)))
     log.warn_all(written.warnings)
-    log.info(f"wrote {count_noun(written.files, 'file')}, {size(written.size)}")
+    log.info(f"wrote {count_noun(written.files, 'file')}, {format_size(written.size)}")
     return written

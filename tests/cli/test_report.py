@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from magicpak.text import size as sized
+from magicpak.text import format_size as sized
 from support import elf_files
 from support.elf_files import AARCH64, X86_64
 from support.run_magicpak import Result, command, environment, executable, magicpak, magicpak_as_nobody, names, tree

@@ -12,7 +12,8 @@ import pytest
 
 from magicpak.errors import Interrupted, ToolFailed
 from magicpak.process.child import OUTPUT_KEPT, Child, Completed, run
-from magicpak.process.tools import find_program, shell_line
+from magicpak.process.exec import find_program
+from magicpak.text import shell_line
 from support.pids import is_gone_soon
 
 

@@ -4,7 +4,7 @@ from magicpak.bundle.entry import Content, Copy
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan
 from magicpak.errors import BundleTooLarge
-from magicpak.text import printable, size
+from magicpak.text import format_size, printable
 
 _MOST_NAMED = 10
 
@@ -40,8 +40,8 @@ def check_size_limit(plan: BundlePlan, most: int) -> None:
     details = []
     for path in largest:
         item = plan.get(path)
-        details.append(f"{size(weights[path])}  {printable(path)}: {item.because if item else ''}")
-    over = f"{size(total)}, {size(total - most)} more than the limit of {size(most)}"
+        details.append(f"{format_size(weights[path])}  {printable(path)}: {item.because if item else ''}")
+    over = f"{format_size(total)}, {format_size(total - most)} more than the limit of {format_size(most)}"
     hints = [
         "--why PATH tells more of one, --report html shows all, --exclude leaves out what the program can do without"
     ]

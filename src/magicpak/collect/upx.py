@@ -14,9 +14,9 @@ from magicpak.elf.reader import read_path
 from magicpak.errors import MagicpakError, SourceChanged, ToolFailed, reason
 from magicpak.ldso.helper_build import last_lines
 from magicpak.process.child import Completed, run
-from magicpak.process.tools import find_program, shell_line
+from magicpak.process.exec import find_program
 from magicpak.resolve.inputs import Program
-from magicpak.text import printable
+from magicpak.text import printable, shell_line
 
 # What upx throws for a file that it does not pack (its except.h); its exit codes do not tell that from a failure.
 _REFUSAL = re.compile(

@@ -12,7 +12,7 @@ from magicpak.elf.facts import FileType
 from magicpak.files.cli_path import Location
 from magicpak.files.script import HEAD, MOST_INTERPRETERS, Script, env_program, parse_script
 from magicpak.ldso.factory import Loaders
-from magicpak.process.tools import find_program
+from magicpak.process.exec import find_program
 from magicpak.resolve.inputs import Program
 from magicpak.resolve.libraries import Resolved, resolve_program
 from magicpak.text import printable

@@ -8,9 +8,8 @@ from typing import NamedTuple
 from magicpak.bundle.entry import Copy
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan
-from magicpak.process.tools import shell_line
 from magicpak.resolve.inputs import Program
-from magicpak.text import count_noun, printable
+from magicpak.text import count_noun, printable, shell_line
 
 _LARGEST_KEY = 64 * 1024
 _MOST_NAMED = 8

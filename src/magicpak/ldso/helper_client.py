@@ -9,7 +9,7 @@ from typing import NamedTuple, NoReturn, Self
 from magicpak.errors import ToolFailed
 from magicpak.ldso.helper_build import STATIC_HINT, last_lines
 from magicpak.process.child import Child
-from magicpak.process.tools import shell_line
+from magicpak.text import shell_line
 
 _READY = b"\0magicpak helper\0"
 _LONGEST_NAME = 4094

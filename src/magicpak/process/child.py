@@ -12,8 +12,8 @@ from time import monotonic
 from typing import NamedTuple
 
 from magicpak.errors import ToolFailed, reason
-from magicpak.process.tools import find_program, shell_line
-from magicpak.text import printable
+from magicpak.process.exec import find_program
+from magicpak.text import printable, shell_line
 
 OUTPUT_KEPT = 1 << 20
 """Bytes of a program's output that are kept: its end, for that is where it says what went wrong."""

@@ -80,3 +80,18 @@ def _between(*kept: int) -> list[tuple[int, int]]:
     """Return the ranges, from the first to before the last, of all descriptors above the least of `kept` but those."""
     edges = [*sorted(kept), os.sysconf("SC_OPEN_MAX")]
     return [(edge + 1, after) for edge, after in itertools.pairwise(edges)]
+
+
+def find_program(path_or_name: str) -> str | None:
+    """Return the path of an executable as execvp(3) finds it: a name in PATH, anything with a slash as it is."""
+    if "/" in path_or_name:
+        return path_or_name if _is_program(path_or_name) else None
+    if not path_or_name:
+        return None
+    directories = os.environ.get("PATH", os.defpath).split(":")
+    candidates = (os.path.join(directory or ".", path_or_name) for directory in directories)
+    return next((candidate for candidate in candidates if _is_program(candidate)), None)
+
+
+def _is_program(path: str) -> bool:
+    return os.path.isfile(path) and os.access(path, os.X_OK)

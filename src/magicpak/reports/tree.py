@@ -6,7 +6,7 @@ from typing import NamedTuple
 from magicpak.bundle.path import BundlePath, PathWalk
 from magicpak.reports.document import Document, ReportEntry, ReportNeed, ReportObject, ReportProcess
 from magicpak.reports.style import Style
-from magicpak.text import count_noun, printable, size
+from magicpak.text import count_noun, format_size, printable
 
 
 def tree(document: Document, style: Style) -> Iterator[str]:
@@ -84,7 +84,7 @@ class _Tree:
         entry = self._entries.get(root.path or "")
         if entry is None:
             return f"{self._style.bold(printable(root.file))}  {self._left_out_mark()}{self._also(also)}"
-        return f"{self._style.bold(printable(entry.path))}  {size(entry.size)}  {entry.reason}{self._also(also)}"
+        return f"{self._style.bold(printable(entry.path))}  {format_size(entry.size)}  {entry.reason}{self._also(also)}"
 
     def _again(self, root: ReportObject) -> str:
         name = self._style.bold(printable(root.path or root.file))
@@ -108,7 +108,7 @@ class _Tree:
         entry = self._entries.get(need.path or "")
         where = printable(entry.path if entry else need.found)
         how = self._style.dim(f"[{need.rule}]")
-        how_much = size(entry.size) if entry else self._left_out_mark()
+        how_much = format_size(entry.size) if entry else self._left_out_mark()
         way = name if name == where else f"{name} => {where}"
         return f"{way}  {how}  {how_much}{self._also(node.also)}"
 
@@ -133,7 +133,7 @@ class _Tree:
             what = {"link": f" -> {printable(entry.target or '')}", "directory": "/", "fifo": "|", "file": ""}[
                 entry.type
             ]
-            how_much = f"  {size(entry.size)}" if entry.type == "file" else ""
+            how_much = f"  {format_size(entry.size)}" if entry.type == "file" else ""
             yield f"{printable(entry.path)}{what}{how_much}  {self._style.dim(entry.reason)}"
 
     def _left_out(self) -> Iterator[str]:
@@ -151,7 +151,7 @@ class _Tree:
 
     def _total(self) -> str:
         totals = self._document.totals
-        parts = [count_noun(totals.files, "file"), size(totals.size)]
+        parts = [count_noun(totals.files, "file"), format_size(totals.size)]
         parts += [count_noun(totals.links, "link")] if totals.links else []
         missing = len({each.name for each in self._document.missing})
         return ", ".join(parts) + (self._style.red(f", {missing} missing") if missing else "")

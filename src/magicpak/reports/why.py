@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from magicpak.bundle.path import BundlePath, PathWalk
 from magicpak.errors import NotInBundle
 from magicpak.reports.document import Document, ReportEntry
-from magicpak.text import printable, size
+from magicpak.text import format_size, printable
 
 _MOST_ASKERS = 20
 
@@ -58,7 +58,7 @@ class Why:
 
     def _about(self, entry: ReportEntry) -> Iterator[str]:
         what = f" (link to {printable(entry.target)})" if entry.target is not None else ""
-        what = f" ({size(entry.size)})" if entry.type == "file" else what
+        what = f" ({format_size(entry.size)})" if entry.type == "file" else what
         yield f"{printable(entry.path)}{what}: {entry.reason}"
         chain = {entry.path}
         asking = entry.asked_by

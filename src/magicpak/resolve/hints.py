@@ -9,7 +9,7 @@ from time import monotonic
 from magicpak.elf.facts import ElfTarget
 from magicpak.errors import MagicpakError
 from magicpak.process.child import run
-from magicpak.process.tools import find_program
+from magicpak.process.exec import find_program
 from magicpak.text import printable
 
 SECONDS = 5.0

@@ -8,7 +8,7 @@ from magicpak.collect.upx import Upx, UpxRefusal, pack, to_pack, with_packed
 from magicpak.log import Log
 from magicpak.options import LogLevel, Options
 from magicpak.resolve.inputs import Program
-from magicpak.text import printable, size
+from magicpak.text import format_size, printable
 
 Pack = Callable[[Sequence[Program], BundlePlan, Callable[[], str]], BundlePlan]
 """Packs the programs of a plan; takes what makes private directories, which must outlive the plan that it returns."""
@@ -46,5 +46,5 @@ def _packed(program: Program, copy: Copy, upx: Upx, directory: str, log: Log) ->
         log.warn(f"{name} goes in as it is: upx says {result.words}")
         return None
     ratio = 100 * result.size / copy.size
-    log.info(f"packed {name}: {size(copy.size)} to {size(result.size)}, {ratio:.0f} %")
+    log.info(f"packed {name}: {format_size(copy.size)} to {format_size(result.size)}, {ratio:.0f} %")
     return result

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from magicpak.errors import ToolFailed
 from magicpak.process.child import noop
+from magicpak.process.exec import find_program
 from magicpak.process.sandbox import NoSandbox, Sandbox
 from magicpak.process.supervisor import GRACE, OutputTail, supervise
-from magicpak.process.tools import find_program
 from magicpak.text import printable
 from magicpak.tracing.session import TraceTask, follow, unpacked
 from magicpak.tracing.trace import Trace

@@ -8,7 +8,7 @@ from magicpak.elf.errors import ElfError
 from magicpak.elf.reader import read_path
 from magicpak.errors import ToolFailed, reason
 from magicpak.process.child import run
-from magicpak.process.tools import find_program
+from magicpak.process.exec import find_program
 from magicpak.text import printable
 
 _SECONDS = 10.0

@@ -7,8 +7,7 @@ from magicpak.errors import RunFailed, TestFailed, ToolFailed, TracingUnavailabl
 from magicpak.process.child import noop
 from magicpak.process.sandbox import Sandbox
 from magicpak.process.tempdirs import private_directory
-from magicpak.process.tools import shell_line
-from magicpak.text import count_noun
+from magicpak.text import count_noun, shell_line
 from magicpak.tracing.run import TracedRun, run_traced
 from magicpak.trial.attempt import Attempt, details
 from magicpak.trial.expectations import Expectations

@@ -12,8 +12,8 @@ from typing import NamedTuple, Protocol
 from magicpak.bundle.entry import Copy
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan
-from magicpak.process.tools import shell_line
 from magicpak.sandbox.namespaces import LentTool
+from magicpak.text import shell_line
 from magicpak.trial.busybox import Busybox
 from magicpak.trial.expectations import PATH
 

@@ -10,8 +10,7 @@ from magicpak.bundle.entry import Copy, Directory
 from magicpak.bundle.globs import pattern_against
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan
-from magicpak.process.tools import shell_line
-from magicpak.text import printable
+from magicpak.text import printable, shell_line
 from magicpak.tracing.trace import Access
 from magicpak.trial.failed_lookups import FailedLookup
 from magicpak.trial.known_paths import known_path

@@ -6,8 +6,7 @@ from magicpak.bundle.entry import Content
 from magicpak.bundle.globs import pattern_against
 from magicpak.bundle.plan import BundlePlan
 from magicpak.elf.errors import ElfError
-from magicpak.process.tools import shell_line
-from magicpak.text import printable
+from magicpak.text import printable, shell_line
 from magicpak.verify.plan import PlanChecker
 from magicpak.verify.problems import FailureKind, Problem, ProgramCheck, describe_subjects
 from magicpak.verify.programs import SEARCHED

@@ -15,7 +15,7 @@ from magicpak.reports.html.markup import Markup, element
 from magicpak.reports.html.places import Places
 from magicpak.reports.html.rows import TYPES, table
 from magicpak.reports.html.treemap_svg import treemap
-from magicpak.text import count_noun, size
+from magicpak.text import count_noun, format_size
 
 
 class _Section(NamedTuple):
@@ -89,7 +89,7 @@ def _sizes(document: Document) -> list[Markup]:
     words = f"Each box is a file, as large as it is in bytes; those of one {by} stand together."
 
     def told(file: ReportEntry) -> str:
-        return f"{file.path}, {size(file.size)}: {file.reason}"
+        return f"{file.path}, {format_size(file.size)}: {file.reason}"
 
     return [
         element("p", f"{words} A click leads to its row.", class_="legend"),
@@ -121,7 +121,7 @@ def _needs(document: Document, places: Places) -> list[Markup]:
 
 def _told(node: GraphNode) -> str:
     if node.entry is not None:
-        return f"{node.entry.path}, {size(node.entry.size)}"
+        return f"{node.entry.path}, {format_size(node.entry.size)}"
     return f"{node.label} is missing" if node.kind == "missing" else f"{node.label} is not in the bundle"
 
 

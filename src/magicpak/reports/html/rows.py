@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from magicpak.reports.document import ReportEntry, ReportPackage
 from magicpak.reports.html.markup import Markup, element, joined
 from magicpak.reports.html.places import Places, anchor
-from magicpak.text import size
+from magicpak.text import format_size
 
 TYPES = {"file": "file", "link": "link", "directory": "directory", "fifo": "named pipe"}
 _COLUMNS = ("Path", "Type", "Size", "ReportPackage", "Why it is there")
@@ -34,7 +34,7 @@ def _row(entry: ReportEntry, packages: Sequence[ReportPackage], places: Places) 
         "tr",
         element("th", *path, scope="row"),
         element("td", TYPES[entry.type], title=f"mode {entry.mode}, owner {entry.uid}:{entry.gid}"),
-        element("td", size(entry.size) if is_file else ""),
+        element("td", format_size(entry.size) if is_file else ""),
         element("td", *((package.name, " ", element("i", package.version)) if package else ())),
         element("td", *_why(entry, places)),
         id=anchor(entry.path),

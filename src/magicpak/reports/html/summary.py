@@ -11,7 +11,7 @@ from magicpak.reports.document import (
     ReportTotals,
 )
 from magicpak.reports.html.markup import Markup, element, joined
-from magicpak.text import count_noun, size
+from magicpak.text import count_noun, format_size
 
 _LARGEST = 10
 _FIRST = 8  # so many INPUTs are named at once
@@ -54,7 +54,7 @@ def _figures(totals: ReportTotals, packages: Sequence[ReportPackage]) -> list[Ma
         *([count_noun(totals.fifos, "named pipe")] if totals.fifos else []),
         *([count_noun(len(packages), "package")] if packages else []),
     ]
-    whole = element("li", element("b", size(totals.size)), " in all")
+    whole = element("li", element("b", format_size(totals.size)), " in all")
     return [
         whole,
         *(element("li", element("b", count), f" {what}") for count, _, what in (_split(each) for each in counts)),
@@ -107,10 +107,12 @@ def taken_away(excluded: Sequence[ReportExcluded]) -> Markup:
         return joined(())
     total = sum(each.size for each in excluded)
     items = [
-        element("li", element("code", each.path), f" {size(each.size)}" if each.type == "file" else f" {each.type}")
+        element(
+            "li", element("code", each.path), f" {format_size(each.size)}" if each.type == "file" else f" {each.type}"
+        )
         for each in excluded
     ]
-    words = f"--exclude took away {count_noun(len(excluded), 'entry')}, {size(total)}"
+    words = f"--exclude took away {count_noun(len(excluded), 'entry')}, {format_size(total)}"
     return element(
         "details", element("summary", words), element("ul", *items), id="excluded", open=len(excluded) <= _OPEN
     )
@@ -129,7 +131,7 @@ def largest(packages: Sequence[ReportPackage]) -> Markup:
             element("th", element("a", each.name, href="#all", data_search=each.name), scope="row"),
             element("td", each.version),
             element("td", str(each.files)),
-            element("td", size(each.size)),
+            element("td", format_size(each.size)),
             element("td", _bar(100 * each.size / ranked[0].size)),
         )
         for each in ranked

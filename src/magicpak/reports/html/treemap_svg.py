@@ -8,7 +8,7 @@ from magicpak.reports.html.markup import Markup, element, joined
 from magicpak.reports.html.places import anchor
 from magicpak.reports.html.svg import fitting, width
 from magicpak.reports.html.treemap import Box, squarified
-from magicpak.text import count_noun, size
+from magicpak.text import count_noun, format_size
 
 WIDTH, HEIGHT = 1200.0, 560.0  # of the picture; all figures are pixels
 COLOURS = 8
@@ -44,7 +44,7 @@ def _group(group: Group, box: Box, at: int, told: Callable[[ReportEntry], str]) 
     outer = box.inner(_MARGIN / 2, _MARGIN / 2)
     has_heading = outer.width >= _HEADING_WIDTH and outer.height >= _HEADING_HEIGHT
     inner = outer.inner(_HEADING if has_heading else 0, 0)
-    title = element("title", f"{group.name}: {size(group.size)} in {count_noun(len(group.files), 'file')}")
+    title = element("title", f"{group.name}: {format_size(group.size)} in {count_noun(len(group.files), 'file')}")
     parts = [title, _rectangle(outer, class_="group")]
     if has_heading:
         parts.append(_heading(group, outer))
@@ -53,7 +53,7 @@ def _group(group: Group, box: Box, at: int, told: Callable[[ReportEntry], str]) 
 
 def _heading(group: Group, box: Box) -> Markup:
     room = box.width - 2 * _TEXT
-    words = f"{group.name} {size(group.size)}"
+    words = f"{group.name} {format_size(group.size)}"
     line = words if fitting(words, room) == words else _name(group.name, room)
     return _text(line, box, 13, class_="heading")
 
@@ -77,14 +77,16 @@ def _files(group: Group, box: Box, told: Callable[[ReportEntry], str]) -> Iterat
         yield _file(file, each, told(file))
     if small:
         yield element(
-            "g", element("title", f"{count_noun(len(rest), 'smaller file')}, {size(small)}"), _rectangle(boxes[-1])
+            "g",
+            element("title", f"{count_noun(len(rest), 'smaller file')}, {format_size(small)}"),
+            _rectangle(boxes[-1]),
         )
 
 
 def _file(file: ReportEntry, box: Box, told: str) -> Markup:
     room = box.width - 2 * _TEXT
     name = fitting(file.path.rpartition("/")[2], room) if box.height >= _LINE else None
-    weight = size(file.size)
+    weight = format_size(file.size)
     labels = [_text(name, box, 12)] if name else []
     if name and box.height >= 2 * _LINE + _TEXT and fitting(weight, room) == weight:
         labels.append(_text(weight, box, 12 + _LINE, class_="weight"))
