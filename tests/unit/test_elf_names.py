@@ -29,8 +29,8 @@ def test_a_machine_has_the_name_that_people_use(kind: ElfTarget, name: str) -> N
 
 def test_usual_machines_are_named_without_importing_pyelftools() -> None:
     code = (
-        "import sys; from magicpak.elf.facts import Kind; from magicpak.elf.names import machine_name;"
-        "machine_name(Kind(64, True, 62)); sys.exit(any(name.startswith('elftools') for name in sys.modules))"
+        "import sys; from magicpak.elf.facts import ElfTarget; from magicpak.elf.names import machine_name;"
+        "machine_name(ElfTarget(64, True, 62)); sys.exit(any(name.startswith('elftools') for name in sys.modules))"
     )
 
     assert (

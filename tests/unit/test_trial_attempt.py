@@ -43,7 +43,7 @@ def test_an_end_has_the_exit_code_of_a_shell_and_words(returncode: int, code: in
 
 
 @pytest.mark.parametrize(
-    ("attempt", "demands", "expected"),
+    ("attempt", "expectations", "expected"),
     [
         (ran(), ALL, None),
         (ran(stdout=b"x"), ALL, None),
