@@ -503,8 +503,8 @@ class TestProcess:
         with CompiledHelper("cc", interpreter, str(tmp_path)) as program:
             helper = program.path()
         script = (
-            "import sys; from magicpak.ldso.helper_client import LoaderProcess;"
-            "LoaderProcess(sys.argv[1:3], []).ask(sys.argv[3], noload=False)"
+            "import sys; from magicpak.ldso.helper_client import HelperProcess;"
+            "HelperProcess(sys.argv[1:3], []).ask(sys.argv[3], noload=False)"
         )
         environment = {"PYTHONPATH": ":".join(sys.path)}
         with subprocess.Popen([sys.executable, "-c", script, interpreter, helper, hang], env=environment) as starter:
