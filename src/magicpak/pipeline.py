@@ -1,145 +1,188 @@
 """The story from the command line's options to the finished bundle: look, decide, write.
 
-What only some runs need is imported where they need it.
+A module that only some runs need is imported where it is needed.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from magicpak.bundle.plan import BundlePlan
 from magicpak.bundle.size import check_size_limit, total_size
-from magicpak.collect.result import Decided
+from magicpak.collect.result import Result
 from magicpak.elf.cache import ElfCache
 from magicpak.errors import LibrariesMissing, MagicpakError
 from magicpak.ldso.factory import Loaders
 from magicpak.log import Log
-from magicpak.options import LogLevel, Options
+from magicpak.options import LogLevel, Options, variables
 from magicpak.outputs.directory import DirectoryOutput
-from magicpak.outputs.output import Output, WriteResult
+from magicpak.outputs.output import WriteResult
 from magicpak.process.tempdirs import private_directory
-from magicpak.reports.known import Known
-from magicpak.resolve.inputs import Program, find_inputs
+from magicpak.resolve.inputs import find_inputs
 from magicpak.resolve.libraries import Resolved, resolve_program
-from magicpak.stages.planning import planned
+from magicpak.stages.planning import Planning
 from magicpak.text import count_noun, format_size, printable
 
 if TYPE_CHECKING:
-    from magicpak.stages.packing import Pack
+    from magicpak.stages.compression import Compression
+    from magicpak.stages.reporting import Reporting
+    from magicpak.stages.test_run import TestRun
+    from magicpak.stages.tracing import Tracing
     from magicpak.tracing.run import TracedRun
     from magicpak.verify.severity import Verdict
 
 
-def bundle(options: Options, log: Log, tell: Callable[[bytes], None]) -> None:
-    """Make the bundle that `options` ask for, tell its stages to `log`, and what was asked about it by `tell`.
+def bundle(options: Options, log: Log, print_: Callable[[bytes], None]) -> None:
+    """Make the bundle that `options` ask for, log each stage, and print what was asked about it with `print_`.
 
-    Raises MagicpakError; nothing is left behind then. What is asked about is told before, as far as it is known.
+    Raises MagicpakError; nothing is left behind then. What is asked is printed before, as far as it is known.
     """
     started = monotonic()
     log.warn_all(options.without_effect())
     output = None if options.output is None else DirectoryOutput(options.output, options.source_date_epoch)
-    if output is not None:
-        output.check()
-    report = _reporting(options, tell, log) if options.report or options.why else None
-    pack = _packing(options, log) if options.compress else None
+    reporting = _reporting(options) if options.report or options.why else None
+    compression = _compression(options) if options.compress else None
+    for stage in (output, reporting, compression):
+        if stage is not None:
+            stage.check()
     with ExitStack() as stack:
         stack.callback(log.rest)
-        known, runs = _known(options, pack, stack, log, goes_on=report is not None)
-        if report is not None:
+        run = _Run(options, stack, log)
+        result, verdict, error = run.decide(compression, until_report=reporting is not None)
+        if reporting is not None:
             log.rest()
-            report(known)
-        if known.error is not None:
-            raise known.error
-        plan = known.decided.plan
+            reporting.run(result, verdict, complete=error is None, print_=print_, log=log)
+        if error is not None:
+            raise error
         if options.size_limit is not None:
-            check_size_limit(plan, options.size_limit)
+            check_size_limit(result.plan, options.size_limit)
         if output is None or options.dry_run:
             log.info("nothing was written: this was a dry run")
             return
-        trial = _trial(options, known.decided, runs, log) if options.test else None
-        written = _write(plan, output, trial, log)  # the private directories hold files of the plan
+        test = _test_run(options).prepare(result, run.traced if options.dynamic else None) if options.test else None
+        inspect = partial(test.run, log=log) if test is not None else None
+        written = _write(output, result, inspect, log)  # the private directories hold files of the plan
     files, seconds = count_noun(written.files, "file"), monotonic() - started
     log.summary(f"{options.output}: {files}, {format_size(written.size)}, in {seconds:.1f} s")
 
 
-def _known(
-    options: Options, pack: "Pack | None", stack: ExitStack, log: Log, *, goes_on: bool
-) -> "tuple[Known, Sequence[TracedRun]]":
-    """Look at all that goes into the bundle, and return what is known of it then, and the runs that were watched.
+class _Run:
+    """What looks and decides; `stack` ends what lasts until the bundle is written."""
 
-    Raises MagicpakError, and for missing libraries too, unless the story `goes_on` to a report of what was found.
-    `stack` ends what lasts until the bundle is written.
-    """
-    private: list[str] = []
+    def __init__(self, options: Options, stack: ExitStack, log: Log) -> None:
+        self._options = options
+        self._stack = stack
+        self._log = log
+        self._private: list[str] = []
+        self.traced: Sequence[TracedRun] = ()
 
-    def new_private() -> str:
-        private.append(stack.enter_context(private_directory()))
-        return private[-1]
+    def decide(
+        self, compression: "Compression | None", *, until_report: bool
+    ) -> "tuple[Result, Verdict | None, MagicpakError | None]":
+        """Return the plan with what it was made from, what verification has found, and what makes the run fail.
 
-    store = ElfCache()
-    programs = find_inputs(options.inputs, options.install_to, options.layout, store)
-    loaders = Loaders(options.resolver, options.compiler, options.library_path, store, new_private)
-    stack.callback(loaders.close)
-    log.doing("looking for libraries:", lambda: count_noun(len(store.by_inode), "file"))
-    resolved = [resolve_program(program, loaders, store, hwcaps=options.hwcaps) for program in programs]
-    error: MagicpakError | None = _shortfall(resolved, log)
-    if error is not None and not goes_on:
-        raise error
-    runs = _watched(options, programs, new_private, log) if options.dynamic and error is None else ()
-    plan = planned(options, programs, resolved, runs, loaders, store, log)
-    if pack is not None and error is None:
-        plan = plan._replace(plan=pack(programs, plan.plan, new_private))
-    verdict = _proved(options, plan, (store, loaders), log) if options.verify and error is None else None
-    return Known(plan, private, verdict, verdict.error if verdict else error), runs
+        Raises MagicpakError; for missing libraries as well, unless the run goes on `until_report`.
+        """
+        options, log = self._options, self._log
+        elf = ElfCache()
+        programs = find_inputs(options.inputs, options.install_to, options.layout, elf)
+        loaders = Loaders(
+            options.resolver,
+            options.compiler,
+            options.library_path,
+            elf,
+            self._new_private_directory,
+            hwcaps=options.hwcaps,
+        )
+        self._stack.callback(loaders.close)
+        log.doing("looking for libraries:", lambda: count_noun(len(elf.by_inode), "file"))
+        resolved = [resolve_program(program, loaders) for program in programs]
+        error: MagicpakError | None = _missing_libraries(resolved, log)
+        if error is not None and not until_report:
+            raise error
+        if options.dynamic and error is None:
+            self.traced = _tracing(options).run(programs, self._new_private_directory, log)
+        planning = Planning(options.layout, options.output, options.include, options.exclude, options.mkdir)
+        result = planning.run(programs, resolved, self.traced, loaders, log)
+        if compression is not None and error is None:
+            plan = compression.run(programs, result.plan, self._new_private_directory, log)
+            result = result._replace(plan=plan)
+        result = result._replace(private=self._private)
+        verdict = _verify(result, loaders, options.output, log) if options.verify and error is None else None
+        return result, verdict, verdict.error if verdict else error
 
-
-def _reporting(options: Options, tell: Callable[[bytes], None], log: Log) -> "Callable[[Known], None]":
-    from magicpak.stages.reporting import reporting  # noqa: PLC0415
-
-    return reporting(options, tell, log)
-
-
-def _packing(options: Options, log: Log) -> "Pack":
-    from magicpak.stages.packing import packing  # noqa: PLC0415
-
-    return packing(options, log)
-
-
-def _watched(options: Options, programs: Sequence[Program], private: Callable[[], str], log: Log) -> "list[TracedRun]":
-    from magicpak.stages.watching import watch_programs  # noqa: PLC0415
-
-    return watch_programs(options, programs, private, log)
-
-
-def _proved(options: Options, plan: Decided, known: tuple[ElfCache, Loaders], log: Log) -> "Verdict | None":
-    from magicpak.stages.proving import prove  # noqa: PLC0415 - not with --no-verify
-
-    return prove(options, plan, known, log)
+    def _new_private_directory(self) -> str:
+        self._private.append(self._stack.enter_context(private_directory()))
+        return self._private[-1]
 
 
-def _trial(options: Options, plan: Decided, runs: "Sequence[TracedRun]", log: Log) -> Callable[[int], None]:
-    from magicpak.stages.testing import trial_of  # noqa: PLC0415
+def _reporting(options: Options) -> "Reporting":
+    from magicpak.outputs.report_file import ReportFile
+    from magicpak.stages.reporting import Reporting
 
-    return trial_of(options, plan, runs, log)
+    file = ReportFile(options.report_file, options.output) if options.report_file is not None else None
+    return Reporting(options.report, file, options.why, options.output, options.dry_run)
 
 
-def _shortfall(resolved: Sequence[Resolved], log: Log) -> "LibrariesMissing | None":
-    """Tell how many libraries each program needs; return what is wrong if some are missing, of all programs at once."""
+def _compression(options: Options) -> "Compression":
+    from magicpak.collect.upx import Upx
+    from magicpak.stages.compression import Compression
+
+    return Compression(Upx(options.upx, options.upx_arg, options.upx_timeout))
+
+
+def _tracing(options: Options) -> "Tracing":
+    from magicpak.stages.tracing import Tracing
+
+    return Tracing(
+        options.dynamic_arg,
+        options.dynamic_command,
+        None if options.dynamic_stdin is None else os.fsencode(options.dynamic_stdin),
+        {**os.environ, **variables(options.dynamic_env)},
+        options.dynamic_timeout,
+        options.dynamic_allow_failure,
+    )
+
+
+def _test_run(options: Options) -> "TestRun":
+    from magicpak.stages.test_run import TestRun, expectations_of
+
+    expectations = expectations_of(
+        options.test_stdin,
+        options.test_stdout,
+        options.test_exit_code,
+        options.test_timeout,
+        variables(options.test_env),
+        network=options.test_network,
+    )
+    return TestRun(options.test_command, options.busybox, options.test_user, expectations, options.source_date_epoch)
+
+
+def _verify(result: Result, loaders: Loaders, output: str | None, log: Log) -> "Verdict | None":
+    from magicpak.stages.verification import Verification
+
+    return Verification(output).run(result, loaders, log)
+
+
+def _missing_libraries(resolved: Sequence[Resolved], log: Log) -> LibrariesMissing | None:
+    """Log how many libraries each program needs; return the error for those that are missing, of all at once."""
     for each in resolved:
         log.info(f"{printable(each.name)} needs {count_noun(len(each.closure.objects) - 1, 'library')}")
-    if any(each.trouble or each.closure.missing for each in resolved):
-        from magicpak.resolve.missing import missing_error  # noqa: PLC0415
+    if any(each.interpreter_error or each.closure.missing for each in resolved):
+        from magicpak.resolve.missing import missing_error
 
         return missing_error(resolved)
     return None
 
 
-def _write(plan: BundlePlan, output: Output, trial: Callable[[int], None] | None, log: Log) -> WriteResult:
+def _write(output: DirectoryOutput, result: Result, inspect: Callable[[int], None] | None, log: Log) -> WriteResult:
+    plan = result.plan
     if log.shows(LogLevel.DEBUG):
         for item in plan:
             log.debug(f"{printable(item.path)}: {item.because}")
-    written = output.write(plan, trial, log.doing_all("copying", lambda: total_size(plan)))
+    written = output.write(plan, inspect, log.doing_all("copying", lambda: total_size(plan)))
     log.warn_all(written.warnings)
     log.info(f"wrote {count_noun(written.files, 'file')}, {format_size(written.size)}")
     return written

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
+from magicpak.verify.excluded import ExclusionEffects
 
 from magicpak.bundle.entry import Link
 from magicpak.bundle.layout import Layout
@@ -20,7 +21,6 @@ from magicpak.errors import PlanConflict
 from magicpak.ldso.factory import emulated_loaders
 from magicpak.options import Options
 from magicpak.pipeline import bundle
-from magicpak.verify.excluded import ExclusionEffects
 from magicpak.verify.plan import PlanChecker
 from magicpak.verify.problems import Problem
 from magicpak.verify.severity import judge, severities

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from magicpak.collect.programs import place_programs
 
 from magicpak.bundle.entry import Attributes, Content, Copy, Link
 from magicpak.bundle.layout import Layout
@@ -16,7 +17,6 @@ from magicpak.bundle.plan import BundlePlan, Item
 from magicpak.collect.libraries import Placed, place_libraries
 from magicpak.collect.loader_config import with_loader_config
 from magicpak.collect.mirror import Mirror
-from magicpak.collect.programs import place_programs
 from magicpak.elf.cache import ElfCache
 from magicpak.ldso.factory import emulated_loaders
 from magicpak.outputs.directory import DirectoryOutput

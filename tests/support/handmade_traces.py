@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from magicpak.collect.programs import place_programs
+
 from magicpak.bundle.entry import Copy, Directory, Fifo, Link
 from magicpak.bundle.layout import Layout
 from magicpak.bundle.path import BundlePath
@@ -12,7 +14,6 @@ from magicpak.bundle.plan import BundlePlan
 from magicpak.collect.libraries import Placed, place_libraries
 from magicpak.collect.loader_config import with_loader_config
 from magicpak.collect.mirror import Mirror
-from magicpak.collect.programs import place_programs
 from magicpak.dynamic.items import TracedItems, collect_traced
 from magicpak.elf.cache import ElfCache
 from magicpak.ldso.factory import Loaders

@@ -1,9 +1,11 @@
-"""A path inside the bundle, which cannot lead out of it, and the way along one with links."""
+"""A path inside the bundle, which cannot lead out of it, and how paths with links are followed."""
 
+import errno
 import posixpath
-from typing import Self
+from collections.abc import Callable
+from typing import NamedTuple, Self
 
-MOST_LINKS = 40  # as many as the kernel follows on one way, path_resolution(7)
+MAX_LINKS = 40  # as many as the kernel follows in one path, path_resolution(7)
 
 
 class BundlePath(str):
@@ -16,7 +18,6 @@ class BundlePath(str):
     __slots__ = ()
 
     def __new__(cls, text: str) -> Self:
-        """Normalise `text`."""
         if "\0" in text:
             message = "a path cannot hold a NUL byte"
             raise ValueError(message)
@@ -38,11 +39,11 @@ class BundlePath(str):
         return tuple(self[1:].split("/")) if len(self) > 1 else ()
 
     def joined(self, name: str) -> "BundlePath":
-        """Return the path of `name`, one component that is neither `.` nor `..`, in this directory; not checked."""
+        """Return the path of `name`, one component that is neither `.` nor `..`, in this directory; unchecked."""
         return str.__new__(BundlePath, f"/{name}" if len(self) == 1 else f"{self}/{name}")
 
     def is_under(self, directory: str) -> bool:
-        """Tell whether this is `directory` or stands somewhere below it."""
+        """Return whether this is `directory` or something below it."""
         return directory in (self, "/") or self.startswith(directory + "/")
 
 
@@ -50,24 +51,21 @@ ROOT = BundlePath("/")
 
 
 class PathWalk:
-    """A path that is followed name by name, as the kernel follows it (path_resolution(7)).
+    """A path that is followed component by component, as the kernel does it (path_resolution(7)).
 
-    `at` is how far it has come, with the links on the way resolved. `real` is the same as seen from outside, for a
-    start that stands elsewhere: with a `real` of `/srv`, the way to `x` ends at the `real` `/srv/x`.
+    `at` is how far the walk has come, with the links on the way resolved. `real` is the same as seen from outside, for
+    a start that is elsewhere: with a `real` of `/srv`, a walk along `x` ends at the `real` `/srv/x`. Neither start has a
+    link on its way. `root` is the root directory of a process (chroot(2)): links to an absolute path begin there, and
+    `..` stops there. The path itself still begins at `at`, so that it leads through `root` to what is below.
     """
 
     __slots__ = ("_ahead", "_links", "_root", "at", "real")
 
     def __init__(self, path: str, at: BundlePath = ROOT, real: BundlePath = ROOT, root: BundlePath = ROOT) -> None:
-        """Start for `path` at the directory `at`, which is really `real`; neither has a link on its way.
-
-        `root` is what a process has for its root (chroot(2)): links to an absolute path begin there, `..` stops there.
-        `path` still begins at `at`, so that it leads through `root` to what is below.
-        """
         self.at = at
         self.real = real
         self._root = root
-        self._ahead = _names(path)
+        self._ahead = _reversed_names(path)
         self._links = 0
 
     @property
@@ -77,11 +75,11 @@ class PathWalk:
 
     @property
     def ahead(self) -> str:
-        """What comes after `at`, links as they are."""
+        """What comes after `at`, links unresolved."""
         return "/".join(reversed(self._ahead))
 
     def step(self) -> bool:
-        """Go on to the next name; False at the end."""
+        """Go to the next component; return False at the end."""
         while self._ahead:
             name = self._ahead.pop()
             if name == "..":
@@ -93,15 +91,59 @@ class PathWalk:
         return False
 
     def follow(self, target: str) -> bool:
-        """Go on through a link that stands at `at`; False where the kernel would give up, for a loop of links."""
+        """Follow the link at `at`, whose text is `target`; return False for a loop, where the kernel gives up."""
         self._links += 1
         if target.startswith("/"):
             self.at = self.real = self._root
         else:
             self.at, self.real = self.at.parent, self.real.parent
-        self._ahead += _names(target)
-        return self._links <= MOST_LINKS
+        self._ahead += _reversed_names(target)
+        return self._links <= MAX_LINKS
 
 
-def _names(path: str) -> list[str]:
+LinkTarget = Callable[[BundlePath], str | None]
+"""Returns the text of the link at a path that has no link on its way, None for what is not a link. May raise OSError."""
+
+
+class Resolution(NamedTuple):
+    """Where a path leads.
+
+    `place` is its end with all links resolved, or where the walk stopped: at the link that closes a loop (`error` is
+    ELOOP), or where `target` raised `error`, ENOENT for instance; `ahead` is what would come after it. `passed` are all
+    places on the way, `links` those of them that are links.
+    """
+
+    place: BundlePath
+    passed: list[BundlePath]
+    links: list[BundlePath]
+    error: int = 0
+    ahead: str = ""
+
+    @property
+    def missing(self) -> BundlePath:
+        """The place where the walk stopped, with what would come after it."""
+        return BundlePath(f"{self.place}/{self.ahead}")
+
+
+def resolve(path: str, target: LinkTarget, start: BundlePath = ROOT, root: BundlePath = ROOT) -> Resolution:
+    """Return where `path`, taken from the directory `start`, leads for a process with the root directory `root`."""
+    walk = PathWalk(path, start, start, root)
+    passed: list[BundlePath] = []
+    links: list[BundlePath] = []
+    while walk.step():
+        place = walk.at
+        passed.append(place)
+        try:
+            text = target(place)
+        except OSError as error:
+            return Resolution(place, passed, links, error.errno or errno.EIO, walk.ahead)
+        if text is not None:
+            links.append(place)
+            ahead = walk.ahead
+            if not walk.follow(text):
+                return Resolution(place, passed, links, errno.ELOOP, ahead)
+    return Resolution(walk.at, passed, links)
+
+
+def _reversed_names(path: str) -> list[str]:
     return path.split("/")[::-1]

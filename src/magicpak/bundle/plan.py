@@ -1,10 +1,12 @@
 """The plan: what will stand at each path of the bundle, and because of what."""
 
+import errno
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from magicpak.bundle.entry import Attributes, Content, Copy, Directory, Entry, Fifo, Link
-from magicpak.bundle.path import BundlePath, PathWalk
+from magicpak.bundle.path import BundlePath, resolve
 from magicpak.errors import PlanConflict
 from magicpak.text import printable
 
@@ -31,18 +33,21 @@ class Item(NamedTuple):
 class BundlePlan:
     """An immutable set of items, at most one for each path, in the order in which they can be written.
 
-    Every parent directory of an item is an item too, except for the root, which always is.
+    Every parent directory of an item is an item too, except for the root, which always is. Items given to the
+    constructor are trusted to be free of conflicts.
     """
 
-    __slots__ = ("_items",)
+    __slots__ = ("_items", "_sorted")
 
     def __init__(self, items: Mapping[BundlePath, Item] | None = None) -> None:
-        """Take items by their path, which are trusted to be free of contradictions."""
         self._items: dict[BundlePath, Item] = dict(items or {})
+        self._sorted: list[Item] | None = None
 
     def __iter__(self) -> Iterator[Item]:
-        """Yield the items, each directory before what it holds, names in byte order of their components."""
-        yield from sorted(self._items.values(), key=lambda item: item.path.parts)
+        """Return the items, each directory before what it holds, names in byte order of their components."""
+        if self._sorted is None:
+            self._sorted = sorted(self._items.values(), key=lambda item: item.path.parts)
+        return iter(self._sorted)
 
     def __len__(self) -> int:
         """Return the number of items."""
@@ -58,31 +63,32 @@ class BundlePlan:
 
     def where(self, wanted: Callable[[Item], bool]) -> list[Item]:
         """Return the items for which `wanted` is true, in the order in which they can be written."""
-        return sorted(filter(wanted, self._items.values()), key=lambda item: item.path.parts)
+        return list(filter(wanted, self))
+
+    def target(self, path: BundlePath) -> str | None:
+        """Return the text of the link at `path`, None for what is not a link. Raises FileNotFoundError for nothing."""
+        item = self._items.get(path)
+        if item is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        return item.entry.target if isinstance(item.entry, Link) else None
 
     def reached(self, path: str) -> tuple[Item | None, BundlePath]:
         """Return the item that `path` leads to through links, and its place.
 
-        Where the way ends before, there is no item, and the place is the first one that is missing on the way, or a
-        link that leads in a circle; what would come after it is appended.
+        Where the path leads nowhere, there is no item, and the place is the first one that is missing on the way, or a
+        link that closes a loop, with what would come after it.
         """
-        way = PathWalk(path)
-        item = None
-        while way.step():
-            item = self.get(way.at)
-            is_dead = isinstance(item.entry, Link) and not way.follow(item.entry.target) if item else True
-            if is_dead:
-                return None, BundlePath(f"{way.at}/{way.ahead}")
-        return item, way.at
+        end = resolve(path, self.target)
+        return (None, end.missing) if end.error else (self._items.get(end.place), end.place)
 
     def adding(self, items: Iterable[Item]) -> "BundlePlan":
         """Return a plan with `items` too; for an equal entry the first reason stays. Raises PlanConflict."""
         merged = dict(self._items)
         for item in items:
             known = merged.get(item.path)
-            merged[item.path] = item if known is None else _reconciled(known, item)
+            merged[item.path] = item if known is None else _reconcile(known, item)
         for item in merged.values():
-            _refuse_a_parent_that_is_no_directory(item, merged)
+            _require_parent_directory(item, merged)
         return BundlePlan(merged)
 
     def without(self, unwanted: Callable[[Item], bool]) -> "BundlePlan":
@@ -95,7 +101,7 @@ class BundlePlan:
         return BundlePlan(kept)
 
 
-def _refuse_a_parent_that_is_no_directory(item: Item, items: Mapping[BundlePath, Item]) -> None:
+def _require_parent_directory(item: Item, items: Mapping[BundlePath, Item]) -> None:
     parent = item.path.parent
     if parent == "/":
         return
@@ -104,10 +110,10 @@ def _refuse_a_parent_that_is_no_directory(item: Item, items: Mapping[BundlePath,
         message = f"{item.path} has no parent in the plan"
         raise ValueError(message)
     if not isinstance(holder.entry, Directory):
-        raise PlanConflict(parent, description(holder), f"a directory for {printable(item.path)} ({item.because})")
+        raise PlanConflict(parent, describe_item(holder), f"a directory for {printable(item.path)} ({item.because})")
 
 
-def _reconciled(known: Item, new: Item) -> Item:
+def _reconcile(known: Item, new: Item) -> Item:
     first, second = known.entry, new.entry
     if isinstance(first, Directory) and isinstance(second, Directory):
         return new if first.implied and not second.implied else known
@@ -117,10 +123,10 @@ def _reconciled(known: Item, new: Item) -> Item:
         return known
     if isinstance(first, Link) and isinstance(second, Link) and first._replace(source=second.source) == second:
         return known
-    raise PlanConflict(known.path, description(known), description(new))
+    raise PlanConflict(known.path, describe_item(known), describe_item(new))
 
 
-def description(item: Item) -> str:
+def describe_item(item: Item) -> str:
     """Return what `item` is and why it is there, for a message."""
     match item.entry:
         case Copy(source=source):

@@ -49,9 +49,10 @@ def _run(arguments: Sequence[str]) -> int:
 def _check(options: CheckOptions) -> int:
     """Print a line on stdout for each problem. Raises MagicpakError, and OSError that names the stream."""
     from magicpak.log import Log  # noqa: PLC0415
-    from magicpak.stages.checking import check  # noqa: PLC0415
+    from magicpak.stages.directory_check import DirectoryChecking  # noqa: PLC0415
 
-    lines, error = check(options, Log(options.log_level))
+    checking = DirectoryChecking(options.directory, options.programs, options.symbols)
+    lines, error = checking.run(Log(options.log_level))
     _print("".join(f"{printable(line)}\n" for line in lines).encode("utf-8", "backslashreplace"))
     if error is not None:
         raise error

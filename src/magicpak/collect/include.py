@@ -1,4 +1,4 @@
-"""What `--include` brings in: files, trees, links, and the libraries of the ELF files among them."""
+"""What `--include` and `--mkdir` ask for: files, trees, links, directories."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -7,7 +7,7 @@ from typing import NamedTuple
 from magicpak.bundle.entry import Copy
 from magicpak.bundle.globs import glob_paths, is_literal
 from magicpak.bundle.path import BundlePath
-from magicpak.bundle.plan import Because, Item
+from magicpak.bundle.plan import Because, Item, made_directory
 from magicpak.collect.mirror import Mirror
 from magicpak.collect.trees import TreeCollector
 from magicpak.errors import CannotRead
@@ -18,14 +18,14 @@ _ELF_MAGIC = b"\x7fELF"
 
 
 class IncludeMatches(NamedTuple):
-    """What the patterns brought: the ELF files among it, and a line for all that is worth a warning."""
+    """The ELF files among what the patterns match, and a line for each thing worth a warning."""
 
     elf_files: tuple[Location, ...]
     warnings: tuple[str, ...]
 
 
 def include(patterns: Sequence[str], mirror: Mirror) -> IncludeMatches:
-    """Collect all that `patterns` match, directories as trees. Raises CannotRead."""
+    """Collect everything that `patterns` match, directories as trees. Raises CannotRead."""
     warnings: list[str] = []
     trees = TreeCollector(mirror)
     before = len(mirror)
@@ -39,21 +39,30 @@ def include(patterns: Sequence[str], mirror: Mirror) -> IncludeMatches:
     return IncludeMatches(tuple(_elf_files(mirror.after(before))), tuple(warnings))
 
 
+def make_directories(paths: Sequence[str], mirror: Mirror) -> None:
+    """Collect the directories of `--mkdir` with their parents: 0755, /tmp and /var/tmp 1777."""
+    for path in paths:
+        because = Because(f"--mkdir {path}")
+        place = mirror.directory(BundlePath(path), because)
+        if place != "/":
+            mirror.add(Item(place, made_directory(place), because))
+
+
 def _matches(pattern: str) -> list[CliPath]:
     """Return what `pattern` matches, in the order of the names."""
     if is_literal(pattern):
         return [parse_cli_path(pattern)] if pattern and os.path.lexists(pattern) else []
-    head = _fixed_part(pattern)
+    head = _literal_directories(pattern)
     directory = parse_cli_path(head or ".")
     names = {name.rstrip("/") for name in glob_paths(pattern[len(head) :], directory.on_host)}
     return [directory.joined(name) for name in sorted(names)]
 
 
-def _fixed_part(pattern: str) -> str:
+def _literal_directories(pattern: str) -> str:
     """Return the directories before the first wildcard, with the slash that follows them."""
     parts = pattern.split("/")
-    fixed = next(index for index, part in enumerate(parts) if not is_literal(part))
-    return "/".join(parts[:fixed]) + ("/" if fixed else "")
+    count = next(index for index, part in enumerate(parts) if not is_literal(part))
+    return "/".join(parts[:count]) + ("/" if count else "")
 
 
 def _elf_files(items: Iterable[Item]) -> list[Location]:

@@ -1,11 +1,12 @@
-"""The libraries that included ELF files bring along."""
+"""The libraries of included ELF files."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from magicpak.elf.cache import ElfCache, ElfFile
+from magicpak.elf.cache import ElfFile
 from magicpak.elf.errors import ElfError
 from magicpak.elf.facts import FileType
+from magicpak.errors import reason
 from magicpak.files.cli_path import Location
 from magicpak.ldso.factory import Loaders
 from magicpak.resolve.inputs import Program
@@ -15,46 +16,43 @@ from magicpak.text import printable
 
 
 class IncludedLibraries(NamedTuple):
-    """What the loader brings in for included ELF files, and a line for each that is worth a warning."""
+    """What the loader loads for included ELF files, and a line for each thing worth a warning."""
 
     resolved: tuple[Resolved, ...]
     warnings: tuple[str, ...]
 
 
 def resolve_included(
-    spots: Sequence[Location], programs: Sequence[Resolved], loaders: Loaders, store: ElfCache, *, hwcaps: bool
+    locations: Sequence[Location], programs: Sequence[Resolved], loaders: Loaders
 ) -> IncludedLibraries:
-    """Return what the ELF files at `spots` need. What is missing is a remark. Raises ToolFailed."""
+    """Return what the ELF files at `locations` need; for what is missing there is a warning. Raises ToolFailed."""
     known = {loaded.path for resolved in programs for loaded in resolved.closure.objects}
     result: list[Resolved] = []
     warnings: list[str] = []
-    for spot in spots:
-        path = spot.real
+    for location in locations:
+        path = location.host
         if path in known:
             continue
         try:
-            file = store.get(path)
+            file = loaders.elf.get(path)
         except (OSError, ElfError) as error:
-            warnings.append(f"{printable(path)} goes in as it is: {error}")
+            why = str(error) if isinstance(error, ElfError) else f"cannot be read: {reason(error)}"
+            warnings.append(f"{printable(path)} is included without libraries: it {why}")
             continue
         if file.facts.type not in (FileType.EXEC, FileType.DYN) or not (file.facts.needed or file.facts.interpreter):
             continue
-        resolved = _resolve(spot, file, programs, loaders, store, hwcaps=hwcaps)
+        resolved = _resolve(location, file, programs, loaders)
         if resolved is None:
-            warnings.append(f"{printable(path)} goes in without libraries: it is made for another machine")
+            warnings.append(f"{printable(path)} is included without libraries: it is for another machine")
             continue
-        if resolved.trouble:
-            interpreter = printable(file.facts.interpreter or "")
-            warnings.append(f"{printable(path)} cannot run: its interpreter {interpreter} {resolved.trouble}")
+        warnings += resolved.interpreter_warnings()
         result.append(resolved)
     return IncludedLibraries(tuple(result), (*warnings, *missing_warnings(result)))
 
 
-def _resolve(
-    spot: Location, file: ElfFile, programs: Sequence[Resolved], loaders: Loaders, store: ElfCache, *, hwcaps: bool
-) -> Resolved | None:
+def _resolve(location: Location, file: ElfFile, programs: Sequence[Resolved], loaders: Loaders) -> Resolved | None:
     if file.facts.interpreter is not None:
-        program = Program(spot.real, spot.real, spot.real, file, spot.at)
-        return resolve_program(program, loaders, store, hwcaps=hwcaps)
-    resolved = resolve_library(spot.real, file, programs, loaders, store, hwcaps=hwcaps)
-    return resolved._replace(at=spot.at.parent) if resolved and spot.at != spot.real else resolved
+        return resolve_program(Program.at(location, file), loaders)
+    resolved = resolve_library(location.host, file, programs, loaders)
+    is_moved = location.bundle != location.host
+    return resolved._replace(origin_in_bundle=location.bundle.parent) if resolved and is_moved else resolved

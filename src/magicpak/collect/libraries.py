@@ -1,6 +1,7 @@
-"""Where the libraries of each program stand in the bundle."""
+"""INPUTs and the libraries of each program as items of the plan."""
 
 import os
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from magicpak.bundle.path import BundlePath
@@ -9,40 +10,52 @@ from magicpak.collect.mirror import Mirror
 from magicpak.ldso.closure import Closure
 from magicpak.ldso.interpreter import Glibc, Interpreter
 from magicpak.ldso.loader import Found, Loaded, Need, Rule
+from magicpak.resolve.inputs import Program
 from magicpak.resolve.libraries import Resolved
 
 
 class Placed(NamedTuple):
-    """One closure with the place of each of its needs in the bundle."""
+    """A closure with the place of each of its needs in the bundle; `program` is the INPUT that it is of, if it is."""
 
     resolved: Resolved
     places: dict[Need, BundlePath | str]
+    program: Program | None = None
 
 
-def place_libraries(resolved: Resolved, mirror: Mirror) -> dict[Need, BundlePath | str]:
-    """Collect the interpreter and all libraries of one closure; return the place of each need that has a file.
+def place_inputs(programs: Sequence[Program], mirror: Mirror) -> None:
+    """Collect the INPUTs themselves, with the links that lead to them. Raises MagicpakError."""
+    for program in programs:
+        because = Because("the executable to be bundled")
+        if program.is_moved:
+            mirror.place_at(program.real, program.place, because)
+        else:
+            mirror.place(program.path, because)
 
-    What was found through the `$ORIGIN` of something that stands elsewhere in the bundle moves along with it.
+
+def place_libraries(resolved: Resolved, mirror: Mirror, program: Program | None = None) -> Placed:
+    """Collect the interpreter and all libraries of one closure; return it with the place of each need that has a file.
+
+    What was found through the `$ORIGIN` of something that is elsewhere in the bundle moves along with it.
     """
     closure = resolved.closure
     if resolved.interpreter is not None:
         mirror.place(resolved.interpreter.path, Because("the interpreter (PT_INTERP) of", closure.program.path))
         _place_preload_file(resolved.interpreter, closure, mirror)
-    placing = _LibraryPlacer(mirror, {closure.program: resolved.at})
+    placer = _LibraryPlacer(mirror, {closure.program: resolved.origin_in_bundle})
     places: dict[Need, BundlePath | str] = {}
     for requester in (*closure.objects, *closure.variants):
-        placing.origins.setdefault(requester, os.path.dirname(placing.moved.get(requester.path, requester.path)))
+        placer.origins.setdefault(requester, os.path.dirname(placer.moved.get(requester.path, requester.path)))
         for need in requester.needs:
             if need.found is not None and need.satisfied_by is not None:
-                place = placing.place(need, need.found)
+                place = placer.place(need, need.found)
                 places[need] = place
                 if need.satisfied_by.found is need.found:
-                    placing.origins[need.satisfied_by] = os.path.dirname(place)
-    return places
+                    placer.origins[need.satisfied_by] = os.path.dirname(place)
+    return Placed(resolved, places, program)
 
 
 class _LibraryPlacer:
-    """Where the objects of one closure go: `$ORIGIN` of each in the bundle, and the new paths of variants."""
+    """The places of the objects of one closure: `$ORIGIN` of each in the bundle, and the new paths of variants."""
 
     def __init__(self, mirror: Mirror, origins: dict[Loaded, str]) -> None:
         self.mirror = mirror
@@ -63,7 +76,7 @@ class _LibraryPlacer:
         return found.path
 
     def _variant(self, path: str, need: Need, found: Found) -> None:
-        because = Because(f"a variant of {need.name} for certain processors, needed by", need.by.path)
+        because = Because(f"a variant of {need.name} for newer processors, needed by", need.by.path)
         old, new = self._move(found)
         if old == new or not path.startswith(f"{old.rstrip('/')}/"):
             self.mirror.place(path, because)
@@ -71,7 +84,7 @@ class _LibraryPlacer:
             self.moved[path] = self.mirror.place_at(path, _moved(path, old, new), because)
 
     def _move(self, found: Found) -> tuple[str, str]:
-        """Return what `$ORIGIN` in the way to `found` is here and in the bundle; the same where there is none."""
+        """Return what the `$ORIGIN` that led to `found` is here and in the bundle; the same twice if there is none."""
         if found.origin_owner is None:
             return "", ""
         return found.origin_owner.origin, self.origins.get(found.origin_owner, found.origin_owner.origin)
@@ -82,11 +95,11 @@ def _moved(path: str, old: str, new: str) -> BundlePath:
 
 
 def _place_preload_file(interpreter: Interpreter, closure: Closure, mirror: Mirror) -> None:
-    """Collect /etc/ld.so.preload where the loader has taken from it what it names: else nothing would load that."""
+    """Collect /etc/ld.so.preload where the loader loads what it names: nothing else does."""
     inside = interpreter.built_in
     if (
         isinstance(inside, Glibc)
         and inside.preload
         and any(each.preloaded and each.satisfied_by for each in closure.program.needs)
     ):
-        mirror.place(inside.preload, Because("names what the loader brings into", closure.program.path))
+        mirror.place(inside.preload, Because("names what the loader preloads into", closure.program.path))

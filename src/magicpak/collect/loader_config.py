@@ -1,4 +1,4 @@
-"""The files that tell the loader in the empty image where libraries are: a minimal ld.so.cache, or musl's path file."""
+"""The files by which the loader in the empty image finds libraries: a minimal ld.so.cache, or musl's path file."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from magicpak.bundle.entry import Attributes, Content, Copy, Directory
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Because, BundlePlan, Item, made_directory
-from magicpak.collect.conflicts import is_left_to_the_system, refuse_contradictions
+from magicpak.collect.conflicts import is_found_system_wide, refuse_conflicts
 from magicpak.collect.libraries import Placed
 from magicpak.elf.facts import DF_1_NODEFLIB
 from magicpak.errors import MagicpakError
@@ -21,8 +21,7 @@ from magicpak.text import printable
 def with_loader_config(plan: BundlePlan, all_placed: Sequence[Placed]) -> tuple[BundlePlan, list[str]]:
     """Return `plan` with the files that its loaders need to find what they find here, and a warning for each.
 
-    A copy of the host's own ld.so.cache that was included gives way to ours, which holds what is in the bundle.
-    Raises MagicpakError where no such file can serve.
+    They replace a copy of the host's own ld.so.cache that was included. Raises MagicpakError where no such file helps.
     """
     items = loader_config_items(all_placed)
     if not items:
@@ -31,8 +30,8 @@ def with_loader_config(plan: BundlePlan, all_placed: Sequence[Placed]) -> tuple[
     plan = plan.without(lambda item: item.path in paths and isinstance(item.entry, Copy))
     made = [parent for item in items for parent in _parents(item.path, item.because) if parent.path not in plan]
     warnings = [
-        f"{printable(item.path)} is made, so that the loader finds libraries outside its default directories; "
-        "COPY of the bundle onto a base image replaces the one that is there"
+        f"created {printable(item.path)}, by which the loader finds libraries outside its default directories; "
+        "copied onto a base image, it replaces the image's own"
         for item in items
     ]
     return plan.adding([*made, *items]), warnings
@@ -49,7 +48,7 @@ def _parents(path: BundlePath, because: Because) -> list[Item]:
 def loader_config_items(all_placed: Sequence[Placed]) -> list[Item]:
     """Return the files without which the loaders in the empty image would not find what they find here.
 
-    Raises MagicpakError where no such file can serve, as for two libraries of one name.
+    Raises MagicpakError where no such file helps, as for two libraries of one name.
     """
     caches: dict[str, list[CacheEntry]] = {}
     little: dict[str, bool] = {}
@@ -69,8 +68,8 @@ def loader_config_items(all_placed: Sequence[Placed]) -> list[Item]:
             caches.setdefault(path, []).extend(entries)
             little[path] = interpreter.facts.kind.little
     cached = {(e.name, e.flags): e.path for entries in caches.values() for e in entries if e.hwcaps is None}
-    refuse_contradictions(all_placed, cached, paths)
-    because = Because("tells the loader where the libraries outside its default directories are")
+    refuse_conflicts(all_placed, cached, paths)
+    because = Because("by which the loader finds libraries outside its default directories")
     result = [_content(p, make_cache(_once(e), little=little[p]), because) for p, e in caches.items()]
     for path, directories in paths.items():
         text = "\n".join(dict.fromkeys(directories)) + "\n"
@@ -90,7 +89,7 @@ def _cache_path(interpreter: Interpreter, entries: Sequence[CacheEntry]) -> str:
     inside = interpreter.built_in
     if isinstance(inside, Glibc) and inside.cache is None:
         names = ", ".join(printable(entry.name) for entry in entries)
-        message = f"the loader {printable(interpreter.path)} reads no ld.so.cache, and would not find {names} by itself"
+        message = f"the loader {printable(interpreter.path)} does not read ld.so.cache, and would not find {names}"
         raise MagicpakError(message, hints=["give the executable a RUNPATH: patchelf --set-rpath"])
     return (inside.cache if isinstance(inside, Glibc) else None) or "/etc/ld.so.cache"
 
@@ -104,9 +103,9 @@ def _cache_entries(placed: Placed, interpreter: Interpreter) -> list[CacheEntry]
     entries: list[CacheEntry] = []
     for need, place in placed.places.items():
         found = need.found
-        if found is None or not _needs_help(need, str(place), defaults):
+        if found is None or not _needs_cache(need, str(place), defaults):
             continue
-        _refuse_useless(need, str(place), defaults)
+        _refuse_unusable(need, str(place), defaults)
         for variant in found.variants:
             level = os.path.basename(os.path.dirname(variant))
             if level in machine.hwcaps:
@@ -115,19 +114,19 @@ def _cache_entries(placed: Placed, interpreter: Interpreter) -> list[CacheEntry]
     return entries
 
 
-def _refuse_useless(need: Need, place: str, defaults: Sequence[str]) -> None:
-    """Refuse what the loader does not take from its cache: a default directory's, for a program that forbids those."""
+def _refuse_unusable(need: Need, place: str, defaults: Sequence[str]) -> None:
+    """Refuse what the loader ignores in its cache: a default directory's, for a program that excludes those."""
     if need.by.facts.flags_1 & DF_1_NODEFLIB and place.startswith(tuple(f"{each.rstrip('/')}/" for each in defaults)):
         message = (
-            f"{printable(need.by.path)} forbids its loader the default directories (DF_1_NODEFLIB), and so it would "
-            f"not find {printable(need.name)} at {printable(place)}"
+            f"{printable(need.by.path)} excludes the default directories (DF_1_NODEFLIB): its loader would not find "
+            f"{printable(need.name)} at {printable(place)}"
         )
         raise MagicpakError(message, hints=["give it a RUNPATH: patchelf --set-rpath"])
 
 
-def _needs_help(need: Need, place: str, defaults: Sequence[str]) -> bool:
-    """Tell whether the loader in the bundle, without LD_LIBRARY_PATH and a cache, would not find `need` at `place`."""
-    if not is_left_to_the_system(need):
+def _needs_cache(need: Need, place: str, defaults: Sequence[str]) -> bool:
+    """Return whether the loader in the bundle, without LD_LIBRARY_PATH and a cache, would not find `need` at `place`."""
+    if not is_found_system_wide(need):
         return False
     in_default = os.path.dirname(place) in defaults and os.path.basename(place) == need.name
     return not in_default or bool(need.by.facts.flags_1 & DF_1_NODEFLIB)
@@ -140,7 +139,7 @@ def _musl_directories(placed: Placed) -> list[str]:
         if need.found is None or "/" in need.name:
             continue
         directory = os.path.dirname(place)
-        if not is_left_to_the_system(need) and directory != "/":  # an `$ORIGIN` that is the root is nothing to musl
+        if not is_found_system_wide(need) and directory != "/":  # an `$ORIGIN` that is the root is nothing to musl
             continue
         used.add(directory)
     defaults = DEFAULT_PATH.split(":")

@@ -1,4 +1,4 @@
-"""Host paths as items of the bundle, with every link on the way: the last stage of planning."""
+"""Host paths as items of the plan, with every link on the way: the last stage of planning."""
 
 import os
 import stat
@@ -10,17 +10,16 @@ from magicpak.bundle.path import ROOT, BundlePath, PathWalk
 from magicpak.bundle.plan import Because, Item, made_directory
 from magicpak.errors import MagicpakError
 from magicpak.files.cli_path import HOST_ROOT, Location
-from magicpak.files.host import Host, attributes_of, description
+from magicpak.files.host import Host, attributes_of, describe_file_type
 from magicpak.text import printable
 
 
 class Mirror:
-    """Collects items so that a path leads to the same bytes in the bundle as on the host."""
+    """Collects items so that a path leads to the same bytes in the bundle as on `host`."""
 
-    def __init__(self, layout: Layout, output: str | None = None) -> None:
-        """Take the layout, and the real path of the output, which is never part of the bundle."""
+    def __init__(self, layout: Layout, host: Host) -> None:
         self.layout = layout
-        self.host = Host(output)
+        self.host = host
         self._items: dict[BundlePath, Item] = {}
         self._others: list[Item] = []
 
@@ -29,10 +28,6 @@ class Mirror:
         items = [*self._items.values(), *self._others]
         self._items, self._others = {}, []
         return items
-
-    def warnings(self) -> list[str]:
-        """Return a line for each kind of thing that was left out."""
-        return self.host.warnings()
 
     def __len__(self) -> int:
         """Return the number of paths collected so far."""
@@ -48,8 +43,8 @@ class Mirror:
         if known is not item and (type(known.entry) is not type(item.entry) or known.entry != item.entry):
             self._others.append(item)
 
-    def add_beside(self, items: Iterable[Item]) -> None:
-        """Collect `items`, which are not counted among the paths collected: each was a matter of its own."""
+    def add_uncounted(self, items: Iterable[Item]) -> None:
+        """Collect `items` of another mirror, which do not count among the paths collected here."""
         self._others += items
 
     def place(
@@ -61,31 +56,31 @@ class Mirror:
         """
         if self.layout is Layout.DIRECTORIES:
             return self._place_unlinked(path, because, start, root)
-        way = PathWalk(path, start.at, start.real, root)
-        while way.step():
-            status = self._present(way.real)
+        walk = PathWalk(path, start.bundle, start.host, root)
+        while walk.step():
+            here = Location(walk.real, walk.at)
+            status = self._status(here.host)
             if status is None:
                 return None
             if stat.S_ISLNK(status.st_mode):
-                if not way.follow(self._link(Location(way.real, way.at), status, because, root)):
+                if not walk.follow(self._link(here, status, because, root)):
                     return None
             elif stat.S_ISDIR(status.st_mode):
-                way.at = self._stand(Location(way.real, way.at), status, because)
+                walk.at = self._pass_directory(here, status, because)
             else:
-                end = Location(way.real, way.at)
-                return end if way.is_over and self.leaf(end, status, because) else None
-        return Location(way.real, way.at)
+                return here if walk.is_over and self.leaf(here, status, because) else None
+        return Location(walk.real, walk.at)
 
     def _place_unlinked(self, path: str, because: Because, start: Location, root: BundlePath) -> Location | None:
         """Place `path` with a directory of its own for each directory on the way, whatever is a link on the host."""
-        at, real = start.at, start.real
+        at, real = start.bundle, start.host
         names = [name for name in path.split("/") if name not in ("", ".")]
         for index, name in enumerate(names):
             if name == ".." and real == root:
                 continue
             step = real.joined(name) if name != ".." else real.parent
             at = at.joined(name) if name != ".." else at.parent
-            end = self.host.followed(step, root)
+            end = self.host.followed_status(step, root)
             if end is None or not stat.S_ISDIR(end.st_mode):
                 return self._place_last(Location(step, at), end, because, root) if index == len(names) - 1 else None
             real = self.host.real(step, root)
@@ -96,86 +91,86 @@ class Mirror:
         return Location(real, at)
 
     def _place_last(
-        self, spot: Location, end: os.stat_result | None, because: Because, root: BundlePath
+        self, location: Location, end: os.stat_result | None, because: Because, root: BundlePath
     ) -> Location | None:
-        """Place what is no directory; a link stays one if it says the same here: one to a name beside it, or to none.
+        """Place what is not a directory; a link stays one if it leads to a name beside it, or to nothing.
 
-        `spot.real` may be a link here; `end` is what it leads to.
+        `location` may be that of a link; `end` is what it leads to.
         """
-        status = self._present(spot.real)
+        status = self._status(location.host)
         if status is not None and stat.S_ISLNK(status.st_mode):
-            target = self.host.target(spot.real)
+            target = self.host.target(location.host)
             if "/" not in target and target not in (".", ".."):
-                self._link(spot, status, because, root)
-                beside = Location(spot.real.parent, spot.at.parent)
-                loop = self.host.is_loop(spot.real, root)
+                self._link(location, status, because, root)
+                beside = Location(location.host.parent, location.bundle.parent)
+                loop = self.host.is_loop(location.host, root)
                 return None if loop else self._place_unlinked(target, because, beside, root)
             if end is None:
-                self._link(spot, status, because, root)
+                self._link(location, status, because, root)
         if end is None:
             return None
-        there = Location(self.host.real(spot.real, root), spot.at)
-        return there if not self.host.is_off_limits(there.real) and self.leaf(there, end, because) else None
+        there = Location(self.host.real(location.host, root), location.bundle)
+        return there if not self.host.is_off_limits(there.host) and self.leaf(there, end, because) else None
 
     def place_at(self, source: str, at: BundlePath, because: Because) -> BundlePath:
-        """Collect the file that `source` leads to as `at`, with the directories above it; return where it stands.
+        """Collect the file that `source` leads to as `at`, with the directories above it; return its place.
 
         Links of the host among those directories are kept, so that `/bin/x` is `/usr/bin/x` where `/bin` is a link.
         Raises CannotRead.
         """
         real = self.host.real(source)
-        where = self.directory(at.parent, because).joined(at.name)
-        self.leaf(Location(real, where), self.host.status_of(real), because)
-        return where
+        place = self.directory(at.parent, because).joined(at.name)
+        self.leaf(Location(real, place), self.host.existing_status(real), because)
+        return place
 
     def directory(self, path: BundlePath, because: Because) -> BundlePath:
-        """Collect the directories of `path`, as the host has them or made anew, and return where they end."""
-        way = PathWalk(path)
-        while way.step():
-            end = self.host.followed(way.at)
-            status = self.host.status(way.at)
+        """Collect the directories of `path`, as the host has them or newly made, and return where they end."""
+        walk = PathWalk(path)
+        while walk.step():
+            end = self.host.followed_status(walk.at)
+            status = self.host.status(walk.at)
             if end is None or status is None or not stat.S_ISDIR(end.st_mode):
-                made = made_directory(way.at)
-                self.add(Item(way.at, Directory(made.attributes, implied=True), because))
+                made = made_directory(walk.at)
+                self.add(Item(walk.at, Directory(made.attributes, implied=True), because))
             elif stat.S_ISLNK(status.st_mode) and self.layout is Layout.HOST:
-                way.follow(self._link(Location(way.at, way.at), status, because))
+                walk.follow(self._link(Location(walk.at, walk.at), status, because))
             else:
-                self._imply(Location(self.host.real(way.at), way.at), end, because)
-        return way.at
+                self._imply(Location(self.host.real(walk.at), walk.at), end, because)
+        return walk.at
 
-    def leaf(self, spot: Location, status: os.stat_result, because: Because) -> bool:
-        """Collect the one thing at `spot`, which is no link and no directory; tell whether it can be bundled."""
-        entry = self.host.file_entry(spot.real, status)
+    def leaf(self, location: Location, status: os.stat_result, because: Because) -> bool:
+        """Collect what is at `location`, neither a link nor a directory; return whether it can be bundled."""
+        entry = self.host.file_entry(location.host, status)
         if entry is not None:
-            self.add(Item(spot.at, entry, because))
+            self.add(Item(location.bundle, entry, because))
         elif stat.S_ISDIR(status.st_mode):
-            message = f"{printable(spot.real)} is a directory where a file is due"
-            raise MagicpakError(message)
+            raise MagicpakError(f"{printable(location.host)} is a directory where a file is expected")
         else:
-            self.host.leave_out(spot.real, f"it is {description(status.st_mode)}")
+            self.host.skip(location.host, describe_file_type(status.st_mode))
         return entry is not None
 
-    def whole_directory(self, spot: Location, status: os.stat_result, because: Because) -> None:
-        """Collect the directory at `spot` for its own sake, with its time and all else that it is."""
-        if spot.at != ROOT:
-            self.add(Item(spot.at, Directory(attributes_of(status), self.host.source(spot.real)), because))
+    def whole_directory(self, location: Location, status: os.stat_result, because: Because) -> None:
+        """Collect the directory at `location` for its own sake, with its time and all its attributes."""
+        if location.bundle != ROOT:
+            entry = Directory(attributes_of(status), self.host.source(location.host))
+            self.add(Item(location.bundle, entry, because))
 
-    def _stand(self, spot: Location, status: os.stat_result, because: Because) -> BundlePath:
-        """Collect a directory on the way, and return where it stands: what has moved may meet a link of the host."""
-        if spot.at != spot.real:
-            there = self.host.status(spot.at)
+    def _pass_directory(self, location: Location, status: os.stat_result, because: Because) -> BundlePath:
+        """Collect a directory on the way, and return its place: what has moved may meet a link of the host."""
+        if location.bundle != location.host:
+            there = self.host.status(location.bundle)
             if there is not None and stat.S_ISLNK(there.st_mode):
-                return self.directory(spot.at, because)
-        self._imply(spot, status, because)
-        return spot.at
+                return self.directory(location.bundle, because)
+        self._imply(location, status, because)
+        return location.bundle
 
-    def _present(self, real: BundlePath) -> os.stat_result | None:
+    def _status(self, real: BundlePath) -> os.stat_result | None:
         return None if self.host.is_off_limits(real) else self.host.status(real)
 
-    def _link(self, spot: Location, status: os.stat_result, because: Because, root: BundlePath = ROOT) -> str:
-        entry = self.host.link(spot.real, status, root)
-        self.add(Item(spot.at, entry, because))
+    def _link(self, location: Location, status: os.stat_result, because: Because, root: BundlePath = ROOT) -> str:
+        entry = self.host.link(location.host, status, root)
+        self.add(Item(location.bundle, entry, because))
         return entry.target
 
-    def _imply(self, spot: Location, status: os.stat_result, because: Because) -> None:
-        self.add(Item(spot.at, self.host.implied(spot, status), because))
+    def _imply(self, location: Location, status: os.stat_result, because: Because) -> None:
+        self.add(Item(location.bundle, self.host.implied_directory(location, status), because))

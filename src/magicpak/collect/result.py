@@ -1,21 +1,24 @@
-"""A finished plan, with what it was made from."""
+"""What a run has decided: the plan, and what it was made from."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from magicpak.bundle.exclude import Exclusion
 from magicpak.bundle.plan import BundlePlan
 from magicpak.collect.libraries import Placed
 from magicpak.resolve.inputs import Program
 
 
-class Decided(NamedTuple):
-    """What a run has decided.
+class Result(NamedTuple):
+    """What a run has found out before it writes anything.
 
-    `placed` are all closures, those of `programs`, the INPUTs, first; `before` is the plan without regard to
-    `--exclude`.
+    `placed` are all closures, with INPUTs' and those of what is included or was used; `exclusion` is what `--exclude`
+    did. In `plan`, packed programs have taken the place of the INPUTs. `private` are the temporary directories that hold
+    copies made for this run.
     """
 
     programs: Sequence[Program]
     placed: Sequence[Placed]
-    before: BundlePlan
+    exclusion: Exclusion
     plan: BundlePlan
+    private: Sequence[str] = ()

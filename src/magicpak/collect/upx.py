@@ -49,7 +49,7 @@ class Upx(NamedTuple):
 class UpxRefusal(NamedTuple):
     """Why upx does not pack a file, in its own words."""
 
-    words: str
+    reason: str
 
 
 def to_pack(programs: Sequence[Program], plan: BundlePlan) -> list[tuple[Program, Copy]]:
@@ -58,7 +58,7 @@ def to_pack(programs: Sequence[Program], plan: BundlePlan) -> list[tuple[Program
     found: dict[tuple[int, int], tuple[Program, Copy]] = {}
     for program in programs:
         # Its inode is another where a run has changed it, and its path leads nowhere where a link was excluded.
-        item = plan.reached(program.at)[0]
+        item = plan.reached(program.place)[0]
         at_its_path = item.entry if item is not None and isinstance(item.entry, Copy) else None
         copy = at_its_path or by_inode.get(program.file.inode)
         if copy is not None:
@@ -72,7 +72,7 @@ def pack(program: Program, copy: Copy, upx: Upx, directory: str) -> Copy | UpxRe
     Returns the entry for what it made, which has all else from the original. Raises ToolFailed where upx fails, hangs,
     or makes no program that it can unpack again; SourceChanged; and MagicpakError where no copy can be made.
     """
-    name = printable(program.given)
+    name = printable(program.argument)
     original, packed = os.path.join(directory, "original"), os.path.join(directory, "packed")
     _take(copy, original)
     # With -o before the user's arguments, upx refuses all other files that they name; -v overrules a -q among them.

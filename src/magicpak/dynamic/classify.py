@@ -1,4 +1,4 @@
-"""Tells in a trace what the loaders of programs do, for which the resolver answers, from what the programs do."""
+"""Separates what the loaders of programs do in a trace, which the resolver covers, from what the programs do."""
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -19,33 +19,33 @@ _WORDS = {Access.MAPPED: "loaded by", Access.MADE: "written into by"}
 
 
 class TraceClassifier:
-    """Takes one trace after another, and lets each use bring what it needs."""
+    """Takes one trace after another, and passes each use on to what collects it.
+
+    `inputs` are the INPUTs by their inodes. `loader_files` are the files by which loaders find libraries: those of the
+    bundle are made, or not needed.
+    """
 
     def __init__(
         self,
-        used: FileCollector,
+        files: FileCollector,
         executed: ProgramCollector,
         dlopened: DlopenResolver,
         inputs: Mapping[tuple[int, int], Resolved],
-        store: ElfCache,
     ) -> None:
-        """Take what collects the items, what treats programs and libraries, and the INPUTs by their inodes."""
-        self._used = used
+        self._files = files
         self._executed = executed
         self._dlopened = dlopened
         self._inputs = inputs
-        self._store = store
         self._processes: dict[str, LoadedProcess] = {}
         self.loader_files: set[str] = set()
-        """The files that tell loaders where libraries are: those of the bundle are made, or not needed."""
 
     def take(self, trace: Trace) -> None:
-        """Collect what `trace` tells of."""
+        """Collect what `trace` has."""
         for execution in trace.executions:
             if execution.real not in self._processes:
                 real = BundlePath(execution.real)
                 program = self._inputs.get(execution.inode) or self._executed.resolve(Location(real, real))
-                self._processes[execution.real] = LoadedProcess(program, self._store)
+                self._processes[execution.real] = LoadedProcess(program, self._executed.elf)
                 self.loader_files |= _loader_files(program)
         mapped = _mapped_by_loaders(trace)
         for use in trace.uses:
@@ -56,13 +56,15 @@ class TraceClassifier:
                 self._also_ran(execution)
 
     def resolved(self) -> list[Resolved]:
-        """Return the executed programs and what was loaded by dlopen, with what their loaders bring in."""
+        """Return the executed programs and what was loaded by dlopen, with what their loaders load."""
         programs = self._executed.resolved
         for program in programs:
             process = self._processes.get(program.closure.program.path)
             if process is not None:
                 process.settle((*program.closure.objects, *program.closure.variants))
-        return programs + [found for each in self._processes.values() if (found := each.brought()) is not None]
+        return programs + [
+            found for each in self._processes.values() if (found := each.loaded_at_run_time()) is not None
+        ]
 
     def _take(self, use: Use, execution: Execution, mapped: AbstractSet[tuple[int, str]]) -> None:
         process = self._processes[execution.real]
@@ -72,18 +74,18 @@ class TraceClassifier:
         elif use.access is Access.EXECUTED:
             self._executed.place(use.path, because, BundlePath(use.root))
         elif not self._is_the_loaders(use, process, mapped):
-            self._used.add(use, because)
+            self._files.add(use, because)
 
     def _is_the_loaders(self, use: Use, process: LoadedProcess, mapped: AbstractSet[tuple[int, str]]) -> bool:
-        """Tell whether the resolver answers for what the loader looks at here, or will when it is mapped."""
+        """Return whether the resolver covers what the loader looks at here, or will when it is mapped."""
         if use.access is not Access.READ or use.root != "/":
             return use.by_loader and use.access is Access.TESTED
         path = use.path
         if not use.by_loader and not process.uses_musl:
             return False
-        if path in process.names or path in self.loader_files or self._dlopened.is_left_out(path):
+        if path in process.names or path in self.loader_files or self._dlopened.is_unwanted_variant(path):
             return True
-        real = self._used.mirror.host.real(path)
+        real = self._files.mirror.host.real(path)
         file = self._dlopened.file(real) if (use.execution, real) in mapped else None
         if file is None or process.has(file.inode):
             return False
@@ -91,8 +93,8 @@ class TraceClassifier:
         return True
 
     def _map(self, real: str, process: LoadedProcess, because: Because) -> None:
-        """Take that a file was mapped as code: a library as a rule, or the program that a loader was told to run."""
-        if self._used.mirror.host.status(real) is None:
+        """Collect what was mapped as code: a library as a rule, or the program that a loader was told to run."""
+        if self._files.mirror.host.status(real) is None:
             return
         file = self._dlopened.file(real)
         paths: Sequence[str] = [real]
@@ -104,10 +106,10 @@ class TraceClassifier:
         elif file is not None:
             paths = self._dlopened.load(process, real, file)
         for path in paths:
-            self._used.place(path, because)
+            self._files.place(path, because)
 
     def _also_ran(self, execution: Execution) -> None:
-        """Collect what really ran, where the path that was executed does not lead there: what binfmt_misc names."""
+        """Collect what really ran, where the executed path does not lead there: what binfmt_misc names."""
         if execution.inode not in self._inputs and execution.real and not self._executed.has(execution.real):
             self._executed.place(execution.real, Because("executed as", execution.path))
 
@@ -121,7 +123,7 @@ def _loader_files(program: Resolved | None) -> set[str]:
 
 
 def _mapped_by_loaders(trace: Trace) -> set[tuple[int, str]]:
-    """Return what each execution has mapped, but for that in another root directory, whose loader nobody emulates."""
+    """Return what each execution has mapped, except in another root directory, whose loader is not emulated."""
     roots: dict[int, set[str]] = {}
     for use in trace.uses:
         if use.root != "/":

@@ -1,4 +1,4 @@
-"""The libraries that programs have loaded by themselves, by dlopen(3) and the like, with what those need."""
+"""The libraries that programs have loaded at run time, by dlopen(3) and the like, with what those need."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -16,17 +16,19 @@ _HWCAPS = "/glibc-hwcaps/"
 
 
 class LoadedProcess:
-    """All processes of one program, taken as one: what its loader has brought in, and what it has loaded since."""
+    """All processes of one program, taken as one: what its loader has loaded, and what they have loaded since.
 
-    def __init__(self, program: Resolved | None, store: ElfCache) -> None:
-        """Take the program with its libraries; None for one that is not to be had, as one that the run has made."""
+    `program` is None where it is not known, as for one that the run has made.
+    """
+
+    def __init__(self, program: Resolved | None, elf: ElfCache) -> None:
         self.names: set[str] = set()
-        """The paths by which the loader knows what it has brought in."""
+        """The paths by which the loader knows what it has loaded."""
         self.opened: dict[str, list[str]] = {}
         """By which paths the loader opened a file that it maps, by its real path."""
         self.uses_musl = False
-        """Whether its loader is musl's, whose calls are told from the program's by nothing: it is the C library too."""
-        self._store = store
+        """Whether its loader is musl's, whose calls cannot be told from the program's: it is the C library too."""
+        self._elf = elf
         self._inodes: set[tuple[int, int]] = set()
         self._objects: list[Loaded] = []
         self._own: list[Loaded] = []
@@ -35,7 +37,7 @@ class LoadedProcess:
             self.adopt(program)
 
     def adopt(self, program: Resolved) -> None:
-        """Take `program` for what the process runs. Of its needs only those count that come up from now on."""
+        """Take `program` for what the process runs. Of its needs only those count that arise from now on."""
         closure = program.closure
         before = closure.program
         itself = Loaded(before.path, before.facts, before.found, origin=before.origin, secure=before.secure)
@@ -48,13 +50,13 @@ class LoadedProcess:
 
     @property
     def within(self) -> Resolved | None:
-        """The program with all that is in the process now, for what it loads next."""
+        """The program with everything that is in the process now, for what it loads next."""
         if self._within is None:
             return None
         return self._within._replace(closure=self._within.closure._replace(objects=tuple(self._objects), variants=()))
 
-    def brought(self) -> Resolved | None:
-        """Return the program with what it has loaded by itself, and the needs of that; None where that is nothing."""
+    def loaded_at_run_time(self) -> Resolved | None:
+        """Return the program with what it has loaded at run time, and what that needs; None where that is nothing."""
         if self._within is None or not self._own:
             return None
         self.settle(self._own)
@@ -63,15 +65,15 @@ class LoadedProcess:
 
     @property
     def has_loader(self) -> bool:
-        """Whether a loader is known that brings in libraries."""
+        """Whether a loader is known that loads libraries."""
         return self._within is not None and self._within.loader is not None
 
     def has(self, inode: tuple[int, int]) -> bool:
-        """Tell whether the file is loaded."""
+        """Return whether the file is loaded."""
         return inode in self._inodes
 
     def add(self, library: Resolved, name: str | None) -> None:
-        """Take that `library` is loaded with what it brings in; `name` is that by which its loader finds it, if any."""
+        """Record that `library` is loaded with what it needs; `name` is that by which its loader finds it, if any."""
         loaded = library.closure.program
         self._know(library.closure)
         self._objects += library.closure.objects
@@ -98,52 +100,47 @@ class LoadedProcess:
     def _know(self, closure: Closure) -> None:
         for each in (*closure.objects, *closure.variants, *filter(None, (closure.interpreter,))):
             self.names.add(each.path)
-            self._inodes.add(self._store.get(each.path).inode)
+            self._inodes.add(self._elf.get(each.path).inode)
 
 
 class DlopenResolver:
-    """Resolves what processes load by themselves."""
+    """Resolves what processes load at run time."""
 
-    def __init__(self, loaders: Loaders, store: ElfCache, *, hwcaps: bool) -> None:
-        """Take what resolves libraries, and whether variants for certain processors are wanted."""
+    def __init__(self, loaders: Loaders) -> None:
         self._loaders = loaders
-        self._store = store
-        self._hwcaps = hwcaps
 
     def file(self, real: str) -> ElfFile | None:
-        """Return the facts of the file at `real`; None for one that no loader maps."""
+        """Return the ELF file at `real`; None for one that no loader maps."""
         try:
-            file = self._store.get(real)
+            file = self._loaders.elf.get(real)
         except (OSError, ElfError):
             return None
         return file if file.facts.type in (FileType.EXEC, FileType.DYN) else None
 
     def load(self, process: LoadedProcess, real: str, file: ElfFile) -> Sequence[str]:
-        """Take that `process` has mapped `file`, at `real`.
+        """Record that `process` has mapped `file`, at `real`.
 
-        Returns the paths at which it is to stand but for those where the loader finds it. Raises ToolFailed.
+        Returns the paths that the bundle needs for it, but for those where the loader finds it. Raises ToolFailed.
         """
         is_new = not process.has(file.inode)
         paths = process.opened.get(real, [real] if is_new else [])
-        others = [path for path in paths if path not in process.names and not self.is_left_out(path)]
+        others = [path for path in paths if path not in process.names and not self.is_unwanted_variant(path)]
         found = self._add(process, paths[0], file) if is_new else None
         return [path for path in others if found is None or path != found.path]
 
-    def is_left_out(self, path: str) -> bool:
-        """Tell whether `path` is that of a variant which is not wanted."""
-        return _HWCAPS in path and not self._hwcaps
+    def is_unwanted_variant(self, path: str) -> bool:
+        """Return whether `path` is that of a variant which is not wanted."""
+        return _HWCAPS in path and not self._loaders.hwcaps
 
     def _add(self, process: LoadedProcess, path: str, file: ElfFile) -> Found | None:
-        """Take that the library is loaded; return how the loader finds it by itself, if it does."""
+        """Record that the library is loaded; return how the loader finds it by itself, if it does."""
         within = process.within
         name, found = self._found_by_name(within, path, file) if within else (None, None)
         if found is not None:
-            path, file = found.path, self._store.get(found.path)
-        if process.has(file.inode) or (found is None and self.is_left_out(path)):
+            path, file = found.path, self._loaders.elf.get(found.path)
+        if process.has(file.inode) or (found is None and self.is_unwanted_variant(path)):
             return found
-        library = resolve_library(
-            path, file, [within] if within else [], self._loaders, self._store, hwcaps=self._hwcaps, found=found
-        )
+        library = resolve_library(path, file, [within] if within else [], self._loaders, found)
         if library is not None:
             process.add(library, name)
         return found
@@ -159,11 +156,11 @@ class DlopenResolver:
             except LoadError:
                 continue
             if found is not None and any(self._is(each, file) for each in (found.path, *found.variants)):
-                return name, found if self._hwcaps else found._replace(variants=())
+                return name, found if self._loaders.hwcaps else found._replace(variants=())
         return None, None
 
     def _is(self, path: str, file: ElfFile) -> bool:
         try:
-            return self._store.get(path).inode == file.inode
+            return self._loaders.elf.get(path).inode == file.inode
         except (OSError, ElfError):
             return False

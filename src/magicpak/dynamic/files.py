@@ -4,28 +4,30 @@ import os
 import stat
 
 from magicpak.bundle.entry import Attributes, Directory
+from magicpak.bundle.layout import Layout
 from magicpak.bundle.path import ROOT, BundlePath
 from magicpak.bundle.plan import Because, Item, made_directory
 from magicpak.collect.mirror import Mirror
-from magicpak.dynamic.host_before import CHANGING, HostBefore, HostChanges
+from magicpak.dynamic.host_before import CHANGING, NO_CHANGES, HostBefore, HostChanges
 from magicpak.files.cli_path import Location
 from magicpak.tracing.trace import Access, Use
 
 
 class FileCollector:
-    """Collects files, the directories that were looked at or written into, and mount points, apart from other items."""
+    """Collects files, the directories that were looked at or written into, and mount points, in a mirror of its own.
 
-    def __init__(self, mirror: Mirror, past: HostChanges) -> None:
-        """Take the mirror in whose layout the items are, and what the runs have changed."""
-        self._host = HostBefore(mirror.host.output, past)
-        self._now = HostBefore(mirror.host.output, HostChanges({}, frozenset(), frozenset(), False, ()))
-        self._past = past
-        self._written = {*past.written, os.path.dirname(mirror.host.output or "")}  # OUTPUT changes its directory too
+    `layout` is that of the items, `output` the real path of OUTPUT, `changes` are what the runs have changed.
+    """
+
+    def __init__(self, layout: Layout, output: str | None, changes: HostChanges) -> None:
+        self._host = HostBefore(output, changes)
+        self._now = HostBefore(output, NO_CHANGES)
+        self._has_other_links = changes.has_other_links
+        self._written = {*changes.written, os.path.dirname(output or "")}  # OUTPUT changes its directory too
         self._placed: set[tuple[str, str]] = set()
         self._holders: dict[tuple[str, str], Location | None] = {}
         self._directories: dict[Location, Because] = {}
-        self.mirror = Mirror(mirror.layout)
-        self.mirror.host = self._host
+        self.mirror = Mirror(layout, self._host)
 
     def add(self, use: Use, because: Because) -> None:
         """Collect what one use needs. Raises CannotRead."""
@@ -46,45 +48,46 @@ class FileCollector:
     def place(self, path: str, because: Because, root: BundlePath = ROOT) -> None:
         """Collect what `path` led to before the runs, for a process with the root `root`, and what it leads to now.
 
-        The latter comes by its real path: a link that the run has made is not in. Raises CannotRead.
+        The latter is collected by its real path: a link that the run has made is not included. Raises CannotRead.
         """
         if (path, root) in self._placed:
             return
         self._placed.add((path, root))
         end = self._collect(path, because, root)
-        if self._past.has_other_links:
+        if self._has_other_links:
             real = self._now.real(path, root)
-            if end is None or end.real != real:
+            if end is None or end.host != real:
                 self._collect(real, because, ROOT)
 
     def items(self) -> list[Item]:
-        """Return all that was collected."""
-        for spot, because in self._directories.items():
-            status = self._host.status_of(spot.real)
-            if spot.real not in self._written:
-                self.mirror.whole_directory(spot, status, because)
-            elif spot.at != ROOT:
+        """Return everything that was collected."""
+        for location, because in self._directories.items():
+            status = self._host.existing_status(location.host)
+            if location.host not in self._written:
+                self.mirror.whole_directory(location, status, because)
+            elif location.bundle != ROOT:
                 attributes = Attributes(stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
-                self.mirror.add(Item(spot.at, Directory(attributes, self._host.source(spot.real)), because))
+                directory = Directory(attributes, self._host.source(location.host))
+                self.mirror.add(Item(location.bundle, directory, because))
         for path in sorted(self._host.entered):
-            self._mount_point(path)
+            self._add_mount_point(path)
         return self.mirror.take()
 
     def _collect(self, path: str, because: Because, root: BundlePath) -> Location | None:
-        """Collect `path` from its directory on, to which the way is the same for all that is in it."""
+        """Collect `path` from its directory on, to which the way is the same for everything in it."""
         directory, _, name = path.rpartition("/")
         key = directory, root
         if key not in self._holders:
             self._holders[key] = self.mirror.place(directory, because, root=root)
         holder = self._holders[key]
         end = self.mirror.place(name, because, holder, root) if holder is not None else None
-        status = self._host.status(end.real) if end is not None else None
+        status = self._host.status(end.host) if end is not None else None
         if end is not None and status is not None and stat.S_ISDIR(status.st_mode):
             self._directories.setdefault(end, because)
         return end
 
-    def _mount_point(self, path: BundlePath) -> None:
-        because = Because("the mount point of what a running system has there")
+    def _add_mount_point(self, path: BundlePath) -> None:
+        because = Because("a mount point of running systems")
         self.mirror.directory(path.parent, because)
         try:
             status = os.stat(path)

@@ -1,4 +1,4 @@
-"""What the host was before programs were run on it, and what of it a bundle can hold."""
+"""What the host was before programs were run on it, and what of it a bundle can have."""
 
 import os
 import stat
@@ -8,34 +8,34 @@ from typing import NamedTuple
 from magicpak.bundle.entry import Link
 from magicpak.bundle.path import ROOT, BundlePath
 from magicpak.files.host import Host, PreviousFile
+from magicpak.files.view import RUNTIME_DIRECTORIES
 from magicpak.text import printable
 from magicpak.tracing.trace import Access, Backup, Trace, Use
 
 READING = frozenset({Access.READ, Access.MAPPED, Access.EXECUTED})
 CHANGING = frozenset({Access.MADE, Access.EMPTIED, Access.CHANGED, Access.REMOVED})
 
-_FROM_THE_KERNEL = ("/proc", "/sys", "/dev", "/run")
 _NS = 1_000_000_000
 
 
 class HostChanges(NamedTuple):
     """What the runs have done to the host, by real paths.
 
-    `before` is what stood where they changed something. `strange` are the paths that are not the program's to find:
-    where there was nothing before, and files that were emptied before anybody had read them. `written` are the
-    directories in which something was made or removed. `has_other_links` tells that a link leads elsewhere now than
-    before. `warnings` are lines worth a warning.
+    `before` is what was where they changed something. `new` are the paths that are not the program's to find: where
+    there was nothing before, and files that were emptied before anything had read them. `written` are the directories
+    in which something was made or removed. `has_other_links` says that a link leads elsewhere now than before.
+    `warnings` are lines worth a warning.
     """
 
     before: Mapping[str, PreviousFile]
-    strange: frozenset[str]
+    new: frozenset[str]
     written: frozenset[str]
     has_other_links: bool
     warnings: tuple[str, ...]
 
 
 def changes_of(traces: Sequence[Trace]) -> HostChanges:
-    """Return what the runs that left `traces`, one after the other, have done. Raises CannotRead."""
+    """Return what the runs that left `traces`, one after the other, have changed. Raises CannotRead."""
     uses = [use for trace in traces for use in trace.uses if not use.error]
     changes = [use for use in uses if use.access in CHANGING]
     first: dict[str, Access] = {}
@@ -45,7 +45,7 @@ def changes_of(traces: Sequence[Trace]) -> HostChanges:
     kept: dict[str, Backup] = {}
     for each in (each for trace in traces for each in trace.kept if each.path not in made):
         kept.setdefault(each.path, each)
-    before = {path: known for path, each in kept.items() if (known := _before(each)) is not None}
+    before = {path: known for path, each in kept.items() if (known := _previous(each)) is not None}
     emptied = {path for path, access in first.items() if access is Access.EMPTIED}
     unread = _unread(emptied, uses, before) if emptied else set()
     return HostChanges(
@@ -53,60 +53,61 @@ def changes_of(traces: Sequence[Trace]) -> HostChanges:
         frozenset(made | unread),
         frozenset(os.path.dirname(use.real) for use in changes if use.access in (Access.MADE, Access.REMOVED)),
         any(os.path.islink(path) for path in first),
-        tuple(_remark(path) for path in kept if path not in before and path not in unread),
+        tuple(_warning(path) for path in kept if path not in before and path not in unread),
     )
+
+
+NO_CHANGES = HostChanges({}, frozenset(), frozenset(), has_other_links=False, warnings=())
 
 
 class HostBefore(Host):
     """The host as the runs found it, without what they made, and without what is the kernel's in a running system.
 
-    `entered` collects the mount points of the latter that were on a way.
+    `output` is the real path of OUTPUT. `entered` collects the mount points of a running system that were on a way.
     """
 
-    def __init__(self, output: str | None, past: HostChanges) -> None:
-        """Take the real path of the output, and what the runs have done."""
-        super().__init__(output)
-        self.as_before(past.before)
+    def __init__(self, output: str | None, changes: HostChanges) -> None:
+        super().__init__(output, changes.before)
         self.entered: set[BundlePath] = set()
-        self._is_strange: dict[str, bool] = dict.fromkeys(past.strange, True)
-        self._is_strange["/"] = False
-        self._limits: tuple[str, ...] = _FROM_THE_KERNEL
+        self._is_new: dict[str, bool] = dict.fromkeys(changes.new, True)
+        self._is_new["/"] = False
+        self._mount_points: tuple[str, ...] = RUNTIME_DIRECTORIES
 
     def add_root(self, root: str) -> None:
-        """Take that a process has had the root directory `root`, in which such mount points may be too."""
-        self._limits = tuple(dict.fromkeys((*self._limits, *(root + path for path in _FROM_THE_KERNEL))))
+        """Add `root`, the root directory of a process, in which such mount points may be too."""
+        self._mount_points = tuple(dict.fromkeys((*self._mount_points, *(root + path for path in RUNTIME_DIRECTORIES))))
 
     def status(self, path: str) -> os.stat_result | None:
-        """Return the status of what stood at `path`; None for nothing, and for what no bundle holds."""
-        return None if self._stands_strangely(path) or self._is_off_limits(path) else super().status(path)
+        """Return the status of what was at `path`; None for nothing, and for what no bundle has. Raises CannotRead."""
+        return None if self._is_made_by_run(path) or self._is_at_run_time(path) else super().status(path)
 
     def link(self, path: str, status: os.stat_result, root: BundlePath = ROOT) -> Link:
         """Return the link at `path` as it was. Raises CannotRead."""
         link = super().link(path, status, root)
-        return link if link.source is None or self.followed(path) is not None else link._replace(source=None)
+        return link if link.source is None or self.followed_status(path) is not None else link._replace(source=None)
 
     def is_off_limits(self, real: BundlePath) -> bool:
-        """Tell whether `real` is the output itself or the kernel's."""
-        return self._is_off_limits(real) or (self.output is not None and real.is_under(self.output))
+        """Return whether `real` is OUTPUT itself, or is filled when a system runs."""
+        return self._is_at_run_time(real) or (self.output is not None and real.is_under(self.output))
 
-    def _stands_strangely(self, path: str) -> bool:
-        """Tell whether `path` or a directory above it is strange."""
-        known = self._is_strange.get(path)
+    def _is_made_by_run(self, path: str) -> bool:
+        """Return whether `path` or a directory above it is new."""
+        known = self._is_new.get(path)
         if known is None:
-            known = self._is_strange[path] = self._stands_strangely(path.rpartition("/")[0] or "/")
+            known = self._is_new[path] = self._is_made_by_run(path.rpartition("/")[0] or "/")
         return known
 
-    def _is_off_limits(self, path: str) -> bool:
-        if path.startswith(self._limits):
-            for limit in self._limits:
-                if path == limit or path.startswith(f"{limit}/"):
-                    self.entered.add(BundlePath(limit))
+    def _is_at_run_time(self, path: str) -> bool:
+        if path.startswith(self._mount_points):
+            for mount_point in self._mount_points:
+                if path == mount_point or path.startswith(f"{mount_point}/"):
+                    self.entered.add(BundlePath(mount_point))
                     return True
         return False
 
 
-def _before(kept: Backup) -> PreviousFile | None:
-    """Return what was kept as what the host was; None for a file whose bytes could not be kept."""
+def _previous(kept: Backup) -> PreviousFile | None:
+    """Return what the host had, by a backup; None for a file whose bytes could not be kept."""
     inode, device, size = 0, 0, 0
     source = None
     if kept.copy is not None:
@@ -123,9 +124,8 @@ def _before(kept: Backup) -> PreviousFile | None:
 
 
 def _unread(emptied: set[str], uses: Iterable[Use], before: Mapping[str, PreviousFile]) -> set[str]:
-    """Return those of `emptied` that nobody had read when they were emptied."""
-    host = Host(None)
-    host.as_before(before)
+    """Return those of `emptied` that nothing had read when they were emptied."""
+    host = Host(None, before)
     read: set[str] = set()
     waiting, result = set(emptied), set()
     for use in uses:
@@ -139,6 +139,6 @@ def _unread(emptied: set[str], uses: Iterable[Use], before: Mapping[str, Previou
     return result
 
 
-def _remark(path: str) -> str:
-    what = "it goes in as it is now" if os.path.exists(path) else "it does not go in"
-    return f"{printable(path)} was changed by the run and could not be kept as it was: {what}"
+def _warning(path: str) -> str:
+    result = "it is included as it is now" if os.path.exists(path) else "it is not included"
+    return f"{printable(path)} was changed by the run and could not be saved before: {result}"

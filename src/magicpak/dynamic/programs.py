@@ -1,4 +1,4 @@
-"""The programs that a run has executed: with their libraries, scripts with what runs them."""
+"""The programs that a run has executed, with their libraries, and scripts with their interpreters."""
 
 import os
 import stat
@@ -10,110 +10,108 @@ from magicpak.elf.cache import ElfCache, ElfFile
 from magicpak.elf.errors import ElfError
 from magicpak.elf.facts import FileType
 from magicpak.files.cli_path import Location
-from magicpak.files.script import HEAD, MOST_INTERPRETERS, Script, env_program, parse_script
+from magicpak.files.script import HEAD, MAX_INTERPRETERS, Script, env_program, parse_script
 from magicpak.ldso.factory import Loaders
 from magicpak.process.exec import find_program
 from magicpak.resolve.inputs import Program
 from magicpak.resolve.libraries import Resolved, resolve_program
-from magicpak.text import printable
 
 
 class ProgramCollector:
-    """Places executed programs, and collects what their loaders bring in."""
+    """Collects executed programs in `mirror`, that of the host as the runs found it, with what their loaders load."""
 
-    def __init__(self, mirror: Mirror, loaders: Loaders, store: ElfCache, *, hwcaps: bool) -> None:
-        """Take the mirror of the host as the run found it, and what resolves libraries."""
+    def __init__(self, mirror: Mirror, loaders: Loaders) -> None:
         self._mirror = mirror
         self._loaders = loaders
-        self._store = store
-        self._hwcaps = hwcaps
         self._resolved: dict[Location, Resolved | None] = {}
         self._placed: dict[Location, None] = {}
-        self._reals: set[str] = set()
+        self._real_paths: set[str] = set()
+
+    @property
+    def elf(self) -> ElfCache:
+        """The ELF files of the host."""
+        return self._loaders.elf
 
     @property
     def resolved(self) -> list[Resolved]:
-        """What the loaders of the placed programs bring in."""
-        return [found for spot in self._placed if (found := self.resolve(spot)) is not None]
+        """What the loaders of the placed programs load."""
+        return [found for location in self._placed if (found := self.resolve(location)) is not None]
 
     @property
     def warnings(self) -> list[str]:
         """A line for each program whose interpreter cannot be used."""
-        return [
-            f"{printable(each.name)} cannot run: its interpreter {printable(interpreter)} {each.trouble}"
-            for each in self.resolved
-            if each.trouble and (interpreter := each.closure.program.facts.interpreter)
-        ]
+        return [line for each in self.resolved for line in each.interpreter_warnings()]
 
     def has(self, real: str) -> bool:
-        """Tell whether the program at the real path `real` was placed."""
-        return real in self._reals
+        """Return whether the program at the real path `real` was placed."""
+        return real in self._real_paths
 
     def place(self, path: str, because: Because, root: BundlePath = ROOT, depth: int = 0) -> Location | None:
-        """Collect the program at `path`, as a process with the root directory `root` sees it, and what runs it.
+        """Collect the program at `path`, as a process with the root directory `root` sees it, and its interpreter.
 
-        Returns where it is; None for no file that can be bundled. Raises CannotRead and ToolFailed.
+        Returns its location; None for what is not a file that can be bundled. Raises CannotRead and ToolFailed.
         """
-        spot = self._mirror.place(path, because, root=root)
-        if spot is None or spot in self._placed or self._is_directory(spot):
-            return spot
-        self._reals.add(spot.real)
-        script = self._script(spot)
+        location = self._mirror.place(path, because, root=root)
+        if location is None or location in self._placed or self._is_directory(location):
+            return location
+        self._real_paths.add(location.host)
+        script = self._script(location)
         if script is not None:
-            self._place_interpreter(script, spot, root, depth)
+            self._place_interpreter(script, location, root, depth)
         elif root == ROOT:
-            self._placed[spot] = None
+            self._placed[location] = None
         else:
-            self._place_interpreter_of_elf(spot, root)
-        return spot
+            self._place_interpreter_of_elf(location, root)
+        return location
 
-    def resolve(self, spot: Location) -> Resolved | None:
-        """Return what the loader of the program at `spot` brings in; None where that is no ELF program."""
-        if spot not in self._resolved:
-            file = self._elf_file(spot)
+    def resolve(self, location: Location) -> Resolved | None:
+        """Return what the loader of the program at `location` loads; None where that is not an ELF program."""
+        if location not in self._resolved:
+            file = self._elf_file(location)
             if file is None or file.facts.type not in (FileType.EXEC, FileType.DYN):
-                self._resolved[spot] = None
+                self._resolved[location] = None
             else:
-                program = Program(spot.real, spot.real, spot.real, file, spot.at)
-                self._resolved[spot] = resolve_program(program, self._loaders, self._store, hwcaps=self._hwcaps)
-        return self._resolved[spot]
+                self._resolved[location] = resolve_program(Program.at(location, file), self._loaders)
+        return self._resolved[location]
 
-    def _elf_file(self, spot: Location) -> ElfFile | None:
-        status = self._mirror.host.status(spot.real)
+    def _elf_file(self, location: Location) -> ElfFile | None:
+        status = self._mirror.host.status(location.host)
         if status is None or not stat.S_ISREG(status.st_mode):
             return None
         try:
-            return self._store.get(spot.real)
-        except (OSError, ElfError):  # so it is no program, or one that was removed
+            return self._loaders.elf.get(location.host)
+        except (OSError, ElfError):  # not a program, or one that was removed
             return None
 
-    def _is_directory(self, spot: Location) -> bool:
-        status = self._mirror.host.status(spot.real)
+    def _is_directory(self, location: Location) -> bool:
+        status = self._mirror.host.status(location.host)
         return status is not None and stat.S_ISDIR(status.st_mode)
 
-    def _script(self, spot: Location) -> Script | None:
+    def _script(self, location: Location) -> Script | None:
         try:
-            with open(self._mirror.host.source(spot.real) or spot.real, "rb", buffering=0) as file:
+            with open(self._mirror.host.source(location.host) or location.host, "rb", buffering=0) as file:
                 return parse_script(file.read(HEAD))
         except OSError:
             return None
 
-    def _place_interpreter(self, script: Script, spot: Location, root: BundlePath, depth: int) -> None:
-        """Collect the interpreter, unless it is named relative to a current directory: the trace has that too."""
-        if depth == MOST_INTERPRETERS or not script.interpreter.startswith("/"):
+    def _place_interpreter(self, script: Script, location: Location, root: BundlePath, depth: int) -> None:
+        """Collect the interpreter, unless it is relative to a current directory: the trace has that too."""
+        if depth == MAX_INTERPRETERS or not script.interpreter.startswith("/"):
             return
-        because = Because("the interpreter (#!) of", spot.real)
+        because = Because("the interpreter (#!) of", location.host)
         self.place(_below(root, script.interpreter), because, root, depth + 1)
         name = env_program(script)
         program = find_program(name) if name and root == ROOT else None
         if program is not None:
-            self.place(os.path.abspath(program), Because("the program that env runs for", spot.real), root, depth + 1)
+            self.place(
+                os.path.abspath(program), Because("the program that env runs for", location.host), root, depth + 1
+            )
 
-    def _place_interpreter_of_elf(self, spot: Location, root: BundlePath) -> None:
-        """Collect the loader of a program in another root directory, in which the trace alone tells its libraries."""
-        file = self._elf_file(spot)
+    def _place_interpreter_of_elf(self, location: Location, root: BundlePath) -> None:
+        """Collect the loader of a program in another root directory, where only the trace has its libraries."""
+        file = self._elf_file(location)
         if file is not None and file.facts.interpreter is not None:
-            because = Because("the interpreter (PT_INTERP) of", spot.real)
+            because = Because("the interpreter (PT_INTERP) of", location.host)
             self._mirror.place(_below(root, file.facts.interpreter), because, root=root)
 
 

@@ -1,4 +1,4 @@
-"""The runs of `--dynamic`: what is to be run, what its end means, and the trace as lines for people."""
+"""The runs of `--dynamic`: what is run, what its exit means, and the trace as lines for people."""
 
 import errno
 import os
@@ -14,63 +14,60 @@ from magicpak.tracing.run import TracedRun
 from magicpak.tracing.scope import within
 from magicpak.tracing.trace import Execution, Trace, Use
 
-_LINES_TOLD = 20
-"""Lines of a program's output that are told when it fails."""
+_MAX_LINES = 20
+"""Lines of a program's output that are printed when it fails."""
 
 _SHELL = "/bin/sh"
 
 
 class PlannedRun(NamedTuple):
-    """One command to be run, by the path of its program.
+    """One command to run, with the path of its program.
 
-    `counted` are the programs whose doings alone count; where there are none, all that the command does counts.
+    Only what `counted` programs do counts; where there are none, everything that the command does.
     """
 
-    command: tuple[str, ...]
+    argv: tuple[str, ...]
     executable: str
     counted: tuple[Program, ...] = ()
 
     @property
     def line(self) -> str:
         """The command as a line for people."""
-        return shell_line(self.command)
+        return shell_line(self.argv)
 
 
 def planned_runs(programs: Sequence[Program], arguments: Sequence[str], command: str | None) -> list[PlannedRun]:
     """Return what is to be run: each of `programs` with `arguments`, or the shell's `command` once for all of them."""
     if command is not None:
         return [PlannedRun((_SHELL, "-c", command), _SHELL, tuple(programs))]
-    return [PlannedRun((each.given, *arguments), parse_cli_path(each.given).on_host) for each in programs]
+    return [PlannedRun((each.argument, *arguments), parse_cli_path(each.argument).on_host) for each in programs]
 
 
-def judge(run: PlannedRun, watched: TracedRun, timeout: float, *, allow_failure: bool) -> list[str]:
+def judge(run: PlannedRun, traced: TracedRun, timeout: float, *, allow_failure: bool) -> list[str]:
     """Return a line for each thing about the end of a run that is worth a warning.
 
-    A program that had to be ended after `timeout` seconds has not failed. Raises RunFailed for one that did, unless
+    A program that was stopped after `timeout` seconds has not failed. Raises RunFailed for one that did, unless
     `allow_failure` is set.
     """
     warnings = []
-    if watched.timed_out:
-        names = ", ".join(printable(name) for name in dict.fromkeys(watched.still_running))
-        warnings.append(
-            f"still running after {timeout:g} s: {names}; it was ended, and what was seen counts"
-            " (--dynamic-timeout sets the time)"
-        )
-    elif watched.returncode != 0:
-        message = f"{run.line} {describe_exit(watched.returncode)}"
+    if traced.timed_out:
+        names = ", ".join(printable(name) for name in dict.fromkeys(traced.still_running))
+        warnings.append(f"stopped after {timeout:g} s (--dynamic-timeout): {names}; files seen so far are included")
+    elif traced.returncode != 0:
+        message = f"{run.line} {describe_exit(traced.returncode)}"
         if not allow_failure:
-            raise RunFailed(message, details=_last_words(watched), hints=_hints(run))
+            raise RunFailed(message, details=_last_lines(traced), hints=_hints(run))
         warnings.append(message)
-    if watched.trace.unreadable:
-        calls = count_noun(watched.trace.unreadable, "call")
+    if traced.trace.unreadable:
+        calls = count_noun(traced.trace.unreadable, "system call")
         warnings.append(
-            f"the names of {calls} could not be read, of processes that had changed their user"
-            " (docker run --cap-add SYS_PTRACE lets magicpak read them)"
+            f"the file names of {calls} are unknown: the processes had changed their user, and magicpak may not read"
+            " their memory (docker run --cap-add SYS_PTRACE allows it)"
         )
     return warnings
 
 
-def counted(run: PlannedRun, trace: Trace) -> tuple[Trace, list[str]]:
+def counted_part(run: PlannedRun, trace: Trace) -> tuple[Trace, list[str]]:
     """Return what counts of `trace`, and a line for each program that was to be run and was not.
 
     Raises RunFailed where none was run.
@@ -78,42 +75,42 @@ def counted(run: PlannedRun, trace: Trace) -> tuple[Trace, list[str]]:
     if not run.counted:
         return trace, []
     executed = {each.inode for each in trace.executions}
-    absent = [printable(each.given) for each in run.counted if each.file.inode not in executed]
+    absent = [printable(each.argument) for each in run.counted if each.file.inode not in executed]
     scope = within(trace, {each.file.inode for each in run.counted})
-    message = f"the command of --dynamic-command has not run {', '.join(absent)}"
+    message = f"the command of --dynamic-command did not run {', '.join(absent)}"
     if scope is None:
-        raise RunFailed(message, hints=["let it run the INPUT itself, by its path: nothing else that it does counts"])
+        raise RunFailed(message, hints=["run INPUT itself in it, by its path: only what INPUT does counts"])
     return scope, [message] if absent else []
 
 
 def trace_lines(trace: Trace) -> Iterator[str]:
     """Yield a line for each program that started and each use of a file, as strace(1) writes them."""
-    told = 0
+    started = 0
     for use in trace.uses:
-        for execution in trace.executions[told : use.execution + 1]:
+        for execution in trace.executions[started : use.execution + 1]:
             yield _execution_line(execution, trace)
-        told = max(told, use.execution + 1)
+        started = max(started, use.execution + 1)
         yield _use_line(use, trace)
-    for execution in trace.executions[told:]:
+    for execution in trace.executions[started:]:
         yield _execution_line(execution, trace)
 
 
 def summary(runs: Sequence[TracedRun], files: int) -> str:
-    """Return the line that tells how many programs ran, how many `files` they have brought, and how long it took."""
-    programs = sum(not each.forked for watched in runs for each in watched.trace.executions)
-    seconds = sum(watched.seconds for watched in runs)
+    """Return a line with how many programs ran, how many `files` they used, and how long it took."""
+    programs = sum(not each.forked for run in runs for each in run.trace.executions)
+    seconds = sum(run.seconds for run in runs)
     return f"ran {count_noun(programs, 'program')}, {count_noun(files, 'file')}, in {seconds:.1f} s"
 
 
-def _last_words(watched: TracedRun) -> list[str]:
-    said = watched.stderr if watched.stderr.strip() else watched.stdout
-    return [os.fsdecode(line) for line in said.splitlines()[-_LINES_TOLD:]]
+def _last_lines(traced: TracedRun) -> list[str]:
+    output = traced.stderr if traced.stderr.strip() else traced.stdout
+    return [os.fsdecode(line) for line in output.splitlines()[-_MAX_LINES:]]
 
 
 def _hints(run: PlannedRun) -> list[str]:
-    hints = ["--dynamic-allow-failure bundles what was seen nevertheless"]
-    if len(run.command) == 1:
-        hints.insert(0, "--dynamic-arg gives it arguments: --dynamic-arg --version")
+    hints = ["--dynamic-allow-failure uses what was seen in spite of the failure"]
+    if len(run.argv) == 1:
+        hints.insert(0, "--dynamic-arg passes arguments: --dynamic-arg --version")
     return hints
 
 

@@ -1,18 +1,20 @@
-"""Warns of what a run has brought in and hardly anybody wants in an image: keys, passwords, private files."""
+"""Warnings of what a run has used and hardly anybody wants in an image: keys, passwords, private files."""
 
 import os
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from magicpak.bundle.entry import Copy
+from magicpak.bundle.globs import literal_pattern
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan
+from magicpak.files.view import real_path
 from magicpak.resolve.inputs import Program
-from magicpak.text import count_noun, printable, shell_line
+from magicpak.text import list_names, printable, shell_line
 
 _LARGEST_KEY = 64 * 1024
-_MOST_NAMED = 8
+_MAX_NAMED = 8
 
 _HASHES = re.compile(r"/etc/(g?shadow-?|security/opasswd|master\.passwd)")
 _KEYS = re.compile(
@@ -36,10 +38,10 @@ _PRIVATE_KEY = re.compile(
 
 
 class _SecretKind(NamedTuple):
-    """One kind of secret: what it is in words, and how a file in the bundle is told to be one."""
+    """One kind of secret: its name, and the test for a file of the bundle."""
 
-    words: str
-    holds: Callable[[str, Copy], bool]
+    name: str
+    matches: Callable[[str, Copy], bool]
 
 
 _KINDS = (
@@ -49,27 +51,31 @@ _KINDS = (
 )
 
 
-def secret_warnings(plan: BundlePlan, brought: Collection[BundlePath], programs: Sequence[Program]) -> list[str]:
-    """Return a line for each kind of secret among the files of `plan` that are `brought` by a run.
+def secret_warnings(plan: BundlePlan, used: Collection[BundlePath], programs: Sequence[Program]) -> list[str]:
+    """Return a line for each kind of secret among the files of `plan` that a run has `used`.
 
-    What is below a home directory counts too, but not what stands with one of `programs`, the INPUTs: in the directory
-    of its executable and below, where that is in the home.
+    What is below a home directory counts too, except what is beside or below one of `programs`, the INPUTs, where that
+    is in the home.
     """
     found: dict[str, list[str]] = {}
     homes: dict[str, list[str]] = {}
-    ours = os.path.realpath(os.environ.get("HOME") or "/")
-    own = [os.path.dirname(path) for program in programs for path in (program.path, program.real)]
+    own_home = real_path(os.environ.get("HOME") or "/")
+    directories = [os.path.dirname(path) for program in programs for path in (program.path, program.real)]
     for item in plan:
-        if item.path not in brought or not isinstance(item.entry, Copy):
+        if item.path not in used or not isinstance(item.entry, Copy):
             continue
         entry = item.entry
-        kind = next((kind.words for kind in _KINDS if kind.holds(item.path, entry)), None)
-        home = _home_of(item.path, ours)
+        kind = next((kind.name for kind in _KINDS if kind.matches(item.path, entry)), None)
+        home = _home_of(item.path, own_home)
         if kind is not None:
             found.setdefault(kind, []).append(item.path)
-        elif home is not None and not any(each.startswith(f"{home}/") and item.path.is_under(each) for each in own):
+        elif home is not None and not _is_beside_input(item.path, home, directories):
             homes.setdefault(home, []).append(item.path)
-    return [*_lines(found), *(_home_line(home, paths) for home, paths in homes.items())]
+    return [*_secret_lines(found), *(_home_line(home, paths) for home, paths in homes.items())]
+
+
+def _is_beside_input(path: BundlePath, home: str, directories: Sequence[str]) -> bool:
+    return any(each.startswith(f"{home}/") and path.is_under(each) for each in directories)
 
 
 def _home_of(path: str, ours: str) -> str | None:
@@ -86,34 +92,24 @@ def _has_private_key(copy: Copy) -> bool:
     try:
         with open(copy.source, "rb", buffering=0) as file:
             data = file.read(_LARGEST_KEY)
-    except OSError:  # copying it will tell
+    except OSError:  # copying it reports that
         return False
     return b"PRIVATE KEY" in data and _PRIVATE_KEY.search(data) is not None
 
 
-def _lines(found: dict[str, list[str]]) -> Iterator[str]:
-    for words, paths in found.items():
-        more = len(paths) - _MOST_NAMED
-        verb = "looks like a secret" if len(paths) == 1 else "look like secrets"
-        drop = "leaves it out" if len(paths) == 1 else "leave them out"
-        names = ", ".join(map(printable, paths[:_MOST_NAMED])) + (f" and {more} more" if more > 0 else "")
-        flags = " ".join(_exclusion(path) for path in paths[:_MOST_NAMED]) + (", and so on," if more > 0 else "")
-        yield f"{names} {verb} ({words}): {flags} {drop}"
+def _secret_lines(found: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    for kind, paths in found.items():
+        verb, pronoun = ("looks like a secret", "it") if len(paths) == 1 else ("look like secrets", "them")
+        flags = " ".join(map(_exclude_flag, paths[:_MAX_NAMED])) + (" and so on" if paths[_MAX_NAMED:] else "")
+        yield f"{list_names(paths, _MAX_NAMED)} {verb} ({kind}): exclude {pronoun} with {flags}"
 
 
 def _home_line(home: str, paths: Sequence[str]) -> str:
-    first = printable(paths[0])
     if len(paths) == 1:
-        return f"{first} is below a home directory: {_exclusion(paths[0])} leaves it out"
-    more = count_noun(len(paths) - 1, "other file")
-    pattern = shell_line([f"{_literal(home)}/*"])
-    return f"{first} and {more} are below a home directory: --exclude {pattern} leaves them out"
+        return f"{printable(paths[0])} is below a home directory: exclude it with {_exclude_flag(paths[0])}"
+    flag = shell_line(["--exclude", f"{literal_pattern(home)}/*"])
+    return f"{list_names(paths)} are below a home directory: exclude them with {flag}"
 
 
-def _exclusion(path: str) -> str:
-    return f"--exclude {shell_line([_literal(path)])}"
-
-
-def _literal(path: str) -> str:
-    """Return `path` as a pattern that matches nothing else."""
-    return re.sub(r"([*?\[])", r"[\1]", path)
+def _exclude_flag(path: str) -> str:
+    return shell_line(["--exclude", literal_pattern(path)])

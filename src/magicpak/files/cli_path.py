@@ -1,36 +1,41 @@
-"""Where a path of the command line leads on the host, and where it stands in the bundle."""
+"""Paths of the command line: where they lead on the host, and their place in the bundle."""
 
 import os
 from typing import NamedTuple
 
 from magicpak.bundle.path import ROOT, BundlePath
 from magicpak.errors import reason
+from magicpak.files.view import real_path
 
 
 class Location(NamedTuple):
-    """A place of the host, by its real path, and the place in the bundle that it has."""
+    """A real path of the host, and the place in the bundle that it has."""
 
-    real: BundlePath
-    at: BundlePath
+    host: BundlePath
+    bundle: BundlePath
+
+    def joined(self, name: str) -> "Location":
+        """Return the location of `name`, one component that is not a link, in this directory."""
+        return Location(self.host.joined(name), self.bundle.joined(name))
 
 
 HOST_ROOT = Location(ROOT, ROOT)
 
 
 class CliPath(NamedTuple):
-    """A path of the command line, as the way from `start`: the host's root, or the current directory."""
+    """A path of the command line, relative to `start`: the host's root, or the current directory."""
 
     start: Location
     path: str
 
     @property
     def on_host(self) -> str:
-        """Its absolute path on the host, links as they are."""
-        return f"{self.start.real.rstrip('/')}/{self.path.lstrip('/')}".rstrip("/") or "/"
+        """Its absolute path on the host, links unresolved."""
+        return f"{self.start.host.rstrip('/')}/{self.path.lstrip('/')}".rstrip("/") or "/"
 
     @property
     def in_bundle(self) -> BundlePath:
-        """Its path in the bundle, links as they are."""
+        """Its path in the bundle, links unresolved."""
         return BundlePath(self.path)
 
     def joined(self, name: str) -> "CliPath":
@@ -41,9 +46,9 @@ class CliPath(NamedTuple):
 def parse_cli_path(text: str) -> CliPath:
     """Return what `text` means.
 
-    A relative path stands at the same path below the bundle's root, an absolute one and one that climbs out of the
-    current directory at its absolute path. What stands before `..` is resolved as the kernel does it. Raises
-    FileNotFoundError, with `text` for a name, for a relative path in a current directory that was removed.
+    A relative path has the same path below the bundle's root, an absolute one and one that climbs out of the current
+    directory its absolute path. What comes before `..` is resolved as the kernel does it. Raises FileNotFoundError, with
+    `text` as its name, for a relative path in a current directory that was removed.
     """
     try:
         path = _absolute(text)
@@ -61,5 +66,5 @@ def parse_cli_path(text: str) -> CliPath:
 def _absolute(text: str) -> BundlePath:
     path = text if text.startswith("/") else os.path.join(os.getcwd(), text)
     if ".." in path.split("/"):
-        path = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+        path = os.path.join(real_path(os.path.dirname(path)), os.path.basename(path))
     return BundlePath(path)

@@ -1,4 +1,4 @@
-"""The host's files as a plan needs them: looked at once, and told apart."""
+"""The host's files as a plan needs them: each looked at once, and classified."""
 
 import errno
 import os
@@ -7,20 +7,20 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from magicpak.bundle.entry import Attributes, Copy, Directory, Fifo, Link
-from magicpak.bundle.path import ROOT, BundlePath, PathWalk
+from magicpak.bundle.path import ROOT, BundlePath, Resolution, resolve
 from magicpak.bundle.plan import made_directory
 from magicpak.errors import CannotRead
 from magicpak.files.cli_path import Location
-from magicpak.text import printable
+from magicpak.files.view import KERNEL_FILE_SYSTEMS, is_below, link_text
+from magicpak.text import list_names
 
-_VIRTUAL = ("/proc", "/sys")
 _NOTHING = {errno.ENOENT, errno.ENOTDIR}
 
 
 class PreviousFile(NamedTuple):
-    """What stood at a path before a run changed it: its status, and the text of a link.
+    """What was at a path before a run changed it: its status, and the text of a link.
 
-    `source` is the path where its bytes and extended attributes are now, None for nowhere.
+    `source` is the path where its bytes and extended attributes are now, None where they are gone.
     """
 
     status: os.stat_result
@@ -29,122 +29,117 @@ class PreviousFile(NamedTuple):
 
 
 class Host:
-    """Looks at files of the host, and knows which of them are never bundled."""
+    """The files of the host, and which of them are never bundled.
 
-    def __init__(self, output: str | None) -> None:
-        """Take the real path of the output."""
+    `output` is the real path of OUTPUT. The real paths of `previous` are seen as what they were before the runs.
+    """
+
+    def __init__(self, output: str | None = None, previous: Mapping[str, PreviousFile] | None = None) -> None:
         self.output = output
-        self._status: dict[str, os.stat_result | None] = {}
-        self._left_out: dict[str, dict[str, None]] = {}
-        self._before: Mapping[str, PreviousFile] = {}
-
-    def as_before(self, before: Mapping[str, PreviousFile]) -> None:
-        """Answer from now on for the real paths of `before` as if they were still what they were."""
-        self._before = before
-        self._status = {path: each.status for path, each in before.items()}
+        self._previous = previous or {}
+        self._status: dict[str, os.stat_result | None] = {path: each.status for path, each in self._previous.items()}
+        self._skipped: dict[str, dict[str, None]] = {}
 
     def status(self, path: str) -> os.stat_result | None:
-        """Return the status of what stands at `path`, not following a link; None for nothing. Raises CannotRead."""
+        """Return the status of what is at `path`, not following a link; None for nothing. Raises CannotRead."""
         if path not in self._status:
             self._status[path] = _status(path)
         return self._status[path]
 
-    def status_of(self, path: str) -> os.stat_result:
-        """Return the status of what stands at `path`, not following a link. Raises CannotRead, also for nothing."""
+    def existing_status(self, path: str) -> os.stat_result:
+        """Return the status of what is at `path`, not following a link. Raises CannotRead, for nothing as well."""
         status = self.status(path)
         if status is None:
             raise CannotRead(path, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
         return status
 
-    def followed(self, path: str, root: BundlePath = ROOT) -> os.stat_result | None:
-        """Return the status of what `path` leads to; None for nothing, a loop of links too. Raises CannotRead."""
+    def followed_status(self, path: str, root: BundlePath = ROOT) -> os.stat_result | None:
+        """Return the status of what `path` leads to; None for nothing, and for a loop of links. Raises CannotRead."""
         status = self.status(path)
         if status is None or not stat.S_ISLNK(status.st_mode):
             return status
-        return None if self.is_loop(path, root) else self.status(self.real(path, root))
+        end = self._resolve(path, root)
+        return None if end.error else self.status(end.place)
 
     def is_loop(self, path: str, root: BundlePath = ROOT) -> bool:
-        """Tell whether `path` is a link in a loop of links. Raises CannotRead."""
-        status = self.status(self.real(path, root))
-        return status is not None and stat.S_ISLNK(status.st_mode)
+        """Return whether `path` is a link in a loop of links. Raises CannotRead."""
+        return self._resolve(path, root).error == errno.ELOOP
 
     def real(self, path: str, root: BundlePath = ROOT) -> BundlePath:
         """Return `path` with all links resolved, absolute ones from `root` (chroot(2)); a loop ends at a link of it.
 
         Raises CannotRead.
         """
-        way = PathWalk(path, root=root)
-        while way.step():
-            here = way.real
-            status = self.status(here)
-            if status is not None and stat.S_ISLNK(status.st_mode) and not way.follow(self.target(here)):
-                return here
-        return way.real
+        return self._resolve(path, root).place
 
     def target(self, path: str) -> str:
         """Return the text of the link at `path`. Raises CannotRead."""
-        before = self._before.get(path)
-        if before is not None and before.target is not None:
-            return before.target
+        previous = self._previous.get(path)
+        if previous is not None and previous.target is not None:
+            return previous.target
         try:
-            return os.readlink(path)
+            return link_text(path)
         except OSError as error:
             raise CannotRead(path, error) from None
 
     def source(self, path: str) -> str | None:
-        """Return the path where the bytes and extended attributes of `path` are; None for nowhere any more."""
-        before = self._before.get(path)
-        return before.source if before else path
+        """Return the path where the bytes and extended attributes of `path` are; None where they are gone."""
+        previous = self._previous.get(path)
+        return previous.source if previous else path
 
     def link(self, path: str, status: os.stat_result, root: BundlePath = ROOT) -> Link:
-        """Return the link at `path` as it is, for a process with the root `root`. Raises CannotRead."""
+        """Return the link at `path` for a process with the root directory `root`. Raises CannotRead."""
         return Link(self.target(path), attributes_of(status), path if root == ROOT else None)
 
-    def implied(self, spot: Location, status: os.stat_result) -> Directory:
-        """Return the directory at `spot` as one that only holds something else."""
+    def implied_directory(self, location: Location, status: os.stat_result) -> Directory:
+        """Return the directory at `location` as one that only holds something else."""
         attributes = Attributes(stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
-        if spot.at in ("/tmp", "/var/tmp"):  # noqa: S108 - the bundle's
-            attributes = made_directory(spot.at).attributes
-        return Directory(attributes, self.source(spot.real), implied=True)
+        if location.bundle in ("/tmp", "/var/tmp"):  # noqa: S108 - the bundle's
+            attributes = made_directory(location.bundle).attributes
+        return Directory(attributes, self.source(location.host), implied=True)
 
     def file_entry(self, path: str, status: os.stat_result) -> Copy | Fifo | None:
-        """Return what a file or named pipe at `path` is in the bundle; None for all else.
+        """Return the entry for a file or named pipe at `path`; None for all else.
 
-        `status` is what stands there now; what was there before counts.
+        `status` is what is there now; what was there before counts.
         """
-        status = self._before[path].status if path in self._before else status
+        status = self._previous[path].status if path in self._previous else status
         source = self.source(path)
         if stat.S_ISREG(status.st_mode) and source is not None:
             return Copy(source, status.st_size, (status.st_dev, status.st_ino), attributes_of(status))
         return Fifo(attributes_of(status)) if stat.S_ISFIFO(status.st_mode) else None
 
     def is_off_limits(self, real: BundlePath) -> bool:
-        """Tell whether `real` is the output itself or a file that the kernel makes; the latter is remarked on."""
+        """Return whether `real` is OUTPUT itself or a file of the kernel's; there is a warning of the latter."""
         if self.output is not None and real.is_under(self.output):
             return True
-        if real.is_under(_VIRTUAL[0]) or real.is_under(_VIRTUAL[1]):
-            self.leave_out(real, "what is there is made by the kernel, and no file")
+        if is_below(real, KERNEL_FILE_SYSTEMS):
+            self.skip(real, "provided by the kernel at run time")
             return True
         return False
 
-    def leave_out(self, path: str, why: str) -> None:
+    def skip(self, path: str, why: str) -> None:
         """Remember that `path` is not bundled, and why."""
-        self._left_out.setdefault(why, {})[path] = None
+        self._skipped.setdefault(why, {})[path] = None
 
     def warnings(self) -> list[str]:
-        """Return a line for each kind of thing that was left out."""
-        return [
-            f"{printable(next(iter(paths)))}{f' and {len(paths) - 1} more' if len(paths) > 1 else ''} left out: {why}"
-            for why, paths in self._left_out.items()
-        ]
+        """Return a line for each kind of thing that was skipped."""
+        return [f"skipped {list_names(paths)}: {why}" for why, paths in self._skipped.items()]
+
+    def _resolve(self, path: str, root: BundlePath) -> Resolution:
+        return resolve(path, self._link_target, root=root)
+
+    def _link_target(self, place: BundlePath) -> str | None:
+        status = self.status(place)
+        return self.target(place) if status is not None and stat.S_ISLNK(status.st_mode) else None
 
 
 def attributes_of(status: os.stat_result) -> Attributes:
-    """Return mode, owner and time as they stand in `status`."""
+    """Return mode, owner and time as they are in `status`."""
     return Attributes(stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, status.st_mtime_ns)
 
 
-def description(mode: int) -> str:
+def describe_file_type(mode: int) -> str:
     """Return what a file of `mode` (st_mode) is, for a message."""
     kinds = ((stat.S_ISDIR, "a directory"), (stat.S_ISFIFO, "a named pipe"), (stat.S_ISSOCK, "a socket"))
     return next((words for test, words in kinds if test(mode)), "a device")

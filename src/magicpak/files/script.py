@@ -7,11 +7,14 @@ from typing import NamedTuple
 HEAD = 256
 """Bytes that the kernel looks at (BINPRM_BUF_SIZE, linux/binfmts.h)."""
 
-MOST_INTERPRETERS = 5
+MAX_INTERPRETERS = 5
 """How many times an interpreter can be a script in its turn."""
 
+SEARCH_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+"""The PATH that Docker sets in a container whose image sets none."""
+
 _NAME = re.compile(rb"([^ \t\0]+)(?:[ \t]+([^\0]+))?")
-_ENDING = re.compile(rb"[ \t]*[^ \t\0]+[ \t\0]")
+_WHOLE_NAME = re.compile(rb"[ \t]*[^ \t\0]+[ \t\0]")
 _ASSIGNMENT = re.compile(r"[^=]+=")
 _WITH_VALUE = ("-u", "--unset", "-C", "--chdir")
 
@@ -24,7 +27,7 @@ class Script(NamedTuple):
 
 
 def parse_script(head: bytes) -> Script | None:
-    """Return what the first line says in a file that begins with `head`; None where the kernel takes it for no script.
+    """Return the first line of a file that begins with `head`; None where the kernel does not take it for a script.
 
     `head` are the first HEAD bytes, or all that the file has.
     """
@@ -32,7 +35,7 @@ def parse_script(head: bytes) -> Script | None:
         return None
     line, newline, _ = head[:HEAD].ljust(HEAD, b"\0")[2:].partition(b"\n")
     if not newline:
-        if _ENDING.match(line) is None:  # a name that may go on after what the kernel has read
+        if _WHOLE_NAME.match(line) is None:  # a name that may go on after what the kernel has read
             return None
         line = line[:-1]
     found = _NAME.match(line.strip(b" \t"))

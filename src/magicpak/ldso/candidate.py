@@ -25,12 +25,12 @@ class Candidate(Enum):
     """It gives up the list of directories that it is in, and goes on with the next list."""
 
 
-def judge_candidate(path: str, program: ElfFacts, machine: Machine, store: ElfCache) -> Candidate:
+def judge_candidate(path: str, program: ElfFacts, machine: Machine, elf: ElfCache) -> Candidate:
     """Return what the loader of `program` does with the file at `path`. Raises LoadError."""
     try:
-        facts = store.get(path).facts
+        facts = elf.get(path).facts
     except ElfError as error:
-        if error.kind is ElfErrorKind.MALFORMED and _is_foreign(path, program.kind, store.files):
+        if error.kind is ElfErrorKind.MALFORMED and _is_foreign(path, program.kind, elf.files):
             return Candidate.PASSED_OVER
         raise LoadError(path, str(error)) from None
     except OSError as error:
@@ -43,10 +43,10 @@ def judge_candidate(path: str, program: ElfFacts, machine: Machine, store: ElfCa
     return Candidate.TAKEN
 
 
-def is_usable(path: str, program: ElfFacts, machine: Machine, store: ElfCache) -> bool:
+def is_usable(path: str, program: ElfFacts, machine: Machine, elf: ElfCache) -> bool:
     """Tell whether the loader takes the file at `path`, rather than do anything else."""
     try:
-        return judge_candidate(path, program, machine, store) is Candidate.TAKEN
+        return judge_candidate(path, program, machine, elf) is Candidate.TAKEN
     except LoadError:
         return False
 

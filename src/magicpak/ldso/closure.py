@@ -28,9 +28,9 @@ class Closure(NamedTuple):
 class _LoadState:
     """The state of the loader while it maps the objects of one process."""
 
-    def __init__(self, loader: Loader, store: ElfCache, *, hwcaps: bool) -> None:
+    def __init__(self, loader: Loader, elf: ElfCache, *, hwcaps: bool) -> None:
         self._loader = loader
-        self._store = store
+        self._elf = elf
         self._hwcaps = hwcaps
         self._names: LoadedNames = loader.names()
         self._by_inode: dict[tuple[int, int], Loaded] = {}
@@ -66,15 +66,15 @@ class _LoadState:
         try:
             found = self._loader.find(name, requester)
         except LoadError as stop:
-            return Need(name, requester, None, None, trouble=f"{stop.path} {stop.why}")
+            return Need(name, requester, None, None, load_error=f"{stop.path} {stop.why}")
         if found is None:
             return Need(name, requester, None, None)
         if not self._hwcaps:
             found = found._replace(variants=())
         try:
-            file = self._store.get(found.path)
+            file = self._elf.get(found.path)
         except (ElfError, OSError) as error:  # the real loader has found it, but cannot load it either
-            return Need(name, requester, None, None, trouble=f"{found.path} {error}")
+            return Need(name, requester, None, None, load_error=f"{found.path} {error}")
         same = self._by_inode.get(file.inode)
         if same is not None:
             self._names.add(same, name)
@@ -91,7 +91,7 @@ class _LoadState:
         for loaded in self.objects:  # grows while the variants' own needs are loaded
             for path in loaded.found.variants:
                 origin = os.path.dirname(path)
-                variant = Loaded(path, self._store.get(path).facts, Found(path, loaded.found.rule), loaded.needed_by)
+                variant = Loaded(path, self._elf.get(path).facts, Found(path, loaded.found.rule), loaded.needed_by)
                 variant.name, variant.origin, variant.secure = loaded.name, origin, loaded.secure
                 result.append(variant)
                 self.load_needs_of(variant)
@@ -103,7 +103,7 @@ def load(
     program: Loaded,
     interpreter: Loaded | None,
     loader: Loader,
-    store: ElfCache,
+    elf: ElfCache,
     *,
     preloads: Sequence[str] = (),
     present: Sequence[Loaded] = (),
@@ -112,15 +112,15 @@ def load(
     """Return what `loader` brings into the process of `program`.
 
     `preloads` are the names in /etc/ld.so.preload; `present` are objects that are in the process already, where
-    `program` is a library that it loads by dlopen(3). `hwcaps` False leaves variants for certain processors out.
-    Files are read through `store`; what is not found is in the closure's `missing`, nothing is raised.
+    `program` is a library that it loads by dlopen(3). `hwcaps` False leaves out variants for newer processors.
+    Files are read through `elf`; what is not found is in the closure's `missing`, nothing is raised.
     """
-    process = _LoadState(loader, store, hwcaps=hwcaps)
-    process.admit(program, program.name, store.get(program.path).inode)
+    process = _LoadState(loader, elf, hwcaps=hwcaps)
+    process.admit(program, program.name, elf.get(program.path).inode)
     if interpreter is not None:
-        process.admit(interpreter, interpreter.path, store.get(interpreter.path).inode, queued=False)
+        process.admit(interpreter, interpreter.path, elf.get(interpreter.path).inode, queued=False)
     for loaded in present:
-        process.admit(loaded, loaded.name, store.get(loaded.path).inode, queued=False)
+        process.admit(loaded, loaded.name, elf.get(loaded.path).inode, queued=False)
     for name in preloads:
         program.needs.append(process.need(name, program)._replace(optional=True, preloaded=True))
     process.run()

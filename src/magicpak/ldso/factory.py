@@ -1,14 +1,15 @@
-"""Which loader answers for a program: emulated or asked, glibc or musl."""
+"""Which loader answers for a program: emulated or real, glibc or musl."""
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from magicpak.elf.cache import ElfCache
 from magicpak.errors import ToolFailed
-from magicpak.files.view import content
+from magicpak.files.view import read_file
 from magicpak.ldso.cache import CacheEntry, parse_cache
+from magicpak.ldso.closure import Closure, load
 from magicpak.ldso.fallback import FallbackLoader
 from magicpak.ldso.glibc import GlibcLoader
 from magicpak.ldso.interpreter import Glibc, Interpreter, Musl, built_in
@@ -23,43 +24,59 @@ if TYPE_CHECKING:
 
 
 class Loaders:
-    """Makes the loader for each program, and shares between them what they have in common."""
+    """Makes the loader for each program, and shares between them what they have in common.
+
+    `resolver` and `compiler` are `--resolver` and `--cc`: where no compiler is named, the helper that is embedded in
+    magicpak is used, or else `cc`. `library_path` is LD_LIBRARY_PATH, `elf` the files that they see, `private` returns
+    the path of a new private directory. Without `hwcaps`, variants of libraries for newer processors are not loaded.
+    """
 
     def __init__(
         self,
         resolver: Resolver,
         compiler: str | None,
         library_path: str,
-        store: ElfCache,
+        elf: ElfCache,
         private: Callable[[], str],
+        *,
+        hwcaps: bool = True,
     ) -> None:
-        """Take `--resolver`, `--cc`, LD_LIBRARY_PATH, and what returns the path of a private directory when needed.
-
-        Where no compiler is named, the helper that magicpak carries is used, or else `cc`.
-        """
+        self.elf = elf
+        self.hwcaps = hwcaps
         self._resolver = resolver
         self._compiler = compiler
         self._library_path = library_path
-        self._store = store
         self._private = private
         self._interpreters: dict[str, Interpreter] = {}
         self._built_in: dict[tuple[int, int], Glibc | Musl | None] = {}
         self._caches: dict[str, dict[str, list[CacheEntry]]] = {}
         self._real: dict[str, RealLoader] = {}
 
-    def elsewhere(self, store: ElfCache) -> "Loaders":
-        """Return the emulated loaders of another world, without LD_LIBRARY_PATH; what is known of a file stays so."""
-        loaders = emulated_loaders(store)
+    def elsewhere(self, elf: ElfCache) -> "Loaders":
+        """Return the emulated loaders of another view, without LD_LIBRARY_PATH; what is known of a file is kept."""
+        loaders = emulated_loaders(elf)
         loaders._built_in = self._built_in  # noqa: SLF001 - of one's own class
         return loaders
+
+    def load(
+        self,
+        itself: Loaded,
+        interpreter: Loaded | None,
+        loader: Loader,
+        *,
+        preloads: Sequence[str] = (),
+        present: Sequence[Loaded] = (),
+    ) -> Closure:
+        """Return what `loader` loads into the process of `itself`; see `closure.load`."""
+        return load(itself, interpreter, loader, self.elf, preloads=preloads, present=present, hwcaps=self.hwcaps)
 
     def interpreter(self, path: str) -> Interpreter:
         """Return the interpreter at `path`. Raises OSError and ElfError where it is not a loader that can run."""
         known = self._interpreters.get(path)
         if known is None:
-            file = self._store.get(path)
+            file = self.elf.get(path)
             if file.inode not in self._built_in:
-                self._built_in[file.inode] = built_in(path, machine_of(file.facts.kind), self._store.files)
+                self._built_in[file.inode] = built_in(path, machine_of(file.facts.kind), self.elf.files)
             known = self._interpreters[path] = Interpreter(path, file.facts, file.inode, self._built_in[file.inode])
             if self._resolver in (Resolver.DLOPEN, Resolver.NOLOAD):
                 self._real_loader(known).start()
@@ -79,19 +96,19 @@ class Loaders:
             if emulated is None:
                 raise ToolFailed(
                     f"the loader {interpreter.path} is neither a glibc nor a musl that --resolver static knows",
-                    hints=["ask it itself, with --resolver dlopen and a C compiler"],
+                    hints=["use the loader itself, with --resolver dlopen and a C compiler"],
                 )
             return emulated, itself
 
-        def asking() -> Loader:
+        def real_loader() -> Loader:
             from magicpak.ldso.real_loader import RealLoaderAdapter  # noqa: PLC0415 - most runs do not ask
 
             real = self._real_loader(interpreter)
             return RealLoaderAdapter(real, emulated, noload=self._resolver is Resolver.NOLOAD)
 
         if self._resolver is Resolver.AUTO and emulated is not None:
-            return FallbackLoader(emulated, asking), itself
-        return asking(), itself
+            return FallbackLoader(emulated, real_loader), itself
+        return real_loader(), itself
 
     def preloads(self, interpreter: Interpreter) -> list[str]:
         """Return the names in /etc/ld.so.preload, as glibc reads them: white space and colons part them."""
@@ -100,18 +117,18 @@ class Loaders:
         return [name for name in re.split("[: \t\n]", re.sub("#[^\n]*", "", text or "")) if name]
 
     def emulated(self, interpreter: Interpreter, itself: Loaded) -> EmulatedLoader | None:
-        """Return the loader of one process that asks nobody; None for one that is neither glibc's nor musl's."""
+        """Return the emulated loader of one process; None for one that is neither glibc's nor musl's."""
         inside, machine = interpreter.built_in, machine_of(interpreter.facts.kind)
         if isinstance(inside, Musl):
             path = path_file(interpreter.path, inside.arch)
-            return MuslLoader(itself, self._store, system_path(path, self._store.files), self._library_path)
+            return MuslLoader(itself, self.elf, system_path(path, self.elf.files), self._library_path)
         if isinstance(inside, Glibc) and machine is not None:
             cache = self._cache(inside.cache) if inside.cache else {}
-            return GlibcLoader(inside, machine, self._store, cache, self._library_path)
+            return GlibcLoader(inside, machine, self.elf, cache, self._library_path)
         return None
 
     def close(self) -> None:
-        """End the processes that were asked."""
+        """Stop the helper processes."""
         for real in self._real.values():
             real.close()
 
@@ -134,22 +151,22 @@ class Loaders:
     def _cache(self, path: str) -> dict[str, list[CacheEntry]]:
         if path not in self._caches:
             try:
-                self._caches[path] = parse_cache(content(self._store.files, path))
+                self._caches[path] = parse_cache(read_file(self.elf.files, path))
             except OSError:
                 self._caches[path] = {}
         return self._caches[path]
 
     def _text(self, path: str) -> str | None:
         try:
-            return os.fsdecode(content(self._store.files, path, 1 << 20))
+            return os.fsdecode(read_file(self.elf.files, path, 1 << 20))
         except OSError:
             return None
 
 
-def emulated_loaders(store: ElfCache) -> Loaders:
-    """Return the loaders of the world of `store` in a clean environment, which ask nobody."""
+def emulated_loaders(elf: ElfCache) -> Loaders:
+    """Return the loaders of the view of `elf` in a clean environment, which run nothing."""
 
     def nowhere() -> str:
         raise AssertionError
 
-    return Loaders(Resolver.STATIC, "", "", store, nowhere)
+    return Loaders(Resolver.STATIC, "", "", elf, nowhere)

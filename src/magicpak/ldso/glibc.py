@@ -23,17 +23,17 @@ class GlibcLoader:
         self,
         built_in: Glibc,
         machine: Machine,
-        store: ElfCache,
+        elf: ElfCache,
         cache: Mapping[str, Sequence[CacheEntry]],
         library_path: str,
     ) -> None:
         """Take what is built into the loader, ld.so.cache, and LD_LIBRARY_PATH (empty: none)."""
         self._built_in = built_in
         self._machine = machine
-        self._store = store
+        self._elf = elf
         self._cache = cache
         self._library_path = library_path
-        self._variants = HwcapsDirectories(machine, store.files, legacy=built_in.legacy_hwcaps)
+        self._variants = HwcapsDirectories(machine, elf.files, legacy=built_in.legacy_hwcaps)
         self._defaults: _Directories = [SearchDirectory(path) for path in built_in.directories]
         self._rpaths: dict[Loaded, tuple[_Directories, ...]] = {}
         self._runpaths: dict[Loaded, _Directories] = {}
@@ -103,7 +103,7 @@ class GlibcLoader:
     def _directories(self, owner: Loaded, text: str) -> _Directories:
         is_program = owner.secure and owner.needed_by is None
         return glibc_directories(
-            text, ":", owner, self._tokens(owner), self._store.files, trusted=self._is_trusted if is_program else None
+            text, ":", owner, self._tokens(owner), self._elf.files, trusted=self._is_trusted if is_program else None
         )
 
     def _library_path_of(self, requester: Loaded) -> _Directories:
@@ -114,7 +114,7 @@ class GlibcLoader:
             while program.needed_by is not None:
                 program = program.needed_by
             self._environment = glibc_directories(
-                self._library_path, ":;", program, self._tokens(program), self._store.files
+                self._library_path, ":;", program, self._tokens(program), self._elf.files
             )
         return self._environment
 
@@ -125,7 +125,7 @@ class GlibcLoader:
         return is_trusted(path, self._built_in.directories)
 
     def _find_path(self, paths: Sequence[str], name: str, requester: Loaded) -> Found | None:
-        places = [(path, absolute(path, self._store.files)) for path in paths]
+        places = [(path, absolute(path, self._elf.files)) for path in paths]
         good = [(path, place) for path, place in places if self._verdict(place, requester) is Candidate.TAKEN]
         if not good:
             return None
@@ -196,10 +196,10 @@ class GlibcLoader:
         return not (_no_default(requester) and entry.path.startswith(defaults))
 
     def _verdict(self, path: str, requester: Loaded) -> Candidate:
-        return judge_candidate(path, requester.facts, self._machine, self._store)
+        return judge_candidate(path, requester.facts, self._machine, self._elf)
 
     def _is_usable(self, path: str, requester: Loaded) -> bool:
-        return is_usable(path, requester.facts, self._machine, self._store)
+        return is_usable(path, requester.facts, self._machine, self._elf)
 
 
 def _paths(directories: _Directories) -> list[str]:

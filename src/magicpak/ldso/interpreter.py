@@ -4,7 +4,7 @@ import re
 from typing import NamedTuple
 
 from magicpak.elf.facts import ElfFacts
-from magicpak.files.view import FileView, content
+from magicpak.files.view import FileView, read_file
 from magicpak.ldso.machines import Machine
 
 _READ_AT_MOST = 16 << 20
@@ -49,7 +49,7 @@ def built_in(path: str, machine: Machine | None, files: FileView) -> Glibc | Mus
     glibc's loader holds its default directories as one run of strings that end in `/` (SYSTEM_DIRS), so a
     distribution's own, as Debian's multiarch directories, are seen. Raises OSError.
     """
-    data = content(files, path, _READ_AT_MOST)
+    data = read_file(files, path, _READ_AT_MOST)
     musl = _MUSL.search(data)
     if musl:
         return Musl(musl[1].decode("ascii"))

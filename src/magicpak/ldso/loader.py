@@ -69,7 +69,7 @@ class Loaded:
 class Need(NamedTuple):
     """One name that an object needs, and the object that satisfies it (None: nothing does).
 
-    `found` is where it was found, unless an object that is loaded already goes by that name; `trouble` tells why the
+    `found` is where it was found, unless an object that is loaded already goes by that name; `load_error` tells why the
     loader stops at what it found, where it does; `preloaded` tells that it is /etc/ld.so.preload that asks for it.
     """
 
@@ -78,7 +78,7 @@ class Need(NamedTuple):
     satisfied_by: Loaded | None
     found: Found | None
     optional: bool = False
-    trouble: str | None = None
+    load_error: str | None = None
     preloaded: bool = False
 
 

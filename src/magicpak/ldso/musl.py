@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from magicpak.elf.cache import ElfCache
 from magicpak.elf.errors import ElfError
 from magicpak.elf.facts import ElfFacts, FileType
-from magicpak.files.view import FileView, content
+from magicpak.files.view import FileView, read_file
 from magicpak.ldso.loader import Found, Loaded, LoadedNames, LoadError, Rule, Wanted
 
 DEFAULT_PATH = "/lib:/usr/local/lib:/usr/lib"
@@ -57,7 +57,7 @@ def path_file(interpreter: str, arch: str) -> str:
 def system_path(path: str, files: FileView) -> str:
     """Return the text of the path file at `path`; DEFAULT_PATH where there is none, nothing where it is unreadable."""
     try:
-        return os.fsdecode(content(files, path, _LONGEST_PATH_FILE))
+        return os.fsdecode(read_file(files, path, _LONGEST_PATH_FILE))
     except FileNotFoundError:
         return DEFAULT_PATH
     except OSError:
@@ -67,10 +67,10 @@ def system_path(path: str, files: FileView) -> str:
 class MuslLoader:
     """Finds libraries for the objects of one process as its musl does."""
 
-    def __init__(self, interpreter: Loaded, store: ElfCache, system_path: str, library_path: str) -> None:
+    def __init__(self, interpreter: Loaded, elf: ElfCache, system_path: str, library_path: str) -> None:
         """Take the loader itself, the text of its path file (DEFAULT_PATH without one), and LD_LIBRARY_PATH."""
         self._interpreter = interpreter
-        self._store = store
+        self._elf = elf
         self._system = _elements(system_path)
         self._library_path = _elements(library_path)
 
@@ -86,7 +86,7 @@ class MuslLoader:
         """Return where musl finds `name` for `requester`. Raises LoadError."""
         try:
             if "/" in name:
-                path = os.path.join(self._store.files.current_directory(), name)
+                path = os.path.join(self._elf.files.current_directory(), name)
                 return Found(path, Rule.PATH, relative=path != name) if self._opens(path) else None
             return self._search(name, requester) if len(os.fsencode(name)) <= _LONGEST_NAME else None
         except OSError:
@@ -96,7 +96,7 @@ class MuslLoader:
         for rule, directories, origin_owner in self._lists(requester):
             for directory in directories:
                 relative = not directory.startswith("/")
-                start = f"{self._store.files.current_directory()}/{directory}" if relative else directory.rstrip("/")
+                start = f"{self._elf.files.current_directory()}/{directory}" if relative else directory.rstrip("/")
                 path = f"{start}/{name}"
                 if len(os.fsencode(f"{directory}/{name}")) < _PATH_BUFFER and self._opens(path):
                     return Found(path, rule, (), origin_owner, relative)
@@ -128,7 +128,7 @@ class MuslLoader:
     def _opens(self, path: str) -> bool:
         """Tell whether there is a file at `path`; the first that opens is taken. Raises LoadError, and OSError."""
         try:
-            facts = self._store.get(path).facts
+            facts = self._elf.get(path).facts
         except ElfError as error:
             raise LoadError(path, str(error)) from None
         except OSError as error:

@@ -1,50 +1,52 @@
-"""Makes the document of a report from what a run knows."""
+"""The document of a report, made from the result of a run."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from magicpak import __version__
 from magicpak.bundle.entry import Content, Copy, Directory, Entry, Fifo, Link
+from magicpak.bundle.exclude import Exclusion
 from magicpak.bundle.path import BundlePath
-from magicpak.bundle.plan import BundlePlan, Item
+from magicpak.bundle.plan import Item
 from magicpak.bundle.size import file_sizes
+from magicpak.collect.result import Result
 from magicpak.packages.package import Package
-from magicpak.reports import document as told
-from magicpak.reports.known import Known
+from magicpak.reports import document as doc
 from magicpak.reports.locations import Locations
 from magicpak.reports.processes import missing, processes
 from magicpak.verify.severity import Verdict
 
 Owners = Callable[[Sequence[str]], Mapping[str, Package]]
-"""Tells which package owns each of several paths of the host."""
+"""Returns which package owns each of several paths of the host."""
 
 
-def document(known: Known, output: str | None, owners: Owners | None, *, dry_run: bool) -> told.Document:
-    """Return the document of a report; without `owners` it tells of no packages."""
-    programs, placed, before, plan = known.decided
-    items = tuple(plan)
-    weights = file_sizes(plan)
-    places = Locations(plan, known.private)
+def build_document(
+    result: Result, verdict: Verdict | None, owners: Owners | None, *, complete: bool, output: str | None, dry_run: bool
+) -> doc.Document:
+    """Return the document of a report; without `owners` it has no packages."""
+    items = tuple(result.plan)
+    sizes = file_sizes(result.plan)
+    places = Locations(result.plan, result.private)
     packages = _Packages(owners([path for item in items if (path := places.on_host(item))])) if owners else None
-    entries = tuple(_entry(item, places, weights, packages) for item in items)
-    return told.Document(
-        schema_version=told.SCHEMA_VERSION,
+    entries = tuple(_entry(item, places, sizes, packages) for item in items)
+    return doc.Document(
+        schema_version=doc.SCHEMA_VERSION,
         magicpak=__version__,
         output=output,
         dry_run=dry_run,
-        complete=known.error is None,
-        totals=_totals(entries, weights),
+        complete=complete,
+        totals=_totals(entries, sizes),
         entries=entries,
-        processes=tuple(processes(placed, programs, places)),
-        missing=tuple(missing([each.resolved for each in placed])),
-        problems=tuple(_problems(known.verdict)),
-        excluded=tuple(_excluded(before, plan)),
+        processes=tuple(processes(result.placed, places)),
+        missing=tuple(missing([each.resolved for each in result.placed])),
+        problems=tuple(_problems(verdict)),
+        excluded=tuple(_excluded(result.exclusion)),
         packages=packages.all() if packages else None,
     )
 
 
 class _Packages:
-    """The packages that own something, numbered as they turn up."""
+    """The packages that own something, numbered in the order of their first file."""
 
     def __init__(self, owner_of: Mapping[str, Package]) -> None:
         self._owner_of = owner_of
@@ -52,8 +54,8 @@ class _Packages:
         self._files: list[int] = []
         self._sizes: list[int] = []
 
-    def number(self, path: str | None, weight: int | None) -> int | None:
-        """Return the number of the package that owns `path` of the host, which adds `weight` bytes if it is a file."""
+    def number(self, path: str | None, size: int | None) -> int | None:
+        """Return the number of the package that owns `path` of the host, which adds `size` bytes if it is a file."""
         package = self._owner_of.get(path) if path is not None else None
         if package is None:
             return None
@@ -61,23 +63,23 @@ class _Packages:
         if number == len(self._files):
             self._files.append(0)
             self._sizes.append(0)
-        if weight is not None:
+        if size is not None:
             self._files[number] += 1
-            self._sizes[number] += weight
+            self._sizes[number] += size
         return number
 
-    def all(self) -> tuple[told.ReportPackage, ...]:
+    def all(self) -> tuple[doc.ReportPackage, ...]:
         return tuple(
-            told.ReportPackage(*package, files, size)
+            doc.ReportPackage(*package, files, size)
             for package, files, size in zip(self._numbers, self._files, self._sizes, strict=True)
         )
 
 
 def _entry(
-    item: Item, places: Locations, weights: Mapping[BundlePath, int], packages: _Packages | None
-) -> told.ReportEntry:
+    item: Item, places: Locations, sizes: Mapping[BundlePath, int], packages: _Packages | None
+) -> doc.ReportEntry:
     entry, host = item.entry, places.on_host(item)
-    return told.ReportEntry(
+    return doc.ReportEntry(
         path=item.path,
         type=_type(entry),
         size=_size(entry),
@@ -88,7 +90,7 @@ def _entry(
         target=entry.target if isinstance(entry, Link) else None,
         reason=str(item.because),
         asked_by=places.in_bundle(item.because.of) if item.because.of is not None else None,
-        package=packages.number(host, weights.get(item.path)) if packages and not places.is_directory(item) else None,
+        package=packages.number(host, sizes.get(item.path)) if packages and not places.is_directory(item) else None,
     )
 
 
@@ -114,25 +116,25 @@ def _size(entry: Entry) -> int:
             return 0
 
 
-def _totals(entries: Sequence[told.ReportEntry], weights: Mapping[BundlePath, int]) -> told.ReportTotals:
+def _totals(entries: Sequence[doc.ReportEntry], sizes: Mapping[BundlePath, int]) -> doc.ReportTotals:
     types = [entry.type for entry in entries]
-    return told.ReportTotals(
+    return doc.ReportTotals(
         files=types.count("file"),
-        size=sum(weights.values()),
+        size=sum(sizes.values()),
         links=types.count("link"),
         directories=types.count("directory"),
         fifos=types.count("fifo"),
     )
 
 
-def _problems(verdict: Verdict | None) -> Iterator[told.ReportProblem]:
+def _problems(verdict: Verdict | None) -> Iterator[doc.ReportProblem]:
     if verdict is not None:
         for problem in verdict.errors:
-            yield told.ReportProblem(problem.program, problem.words, is_error=True)
-        for remark in verdict.warnings:
-            yield told.ReportProblem(None, remark, is_error=False)
+            yield doc.ReportProblem(problem.subject, problem.message, is_error=True)
+        for warning in verdict.warnings:
+            yield doc.ReportProblem(None, warning, is_error=False)
 
 
-def _excluded(before: BundlePlan, plan: BundlePlan) -> Iterator[told.ReportExcluded]:
-    for item in before.where(lambda item: item.path not in plan):
-        yield told.ReportExcluded(item.path, _type(item.entry), _size(item.entry))
+def _excluded(exclusion: Exclusion) -> Iterator[doc.ReportExcluded]:
+    for item, _ in exclusion.removed.values():
+        yield doc.ReportExcluded(item.path, _type(item.entry), _size(item.entry))

@@ -1,4 +1,4 @@
-"""Where what a report tells of is: on the host, and in the bundle."""
+"""Where the things in a report are: on the host, and in the bundle."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -6,15 +6,14 @@ from collections.abc import Mapping, Sequence
 from magicpak.bundle.entry import Content, Copy, Directory, Fifo, Link
 from magicpak.bundle.plan import BundlePlan, Item
 from magicpak.collect.libraries import Placed
+from magicpak.files.view import real_path
 from magicpak.ldso.loader import Loaded
-from magicpak.resolve.inputs import Program
 
 
 class Locations:
-    """Answers for one plan."""
+    """Answers for one plan; `private` are the temporary directories with copies that were made for this run."""
 
     def __init__(self, plan: BundlePlan, private: Sequence[str]) -> None:
-        """Take the plan, and the directories of our own in which copies stand that were made for this run."""
         self._plan = plan
         self._private = tuple(f"{directory}/" for directory in private)
         self._by_source: dict[str, str] = {}
@@ -41,19 +40,20 @@ class Locations:
         """Return the place in the bundle that `path`, of the bundle or of the host, leads to; None for none."""
         if path not in self._reached:
             item, place = self._plan.reached(path)
-            self._reached[path] = place if item is not None else self._by_source.get(os.path.realpath(path))
+            self._reached[path] = place if item is not None else self._by_source.get(real_path(path))
         return self._reached[path]
 
     def is_directory(self, item: Item) -> bool:
-        """Tell whether `item` is a directory, or a link to one: those are of no package, or of many."""
+        """Return whether `item` is a directory, or a link to one: those are of no package, or of many."""
         end = self._plan.reached(item.path)[0] if isinstance(item.entry, Link) else item
         return end is not None and isinstance(end.entry, Directory)
 
-    def of_objects(self, placed: Placed, program: Program | None) -> Mapping[Loaded, str | None]:
-        """Return the place of each object of one closure; `program` is the INPUT that it is of, if it is of one."""
-        closure = placed.resolved.closure
+    def of_objects(self, placed: Placed) -> Mapping[Loaded, str | None]:
+        """Return the place of each object of one closure."""
+        closure, program = placed.resolved.closure, placed.program
         itself = closure.program
-        at = program.at if program else os.path.join(placed.resolved.at, os.path.basename(itself.path))
+        name = os.path.basename(itself.path)
+        at = program.place if program else os.path.join(placed.resolved.origin_in_bundle, name)
         result = {itself: self.in_bundle(at) or self.in_bundle(itself.path)}
         for need, place in placed.places.items():
             loaded = need.satisfied_by

@@ -1,4 +1,4 @@
-"""Guesses where a library that the loader does not find could come from, for the hint of a message."""
+"""Where a library that the loader does not find could come from, for the hint of a message."""
 
 import os
 from collections import deque
@@ -8,12 +8,13 @@ from time import monotonic
 
 from magicpak.elf.facts import ElfTarget
 from magicpak.errors import MagicpakError
+from magicpak.files.view import KERNEL_DIRECTORIES, is_below
 from magicpak.process.child import run
 from magicpak.process.exec import find_program
 from magicpak.text import printable
 
 SECONDS = 5.0
-"""How long all the guessing of one run may take."""
+"""How long all the looking of one run may take."""
 
 SECONDS_FOR_WALK = 2.0
 """How much of it the search of the disk may take."""
@@ -22,8 +23,6 @@ ENTRIES = 200_000
 """How many directory entries the search of the disk may see."""
 
 SEARCH_ROOTS = ("/usr/local", "/opt", "/srv", "/usr/lib", "/usr/lib64", "/lib", "/lib64")
-
-_NOT_SEARCHED = ("/proc/", "/sys/", "/dev/")
 
 _SUFFIXES = ("", "t64", "v5")
 """What Debian appends to a library's package when its ABI changes and its SONAME does not: the transitions to 64-bit
@@ -59,8 +58,8 @@ def hints_for(
 ) -> dict[str, str]:
     """Return a one-line hint for each of the missing libraries `names` that one is known for, in their order.
 
-    A library that is somewhere on the disk gets its directory, any other one the Debian package that holds it. Asks
-    no network, takes at most SECONDS, and never fails: trouble means no hint.
+    A library that is somewhere on the disk gets its directory, any other one the Debian package that holds it. It makes
+    no request, takes at most SECONDS, and never fails: an error means no hint.
 
     Args:
         names: the names as DT_NEEDED has them; one with a slash is a path and gets no hint.
@@ -129,7 +128,7 @@ def _entries(roots: Sequence[str], until: float) -> Iterator[tuple[str, str]]:
         try:
             status = os.stat(directory)
             identity = (status.st_dev, status.st_ino)
-            if identity in seen or f"{directory}/".startswith(_NOT_SEARCHED):
+            if identity in seen or is_below(directory, KERNEL_DIRECTORIES):
                 continue
             seen.add(identity)
             with os.scandir(directory) as scan:
@@ -154,10 +153,8 @@ def _is_match(path: str, matches: Callable[[str], bool]) -> bool:
 def _library_path_hint(directory: str) -> str:
     import shlex  # noqa: PLC0415 - needed only where a library is missing
 
-    return (
-        f"found in {printable(directory)}: add it to LD_LIBRARY_PATH"
-        f" (LD_LIBRARY_PATH={printable(shlex.quote(directory))} magicpak …)"
-    )
+    path = printable(shlex.quote(directory))
+    return f"found in {printable(directory)}: add it to LD_LIBRARY_PATH (LD_LIBRARY_PATH={path} magicpak …)"
 
 
 def _install_hints(names: Sequence[str], kind: ElfTarget, until: float) -> dict[str, str]:

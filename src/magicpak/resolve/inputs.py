@@ -12,80 +12,92 @@ from magicpak.elf.cache import ElfCache, ElfFile
 from magicpak.elf.errors import ElfError
 from magicpak.elf.facts import FileType
 from magicpak.errors import InputNotBundleable, InvalidUsage, PlanConflict, reason
-from magicpak.files.cli_path import CliPath, parse_cli_path
-from magicpak.files.host import description
+from magicpak.files.cli_path import CliPath, Location, parse_cli_path
+from magicpak.files.host import describe_file_type
+from magicpak.files.view import real_path
 from magicpak.text import printable
 
 
 class Program(NamedTuple):
-    """An INPUT: as it was given, its absolute path with the links that are kept, its real path, its place."""
+    """A program of the host: an INPUT, or one that comes with the bundle otherwise.
 
-    given: str
+    `argument` is the INPUT as the user wrote it, or else its path; `path` is its absolute path with the links that are
+    kept, `real` its real path, `place` its place in the bundle.
+    """
+
+    argument: str
     path: str
     real: str
     file: ElfFile
-    at: BundlePath
+    place: BundlePath
+
+    @classmethod
+    def at(cls, location: Location, file: ElfFile) -> "Program":
+        """Return the program `file` at `location`, which is not an INPUT."""
+        return cls(location.host, location.host, location.host, file, location.bundle)
 
     @property
     def is_moved(self) -> bool:
-        """Whether its path in the bundle is another than on the host."""
-        return self.at != self.path
+        """Whether its path in the bundle is not that on the host."""
+        return self.place != self.path
 
 
-def find_inputs(inputs: Sequence[str], install_to: str | None, layout: Layout, store: ElfCache) -> list[Program]:
+def find_inputs(inputs: Sequence[str], install_to: str | None, layout: Layout, elf: ElfCache) -> list[Program]:
     """Return the programs of the command line. Raises InputNotBundleable, InvalidUsage, and PlanConflict."""
     if install_to is not None and not install_to.endswith("/") and BundlePath(install_to) == ROOT:
-        message = f"--install-to {printable(install_to)!r} is the bundle's root, where no file can be"
+        message = f"--install-to {printable(install_to)!r} is the root directory of the bundle, not a file"
         raise InvalidUsage(message, hints=["end it with / to keep the name of the executable"])
     if install_to is not None and len(inputs) > 1 and not install_to.endswith("/"):
         message = f"--install-to {printable(install_to)} is one path for {len(inputs)} executables"
-        raise InvalidUsage(
-            message, hints=[f"end it with / to make it a directory: --install-to {printable(install_to)}/"]
-        )
-    programs = [_program(given, install_to, layout, store) for given in inputs]
+        hint = f"end it with / to make it a directory: --install-to {printable(install_to)}/"
+        raise InvalidUsage(message, hints=[hint])
+    programs = [_program(argument, install_to, layout, elf) for argument in inputs]
     places: dict[str, Program] = {}
     for program in programs:
-        other = places.setdefault(program.at, program)
+        other = places.setdefault(program.place, program)
         if other.file.inode != program.file.inode:
             raise PlanConflict(
-                program.at,
-                f"the input {printable(other.given)}",
-                f"the input {printable(program.given)}",
+                program.place,
+                f"the input {printable(other.argument)}",
+                f"the input {printable(program.argument)}",
                 "bundle them at their own paths, without --install-to",
             )
     return programs
 
 
-def _program(given: str, install_to: str | None, layout: Layout, store: ElfCache) -> Program:
-    if not given:
+def _program(argument: str, install_to: str | None, layout: Layout, elf: ElfCache) -> Program:
+    if not argument:
         raise InputNotBundleable("INPUT", "is an empty name")
     try:
-        status = os.stat(given)
-        file = store.get(given) if stat.S_ISREG(status.st_mode) else None
-        path = parse_cli_path(given)
+        status = os.stat(argument)
+        file = elf.get(argument) if stat.S_ISREG(status.st_mode) else None
+        path = parse_cli_path(argument)
     except OSError as error:
-        raise InputNotBundleable(given, f"cannot be read: {reason(error)}", _hint_for_absent(given, error)) from None
+        why = f"cannot be read: {reason(error)}"
+        raise InputNotBundleable(argument, why, _hint_for_absent(argument, error)) from None
     except ElfError as error:
-        raise InputNotBundleable(given, str(error), _hint_for_script(error)) from None
+        raise InputNotBundleable(argument, str(error), _hint_for_script(error)) from None
     if file is None:
-        raise InputNotBundleable(given, f"is {description(status.st_mode)}, not an executable")
-    _check(given, file)
+        raise InputNotBundleable(argument, f"is {describe_file_type(status.st_mode)}, not an executable")
+    _require_program(argument, file)
     if install_to is None and path.in_bundle.is_under("/proc"):
-        raise InputNotBundleable(given, "stands in /proc, which no bundle holds", "say where it goes with --install-to")
-    real = os.path.realpath(given)
-    return Program(given, path.on_host if layout is Layout.HOST else real, real, file, _place(path, install_to))
+        raise InputNotBundleable(argument, "is in /proc, which no bundle has", "set its place with --install-to")
+    real = real_path(argument)
+    host_path = path.on_host if layout is Layout.HOST else real
+    return Program(argument, host_path, real, file, _place(path, install_to))
 
 
-def _check(given: str, file: ElfFile) -> None:
+def _require_program(argument: str, file: ElfFile) -> None:
     facts = file.facts
     if facts.type not in (FileType.EXEC, FileType.DYN):
-        kinds: dict[int, str] = {FileType.REL: "is a relocatable object file (.o)", FileType.CORE: "is a core dump"}
-        raise InputNotBundleable(given, kinds.get(facts.type, f"is an ELF file of type {facts.type}, no executable"))
+        types: dict[int, str] = {FileType.REL: "is a relocatable object file (.o)", FileType.CORE: "is a core dump"}
+        why = types.get(facts.type, f"is an ELF file of type {facts.type}, not an executable")
+        raise InputNotBundleable(argument, why)
     if facts.entry == 0 and facts.interpreter is None:
         raise InputNotBundleable(
-            given,
+            argument,
             "is a shared library: it has no entry point",
-            f"bundle the program that loads it, with --include {printable(given)}",
+            f"bundle the program that loads it, with --include {printable(argument)}",
         )
 
 
@@ -96,17 +108,16 @@ def _place(path: CliPath, install_to: str | None) -> BundlePath:
     return BundlePath(install_to + path.in_bundle.name if install_to.endswith("/") else install_to)
 
 
-def _hint_for_absent(given: str, error: OSError) -> str | None:
-    if error.errno != errno.ENOENT or "/" in given:
+def _hint_for_absent(argument: str, error: OSError) -> str | None:
+    if error.errno != errno.ENOENT or "/" in argument:
         return None
-    for directory in os.environ.get("PATH", "").split(":"):
-        candidate = os.path.join(directory, given)
-        if directory and os.access(candidate, os.X_OK) and os.path.isfile(candidate):
-            return f"INPUT is a path; did you mean {printable(candidate)}?"
-    return None
+    from magicpak.process.exec import find_program
+
+    found = find_program(argument)
+    return f"INPUT is a path; did you mean {printable(found)}?" if found else None
 
 
 def _hint_for_script(error: ElfError) -> str | None:
     if error.script is None:
         return None
-    return "bundle its interpreter as INPUT and bring the script with --include"
+    return "bundle its interpreter as INPUT and add the script with --include"

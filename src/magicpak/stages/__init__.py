@@ -1,1 +1,1 @@
-"""The chapters of the story: what only some runs have is imported by the pipeline when it is asked for."""
+"""The chapters of a run. Each is a value with the settings that it needs, which `run` carries out; `check` comes first."""

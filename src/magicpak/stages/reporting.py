@@ -1,93 +1,100 @@
-"""`--report` and `--why`: tells what is in the bundle, and why."""
+"""`--report` and `--why`: prints what is in the bundle, and why."""
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
-from magicpak.bundle.globs import pattern_against
+from magicpak.collect.result import Result
 from magicpak.errors import NotInBundle
 from magicpak.log import Log, shows_colours
-from magicpak.options import Options, Report
+from magicpak.options import Report
 from magicpak.outputs.report_file import ReportFile
 from magicpak.packages.package import Package
-from magicpak.reports.build import document
+from magicpak.reports.build import build_document
 from magicpak.reports.document import Document
-from magicpak.reports.known import Known
 from magicpak.reports.style import ASCII, PLAIN, Style
 
-Tell = Callable[[bytes], None]
+if TYPE_CHECKING:
+    from magicpak.verify.severity import Verdict
+
+Print = Callable[[bytes], None]
+"""Prints on stdout."""
 
 
-def reporting(options: Options, tell: Tell, log: Log) -> Callable[[Known], None]:
-    """Return what tells what `options` ask for, by `tell` on stdout or in a file, when all is known.
+class Reporting(NamedTuple):
+    """`--report`, `--report-file` and `--why`, and what a report says of the run: OUTPUT and `--dry-run`."""
 
-    Raises ReportNotWritable, before any work; what it returns raises it too, and NotInBundle.
-    """
-    file = ReportFile(options.report_file, options.output) if options.report_file is not None else None
-    if file is not None:
-        file.check()
+    form: Report | None
+    file: ReportFile | None
+    why: Sequence[str]
+    output: str | None
+    dry_run: bool
 
-    def report(known: Known) -> None:
-        wants_packages = options.report in (Report.JSON, Report.HTML)
-        owners = (lambda paths: _owners(paths, log)) if wants_packages else None
-        made = document(known, options.output, owners, dry_run=options.dry_run)
-        if options.report is not None:
-            style = PLAIN if file is not None else _style()
-            (file.write if file is not None else tell)(rendered(made, options.report, style))
-        for path in options.why:
+    def check(self) -> None:
+        """Raise ReportNotWritable where the file could not be written now."""
+        if self.file is not None:
+            self.file.check()
+
+    def run(self, result: Result, verdict: "Verdict | None", *, complete: bool, print_: Print, log: Log) -> None:
+        """Print what is asked for, or write it to the file. Raises ReportNotWritable, and NotInBundle if `complete`.
+
+        Without `complete` the run fails, and the report has what was found so far.
+        """
+        owners = (lambda paths: _owners(paths, log)) if self.form in (Report.JSON, Report.HTML) else None
+        document = build_document(result, verdict, owners, complete=complete, output=self.output, dry_run=self.dry_run)
+        if self.form is not None:
+            style = PLAIN if self.file is not None else _stdout_style()
+            (self.file.write if self.file is not None else print_)(render(document, self.form, style))
+        for path in self.why:
             try:
-                tell(_encoded(_why(made, path, known, options.exclude)))
+                print_(_encode(_why(document, path, result)))
             except NotInBundle as absent:
-                if known.error is None:
+                if complete:
                     raise
-                tell(_encoded([absent.message]))
-
-    return report
+                print_(_encode([absent.message]))
 
 
-def rendered(made: Document, form: Report, style: Style) -> bytes:
-    """Return a report in the form that is asked for; `style` is for the one that is looked at in a terminal."""
+def render(document: Document, form: Report, style: Style) -> bytes:
+    """Return the report in the form that is asked for; `style` is for the tree, which is read in a terminal."""
     match form:
         case Report.TREE:
-            from magicpak.reports.tree import tree  # noqa: PLC0415
+            from magicpak.reports.tree import tree
 
-            return _encoded(tree(made, style))
+            return _encode(tree(document, style))
         case Report.LIST:
-            from magicpak.reports.listing import listing  # noqa: PLC0415
+            from magicpak.reports.listing import listing
 
-            return _encoded(listing(made))
+            return _encode(listing(document))
         case Report.JSON:
-            from magicpak.reports.jsontext import json_text  # noqa: PLC0415
+            from magicpak.reports.jsontext import json_text
 
-            return _encoded(json_text(made))
+            return _encode(json_text(document))
         case Report.HTML:
-            from magicpak.reports.html.page import page  # noqa: PLC0415
+            from magicpak.reports.html.page import page
 
-            return page(made).encode()
+            return page(document).encode()
 
 
-def _why(made: Document, path: str, known: Known, patterns: Sequence[str]) -> Iterable[str]:
-    from magicpak.reports.why import Why  # noqa: PLC0415
+def _why(document: Document, path: str, result: Result) -> Iterable[str]:
+    from magicpak.reports.why import Why
 
-    def taken_by(path: str) -> str | None:
-        return pattern_against(path, known.decided.before, patterns) if known.decided.before.reached(path)[0] else None
-
-    return Why(made, taken_by).answer(path)
+    return Why(document, result.exclusion.flag_for).answer(path)
 
 
 def _owners(paths: Sequence[str], log: Log) -> Mapping[str, Package]:
-    from magicpak.packages.owners import owners  # noqa: PLC0415
+    from magicpak.packages.owners import owners
 
     found = owners(paths)
     log.warn_all(found.warnings)
     return found.by_path
 
 
-def _encoded(lines: Iterable[str]) -> bytes:
+def _encode(lines: Iterable[str]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
 
 
-def _style() -> Style:
-    """Return the paint that stdout can show."""
+def _stdout_style() -> Style:
+    """Return the style that stdout can show."""
     has_colours = shows_colours(sys.stdout)
     encoding = getattr(sys.stdout, "encoding", None) or "ascii"
     return Style(has_colours) if encoding.lower().startswith("utf") else Style(has_colours, ASCII)

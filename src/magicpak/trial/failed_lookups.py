@@ -14,7 +14,7 @@ from magicpak.bundle.path import ROOT, BundlePath
 from magicpak.bundle.plan import BundlePlan, Item
 from magicpak.elf.errors import ElfError
 from magicpak.elf.reader import read_path
-from magicpak.files.script import HEAD, MOST_INTERPRETERS, parse_script
+from magicpak.files.script import HEAD, MAX_INTERPRETERS, parse_script
 from magicpak.tracing.trace import Access, Trace, Use
 
 _IN_VAIN = (errno.ENOENT, errno.ENOTDIR)
@@ -79,7 +79,7 @@ def interpreter_of(item: Item) -> str | None:
 
 def interpreters_missing(item: Item, plan: BundlePlan) -> Iterator[FailedLookup]:
     """Yield the interpreter of `item`, or that one's own, where it is missing."""
-    for _ in range(MOST_INTERPRETERS):
+    for _ in range(MAX_INTERPRETERS):
         interpreter = interpreter_of(item)
         if interpreter is None:
             return

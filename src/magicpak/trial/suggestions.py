@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from magicpak.bundle.entry import Copy, Directory
-from magicpak.bundle.globs import pattern_against
+from magicpak.bundle.exclude import Exclusion
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan
 from magicpak.text import printable, shell_line
@@ -28,20 +28,24 @@ _DEPTH = 2  # of a directory that holds half a system: /etc, /usr/lib
 
 
 class TrialPlans(NamedTuple):
-    """What stands in the bundle, and what would without the patterns `exclude`.
+    """What is in the bundle, and what `--exclude` has taken from it.
 
-    `made` are the real paths of what the program itself has made on the host, when it was watched there; None where it
+    `made` are the real paths of what the program itself has made on the host, when it was traced there; None where it
     was not.
     """
 
     plan: BundlePlan
-    before: BundlePlan
-    exclude: Sequence[str]
+    exclusion: Exclusion
     made: Collection[str] | None = None
 
-    def left_out(self, path: BundlePath) -> bool:
-        """Tell whether `--exclude` has taken away what stood at `path`."""
-        return bool(self.exclude) and self.before.reached(path)[0] is not None and self.plan.reached(path)[0] is None
+    @property
+    def before(self) -> BundlePlan:
+        """The plan without regard to `--exclude`."""
+        return self.exclusion.before
+
+    def is_excluded(self, path: BundlePath) -> bool:
+        """Return whether `--exclude` has taken what was at `path`."""
+        return self.exclusion.flag_for(path) is not None
 
 
 class _Suggestion(NamedTuple):
@@ -70,12 +74,12 @@ def suggest(sought: Sequence[FailedLookup], plans: TrialPlans, said: str) -> lis
 
 def worth_telling(unseen: Iterable[FailedLookup], plans: TrialPlans, said: str) -> list[FailedLookup]:
     """Return those of `unseen`, which nobody looked for by name, that `said` names or the user has left out."""
-    return [each for each in unseen if _is_named(each.path, said) or plans.left_out(each.path)]
+    return [each for each in unseen if _is_named(each.path, said) or plans.is_excluded(each.path)]
 
 
 def _parts_left_out(sought: FailedLookup, plans: TrialPlans) -> list[FailedLookup]:
     """Return `sought`, or the files that `--exclude` has taken from it where it is a directory."""
-    item = plans.before.reached(sought.path)[0] if plans.left_out(sought.path) else None
+    item = plans.before.reached(sought.path)[0] if plans.is_excluded(sought.path) else None
     if item is None or not isinstance(item.entry, Directory):
         return [sought]
     below = [each for each in plans.before if each.path.is_under(item.path) and each.path not in plans.plan]
@@ -107,7 +111,7 @@ def _on_host(sought: FailedLookup, *, relative: bool) -> str | None:
 def _rank(cure: _Suggestion, plans: TrialPlans, said: str) -> int:
     sought = cure.sought
     rank = known_path(sought.path).rank
-    if plans.left_out(sought.path):
+    if plans.is_excluded(sought.path):
         return _LEFT_OUT
     if cure.is_bare and sought.access is not Access.MADE:
         return _TRIFLING
@@ -159,7 +163,7 @@ def _without_repetition(cures: Iterable[_Suggestion], plans: TrialPlans) -> list
         if any(real.is_under(directory) for directory in whole if directory != real):
             continue
         known = kept.setdefault(real, cure)
-        if not plans.left_out(known.sought.path) and (plans.left_out(cure.sought.path) or cure.source == real):
+        if not plans.is_excluded(known.sought.path) and (plans.is_excluded(cure.sought.path) or cure.source == real):
             kept[real] = cure
         if os.path.isdir(real) and not cure.is_bare:
             whole.append(real)
@@ -169,10 +173,9 @@ def _without_repetition(cures: Iterable[_Suggestion], plans: TrialPlans) -> list
 def _hint(cure: _Suggestion, plans: TrialPlans) -> str:
     path, words = cure.sought.path, known_path(cure.sought.path).words
     about = f" ({words})" if words else ""
-    if plans.left_out(path):
-        pattern = pattern_against(path, plans.before, plans.exclude)
-        if pattern is not None:
-            return f"{printable(path)}{about} is left out by {shell_line(['--exclude', pattern])}"
+    excluded_by = plans.exclusion.flag_for(path)
+    if excluded_by is not None:
+        return f"{printable(path)}{about} is excluded by {excluded_by}"
     flag = "--mkdir" if cure.is_bare else "--include"
     return f"{shell_line([flag, cure.source])}{about}"
 

@@ -8,9 +8,10 @@ from magicpak.bundle.path import BundlePath
 from magicpak.elf.cache import ElfCache
 from magicpak.elf.errors import ElfError
 from magicpak.errors import InputNotBundleable, InvalidUsage, reason
+from magicpak.files.view import real_path
 from magicpak.ldso.factory import emulated_loaders
-from magicpak.text import count_noun, printable
-from magicpak.verify.links import dangling_warning, is_filled_later
+from magicpak.text import list_names, printable
+from magicpak.verify.links import dangling_warnings, is_filled_at_run_time
 from magicpak.verify.problems import Problem
 from magicpak.verify.programs import ProgramChecker
 from magicpak.verify.root_view import DirectoryView
@@ -18,7 +19,7 @@ from magicpak.verify.symbols import SymbolCheck
 
 
 class DirectoryCheck(NamedTuple):
-    """How many programs were looked at, what keeps some from starting, and lines on what else is worth a look."""
+    """How many programs were checked, what keeps some from starting, and lines on what else is worth a look."""
 
     programs: int
     problems: tuple[Problem, ...]
@@ -26,29 +27,29 @@ class DirectoryCheck(NamedTuple):
 
 
 def check_directory(directory: str, programs: Sequence[str], *, symbols: bool = False) -> DirectoryCheck:
-    """Return what there is to say of `programs` in `directory`, by their paths there; of all in it where none is named.
+    """Return the result for `programs` in `directory`, by their paths there; for all in it where none is named.
 
-    With `symbols` each must find its symbols, too.
-
-    Raises InvalidUsage for what is no directory, InputNotBundleable for what is no program in it, and OSError.
+    With `symbols` the symbols that each needs must be defined, too. Raises InvalidUsage where there is no directory,
+    InputNotBundleable for what is not a program in it, and OSError.
     """
     if not os.path.isdir(directory):
         why = "is not a directory" if os.path.lexists(directory) else "does not exist"
         raise InvalidUsage(f"--check {printable(directory)} {why}")
-    world = DirectoryView(directory)
-    store = ElfCache(world)
-    starter = ProgramChecker(world, store, emulated_loaders(store), *([SymbolCheck(world).problems] if symbols else []))
+    view = DirectoryView(directory)
+    loaders = emulated_loaders(ElfCache(view))
+    checker = ProgramChecker(view, loaders, *([SymbolCheck(view).problems] if symbols else []))
     if programs:
-        found = [problem for path in programs for problem in _named(path, directory, starter)]
-        return DirectoryCheck(len(programs), tuple(found), tuple(_unknown(starter)))
-    count, found = starter.look_at_all()
-    unread = _told([*world.closed, *starter.unread], "cannot be read, and is not checked")
-    return DirectoryCheck(count, tuple(found), (*_unknown(starter), *unread, *_dead_links(world)))
+        found = [problem for path in programs for problem in _check_named(path, directory, checker)]
+        return DirectoryCheck(len(programs), tuple(found), tuple(_unknown_loaders(checker)))
+    count, found = checker.check_all()
+    unreadable = [*view.unreadable, *checker.unreadable]
+    not_checked = [f"not checked, since they cannot be read: {list_names(unreadable)}"] if unreadable else []
+    return DirectoryCheck(count, tuple(found), (*_unknown_loaders(checker), *not_checked, *_dangling_links(view)))
 
 
-def _named(path: str, directory: str, starter: ProgramChecker) -> Sequence[Problem]:
+def _check_named(path: str, directory: str, checker: ProgramChecker) -> Sequence[Problem]:
     try:
-        return starter.look(BundlePath(path)).problems
+        return checker.check(BundlePath(path)).problems
     except OSError as error:
         why = f"cannot be read in {printable(directory)}: {reason(error)}"
         raise InputNotBundleable(path, why, _hint(path, directory)) from None
@@ -57,31 +58,26 @@ def _named(path: str, directory: str, starter: ProgramChecker) -> Sequence[Probl
 
 
 def _hint(path: str, directory: str) -> str | None:
-    """Return what to do about a path that was given as it is outside of the directory."""
-    real, root = os.path.realpath(path), os.path.realpath(directory)
+    """Return what to do about a path that is one outside of the directory."""
+    real, root = real_path(path), real_path(directory)
     if os.path.exists(real) and real.startswith(f"{root.rstrip('/')}/"):
         return f"EXE is a path in the directory: {printable(real[len(root.rstrip('/')) :])}"
     return None
 
 
-def _unknown(starter: ProgramChecker) -> Iterator[str]:
-    for path in starter.unknown:
+def _unknown_loaders(checker: ProgramChecker) -> Iterator[str]:
+    for path in checker.unknown_loaders:
         loader = printable(path)
-        yield f"nothing is known of the loader {loader}: whether it finds what its programs need is not checked"
+        yield f"the loader {loader} is not known: whether it finds what its programs need is not checked"
 
 
-def _dead_links(world: DirectoryView) -> list[str]:
-    """Return a line on the links that lead to nothing, but for those into what is filled when the system runs."""
-    dead: list[tuple[str, str]] = []
-    for link in world.links():
+def _dangling_links(view: DirectoryView) -> list[str]:
+    """Return a line on the links that lead to nothing, but for those into what is filled at run time."""
+    dangling = []
+    for link in view.links():
         try:
-            world.reached(link.path)
+            view.reached(link.path)
         except OSError as error:
-            if not is_filled_later(BundlePath(error.filename)):
-                dead.append(link)
-    return dangling_warning(dead)
-
-
-def _told(names: Sequence[str], words: str) -> list[str]:
-    more = f" (and {count_noun(len(names) - 1, 'other')})" if names[1:] else ""
-    return [f"{printable(names[0])}{more} {words}"] if names else []
+            if not is_filled_at_run_time(BundlePath(error.filename)):
+                dangling.append(link)
+    return dangling_warnings(dangling)

@@ -1,4 +1,4 @@
-"""What is said of links that lead to nothing."""
+"""Links that lead to nothing."""
 
 import os
 import stat
@@ -6,51 +6,47 @@ from collections.abc import Iterable, Sequence
 
 from magicpak.bundle.entry import Link
 from magicpak.bundle.path import BundlePath
-from magicpak.bundle.plan import Item
-from magicpak.files.walk import KERNEL_DIRECTORIES
-from magicpak.text import count_noun, printable
-from magicpak.verify.problems import Problem
+from magicpak.files.view import RUNTIME_DIRECTORIES, is_below, real_path
+from magicpak.text import printable
+from magicpak.verify.plan_view import DanglingLink
+from magicpak.verify.problems import FailureKind, Problem
+from magicpak.verify.root_view import LinkAt
 
-_FILLED_LATER = (*KERNEL_DIRECTORIES, "/run")
 
+def check_links(links: Iterable[DanglingLink], output: str | None) -> tuple[list[Problem], list[str]]:
+    """Return a problem for each of `links` that leads somewhere on the host, and a warning of the others, if any.
 
-def about_dead_links(
-    links: Iterable[tuple[Item, BundlePath]], output: str | None
-) -> tuple[Sequence[Problem], Sequence[str]]:
-    """Return a problem for each of `links` that leads somewhere on the host, and a line on the others, if any.
-
-    Each comes with the place where it leads to nothing; `output` is OUTPUT. Nothing is said where that is filled when
-    the system runs, and of an end that cannot be bundled: that is said where it is left out.
+    `output` is OUTPUT. There is none where that is filled when a system runs, nor for an end that cannot be bundled: of
+    that there is a warning already.
     """
     problems: list[Problem] = []
-    absent: list[tuple[str, str]] = []
+    absent: list[LinkAt] = []
     for item, end in links:
-        if not isinstance(item.entry, Link) or item.entry.source is None or is_filled_later(end):
+        if not isinstance(item.entry, Link) or item.entry.source is None or is_filled_at_run_time(end):
             continue
-        real = BundlePath(os.path.realpath(item.entry.source))
-        if not os.path.exists(item.entry.source) or (output is not None and real.is_under(os.path.realpath(output))):
-            absent.append((item.path, item.entry.target))
+        real = BundlePath(real_path(item.entry.source))
+        if not os.path.exists(item.entry.source) or (output is not None and real.is_under(real_path(output))):
+            absent.append(LinkAt(item.path, item.entry.target))
         elif _can_be_bundled(real):
-            words = f"{printable(end)}, to which it leads, is not in the bundle; it was {item.because}"
-            problems.append(Problem(item.path, end, item.path, words, fate="lead anywhere"))
-    return problems, dangling_warning(absent)
+            message = f"it leads to {printable(end)}, which is not in the bundle; it was {item.because}"
+            problems.append(Problem(item.path, end, item.path, message, kind=FailureKind.LINK))
+    return problems, dangling_warnings(absent)
 
 
-def dangling_warning(links: Sequence[tuple[str, str]]) -> list[str]:
-    """Return a line on links that lead to nothing, each its path and its text, if there are any."""
+def dangling_warnings(links: Sequence[LinkAt]) -> list[str]:
+    """Return a line on links that lead to nothing, if there are any."""
     if not links:
         return []
-    path, target = links[0]
-    count = count_noun(len(links), "link")
-    return [f"{count} to what is not there, the first from {printable(path)} to {printable(target)}"]
+    first = f"{printable(links[0].path)} -> {printable(links[0].target)}"
+    return [f"dangling link: {first}" if len(links) == 1 else f"{len(links)} dangling links, such as {first}"]
 
 
-def is_filled_later(path: BundlePath) -> bool:
-    """Tell whether what stands at `path` is made when the system runs."""
-    return any(path.is_under(directory) for directory in _FILLED_LATER)
+def is_filled_at_run_time(path: BundlePath) -> bool:
+    """Return whether what is at `path` is made when a system runs."""
+    return is_below(path, RUNTIME_DIRECTORIES)
 
 
 def _can_be_bundled(real: BundlePath) -> bool:
     mode = os.stat(real).st_mode
     kinds = (stat.S_ISREG, stat.S_ISDIR, stat.S_ISFIFO)
-    return not is_filled_later(real) and any(is_kind(mode) for is_kind in kinds) and os.access(real, os.R_OK)
+    return not is_filled_at_run_time(real) and any(is_kind(mode) for is_kind in kinds) and os.access(real, os.R_OK)

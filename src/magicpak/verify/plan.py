@@ -1,11 +1,10 @@
-"""All that must hold in a finished plan."""
+"""Everything that must hold in a finished plan."""
 
 from collections.abc import Sequence
 from functools import cached_property
 
 from magicpak.bundle.plan import BundlePlan
 from magicpak.collect.libraries import Placed
-from magicpak.elf.cache import ElfCache
 from magicpak.ldso.factory import Loaders
 from magicpak.text import printable
 from magicpak.verify.plan_view import PlanElfCache, PlanView
@@ -14,71 +13,65 @@ from magicpak.verify.programs import ProgramChecker, is_program
 
 
 class PlanChecker:
-    """A plan with the programs and libraries that were resolved for it.
+    """Checks a plan with the programs and libraries that were resolved for it; `loaders` are the host's.
 
-    `unknown` are the interpreters that nothing is known of, `warnings` lines that are worth a warning, once all was
-    looked at.
+    After `check_all`, `unknown_loaders` are the interpreters that are not known, `warnings` lines worth a warning.
     """
 
-    def __init__(
-        self, plan: BundlePlan, placed: Sequence[Placed], inputs: int, known: tuple[ElfCache, Loaders]
-    ) -> None:
-        """Take the plan, what was resolved, the `inputs` INPUTs first, and what was read of the host."""
-        store, loaders = known
-        self._world = PlanView(plan)
-        self._files = PlanElfCache(self._world, store)
-        self._starter = ProgramChecker(self._world, self._files, loaders.elsewhere(self._files))
-        self._inputs = [each.resolved.closure.program for each in placed[:inputs]]
-        self._others = [each.resolved for each in placed[inputs:]]
-        self.unknown = self._starter.unknown
+    def __init__(self, plan: BundlePlan, placed: Sequence[Placed], loaders: Loaders) -> None:
+        self._view = PlanView(plan)
+        self._elf = PlanElfCache(self._view, loaders.elf)
+        self._programs = ProgramChecker(self._view, loaders.elsewhere(self._elf))
+        self._inputs = [each.resolved.closure.program for each in placed if each.program is not None]
+        self._others = [each.resolved for each in placed if each.program is None]
+        self.unknown_loaders = self._programs.unknown_loaders
         self.warnings: list[str] = []
 
-    @property
-    def looked_at(self) -> int:
-        """How many programs have been looked at by now."""
-        return len(self._starter)
+    def __len__(self) -> int:
+        """Return the number of programs that were checked so far."""
+        return len(self._programs)
 
-    def look_at_all(self, output: str | None) -> tuple[int, list[Problem]]:
+    def check_all(self, output: str | None) -> tuple[int, list[Problem]]:
         """Return how many programs there are, and what is wrong with them, or with libraries or links.
 
         `output` is OUTPUT, to which a link may lead that is in the bundle.
         """
         inputs = [place for each in self._inputs if is_program(each.facts) and (place := self._place(each.path))]
-        count, problems = self._starter.look_at_all(inputs)
+        count, problems = self._programs.check_all(inputs)
         self.warnings += [
             f"{printable(place)} is not executable: the image cannot start it"
             for place in inputs
-            if not self._world.is_executable(place)
+            if not self._view.is_executable(place)
         ]
         problems += [problem for each in self._libraries.values() for problem in each.problems]
-        dead = list(self._world.dead_links())
-        if dead:
-            from magicpak.verify.links import about_dead_links  # noqa: PLC0415 - most bundles have none
+        dangling = list(self._view.dangling_links())
+        if dangling:
+            from magicpak.verify.links import check_links
 
-            more, told = about_dead_links(dead, output)
-            problems += more
-            self.warnings += told
+            link_problems, warnings = check_links(dangling, output)
+            problems += link_problems
+            self.warnings += warnings
         return count, problems
 
-    def look(self, path: str) -> ProgramCheck:
-        """Return what there is to say of the program or library at `path`. Raises OSError and ElfError."""
-        return self._libraries.get(path) or self._starter.look(path)
+    def check(self, path: str) -> ProgramCheck:
+        """Return the result for the program or library at `path`. Raises OSError and ElfError."""
+        return self._libraries.get(path) or self._programs.check(path)
 
     def _place(self, path: str) -> str | None:
-        place = self._files.place_of(path)
-        return self._world.reached(place) if place else None
+        place = self._elf.place_of(path)
+        return self._view.reached(place) if place else None
 
     @cached_property
     def _libraries(self) -> dict[str, ProgramCheck]:
-        """The libraries that programs load by themselves."""
+        """The libraries that programs load at run time."""
         if not self._others:
             return {}
-        from magicpak.verify.plugins import PluginChecker  # noqa: PLC0415 - most bundles have none
+        from magicpak.verify.plugins import PluginChecker
 
-        loading = PluginChecker(self._starter, self._files)
+        plugins = PluginChecker(self._programs, self._elf)
         found: dict[str, ProgramCheck] = {}
         for resolved in self._others:
-            for path, starting in loading.look(resolved).items():
-                if path not in found or starting.problems:
-                    found[path] = starting
+            for path, check in plugins.check(resolved).items():
+                if path not in found or check.problems:
+                    found[path] = check
         return found

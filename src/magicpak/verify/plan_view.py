@@ -1,8 +1,8 @@
-"""A plan as the world that it will be: links as planned, files read where they are copied from."""
+"""A plan as the root that it will be: links as planned, files read where they are copied from."""
 
-import errno
 import os
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from magicpak.bundle.entry import Content, Copy, Directory, Entry, Fifo, Link
 from magicpak.bundle.path import ROOT, BundlePath
@@ -10,30 +10,36 @@ from magicpak.bundle.plan import BundlePlan, Item
 from magicpak.elf.cache import ElfCache, ElfFile
 from magicpak.elf.errors import ElfError
 from magicpak.files.view import OPEN_TO_READ, has_capabilities
-from magicpak.files.walk import PathResolver, failure
+from magicpak.files.walk import PathResolver
 
 _MAY_EXECUTE = 0o111
+
+
+class DanglingLink(NamedTuple):
+    """A link that leads to nothing, and the place where nothing is."""
+
+    item: Item
+    end: BundlePath
 
 
 class PlanView:
     """The finished plan taken as its own root; the current directory is its root too, as in an image."""
 
     def __init__(self, plan: BundlePlan) -> None:
-        """Take the plan."""
         self._plan = plan
-        self._walk = PathResolver(self._target, self._is_directory)
+        self._resolver = PathResolver(self)
 
     def reached(self, path: str) -> BundlePath:
         """Return where `path` leads, all links resolved. Raises OSError where that is nothing."""
-        return self._walk.reached(path)
+        return self._resolver.reached(path)
 
     def entry(self, path: str) -> Entry | None:
-        """Return what stands where `path` leads; None for the root itself. Raises OSError."""
+        """Return the entry that `path` leads to; None for the root itself. Raises OSError."""
         item = self._plan.get(self.reached(path))
         return item.entry if item else None
 
     def open(self, path: str) -> int:
-        """Return a descriptor of what will stand there, as far as a loader can tell. Raises OSError."""
+        """Return a descriptor of what will be there, as far as a loader can tell. Raises OSError."""
         match self.entry(path):
             case Copy(source=source):
                 return os.open(source, OPEN_TO_READ)
@@ -47,14 +53,14 @@ class PlanView:
                 return os.open("/", OPEN_TO_READ)  # one directory is like another
 
     def is_directory(self, path: str) -> bool:
-        """Tell whether `path` leads to a directory."""
+        """Return whether `path` leads to a directory."""
         try:
             return isinstance(self.entry(path), Directory | None)
         except OSError:
             return False
 
     def has_capabilities(self, path: str) -> bool:
-        """Tell whether `path` leads to a file that gets capabilities of its own."""
+        """Return whether `path` leads to a file that gets capabilities of its own."""
         entry = self.entry(path)
         return isinstance(entry, Copy) and has_capabilities(entry.extended or entry.source)
 
@@ -63,7 +69,7 @@ class PlanView:
         return ROOT
 
     def is_executable(self, path: str) -> bool:
-        """Tell whether `path` leads to a file that somebody may execute."""
+        """Return whether `path` leads to a file that somebody may execute."""
         try:
             item = self._plan.get(self.reached(path))
         except OSError:
@@ -76,50 +82,42 @@ class PlanView:
             yield item.path
 
     def places(self) -> dict[tuple[int, int], BundlePath]:
-        """Return where the files of the host stand, by their inodes; of several places the first."""
+        """Return the places of the files of the host, by their inodes; of several places the first."""
         copies = self._plan.where(lambda item: isinstance(item.entry, Copy))
         return {item.entry.inode: item.path for item in reversed(copies) if isinstance(item.entry, Copy)}
 
-    def dead_links(self) -> Iterator[tuple[Item, BundlePath]]:
-        """Yield the links that lead to nothing, in order, each with the place where that is."""
-        for item in self._plan.where(self._is_dead_link):
-            yield item, self._plan.reached(item.path)[1]
+    def dangling_links(self) -> Iterator[DanglingLink]:
+        """Yield the links that lead to nothing, in order."""
+        for item in self._plan.where(lambda item: isinstance(item.entry, Link)):
+            try:
+                self.reached(item.path)
+            except OSError:
+                yield DanglingLink(item, self._plan.reached(item.path)[1])
 
-    def _is_dead_link(self, item: Item) -> bool:
-        if not isinstance(item.entry, Link):
-            return False
-        try:
-            self.reached(item.path)
-        except OSError:
-            return True
-        return False
+    def target(self, place: BundlePath) -> str | None:
+        """Return the text of the link at `place`, None for what is not a link. Raises FileNotFoundError for nothing."""
+        return self._plan.target(place)
 
-    def _target(self, place: BundlePath) -> str | None:
-        item = self._plan.get(place)
-        if item is None:
-            raise failure(errno.ENOENT, place)
-        return item.entry.target if isinstance(item.entry, Link) else None
-
-    def _is_directory(self, place: BundlePath) -> bool:
+    def is_directory_at(self, place: BundlePath) -> bool:
+        """Return whether a directory is at `place`."""
         item = self._plan.get(place)
         return item is None or isinstance(item.entry, Directory)
 
 
 class PlanElfCache(ElfCache):
-    """The ELF files of a plan: what the host's store has read of them is not read again."""
+    """The ELF files of a plan: what the host's cache has of them is not read again."""
 
     _places: Mapping[tuple[int, int], BundlePath] | None = None
 
-    def __init__(self, world: PlanView, host: ElfCache) -> None:
-        """Take the plan as a world, and what is known of the host."""
-        super().__init__(world)
-        self._world = world
+    def __init__(self, view: PlanView, host: ElfCache) -> None:
+        super().__init__(view)
+        self._view = view
         self._host = host
 
     def place_of(self, path: str) -> str | None:
-        """Return where the ELF file stands that is at `path` on the host: there too if it does; None for nowhere.
+        """Return the place of the ELF file that is at `path` on the host, `path` if it is there too; None for none.
 
-        A file that is not what it is on the host, such as one that was packed, stands nowhere.
+        A file that is not what it is on the host, such as one that was packed, has none.
         """
         try:
             inode = self._host.get(path).inode
@@ -128,7 +126,7 @@ class PlanElfCache(ElfCache):
         if self._is_at(path, inode):
             return path
         if self._places is None:
-            self._places = self._world.places()
+            self._places = self._view.places()
         return self._places.get(inode)
 
     def _is_at(self, path: str, inode: tuple[int, int]) -> bool:
@@ -139,7 +137,7 @@ class PlanElfCache(ElfCache):
 
     def _read(self, path: str) -> ElfFile | ElfError | OSError:
         try:
-            entry = self._world.entry(path)
+            entry = self._view.entry(path)
             if not isinstance(entry, Copy):
                 return super()._read(path)
             status = os.stat(entry.source)

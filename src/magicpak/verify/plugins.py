@@ -1,4 +1,4 @@
-"""Whether the libraries that programs load by themselves find in a plan what they find on the host."""
+"""Whether the libraries that programs load at run time find in a plan what they find on the host."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,24 +9,26 @@ from magicpak.ldso.loader import Loaded
 from magicpak.resolve.libraries import Resolved
 from magicpak.text import printable
 from magicpak.verify.plan_view import PlanElfCache
-from magicpak.verify.problems import Problem, ProgramCheck, missing_problems, version_problems
+from magicpak.verify.problems import FailureKind, Problem, ProgramCheck, missing_problems, version_problems
 from magicpak.verify.programs import ProgramChecker, is_program
 
 
 class PluginChecker:
-    """Lets the programs of a plan load once more what they load on the host, in the same order."""
+    """Lets the programs of a plan load once more what they load at run time on the host, in the same order.
 
-    def __init__(self, starter: ProgramChecker, files: PlanElfCache) -> None:
-        """Take what looks at the programs of the plan, and its ELF files."""
-        self._starter = starter
-        self._files = files
-        self._dlopened = DlopenResolver(starter.loaders, files, hwcaps=True)
+    `programs` checks the programs of the plan, `elf` has its ELF files.
+    """
 
-    def look(self, host: Resolved) -> dict[str, ProgramCheck]:
-        """Return what there is to say of each library that `host` has loaded by itself, by its path in the plan.
+    def __init__(self, programs: ProgramChecker, elf: PlanElfCache) -> None:
+        self._programs = programs
+        self._elf = elf
+        self._dlopened = DlopenResolver(programs.loaders)
 
-        What is not in the plan is passed over, and so are the libraries of a program that does not start there. What
-        `host` lacks is no problem of the plan.
+    def check(self, host: Resolved) -> dict[str, ProgramCheck]:
+        """Return the result for each library that `host` has loaded at run time, by its path in the plan.
+
+        What is not in the plan is skipped, and so are the libraries of a program that does not start there. What is
+        missing on the host is not a problem of the plan.
         """
         program = host.closure.program
         base = program if is_program(program.facts) else program.needed_by
@@ -34,8 +36,8 @@ class PluginChecker:
         if process is None:
             return {}
         loaded: dict[str, tuple[Loaded, Sequence[Loaded]]] = {}
-        for library in _loaded_by_itself(host) if base is program else [program]:
-            place = self._files.place_of(library.path)
+        for library in _loaded_at_run_time(host) if base is program else [program]:
+            place = self._elf.place_of(library.path)
             new = self._load(process, place) if place is not None else ()
             if place is not None and new:
                 loaded[place] = library, new
@@ -43,26 +45,26 @@ class PluginChecker:
         within = process.within
         if within is None:
             return {}
-        return {place: _starting(place, host, library, within, new) for place, (library, new) in loaded.items()}
+        return {place: _check(place, host, library, within, new) for place, (library, new) in loaded.items()}
 
     def _process(self, base: Loaded | None) -> LoadedProcess | None:
-        """Return the process of `base` in the plan, or one of no program; None where it does not start."""
+        """Return the process of `base` in the plan, or one without a program; None where it does not start."""
         if base is None:
-            return LoadedProcess(None, self._files)
-        place = self._files.place_of(base.path)
+            return LoadedProcess(None, self._elf)
+        place = self._elf.place_of(base.path)
         try:
-            starting = self._starter.look(place) if place else None
+            check = self._programs.check(place) if place else None
         except (OSError, ElfError):
             return None
-        if starting is None or starting.resolved is None or starting.problems:
+        if check is None or check.resolved is None or check.problems:
             return None
-        return LoadedProcess(starting.resolved, self._files)
+        return LoadedProcess(check.resolved, self._elf)
 
     def _load(self, process: LoadedProcess, place: str) -> Sequence[Loaded]:
-        """Load the library at `place`, and return what comes into the process, the library first."""
+        """Load the library at `place`, and return what is new in the process, the library first."""
         before = len(process.within.closure.objects) if process.within else 0
         try:
-            file = self._files.get(place)
+            file = self._elf.get(place)
             if not process.has(file.inode):
                 self._dlopened.load(process, place, file)
         except (OSError, ElfError, ToolFailed):
@@ -70,28 +72,29 @@ class PluginChecker:
         return process.within.closure.objects[before:] if process.within else ()
 
 
-def _starting(place: str, host: Resolved, library: Loaded, within: Resolved, new: Sequence[Loaded]) -> ProgramCheck:
-    """Return what there is to say of the `library` of the host that is at `place`, and has brought what is `new`."""
+def _check(place: str, host: Resolved, library: Loaded, within: Resolved, new: Sequence[Loaded]) -> ProgramCheck:
+    """Return the result for the `library` of the host that is at `place`, and with which `new` was loaded."""
     program = within.closure.program
     name = _name(library, host)
-    lacked = {need.name for need in host.closure.missing}
-    problems = [each._replace(fate="load") for each in _problems(within, new) if each.lacking not in lacked]
+    missing = {need.name for need in host.closure.missing}
+    kind = FailureKind.LIBRARY
+    problems = [each._replace(kind=kind) for each in _problems(within, new) if each.missing not in missing]
     if name is not None and all(need.name != name for need in program.needs):
-        words = f"{printable(program.path)} does not find it by its name {printable(name)}"
-        problems.append(Problem(place, name, program.path, words, fate="load"))
+        message = f"{printable(program.path)} does not find it by its name {printable(name)}"
+        problems.append(Problem(place, name, program.path, message, kind=kind))
     return ProgramCheck(within, tuple(problems))
 
 
 def _problems(within: Resolved, new: Sequence[Loaded]) -> Iterator[Problem]:
-    """Yield what is wrong with the objects that are `new` in a process, the library that brings the others first."""
+    """Yield what is wrong with the objects that are `new` in a process, the library that needs the others first."""
     library, paths = new[0], {each.path for each in new}
     process = within._replace(name=library.path, closure=within.closure._replace(program=library))
     yield from missing_problems(process._replace(closure=process.closure._replace(objects=tuple(new))))
-    yield from (problem for problem in version_problems(process) if problem.by in paths)
+    yield from (problem for problem in version_problems(process) if problem.requester in paths)
 
 
-def _loaded_by_itself(program: Resolved) -> list[Loaded]:
-    """Return what a program has loaded that it does not need from its start, in that order."""
+def _loaded_at_run_time(program: Resolved) -> list[Loaded]:
+    """Return what a program has loaded that it does not need at its start, in that order."""
     itself = program.closure.program
     others = [each for each in program.closure.objects if each is not itself and each.needed_by in (None, itself)]
     return [each for each in others if each.name not in itself.facts.needed]

@@ -1,42 +1,48 @@
-"""What can be wrong in a world, one thing at a time."""
+"""What can be wrong in a view, one thing at a time."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal, NamedTuple, TypeAlias
+from collections.abc import Iterator, Sequence
+from enum import Enum
+from typing import NamedTuple
 
 from magicpak.elf.facts import VersionNeeded
+from magicpak.ldso.closure import Closure
+from magicpak.ldso.interpreter import Glibc
 from magicpak.ldso.loader import Loaded
 from magicpak.resolve.libraries import Resolved, missing_needs
 from magicpak.text import count_noun, printable
-from magicpak.verify.versions import missing_versions
 
-FailureKind: TypeAlias = Literal["start", "load", "lead anywhere"]
-"""What a program, a library that a program loads by itself, and a link will not do."""
-_OF: Mapping[FailureKind, str] = {"start": "program", "load": "library", "lead anywhere": "link"}
+
+class FailureKind(Enum):
+    """What fails: a program at its start, a library that a program loads at run time, or a link."""
+
+    PROGRAM = "start"
+    LIBRARY = "load"
+    LINK = "resolve"
 
 
 class Problem(NamedTuple):
-    """One thing that keeps `program` from starting; or a library from being loaded, or a link from leading anywhere.
+    """One thing that keeps `subject` from starting, being loaded, or resolving.
 
-    `lacking` is the name of what is missing or wrong, which `by` asks for; `words` are one line, `details` more.
+    `missing` is the name of what is missing or wrong, which `requester` needs; `message` is one line, `details` more.
     """
 
-    program: str
-    lacking: str
-    by: str
-    words: str
+    subject: str
+    missing: str
+    requester: str
+    message: str
     details: tuple[str, ...] = ()
-    fate: FailureKind = "start"
+    kind: FailureKind = FailureKind.PROGRAM
 
 
 def describe_subjects(problems: Sequence[Problem]) -> str:
-    """Return whom `problems` of one fate are about: the first, and how many others."""
-    names = list(dict.fromkeys(problem.program for problem in problems))
-    others = f"other {_OF[problems[0].fate]}"
+    """Return the subjects of `problems`, which are of one kind: the first, and how many others."""
+    names = list(dict.fromkeys(problem.subject for problem in problems))
+    others = f"other {problems[0].kind.name.lower()}"
     return printable(names[0]) + (f" and {count_noun(len(names) - 1, others)}" if names[1:] else "")
 
 
 class ProgramCheck(NamedTuple):
-    """What there is to say of one program: what its loader brings in, where it has one, and what is wrong."""
+    """The result for one program: what its loader loads, where it has one, and what is wrong."""
 
     resolved: Resolved | None
     problems: tuple[Problem, ...]
@@ -46,29 +52,79 @@ def missing_problems(resolved: Resolved) -> Iterator[Problem]:
     """Yield a problem for each name that nothing in a process satisfies."""
     if not resolved.closure.missing:
         return
-    from magicpak.resolve.missing import describe_chain, describe_need  # noqa: PLC0415 - where something is missing
+    from magicpak.resolve.missing import describe_chain, describe_need
 
-    for _, need in missing_needs([resolved]):
-        by = describe_chain(resolved, need.by)
-        trouble = need.trouble and f"{printable(need.trouble)}, at which the loader stops"
-        words = trouble or f"{printable(need.name)} is missing"
-        details = () if need.trouble else tuple(describe_need(resolved, need)[1:])
-        yield Problem(resolved.name, need.name, need.by.path, f"{words}, needed by {by}", details)
+    for each in missing_needs([resolved]):
+        need, chain = each.need, describe_chain(resolved, each.need.by)
+        if need.load_error:
+            message = f"the loader stops at {printable(need.load_error)}, needed by {chain}"
+            yield Problem(resolved.name, need.name, need.by.path, message)
+        else:
+            message = f"{printable(need.name)} is missing, needed by {chain}"
+            yield Problem(resolved.name, need.name, need.by.path, message, tuple(describe_need(each)[1:]))
 
 
 def version_problems(resolved: Resolved) -> Iterator[Problem]:
     """Yield a problem for each symbol version that nothing in a process defines."""
-    told: set[tuple[str, str]] = set()
-    for by, needed, other in missing_versions(resolved):
-        if (needed.of, needed.name) not in told:
-            told.add((needed.of, needed.name))
-            yield Problem(resolved.name, needed.of, by.path, _about_version(resolved, by, needed, other))
+    seen: set[tuple[str, str]] = set()
+    for missing in missing_versions(resolved):
+        version = missing.version
+        if (version.of, version.name) not in seen:
+            seen.add((version.of, version.name))
+            yield Problem(resolved.name, version.of, missing.requester.path, _describe_version(resolved, missing))
 
 
-def _about_version(resolved: Resolved, by: Loaded, needed: VersionNeeded, other: Loaded | None) -> str:
-    from magicpak.resolve.missing import describe_chain  # noqa: PLC0415 - where something is missing
+class MissingVersion(NamedTuple):
+    """A symbol version that `requester` needs, and the object that does not define it; None if there is none."""
 
-    version, chain = printable(needed.name), describe_chain(resolved, by)
-    if other is None:
-        return f"nothing that is loaded goes by {printable(needed.of)}, whose {version} is needed by {chain}"
-    return f"{printable(other.path)} does not define {version}, needed by {chain}"
+    requester: Loaded
+    version: VersionNeeded
+    provider: Loaded | None
+
+
+def missing_versions(resolved: Resolved) -> Iterator[MissingVersion]:
+    """Yield the versions for want of which glibc would stop (elf/dl-version.c); musl compares none.
+
+    What is itself missing is skipped, and so is an object without any version definitions: the loader warns of that, and
+    goes on.
+    """
+    if resolved.interpreter is None or not isinstance(resolved.interpreter.built_in, Glibc):
+        return
+    closure = resolved.closure
+    names = _names(closure)
+    absent = {need.name for need in closure.missing}
+    for loaded in (*closure.objects, *closure.variants):
+        for needed in loaded.facts.versions.needed:
+            provider = names.get(needed.of)
+            if provider is None:
+                if needed.of not in absent:
+                    yield MissingVersion(loaded, needed, None)
+                continue
+            defined = provider.facts.versions.defined
+            if defined is not None and needed.name not in defined and not needed.weak:
+                yield MissingVersion(loaded, needed, provider)
+
+
+def _names(closure: Closure) -> dict[str, Loaded]:
+    """Return the objects by their paths and all names that they are needed by."""
+    names: dict[str, Loaded] = {}
+    if closure.interpreter is not None:
+        names[closure.interpreter.path] = closure.interpreter
+        names[closure.interpreter.facts.soname or closure.interpreter.path] = closure.interpreter
+    for loaded in (*closure.objects, *closure.variants):
+        names.setdefault(loaded.path, loaded)
+        for need in loaded.needs:
+            if need.satisfied_by is not None:
+                names.setdefault(need.name, need.satisfied_by)
+    return names
+
+
+def _describe_version(resolved: Resolved, missing: MissingVersion) -> str:
+    from magicpak.resolve.missing import describe_chain
+
+    version, chain = printable(missing.version.name), describe_chain(resolved, missing.requester)
+    if missing.provider is None:
+        return (
+            f"no loaded library is named {printable(missing.version.of)}, whose version {version} is needed by {chain}"
+        )
+    return f"{printable(missing.provider.path)} does not define version {version}, needed by {chain}"

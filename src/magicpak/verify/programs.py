@@ -1,12 +1,14 @@
-"""What keeps the programs of a world from starting: nothing is run for it."""
+"""What keeps the programs of a view from starting; nothing is run to find out."""
 
 from collections.abc import Callable, Iterable, Iterator
 
-from magicpak.elf.cache import ElfCache, ElfFile
+from magicpak.bundle.path import BundlePath
+from magicpak.elf.cache import ElfFile
 from magicpak.elf.errors import ElfError
 from magicpak.elf.facts import DF_1_PIE, ElfFacts, FileType
 from magicpak.errors import ToolFailed, reason
-from magicpak.files.view import content
+from magicpak.files.cli_path import Location
+from magicpak.files.view import read_file
 from magicpak.files.walk import RootView
 from magicpak.ldso.factory import Loaders
 from magicpak.resolve.inputs import Program
@@ -14,141 +16,126 @@ from magicpak.resolve.libraries import Resolved, resolve_library, resolve_progra
 from magicpak.text import printable
 from magicpak.verify.problems import Problem, ProgramCheck, missing_problems, version_problems
 
-SEARCHED = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")  # Docker's
-
 
 class ProgramChecker:
-    """Looks at programs of one world as its kernel and its loaders will, in a clean environment.
+    """Checks programs of one view as its kernel and its loaders will start them, in a clean environment.
 
-    `unknown` are the interpreters that nothing is known of, `unread` the executable files that cannot be read.
+    `loaders` are those of the view, emulated. `more_problems` finds further problems of a process. `unknown_loaders` are
+    the interpreters that are not known, `unreadable` the executable files that cannot be read.
     """
 
     def __init__(
         self,
-        world: RootView,
-        store: ElfCache,
+        view: RootView,
         loaders: Loaders,
-        more: Callable[[Resolved], Iterable[Problem]] = lambda _resolved: (),
+        more_problems: Callable[[Resolved], Iterable[Problem]] = lambda _resolved: (),
     ) -> None:
-        """Take the world, the store and the loaders that look at it, and what finds more problems of a process.
-
-        The loaders ask nobody.
-        """
-        self._more = more
-        self.world = world
-        self.store = store
+        self.view = view
         self.loaders = loaders
+        self._more_problems = more_problems
         self._known: dict[str, ProgramCheck] = {}
-        self.unknown: dict[str, None] = {}
-        self.unread: dict[str, None] = {}
+        self.unknown_loaders: dict[str, None] = {}
+        self.unreadable: dict[str, None] = {}
 
     def __len__(self) -> int:
-        """Return the number of programs and scripts that were looked at so far."""
+        """Return the number of programs and scripts that were checked so far."""
         return len(self._known)
 
     def programs(self) -> Iterator[str]:
         """Yield the programs and scripts among the executable files."""
-        for place in self.world.executables():
+        for place in self.view.executables():
             try:
-                facts = self.store.get(place).facts
+                facts = self.loaders.elf.get(place).facts
             except ElfError as error:
                 if error.script is not None:
                     yield place
             except OSError:
-                self.unread[place] = None
+                self.unreadable[place] = None
             else:
                 if is_program(facts):
                     yield place
 
-    def look_at_all(self, named: Iterable[str] = ()) -> tuple[int, list[Problem]]:
+    def check_all(self, named: Iterable[str] = ()) -> tuple[int, list[Problem]]:
         """Return how many programs and scripts there are, with those that are `named`, and what is wrong with them."""
         paths = dict.fromkeys([*named, *self.programs()])
-        return len(paths), [problem for path in paths for problem in self.look(path).problems]
+        return len(paths), [problem for path in paths for problem in self.check(path).problems]
 
-    def look(self, path: str, depth: int = 0) -> ProgramCheck:
-        """Return what there is to say of the program or script that `path` leads to. Raises OSError and ElfError."""
-        place = self.world.reached(path)
+    def check(self, path: str, depth: int = 0) -> ProgramCheck:
+        """Return the result for the program or script that `path` leads to. Raises OSError and ElfError."""
+        place = self.view.reached(path)
         if place not in self._known:
             try:
-                self._known[place] = self._look_at_elf(place, self.store.get(place))
+                self._known[place] = self._check_elf(place, self.loaders.elf.get(place))
             except ElfError as error:
                 if error.script is None:
                     raise
-                self._known[place] = ProgramCheck(None, tuple(self._script(place, depth)))
+                self._known[place] = ProgramCheck(None, tuple(self._script_problems(place, depth)))
         return self._known[place]
 
-    def _look_at_elf(self, place: str, file: ElfFile) -> ProgramCheck:
+    def _check_elf(self, place: BundlePath, file: ElfFile) -> ProgramCheck:
         try:
             resolved = self._resolved(place, file)
         except ToolFailed:
-            self.unknown[file.facts.interpreter or ""] = None
+            self.unknown_loaders[file.facts.interpreter or ""] = None
             return ProgramCheck(None, ())
         if resolved is None:
-            return ProgramCheck(None, (Problem(place, place, place, "is a library, and no loader for it is there"),))
+            return ProgramCheck(None, (Problem(place, place, place, "it is a library, and there is no loader for it"),))
         problems = (
-            *self._interpreter(resolved),
+            *self._interpreter_problems(resolved),
             *missing_problems(resolved),
             *version_problems(resolved),
-            *self._more(resolved),
+            *self._more_problems(resolved),
         )
         return ProgramCheck(resolved, problems)
 
-    def _resolved(self, place: str, file: ElfFile) -> Resolved | None:
-        """Return what the loader of a program, or that of the ABI of a library, brings in; None where there is none."""
+    def _resolved(self, place: BundlePath, file: ElfFile) -> Resolved | None:
+        """Return what the loader of a program, or that of the ABI of a library, loads; None where there is none."""
         if is_program(file.facts) or file.facts.interpreter is not None or not file.facts.is_dynamic:
-            program = Program(place, place, place, file, self.world.reached(place))
-            return resolve_program(program, self.loaders, self.store, hwcaps=True)
-        return resolve_library(place, file, (), self.loaders, self.store, hwcaps=True)
+            return resolve_program(Program.at(Location(place, place), file), self.loaders)
+        return resolve_library(place, file, (), self.loaders)
 
-    def _interpreter(self, resolved: Resolved) -> Iterator[Problem]:
+    def _interpreter_problems(self, resolved: Resolved) -> Iterator[Problem]:
         path = resolved.closure.program.facts.interpreter
-        trouble = resolved.trouble
-        if path is not None and trouble is None and not self.world.is_executable(path):
-            trouble = "is not executable"
-        if path is not None and trouble is not None:
-            words = f"its interpreter {printable(path)} {trouble}"
-            yield Problem(resolved.name, path, resolved.name, words)
+        why = resolved.interpreter_error
+        if path is not None and why is None and not self.view.is_executable(path):
+            why = "is not executable"
+        if path is not None and why is not None:
+            yield Problem(resolved.name, path, resolved.name, f"its interpreter {printable(path)} {why}")
 
-    def _script(self, place: str, depth: int) -> Iterator[Problem]:
+    def _script_problems(self, place: str, depth: int) -> Iterator[Problem]:
         """Yield what is wrong with the interpreters of a script, one behind the other, up to the last."""
-        from magicpak.files.script import (  # noqa: PLC0415 - most bundles have none
-            HEAD,
-            MOST_INTERPRETERS,
-            env_program,
-            parse_script,
-        )
+        from magicpak.files.script import HEAD, MAX_INTERPRETERS, SEARCH_PATH, env_program, parse_script
 
-        script = parse_script(content(self.world, place, HEAD))
+        script = parse_script(read_file(self.view, place, HEAD))
         if script is None or not script.interpreter.startswith("/"):
             return  # a relative one depends on where the script is run
-        if depth > MOST_INTERPRETERS:
-            yield Problem(place, script.interpreter, place, "is run by a script, which is run by a script, and so on")
+        if depth > MAX_INTERPRETERS:
+            yield Problem(place, script.interpreter, place, "its interpreter is a script, run by a script, and so on")
             return
-        yield from self._runs(place, script.interpreter, depth)
+        yield from self._script_interpreter_problems(place, script.interpreter, depth)
         name = env_program(script)
-        if name is not None and "/" not in name and not self._is_in_path(name):
-            yield Problem(place, name, place, f"{printable(name)}, which env is to run for it, is missing")
+        if name is None or "/" in name:
+            return
+        if not any(self.view.is_executable(f"{directory}/{name}") for directory in SEARCH_PATH):
+            yield Problem(place, name, place, f"{printable(name)}, which env runs for it, is missing")
 
-    def _is_in_path(self, name: str) -> bool:
-        return any(self.world.is_executable(f"{directory}/{name}") for directory in SEARCHED)
-
-    def _runs(self, place: str, interpreter: str, depth: int) -> Iterator[Problem]:
-        words = f"its interpreter {printable(interpreter)} (#!)"
+    def _script_interpreter_problems(self, place: str, interpreter: str, depth: int) -> Iterator[Problem]:
+        subject = f"its interpreter {printable(interpreter)} (#!)"
         try:
-            problems = self.look(interpreter, depth + 1).problems
+            problems = self.check(interpreter, depth + 1).problems
         except OSError as error:
-            yield Problem(place, interpreter, place, f"{words} cannot be read: {reason(error)}")
+            yield Problem(place, interpreter, place, f"{subject} cannot be read: {reason(error)}")
         except ElfError as error:
-            yield Problem(place, interpreter, place, f"{words} {error}")
+            yield Problem(place, interpreter, place, f"{subject} {error}")
         else:
-            if not self.world.is_executable(interpreter):
-                yield Problem(place, interpreter, place, f"{words} is not executable")
+            if not self.view.is_executable(interpreter):
+                yield Problem(place, interpreter, place, f"{subject} is not executable")
             for problem in problems[:1]:
-                yield problem._replace(program=place, words=f"{words} does not start: {problem.words}")
+                yield problem._replace(subject=place, message=f"{subject} does not start: {problem.message}")
 
 
 def is_program(facts: ElfFacts) -> bool:
-    """Tell whether an executable ELF file is a program: libraries can be executable, and some have an interpreter."""
+    """Return whether an executable ELF file is a program: libraries can be executable, and some have an interpreter."""
     if facts.type == FileType.EXEC or facts.flags_1 & DF_1_PIE:
         return True
     if facts.type != FileType.DYN or facts.soname is not None:

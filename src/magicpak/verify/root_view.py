@@ -1,14 +1,13 @@
-"""A directory as the root of a world, whoever has made it and for whatever machine; nothing leads out of it."""
+"""A directory taken as root, whoever has made it and for whatever machine; nothing leads out of it."""
 
-import errno
 import os
 import stat
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from magicpak.bundle.path import ROOT, BundlePath
-from magicpak.files.view import OPEN_TO_READ, has_capabilities
-from magicpak.files.walk import KERNEL_DIRECTORIES, PathResolver
+from magicpak.files.view import KERNEL_DIRECTORIES, OPEN_TO_READ, has_capabilities, link_target, link_text, real_path
+from magicpak.files.walk import PathResolver
 
 _MAY_EXECUTE = 0o111
 
@@ -21,34 +20,33 @@ class LinkAt(NamedTuple):
 
 
 class DirectoryView:
-    """A directory taken as root. Links are followed one by one, as in the plan: no privilege is needed for it.
+    """A directory taken as root. Links are followed one by one, as in the plan: that needs no privilege.
 
-    `closed` are the directories that we may not list.
+    `unreadable` are the directories that we may not list.
     """
 
     def __init__(self, directory: str) -> None:
-        """Take the directory."""
-        self._root = os.path.realpath(directory).rstrip("/")
-        self._walk = PathResolver(self._target, self._is_directory)
-        self.closed: dict[str, None] = {}
+        self._root = real_path(directory).rstrip("/")
+        self._resolver = PathResolver(self)
+        self.unreadable: dict[str, None] = {}
 
     def reached(self, path: str) -> BundlePath:
         """Return where `path` leads, all links resolved. Raises OSError where that is nothing."""
-        return self._walk.reached(path)
+        return self._resolver.reached(path)
 
     def open(self, path: str) -> int:
         """Return a descriptor for reading what `path` leads to. Raises OSError."""
         return os.open(self._real(path), OPEN_TO_READ | os.O_NOFOLLOW)
 
     def is_directory(self, path: str) -> bool:
-        """Tell whether `path` leads to a directory."""
+        """Return whether `path` leads to a directory."""
         try:
-            return self._is_directory(self.reached(path))
+            return self.is_directory_at(self.reached(path))
         except OSError:
             return False
 
     def has_capabilities(self, path: str) -> bool:
-        """Tell whether `path` leads to a file with capabilities of its own."""
+        """Return whether `path` leads to a file with capabilities of its own."""
         return has_capabilities(self._real(path))
 
     def current_directory(self) -> str:
@@ -56,7 +54,7 @@ class DirectoryView:
         return ROOT
 
     def is_executable(self, path: str) -> bool:
-        """Tell whether `path` leads to a file that somebody may execute."""
+        """Return whether `path` leads to a file that somebody may execute."""
         try:
             mode = os.lstat(self._real(path)).st_mode
         except OSError:
@@ -73,13 +71,13 @@ class DirectoryView:
         """Yield all links, in order."""
         for place, status in self._below(ROOT):
             if stat.S_ISLNK(status.st_mode):
-                yield LinkAt(place, os.readlink(self._root + place))
+                yield LinkAt(place, link_text(self._root + place))
 
     def _real(self, path: str) -> str:
         return self._root + self.reached(path)
 
     def _below(self, directory: BundlePath) -> Iterator[tuple[BundlePath, os.stat_result]]:
-        """Yield all that stands below `directory`, but for what the kernel makes."""
+        """Yield everything below `directory`, but for the kernel's directories."""
         waiting = [directory]
         while waiting:
             above = waiting.pop()
@@ -98,16 +96,13 @@ class DirectoryView:
             with os.scandir(self._root + directory) as listing:
                 return sorted(listing, key=lambda child: child.name)
         except PermissionError:
-            self.closed[directory] = None
+            self.unreadable[directory] = None
             return []
 
-    def _target(self, place: BundlePath) -> str | None:
-        try:
-            return os.readlink(self._root + place)
-        except OSError as error:
-            if error.errno == errno.EINVAL:
-                return None
-            raise
+    def target(self, place: BundlePath) -> str | None:
+        """Return the text of the link at `place`, None for what is not a link. Raises OSError for nothing."""
+        return link_target(self._root + place)
 
-    def _is_directory(self, place: BundlePath) -> bool:
+    def is_directory_at(self, place: BundlePath) -> bool:
+        """Return whether a directory is at `place`. Raises OSError for nothing."""
         return stat.S_ISDIR(os.lstat(self._root + place).st_mode)

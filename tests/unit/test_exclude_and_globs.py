@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -5,7 +6,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from magicpak.bundle.entry import Attributes, Content, Directory, Entry, Link
-from magicpak.bundle.globs import excluded, exclusion, glob_paths, is_literal
+from magicpak.bundle.exclude import exclude, matching_patterns
+from magicpak.bundle.globs import glob_paths, is_literal
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Because, BundlePlan, Item
 
@@ -39,9 +41,10 @@ def lines_of(plan: BundlePlan) -> list[str]:
 
 def left(plan: BundlePlan, *patterns: str) -> list[str]:
     """Return what stays without `patterns`, each of which must match something."""
-    kept, unused = excluded(plan, patterns)
-    assert unused == []
-    return lines_of(kept)
+    exclusion = exclude(plan, patterns)
+    assert exclusion.unused == ()
+    assert {item.path for item in exclusion.before} == {item.path for item in exclusion.plan} | set(exclusion.removed)
+    return lines_of(exclusion.plan)
 
 
 MERGED = (
@@ -90,13 +93,45 @@ def test_a_pattern_takes_what_it_names_and_the_links_to_it(pattern: str, gone: l
 @pytest.mark.parametrize("pattern", ["", "/", "/none", "/usr/lib/libx", "*/none", "/lib/sub/dee", "{/lib,/bin}", "\\*"])
 def test_a_pattern_that_matches_nothing_is_told(pattern: str) -> None:
     plan = plan_of(*MERGED)
-    kept, unused = excluded(plan, ["/lib", pattern])
-    assert (lines_of(kept), unused) == (without("/lib -> usr/lib"), [pattern])
+    exclusion = exclude(plan, ["/lib", pattern])
+    assert (lines_of(exclusion.plan), exclusion.unused) == (without("/lib -> usr/lib"), (pattern,))
+
+
+@pytest.mark.parametrize(
+    ("patterns", "takers"),
+    [
+        (["/lib/*deep"], {"/usr/lib/sub": 0, "/usr/lib/sub/deep": 0}),
+        (["*/deep", "/usr/lib/sub"], {"/usr/lib/sub": 1, "/usr/lib/sub/deep": 0}),
+        (["/usr/lib", "*/deep"], {"/usr/lib/sub/deep": 0, "/usr/lib": 0, "/lib": 0}),
+        (["*/libx.so.1.2", "*/libx*"], {"/usr/lib/libx.so.1.2": 0, "/usr/lib/libx.so.1": 1}),
+        (["*/none", "/bin/*"], {"/bin": 1, "/usr/bin": 1, "/usr/bin/tool": 1, "/usr/bin/other": 1}),
+    ],
+)
+def test_each_item_is_taken_by_the_first_pattern_that_matches_it_or_what_it_depends_on(
+    patterns: list[str], takers: dict[str, int]
+) -> None:
+    exclusion = exclude(plan_of(*MERGED), patterns)
+    taken_by = {path: patterns.index(exclusion.removed[BundlePath(path)].pattern) for path in takers}
+    assert taken_by == takers
+
+
+@pytest.mark.parametrize(
+    ("path", "flag"),
+    [
+        ("/lib/libx.so.1", "--exclude '*/libx.so.1.2'"),
+        ("/bin/tool", "--exclude /usr/bin/tool"),
+        ("/bin/other", None),
+        ("/none", None),
+        ("/usr/lib/libx.so.1/x", None),
+    ],
+)
+def test_what_a_path_led_to_was_excluded_by_one_option(path: str, flag: str | None) -> None:
+    assert exclude(plan_of(*MERGED), ["/usr/bin/tool", "*/libx.so.1.2"]).flag_for(path) == flag
 
 
 def test_no_pattern_changes_nothing() -> None:
     plan = plan_of(*MERGED)
-    assert excluded(plan, []) == (plan, [])
+    assert exclude(plan, []) == (plan, plan, {}, ())
 
 
 def test_everything_can_be_excluded() -> None:
@@ -139,7 +174,7 @@ def test_no_pattern_leaves_a_link_whose_end_it_takes(lines: dict[str, str], patt
         ends = {item.path: plan.reached(item.path) for item in plan if isinstance(item.entry, Link)}
         return {link for link, (item, place) in ends.items() if item is None and place != "/"}
 
-    assert dead(excluded(plan, [pattern])[0]) <= dead(plan)
+    assert dead(exclude(plan, [pattern]).plan) <= dead(plan)
 
 
 def test_directories_that_link_to_each_other_have_endless_names_and_are_dealt_with_all_the_same() -> None:
@@ -156,6 +191,10 @@ def test_a_file_has_the_names_of_links_within_links() -> None:
 
 CHARACTERS = "ab./*?[!]-\\{,}~|()+@^$ \n\udcff"
 TEXTS = st.text(CHARACTERS, max_size=8)
+
+
+def exclusion(pattern: str) -> Callable[[str], bool]:
+    return lambda path: bool(matching_patterns([pattern])(path))
 
 
 def matches(pattern: str, path: str) -> bool:
