@@ -1,5 +1,5 @@
-# The images with magicpak, one target for each: debian, cc, rust, haskell and alpine. How to build them and what is
-# inside: docs/images.md. The executables are made before, in dist/, by `PYTHONPATH=src python3 -m standalone dist`.
+# The images with magicpak, one target for each: debian, cc, rust, haskell and alpine. docs/images.md says what they
+# contain and how to build them. First build the executables in dist/: `PYTHONPATH=src python3 -m standalone dist`.
 ARG DEBIAN=debian:bookworm-slim
 ARG RUST=rust:1-bookworm
 ARG HASKELL=haskell:9
@@ -48,7 +48,7 @@ LABEL org.opencontainers.image.title="magicpak/haskell" \
     org.opencontainers.image.version="${VERSION}" \
     org.opencontainers.image.licenses="MIT OR Apache-2.0"
 
-# The busybox of Alpine itself is not static: it would not run in a bundle that has no musl.
+# Alpine's own busybox is not static: it would not run in a bundle without musl.
 FROM ${ALPINE} AS alpine
 RUN apk add --no-cache busybox-static upx && ln -s /bin/busybox.static /usr/local/bin/busybox
 COPY --from=executable /magicpak /magicpak

@@ -1,11 +1,11 @@
-# All images for both machines: docker buildx bake. docs/images.md tells how, and what the variables are for.
+# Builds all images for amd64 and arm64: docker buildx bake. docs/images.md describes the commands and the variables.
 variable "VERSION" { default = "2.0.0.dev0" }
 variable "DEBIAN" { default = "debian:bookworm-slim" }
 variable "RUST" { default = "rust:1-bookworm" }
 variable "HASKELL" { default = "haskell:9" }
 variable "ALPINE" { default = "alpine:3" }
 
-# As the tags have always been: magicpak/debian:bookworm-slim-magicpak2.0.0.
+# The same form of tags as magicpak 1.4 has: magicpak/debian:bookworm-slim-magicpak2.0.0.
 function "tags" {
   params = [name, base]
   result = ["magicpak/${name}:${regex("[^:/]+$", base)}-magicpak${VERSION}", "magicpak/${name}:latest"]

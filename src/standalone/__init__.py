@@ -1,1 +1,1 @@
-"""Builds magicpak as one static executable: CPython, the modules that are needed, and nothing to unpack."""
+"""Build magicpak as one static executable that contains CPython and its modules and unpacks nothing."""

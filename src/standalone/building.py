@@ -1,4 +1,4 @@
-"""The story of a build: what is downloaded, CPython for the machine, and magicpak with all that is inside."""
+"""The build from start to finish: download, build CPython for the machine, freeze the modules, and link."""
 
 import fcntl
 import hashlib
@@ -21,20 +21,25 @@ SOURCE = HERE.parent
 APPLICATION = SOURCE / "magicpak"
 _HELPER = APPLICATION / "ldso" / "helper.c"
 SHIPPED = (_HELPER, *(APPLICATION / "reports" / "html" / name for name in ("page.css", "page.js")))
-"""The files beside magicpak's modules that it reads through `magicpak.resources`."""
+"""The data files of magicpak, which it reads through `magicpak.resources`."""
 
 _TOOLCHAIN, _DEPENDENCIES = HERE / "toolchain.txt", HERE / "dependencies.txt"
-_MODULES = ("pins", "toolchain", "commands", "interpreter", "libffi")
-_OF_INTERPRETER = [*(HERE / f"{name}.py" for name in _MODULES), HERE / "fficonfig.h", _TOOLCHAIN]
-_OLD_GLIBC = "gnu.2.17"
-"""The glibc whose symbols the helper uses: the oldest that zig knows for all machines, of 2012.
+_MODULES = ("pins", "toolchain", "commands", "interpreter")
+_INTERPRETER_SOURCES = [*(HERE / f"{name}.py" for name in _MODULES), HERE / "fficonfig.h", _TOOLCHAIN]
+"""CPython is rebuilt if one of these files changes."""
 
-musl's loader knows all of them too, and takes `libc.so.6` for itself.
+_OLD_GLIBC = "gnu.2.17"
+"""The version of glibc that the helper is linked against: the oldest that zig supports for all machines, from 2012.
+
+musl's loader has all of these symbols too, and treats `libc.so.6` as itself.
 """
 
 
 class Parts(NamedTuple):
-    """What an executable is put together from."""
+    """The components of an executable.
+
+    `native` is the CPython for the machine that builds, `own` the one for `machine`.
+    """
 
     machine: Machine
     native: Interpreter
@@ -45,14 +50,15 @@ class Parts(NamedTuple):
 
 
 def executable(machine: Machine, cache: Path) -> Path:
-    """Return magicpak for `machine`, built in `cache` unless it is there from the same sources.
+    """Return the path of magicpak for `machine`, built in `cache` unless `cache` has it for the current sources.
 
-    CPython is built again only where what is pinned has changed, and with it the way in which it is built.
+    CPython is rebuilt only if its pinned sources, the toolchain or the build steps have changed. Raises
+    CommandFailedError, WrongContentError and OSError.
     """
     cache.mkdir(parents=True, exist_ok=True)
     key = _hash([*_files(APPLICATION), *_files(HERE)])
     built = cache / f"magicpak-{machine.name}-{key}" / name_of(machine)
-    with _alone(cache):
+    with _locked(cache):
         if not built.exists():
             parts = parts_of(machine, cache)
             for old in cache.glob(f"magicpak-{machine.name}-*"):
@@ -67,12 +73,12 @@ def executable(machine: Machine, cache: Path) -> Path:
 
 
 def name_of(machine: Machine) -> str:
-    """Return the name under which it is published."""
+    """Return the file name under which the executable for `machine` is published."""
     return f"magicpak-{machine.name}-linux-musl"
 
 
 def parts_of(machine: Machine, cache: Path) -> Parts:
-    """Return the parts, each made where it is not in `cache`."""
+    """Return the components for `machine`; build those that are not in `cache`."""
     this = MACHINES[os.uname().machine]
     toolchain = fetching.wheels(_TOOLCHAIN, cache / f"toolchain-{_hash([_TOOLCHAIN])}")
     dependencies = fetching.wheels(_DEPENDENCIES, cache / f"dependencies-{_hash([_DEPENDENCIES])}")
@@ -81,7 +87,7 @@ def parts_of(machine: Machine, cache: Path) -> Parts:
         return Zig(toolchain, f"{machine.name}-linux-{libc}", cache / "zig", hidden=cache)
 
     def cpython(machine: Machine, native: Interpreter | None) -> Interpreter:
-        target = cache / f"python-{machine.name}-{_hash(_OF_INTERPRETER)}"
+        target = cache / f"python-{machine.name}-{_hash(_INTERPRETER_SOURCES)}"
         return interpreter.build(machine, zig(machine, "musl"), native, cache / "downloads", target)
 
     native = cpython(this, None)
@@ -90,7 +96,7 @@ def parts_of(machine: Machine, cache: Path) -> Parts:
 
 
 def put_together(parts: Parts, work: Path) -> Path:
-    """Freeze and link in the directory `work`; return the executable."""
+    """Freeze the modules and link the executable in the directory `work`; return its path."""
     shipped = work / "shipped"
     for each in SHIPPED:
         target = shipped / each.relative_to(APPLICATION)
@@ -98,32 +104,32 @@ def put_together(parts: Parts, work: Path) -> Path:
         shutil.copy(each, target)
     build_helper(parts, shipped / "ldso")
     (shipped / "licences.txt").write_text(licences_of(parts.own, parts.musl, parts.dependencies, SOURCE.parent))
-    places = [SOURCE, parts.dependencies, parts.native.standard_library]
-    run(parts.native.command("-P", HERE / "freezing.py", work, shipped, *places))
+    search_path = [SOURCE, parts.dependencies, parts.native.standard_library]
+    run(parts.native.command("-P", HERE / "freezing.py", work, shipped, *search_path))
     code = [HERE / "main.c", HERE / "dlshim.c", work / "frozen.c", work / "frozen.S"]
     link(parts, code, work / "magicpak", work)
     return work / "magicpak"
 
 
 def link(parts: Parts, code: Iterable[Path], target: Path, work: Path) -> None:
-    """Make one static executable of CPython and some files of C, in the directory `work`."""
+    """Compile the C and assembly files in `code`, and link them with CPython into the static executable `target`."""
     includes = [f"-I{each}" for each in parts.own.includes]
     options = ["-static", "-s", "-Wl,--gc-sections"]
-    # The libraries come last, with musl at the very end: a function is taken from where it is met first.
+    # The libraries come after our code, with musl at the very end: the linker takes the first definition of a function.
     parts.musl.compile(*options, *includes, *code, *parts.own.libraries, "-lm", "-o", target, cwd=work)
 
 
 def build_helper(parts: Parts, directory: Path) -> Path:
-    """Compile the helper in `directory`, under the name by which `ldso/carrying` asks for it; return its path."""
-    plain = ["-U_FORTIFY_SOURCE", "-fno-stack-protector", "-s"]  # as ldso/compiling has them, and why
+    """Compile the helper in `directory`, with the name that `ldso/helper_embedded` expects; return its path."""
+    plain = ["-U_FORTIFY_SOURCE", "-fno-stack-protector", "-s"]  # the same as in ldso/helper_build, which says why
     target = directory / f"helper-{parts.machine.name}"
     parts.glibc.compile(*plain, _HELPER, "-ldl", "-o", target, cwd=directory)
     return target
 
 
 @contextmanager
-def _alone(cache: Path) -> Iterator[None]:
-    """Let nobody else build in `cache` meanwhile."""
+def _locked(cache: Path) -> Iterator[None]:
+    """Prevent other builds in `cache`."""
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -134,7 +140,7 @@ def _files(directory: Path) -> list[Path]:
 
 
 def _hash(files: Iterable[Path]) -> str:
-    """Return what tells these files from others, by names and contents."""
+    """Return a hash of the names and contents of `files`."""
     whole = hashlib.sha256()
     for file in files:
         content = hashlib.sha256(file.read_bytes()).hexdigest()

@@ -1,7 +1,7 @@
-/* What ctypes calls to find functions of libc: a static program has no dynamic linker, but all of them inside.
+/* dlopen(3) and dlsym(3) for ctypes: a static program has no dynamic linker, but contains the functions of libc.
  *
- * These take the place of musl's dlopen(3), which fails in a static program. `ctypes.CDLL(None)` gets a handle, and
- * the functions that FUNCTIONS names. A test holds that table against what magicpak's modules use of ctypes.
+ * They replace musl's versions, which fail in a static program. `ctypes.CDLL(None)` returns a handle, through which the
+ * functions in FUNCTIONS are found. A test compares that table with the functions that magicpak's modules call.
  */
 
 #define _GNU_SOURCE
@@ -53,7 +53,7 @@ static void *fail(const char *name, const char *why)
 void *dlopen(const char *file, int mode)
 {
     (void)mode;
-    return file == NULL ? (void *)FUNCTIONS : fail(file, "a static program loads no libraries");
+    return file == NULL ? (void *)FUNCTIONS : fail(file, "a static program cannot load libraries");
 }
 
 void *dlsym(void *restrict handle, const char *restrict name)
@@ -64,7 +64,7 @@ void *dlsym(void *restrict handle, const char *restrict name)
     for (i = 0; i < sizeof FUNCTIONS / sizeof *FUNCTIONS; i++)
         if (strcmp(FUNCTIONS[i].name, name) == 0)
             return FUNCTIONS[i].address;
-    return fail(name, "not in the table of standalone/dlshim.c");
+    return fail(name, "not in the table in standalone/dlshim.c");
 }
 
 int dlclose(void *handle)
@@ -75,8 +75,8 @@ int dlclose(void *handle)
 
 char *dlerror(void)
 {
-    char *said = has_failed ? error : NULL;
+    char *message = has_failed ? error : NULL;
 
     has_failed = 0;
-    return said;
+    return message;
 }

@@ -1,4 +1,4 @@
-"""Downloads what is pinned, once: sources from Debian's archive by apt, wheels by pip."""
+"""Download the pinned files once: sources from Debian's archive with apt, wheels with pip."""
 
 import hashlib
 import shutil
@@ -11,18 +11,21 @@ from standalone.pins import DEBIAN, Source
 
 
 class WrongContentError(Exception):
-    """A download is not what it should be."""
+    """A download is not the pinned file."""
 
 
 def source(pinned: Source, cache: Path) -> Path:
-    """Return the file of `pinned` in `cache`; download it where it is not there. Raises WrongContentError."""
+    """Return the path of the file of `pinned` in `cache`, downloaded if it is not there.
+
+    Raises WrongContentError, and CommandFailedError if apt fails.
+    """
     kept = cache / pinned.file
     if not kept.exists():
         with tempfile.TemporaryDirectory() as directory:
             _download(pinned.package, Path(directory))
             found = Path(directory, pinned.file)
             if not found.exists():
-                message = f"the archive has another version of {pinned.package} now: {pinned.file} is gone"
+                message = f"{pinned.file} is not available: the archive has a different version of {pinned.package}"
                 raise WrongContentError(message)
             _check(found, pinned.sha256)
             cache.mkdir(parents=True, exist_ok=True)
@@ -33,11 +36,11 @@ def source(pinned: Source, cache: Path) -> Path:
 
 
 def wheels(requirements: Path, target: Path) -> Path:
-    """Install what `requirements` pins by hash into the directory `target`, unless it is there; return `target`."""
+    """Install the wheels that `requirements` pins by hash into `target`, unless it exists; return `target`."""
     if not target.exists():
         part = target.with_name(f"{target.name}.part")
         shutil.rmtree(part, ignore_errors=True)
-        with tempfile.TemporaryDirectory() as directory:  # Debian's own pip is not always installed, venv's always
+        with tempfile.TemporaryDirectory() as directory:  # Debian's pip may not be installed; venv has one
             run([sys.executable, "-m", "venv", directory])
             pip = [f"{directory}/bin/python", "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
             pinned = ["--require-hashes", "--no-deps", "--only-binary=:all:", "--no-compile"]
@@ -47,11 +50,11 @@ def wheels(requirements: Path, target: Path) -> Path:
 
 
 def _download(package: str, directory: Path) -> None:
-    """Let apt download a source package, with a list of sources of its own: /etc/apt stays as it is."""
+    """Download a source package with apt, with a separate sources.list: /etc/apt is not changed."""
     format_ = ["--format", "$(REPO_URI)", "Component: main"]
     uris = output_of(["apt-get", "indextargets", *format_]).split()
     mirror = next((uri for uri in uris if uri.rstrip("/").endswith("/debian")), "http://deb.debian.org/debian")
-    directory.chmod(0o755)  # apt's own user reads it
+    directory.chmod(0o755)  # apt reads it as a user of its own
     (directory / "lists").mkdir()
     (directory / "sources.list").write_text(f"deb-src {mirror} {DEBIAN} main\n")
     settings = {

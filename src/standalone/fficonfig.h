@@ -1,4 +1,4 @@
-/* What libffi's configure would find on Linux with musl, on the machines that standalone/toolchain.py lists. */
+/* The result of libffi's configure for Linux with musl, for the machines in standalone/toolchain.py. */
 #define STDC_HEADERS 1
 #define HAVE_ALLOCA_H 1
 #define HAVE_MEMCPY 1

@@ -1,9 +1,9 @@
-"""Compiles all modules that magicpak can import into tables of C. Run by the CPython that will run them.
+"""Compile all modules that magicpak can import into a table for C. Run this with the CPython that will execute them.
 
     run freezing.py TARGET SHIPPED SOURCE DEPENDENCIES STANDARD_LIBRARY
 
-TARGET is the directory for frozen.bin, with the code, frozen.S and frozen.c, which tell C of it. SHIPPED is the
-directory of the files that `magicpak.resources` reads.
+TARGET is the output directory for frozen.bin (the code) and for frozen.S and frozen.c, which make it available to C.
+SHIPPED is the directory of the files that `magicpak.resources` reads.
 """
 
 import _imp
@@ -19,14 +19,15 @@ from typing import NamedTuple
 APPLICATION = "magicpak"
 SHIPPED = "magicpak.resources"
 
-LEFT_OUT = Path(__file__).with_name("left_out.txt")
+EXCLUDED = Path(__file__).with_name("excluded_modules.txt")
 ENCODINGS = ("aliases", "ascii", "latin_1", "unicode_escape", "utf_8", "utf_8_sig")
-"""What is imported by names that no import statement tells: the encodings that magicpak and its dependencies name."""
+"""Encodings that magicpak and its dependencies use. Python imports them by name, without an import statement."""
 
-LATER = {"ast": (), "tokenize": (), "inspect": ("sys", "cleandoc")}
-"""Modules that are imported when something of them is used, but for the functions that are named here, with the modules
-that these need. click needs `inspect` for its `cleandoc` alone: all that the rest of it imports is 6 ms of the 46 that
-bundling /bin/ls takes."""
+LAZY = {"ast": (), "tokenize": (), "inspect": ("sys", "cleandoc")}
+"""Modules that are loaded when first used, and the functions and imports of each that are available before that.
+
+click needs only `cleandoc` of `inspect`. The other imports of `inspect` would take 6 of the 46 ms of bundling /bin/ls.
+"""
 
 WITHOUT_CATALOGUES = """
 def gettext(message):
@@ -35,7 +36,7 @@ def gettext(message):
 def ngettext(one, several, count):
     return one if count == 1 else several
 """
-"""The module `gettext`, as far as click uses it: there are no catalogues of its messages, for which it would look."""
+"""A replacement for the module `gettext`, with the functions that click uses: there are no translations to look for."""
 
 FORWARDING = """
 def __getattr__(name):
@@ -46,7 +47,7 @@ def __getattr__(name):
 
 
 class Frozen(NamedTuple):
-    """One module: its name, its code as `marshal` writes it, and whether it is a package."""
+    """A module: its name, its marshalled code, and whether it is a package."""
 
     name: str
     code: bytes
@@ -54,39 +55,42 @@ class Frozen(NamedTuple):
 
 
 def found(source: Path, dependencies: Path, standard_library: Path) -> dict[str, Module]:
-    """Return all modules that some import statement of magicpak, or of what it imports, names.
+    """Return all modules that magicpak imports, directly or indirectly.
 
-    Dependencies import more than there is, where they find it; magicpak itself must not.
+    Exits with an error if a module that magicpak itself imports is missing. Imports of its dependencies may be missing:
+    they are optional.
     """
-    lines = LEFT_OUT.read_text().splitlines()
-    left_out = [name for line in lines if not line.startswith("#") for name in line.split()]
-    finder = ModuleFinder([str(source), str(dependencies), str(standard_library)], excludes=left_out)
+    lines = EXCLUDED.read_text().splitlines()
+    excluded = [name for line in lines if not line.startswith("#") for name in line.split()]
+    finder = ModuleFinder([str(source), str(dependencies), str(standard_library)], excludes=excluded)
     for name in (*_modules_below(source, APPLICATION), *(f"encodings.{each}" for each in ENCODINGS)):
         finder.import_hook(name)
-    missing = {*finder.any_missing_maybe()[0], *left_out}
-    wanted = sorted(name for name in missing if _is_wanted(finder.badmodules.get(name, ())))
-    if wanted:
-        sys.exit(f"magicpak imports what is not inside (see left_out.txt, C_MODULES): {', '.join(wanted)}")
+    missing = {*finder.any_missing_maybe()[0], *excluded}
+    needed = sorted(name for name in missing if _is_imported_by_magicpak(finder.badmodules.get(name, ())))
+    if needed:
+        sys.exit(
+            f"magicpak imports modules that are not included (see {EXCLUDED.name}, C_MODULES): {', '.join(needed)}"
+        )
     return finder.modules
 
 
 def frozen(modules: dict[str, Module], shipped: Path) -> Iterator[Frozen]:
-    """Return what is not in the interpreter already, in order of names."""
+    """Yield the modules that are not already frozen in the interpreter, sorted by name."""
     ours = {SHIPPED: shipping(shipped), "gettext": WITHOUT_CATALOGUES.encode()}
     for name, module in sorted(modules.items()):
         file = getattr(module, "__file__", None) or ""
         if not file.endswith(tuple(importlib.machinery.SOURCE_SUFFIXES)) or _imp.is_frozen(name):
             continue
         text = ours.get(name) or Path(file).read_bytes()
-        if name in LATER:
+        if name in LAZY:
             itself = f"_{name}_itself"
             yield Frozen(itself, compiled(text, name), False)
-            text = (first_of(text, LATER[name]) + FORWARDING.format(itself=itself)).encode()
+            text = (first_of(text, LAZY[name]) + FORWARDING.format(itself=itself)).encode()
         yield Frozen(name, compiled(text, name), bool(getattr(module, "__path__", None)))
 
 
 def first_of(text: bytes, names: Collection[str]) -> str:
-    """Return those statements of a module by which it imports modules, or defines functions, of these names."""
+    """Return the top-level statements of a module that import a module, or define a function, named in `names`."""
     kept: list[ast.stmt] = []
     for statement in ast.parse(text).body:
         match statement:
@@ -100,20 +104,20 @@ def first_of(text: bytes, names: Collection[str]) -> str:
 
 
 def compiled(text: bytes, name: str) -> bytes:
-    """Return the code of a module, without documentation where that is not magicpak's own, which is its help.
+    """Return the marshalled code of a module, without docstrings unless it is magicpak's own: those contain its help.
 
-    The bytes do not depend on who else holds its constants, which marshal would mark: hence there and back again.
+    Marshalling twice makes the bytes reproducible: marshal marks constants that are referenced elsewhere.
     """
     level = 0 if name.partition(".")[0] == APPLICATION else 2
     code = compile(text, f"<frozen {name}>", "exec", dont_inherit=True, optimize=level)
-    return marshal.dumps(marshal.loads(marshal.dumps(code, 2)))  # noqa: S302 - our own, from just before
+    return marshal.dumps(marshal.loads(marshal.dumps(code, 2)))  # noqa: S302 - our own data
 
 
 def shipping(shipped: Path) -> bytes:
-    """Return the module that has the files of `shipped` inside, with the interface of `magicpak.resources`."""
+    """Return the source of a module that contains the files of `shipped` and has the API of `magicpak.resources`."""
     files = {str(path.relative_to(shipped)): path.read_bytes() for path in sorted(shipped.rglob("*")) if path.is_file()}
     lines = [
-        '"""The files that come with magicpak beside its modules: here, inside of this one."""',
+        '"""The data files of magicpak, embedded in this module."""',
         f"_FILES = {files!r}",
         "def read(name):",
         "    return _FILES.get(name)",
@@ -123,7 +127,7 @@ def shipping(shipped: Path) -> bytes:
 
 
 def write(modules: list[Frozen], target: Path) -> None:
-    """Write the tables."""
+    """Write the code of `modules`, and the table for C, to the directory `target`."""
     blob, rows = bytearray(), []
     for name, code, is_package in modules:
         rows.append(f'    {{"{name}", frozen_code + {len(blob)}, {len(code)}, {int(is_package)}}},\n')
@@ -140,7 +144,7 @@ def write(modules: list[Frozen], target: Path) -> None:
     )
 
 
-def _is_wanted(importers: Iterable[str]) -> bool:
+def _is_imported_by_magicpak(importers: Iterable[str]) -> bool:
     return any(importer.partition(".")[0] == APPLICATION for importer in importers)
 
 
@@ -151,5 +155,5 @@ def _modules_below(source: Path, package: str) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    target, shipped_, *places = map(Path, sys.argv[1:])
-    write(list(frozen(found(*places), shipped_)), target)
+    target, shipped_, *search_path = map(Path, sys.argv[1:])
+    write(list(frozen(found(*search_path), shipped_)), target)

@@ -1,4 +1,4 @@
-"""Collects the licences of all that is inside of the executable."""
+"""Collect the licences of everything in the executable."""
 
 import sys
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _INCORPORATED = "Licenses and Acknowledgements for Incorporated Software\n"
 
 
 def licences_of(interpreter: Interpreter, zig: Zig, dependencies: Path, project: Path) -> str:
-    """Return the list that `magicpak --licenses` shows, our own first."""
+    """Return the text that `magicpak --licenses` prints, with our own licences first."""
     return as_text([*_own(project), *_of_dependencies(dependencies), *_of_python(interpreter), *_of_libcs(zig)])
 
 
@@ -29,7 +29,7 @@ def _of_dependencies(dependencies: Path) -> Iterator[Licence]:
     for distribution in found:
         licences = list(of_distribution(distribution))
         if not licences:
-            sys.exit(f"{distribution.metadata['Name']} comes without a licence")
+            sys.exit(f"{distribution.metadata['Name']} has no licence file")
         yield from licences
 
 
@@ -37,7 +37,7 @@ def _of_python(interpreter: Interpreter) -> Iterator[Licence]:
     name, directory = f"CPython {PYTHON.version}", interpreter.directory
     yield Licence(name, "LICENSE", (directory / "LICENSE").read_text())
     text = (directory / "Doc" / "license.rst").read_text()
-    yield Licence(name, "license.rst", text[text.index(_INCORPORATED) :])  # what stands before it is LICENSE
+    yield Licence(name, "license.rst", text[text.index(_INCORPORATED) :])  # the text before it is the same as LICENSE
     hacl = directory / "Modules" / "_hacl" / "Hacl_Hash_SHA2.c"
     yield Licence("HACL*", hacl.name, _first_comment(hacl))
     yield Licence(f"libffi {LIBFFI.version}", "LICENSE", (directory / "ffi" / "LICENSE").read_text())
@@ -52,6 +52,6 @@ def _of_libcs(zig: Zig) -> Iterator[Licence]:
 
 
 def _first_comment(file: Path) -> str:
-    """Return the comment at the start of a C file, in which its licence stands."""
+    """Return the comment at the start of a C file, which contains its licence."""
     comment, end, _ = file.read_text().partition("*/")
     return comment + end

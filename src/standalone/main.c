@@ -1,4 +1,4 @@
-/* magicpak as a program: a CPython that finds all its modules in itself and runs magicpak.__main__.main(). */
+/* magicpak as a program: a CPython with frozen modules that runs magicpak.__main__.main(). */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -7,8 +7,8 @@
 
 extern const struct _frozen frozen_modules[];
 
-/* CPython looks beside the program for its library, where it is not told that there is none. Were it told of no program,
- * it would look in the current directory, and end where that was removed. */
+/* By default CPython searches for its library next to the program. Without a program path it would search in the current
+ * directory, and exit if that has been removed. */
 static const char NOWHERE[] = "/nonexistent";
 static const char PROGRAM[] = "/nonexistent/magicpak";
 
@@ -30,10 +30,10 @@ static void start(int argc, char **argv)
 
     PyPreConfig_InitIsolatedConfig(&before);
     before.utf8_mode = 1;                        /* an image from scratch has no locales */
-    before.allocator = PYMEM_ALLOCATOR_MIMALLOC; /* musl's malloc takes a tenth longer for a whole run */
+    before.allocator = PYMEM_ALLOCATOR_MIMALLOC; /* with musl's malloc a whole run takes a tenth longer */
     check(Py_PreInitialize(&before));
 
-    PyConfig_InitIsolatedConfig(&config); /* no PYTHON* variable and no directory of the user has a part */
+    PyConfig_InitIsolatedConfig(&config); /* ignore PYTHON* variables and the user's site directory */
     config.site_import = 0;
     config.write_bytecode = 0;
     config.pathconfig_warnings = 0;
@@ -54,7 +54,7 @@ static void start(int argc, char **argv)
     PyConfig_Clear(&config);
 }
 
-/* An interrupt ends the process until magicpak handles it, where Python would show the line that it was in. */
+/* Until magicpak handles SIGINT, it kills the process, instead of printing Python's traceback. */
 static void start_interruptible(int argc, char **argv)
 {
     sigset_t interrupt, before;
@@ -77,7 +77,7 @@ int main(int argc, char **argv)
     if (module != NULL)
         result = PyObject_CallMethod(module, "main", NULL);
     if (result == NULL) {
-        PyErr_Print(); /* ends the process with the code of a SystemExit */
+        PyErr_Print(); /* exits with the code of a SystemExit */
         return 1;
     }
     return Py_FinalizeEx() < 0 ? 120 : 0;

@@ -1,13 +1,13 @@
-"""All sources that are downloaded, by version and SHA-256; wheels are in toolchain.txt and dependencies.txt."""
+"""The downloaded sources, by version and SHA-256; wheels are in toolchain.txt and dependencies.txt."""
 
 from typing import NamedTuple
 
 DEBIAN = "trixie"
-"""The release whose archive has the sources: upstream's own, which stay the same while Debian's patches change."""
+"""The release whose archive has the sources: the upstream ones, which do not change when Debian's patches do."""
 
 
 class Source(NamedTuple):
-    """The upstream part of a Debian source package: its name, its version, its file and that file's hash."""
+    """The upstream tarball of a Debian source package: the package's name and version, the file's name and hash."""
 
     package: str
     version: str

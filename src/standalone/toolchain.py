@@ -1,4 +1,4 @@
-"""zig as the compiler: one program that compiles C for each machine, and brings musl and old glibcs along."""
+"""The compiler is zig: one program that compiles C for each machine, and includes musl and old versions of glibc."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,15 +9,15 @@ from standalone.commands import run
 _FLAGS = (
     "-O2",
     "-g0",
-    "-fno-sanitize=undefined",  # zig's default where it is not asked for speed, and twice as slow
+    "-fno-sanitize=undefined",  # zig enables the sanitizer by default, which halves the speed
     "-ffunction-sections",
-    "-fdata-sections",  # both, so that the linker can drop what nobody uses
-    "-Wno-date-time",  # CPython prints __DATE__, which zig takes for a mistake; SOURCE_DATE_EPOCH makes it the same
+    "-fdata-sections",  # both, so that the linker can drop unused code
+    "-Wno-date-time",  # zig rejects __DATE__, which CPython uses; SOURCE_DATE_EPOCH fixes its value
 )
 
 
 class Machine(NamedTuple):
-    """What can be built for: its name as uname(2) has it, libffi's name of it, and libffi's files for it."""
+    """A target machine: its name as in uname(2), libffi's name for it, and libffi's files for it."""
 
     name: str
     ffi_target: str
@@ -34,10 +34,12 @@ MACHINES = {
 
 
 class Zig:
-    """The compiler for one target, as zig names it: `x86_64-linux-musl`."""
+    """The compiler for one target, as zig names it: `x86_64-linux-musl`.
+
+    `wheels` is the directory with zig's wheel, `cache` zig's own cache; results do not contain the path `hidden`.
+    """
 
     def __init__(self, wheels: Path, target: str, cache: Path, *, hidden: Path) -> None:
-        """Take where the wheel is, the target, a directory to cache in, and the path that no result may tell."""
         self.directory = wheels / "ziglang"
         self.target = target
         program = str(self.directory / "zig")
@@ -47,9 +49,9 @@ class Zig:
         self.environment = {"ZIG_GLOBAL_CACHE_DIR": str(cache), "ZIG_LOCAL_CACHE_DIR": str(cache)}
 
     def compile(self, *arguments: str | Path, cwd: Path) -> None:
-        """Compile and link."""
+        """Compile and link in the directory `cwd`. Raises CommandFailedError."""
         run([*self.cc, *map(str, arguments)], cwd=cwd, env=self.environment)
 
     def archive(self, library: str | Path, objects: Sequence[str], cwd: Path) -> None:
-        """Make a static library; `D`: without times and owners."""
+        """Create a static library from `objects`, without times and owners (`D`). Raises CommandFailedError."""
         run([*self.ar, "rcsD", str(library), *objects], cwd=cwd, env=self.environment)

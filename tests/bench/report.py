@@ -13,7 +13,7 @@ _MIB = 1024  # KiB
 def table(rows: Sequence[Row], peak: int) -> str:
     """Return the table of `rows`, with one for the peak memory (KiB)."""
     lines = [
-        "| work | against | magicpak | the other | ratio | limit | |",
+        "| work | against | magicpak | baseline | ratio | limit | |",
         "|---|---|--:|--:|--:|--:|---|",
         *(
             f"| {row.work} | {row.against} | {_time(row.ours)} | {_time(row.theirs)} | {row.ratio:.2f} | {row.limit:g} "
@@ -24,7 +24,7 @@ def table(rows: Sequence[Row], peak: int) -> str:
     if peak:
         limit = LIMITS["memory"]
         mib = peak / _MIB
-        lines.append(f"| peak memory of all these | | {mib:.0f} MiB | | | {limit:g} MiB | {_verdict(mib, limit)} |")
+        lines.append(f"| peak memory of all runs | | {mib:.0f} MiB | | | {limit:g} MiB | {_verdict(mib, limit)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -91,7 +91,11 @@ class Bench:
         program = SHELL_ROWS["`ffmpeg`"]
         without = self._ours(["--no-verify", program])
         report = ["--report-file", os.path.join(self._work, "report"), "--report"]
-        cases = {"proved": [], "proved, with the tree": [*report, "tree"], "proved, with the list": [*report, "list"]}
+        cases = {
+            "verified": [],
+            "verified, with the tree": [*report, "tree"],
+            "verified, with the list": [*report, "list"],
+        }
         return [
             self._pair(f"`ffmpeg`, {what}", "`--no-verify`", [*words, program], without, LIMITS["proof"])
             for what, words in cases.items()
@@ -159,8 +163,8 @@ class Bench:
         each = [(quickest(runs) - quickest(none)) / length for runs, length in zip(chains, CHAINS, strict=True)]
         return [
             Row(
-                f"a chain of {CHAINS[at]:,} libraries, for each",
-                f"of {CHAINS[at - 1]:,}",
+                f"each library in a chain of {CHAINS[at]:,}",
+                f"in a chain of {CHAINS[at - 1]:,}",
                 each[at],
                 each[at - 1],
                 each[at] / each[at - 1],
