@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from magicpak.collect.result import Decided
 from magicpak.log import Log
-from magicpak.options import Options, variables
+from magicpak.options import Options
 from magicpak.outputs.directory import write_copy
 from magicpak.tracing.run import TracedRun
 from magicpak.tracing.trace import Access
@@ -26,7 +26,7 @@ def trial_of(options: Options, decided: Decided, runs: Sequence[TracedRun], log:
         stdout=None if options.test_stdout is None else os.fsencode(options.test_stdout),
         exit_code=options.test_exit_code,
         timeout=options.test_timeout,
-        env=variables(options.test_env),
+        env=options.test_env,
         run_as=run_as_for(options.test_user, plan),
         network=options.test_network,
     )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from magicpak.dynamic.runs import counted, judge, planned_runs, trace_lines
 from magicpak.log import Log
-from magicpak.options import LogLevel, Options, variables
+from magicpak.options import LogLevel, Options
 from magicpak.resolve.inputs import Program
 from magicpak.text import printable
 from magicpak.tracing.run import TracedRun, run_traced
@@ -16,7 +16,7 @@ def watch_programs(
 ) -> list[TracedRun]:
     """Run what `--dynamic` asks for, and return what was seen, as far as it counts. Raises MagicpakError."""
     stdin = None if options.dynamic_stdin is None else os.fsencode(options.dynamic_stdin)
-    env = {**os.environ, **variables(options.dynamic_env)}
+    env = {**os.environ, **options.dynamic_env}
     debug = log.shows(LogLevel.DEBUG)
     result = []
     for run in planned_runs(programs, options.dynamic_arg, options.dynamic_command):
