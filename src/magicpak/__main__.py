@@ -1,4 +1,4 @@
-"""The entry: makes sure of the standard streams and the signals before anything else is imported."""
+"""The entry point: sets up standard streams and signals before anything else is imported."""
 
 import gc
 import os
@@ -7,50 +7,50 @@ import sys
 from types import FrameType
 from typing import NoReturn
 
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_A_MOMENT = 0.001  # seconds
+_INTERRUPTING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_RETRY_DELAY = 0.001  # seconds
 
 
 def main() -> None:
     """Run the command line of this process and exit with its code."""
-    gc.disable()  # a run is short and leaves hardly a cycle behind; looking for them is 7 % of its time
+    gc.disable()  # a short run leaves hardly any cycles; the search for them takes 7 % of its time
     _open_standard_streams()
     _run()
 
 
 def _run() -> NoReturn:
-    """Run the command line and exit without Python's own farewell, from inside `try`: so no signal comes too late."""
+    """Run the command line; exit inside `try`, without Python's shutdown, so that no signal arrives outside it."""
     interrupted: int | None = None
 
-    def end(signal_number: int, _frame: FrameType | None) -> None:
+    def interrupt(signal_number: int, _frame: FrameType | None) -> None:
         nonlocal interrupted
         committed = getattr(sys.modules.get("magicpak.process.tempdirs"), "Committed", None)
         if interrupted is not None or (committed is not None and committed.already()):
-            return  # the first is being cleaned up after, or the bundle stands
+            return  # the first signal is being cleaned up after, or the bundle is complete
         interrupted = signal_number
-        errors = sys.modules.get("magicpak.errors")  # an import could be under way: none from a handler
+        errors = sys.modules.get("magicpak.errors")  # no import in a handler: one may be in progress
         raise getattr(errors, "Interrupted", KeyboardInterrupt)(signal_number)
 
-    def again(_number: int, _frame: FrameType | None) -> None:
+    def send_again(_number: int, _frame: FrameType | None) -> None:
         nonlocal interrupted
         number, interrupted = interrupted, None
         if number is not None:
             os.kill(os.getpid(), number)
 
-    def swallowed(what: "sys.UnraisableHookArgs") -> None:
-        """Send a signal again whose exception arose where Python ignores all of them: in a destructor, say."""
+    def retry_unraisable(what: "sys.UnraisableHookArgs") -> None:
+        """Send the signal again if its exception was raised where Python ignores exceptions, as in a destructor."""
         if interrupted is None:
             sys.__unraisablehook__(what)
         else:
-            signal.setitimer(signal.ITIMER_REAL, _A_MOMENT)
+            signal.setitimer(signal.ITIMER_REAL, _RETRY_DELAY)
 
     try:
-        sys.unraisablehook = swallowed
-        signal.signal(signal.SIGALRM, again)
-        for each in _ENDING:
+        sys.unraisablehook = retry_unraisable
+        signal.signal(signal.SIGALRM, send_again)
+        for each in _INTERRUPTING:
             if signal.getsignal(each) is not signal.SIG_IGN:
-                signal.signal(each, end)
-        from magicpak.cli.main import run  # noqa: PLC0415 - a signal while this is imported is no traceback
+                signal.signal(each, interrupt)
+        from magicpak.cli.main import run  # here, so that a signal during the import leaves no traceback
 
         os._exit(run(sys.argv[1:]))
     except BaseException:
@@ -60,7 +60,7 @@ def _run() -> NoReturn:
 
 
 def _open_standard_streams() -> None:
-    """Open what is closed of 0, 1 and 2, so that no file of ours becomes a stream that others write to."""
+    """Open /dev/null for each of 0, 1 and 2 that is closed, so that no file of ours becomes a standard stream."""
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)

@@ -1,4 +1,4 @@
-"""The licences of magicpak and of all that comes with it."""
+"""The licences of magicpak and of the software that it includes."""
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,34 +14,34 @@ _NAMES = ("LICENSE", "LICENCE", "COPYING", "NOTICE")
 
 
 class Licence(NamedTuple):
-    """What `of` something is said in one file: `click 8.5.1`, `LICENSE.txt`."""
+    """One licence file `of` a package: `click 8.5.1`, `LICENSE.txt`, and its text."""
 
     of: str
     file: str
-    words: str
+    text: str
 
 
 def text() -> str:
-    """Return the list that this magicpak carries, or else that of what is installed with it."""
+    """Return the licences that this magicpak carries (the standalone executable does), otherwise the installed ones."""
     carried = resources.read(LISTED)
     return as_text(installed()) if carried is None else carried.decode()
 
 
 def as_text(licences: Iterable[Licence]) -> str:
-    """Return all of it, each under a heading."""
+    """Return the text of all licences, each under a heading."""
     parts = []
     for each in licences:
         heading = f"{each.of}: {each.file}"
-        parts.append(f"{heading}\n{'=' * len(heading)}\n\n{each.words.strip()}\n")
+        parts.append(f"{heading}\n{'=' * len(heading)}\n\n{each.text.strip()}\n")
     return "\n\n".join(parts)
 
 
 def installed() -> Iterator[Licence]:
-    """Find the licences of magicpak and of what it depends on, as they are installed."""
-    from importlib.metadata import PackageNotFoundError, distribution  # noqa: PLC0415 - not where the list is carried
+    """Yield the installed licences of magicpak and its dependencies."""
+    from importlib.metadata import PackageNotFoundError, distribution
 
     wanted = [OWN]
-    for name in wanted:  # it grows
+    for name in wanted:  # the loop extends it
         try:
             found = distribution(name)
         except PackageNotFoundError:  # run from a source tree
@@ -54,7 +54,7 @@ def installed() -> Iterator[Licence]:
 
 
 def of_distribution(distribution: "Distribution") -> Iterator[Licence]:
-    """Find the licences in what a wheel tells of itself."""
+    """Yield the licences in the metadata of a wheel."""
     name = f"{distribution.metadata['Name']} {distribution.version}"
     for file in sorted(distribution.files or ()):
         if any(part.endswith(".dist-info") for part in file.parts) and file.name.upper().startswith(_NAMES):

@@ -1,6 +1,6 @@
-"""All that can be asked for on the command line, one field for each flag."""
+"""The command line as values: one field for each flag."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from enum import Enum, IntEnum
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from magicpak.ldso.resolver import Resolver
 
 
 class Report(Enum):
-    """The forms of a report, in the words of `--report`."""
+    """The form of a report: `--report`."""
 
     TREE = "tree"
     LIST = "list"
@@ -18,7 +18,7 @@ class Report(Enum):
 
 
 class LogLevel(IntEnum):
-    """How much is told on stderr, in the original's names."""
+    """The verbosity on stderr, with the original's names: `--log-level`."""
 
     OFF = 0
     ERROR = 1
@@ -28,12 +28,11 @@ class LogLevel(IntEnum):
 
 
 class Options(NamedTuple):
-    """The command line, checked; paths as the user wrote them, `library_path` as LD_LIBRARY_PATH has it.
+    """A valid command line that makes a bundle.
 
-    `output` is None only with `dry_run`; sizes are in bytes.
-
-    What says how to watch a program begins with `dynamic_`, how to pack it with `upx`, how to test the bundle with
-    `test_`; timeouts are in seconds.
+    Paths are as the user wrote them, sizes in bytes, timeouts in seconds, and `library_path` is LD_LIBRARY_PATH.
+    `output` is None only with `dry_run`. The prefixes `dynamic_`, `upx_` and `test_` mean options that have no effect
+    without `dynamic`, `compress` and `test`.
     """
 
     inputs: tuple[str, ...]
@@ -53,7 +52,7 @@ class Options(NamedTuple):
     dynamic_timeout: float = 60.0
     dynamic_allow_failure: bool = False
     dynamic_command: str | None = None
-    dynamic_env: tuple[str, ...] = ()
+    dynamic_env: Mapping[str, str] = {}
     compress: bool = False
     upx: str = "upx"
     upx_arg: tuple[str, ...] = ()
@@ -64,7 +63,7 @@ class Options(NamedTuple):
     test_stdout: str | None = None
     test_exit_code: int = 0
     test_timeout: float = 60.0
-    test_env: tuple[str, ...] = ()
+    test_env: Mapping[str, str] = {}
     test_user: str | None = None
     test_network: bool = False
     busybox: str = "busybox"
@@ -78,31 +77,26 @@ class Options(NamedTuple):
     source_date_epoch: int | None = None
 
     def without_effect(self) -> list[str]:
-        """Return a line for each option that says how to do what is not to be done."""
-        wanted = {
+        """Return a warning for each option that has no effect without another one."""
+        enabled = {
             "dynamic": ("--dynamic", self.dynamic),
             "upx": ("--compress", self.compress),
             "test": ("--test", self.test),
             "busybox": ("--test and --test-command", self.test and self.test_command is not None),
         }
-        undone = {family: flag for family, (flag, is_wanted) in wanted.items() if not is_wanted}
-        lines = ["--test has no effect with --dry-run: nothing is written"] if self.test and self.dry_run else []
-        return lines + [
-            f"--{name.replace('_', '-')} has no effect without {undone[family]}"
+        required = {prefix: flag for prefix, (flag, is_enabled) in enabled.items() if not is_enabled}
+        warnings = ["--test has no effect with --dry-run: nothing is written"] if self.test and self.dry_run else []
+        return warnings + [
+            f"--{name.replace('_', '-')} has no effect without {required[prefix]}"
             for name, value in self._asdict().items()
-            if (family := name.partition("_")[0]) in undone and value != self._field_defaults[name]
+            if (prefix := name.partition("_")[0]) in required and value != self._field_defaults[name]
         ]
 
 
 class CheckOptions(NamedTuple):
-    """The command line with `--check`: the directory, programs by their paths in it (none: all), `--symbols`."""
+    """A command line with `--check`: the directory, programs by their paths in it (none: all), `--symbols`."""
 
     directory: str
     programs: tuple[str, ...] = ()
     symbols: bool = False
     log_level: LogLevel = LogLevel.WARN
-
-
-def variables(assignments: Sequence[str]) -> dict[str, str]:
-    """Return what `NAME=VALUE`s say."""
-    return dict(each.split("=", 1) for each in assignments)

@@ -16,7 +16,7 @@ from magicpak.elf.cache import ElfCache
 from magicpak.errors import LibrariesMissing, MagicpakError
 from magicpak.ldso.factory import Loaders
 from magicpak.log import Log
-from magicpak.options import LogLevel, Options, variables
+from magicpak.options import LogLevel, Options
 from magicpak.outputs.directory import DirectoryOutput
 from magicpak.outputs.output import WriteResult
 from magicpak.process.tempdirs import private_directory
@@ -140,7 +140,7 @@ def _tracing(options: Options) -> "Tracing":
         options.dynamic_arg,
         options.dynamic_command,
         None if options.dynamic_stdin is None else os.fsencode(options.dynamic_stdin),
-        {**os.environ, **variables(options.dynamic_env)},
+        {**os.environ, **options.dynamic_env},
         options.dynamic_timeout,
         options.dynamic_allow_failure,
     )
@@ -154,7 +154,7 @@ def _test_run(options: Options) -> "TestRun":
         options.test_stdout,
         options.test_exit_code,
         options.test_timeout,
-        variables(options.test_env),
+        options.test_env,
         network=options.test_network,
     )
     return TestRun(options.test_command, options.busybox, options.test_user, expectations, options.source_date_epoch)

@@ -1,25 +1,26 @@
-"""Text for people: names shown safely, counts, sizes, lists and command lines.
+"""Text for messages: names printed safely, counts, sizes, lists and command lines.
 
-File names and strings inside ELF files are bytes that anybody may have chosen: they can hold terminal escapes or be
-no text at all. Python carries undecodable bytes as lone surrogates (PEP 383).
+File names and strings in ELF files are arbitrary bytes: they can contain terminal escapes, or not be text at all.
+Python represents undecodable bytes as lone surrogates (PEP 383).
 """
 
+import math
 import os
 import re
 import sys
 from collections.abc import Collection, Sequence
 from itertools import islice
 
-_BYTES = range(0xDC80, 0xDD00)  # the surrogates that stand for bytes which are no text, PEP 383
+_BYTES = range(0xDC80, 0xDD00)  # the surrogates of undecodable bytes, PEP 383
 _BYTES_START = 0xDC00
 _STEP = 1000
 
 
 def printable(name: str) -> str:
-    """Return `name` on one line, with control characters and bytes that are not text as backslash escapes.
+    """Return `name` on one line, with control characters and undecodable bytes as backslash escapes.
 
-    What the terminal would act upon (C0 and C1 controls, line and paragraph separators, bidirectional overrides) is
-    never let through.
+    Nothing that a terminal acts upon is left: C0 and C1 controls, line and paragraph separators, and bidirectional
+    overrides are escaped.
     """
     if name.isascii() and name.isprintable():
         return name
@@ -34,7 +35,7 @@ def _escaped(character: str) -> str:
 
 
 def format_size(count: int) -> str:
-    """Return `count` bytes as people read them: `812 B`, `1.3 MB` (powers of ten, as docker prints them)."""
+    """Return `count` bytes in a readable unit: `812 B`, `1.3 MB` (powers of ten, as docker prints them)."""
     if count < _STEP:
         return f"{count} B"
     value = float(count)
@@ -49,23 +50,27 @@ _SIZE = r"([0-9]+(?:\.[0-9]+)?) ?(?:([kmgt])(i?))?b?"
 
 
 def parse_size(text: str) -> int | None:
-    """Return `812`, `1.3 MB`, `1.3m` (powers of ten) or `64MiB` (of two) as bytes; None for anything else."""
-    said = re.fullmatch(_SIZE, text, re.IGNORECASE)  # compiled where somebody gives a size
-    if said is None:
+    """Return `812`, `1.3 MB`, `1.3m` (powers of ten) or `64MiB` (powers of two) as bytes; None for anything else.
+
+    A number that no float can hold is not a size.
+    """
+    parts = re.fullmatch(_SIZE, text, re.IGNORECASE)  # compiled only in a run that is given a size
+    if parts is None:
         return None
-    power = " kmgt".index((said[2] or " ").lower())
-    return int(float(said[1]) * (1024 if said[3] else _STEP) ** power)
+    power = " kmgt".index((parts[2] or " ").lower())
+    size = float(parts[1]) * (1024 if parts[3] else _STEP) ** power
+    return int(size) if math.isfinite(size) else None
 
 
 def count_noun(count: int, noun: str) -> str:
-    """Return `1 file`, `2 files`; a noun in -y gets -ies."""
+    """Return `1 file`, `2 files`; the plural of a noun that ends in -y has -ies."""
     if count == 1:
         return f"1 {noun}"
     return f"{count} {noun[:-1]}ies" if noun.endswith("y") else f"{count} {noun}s"
 
 
 def list_names(names: Collection[str], most: int = 1) -> str:
-    """Return the first `most` of `names`, which are printed safely, and how many follow: `a, b and 3 more`."""
+    """Return the first `most` of `names`, printed safely, and the number of the others: `a, b and 3 more`."""
     more = len(names) - most
     return ", ".join(map(printable, islice(names, most))) + (f" and {more} more" if more > 0 else "")
 
@@ -73,9 +78,9 @@ def list_names(names: Collection[str], most: int = 1) -> str:
 def shell_line(command: Sequence[str]) -> str:
     r"""Return `command` as one line that can be pasted into a shell and is harmless to a terminal.
 
-    Control characters and bytes that are not text are written as `$'\n'`, which bash, zsh and busybox know.
+    Control characters and undecodable bytes are written as `$'\n'`, which bash, zsh and busybox accept.
     """
-    import shlex  # noqa: PLC0415 - needed only where the line is printed
+    import shlex
 
     return " ".join(shlex.quote(word) if word.isprintable() else _ansi_quoted(word) for word in command)
 
@@ -91,7 +96,7 @@ def _ansi_quoted(word: str) -> str:
 
 
 def write_error(text: str) -> None:
-    """Write `text` to stderr; an stderr that is closed or full ends nothing."""
+    """Write `text` to stderr; a closed or full stderr is ignored."""
     try:
         sys.stderr.write(text)
         sys.stderr.flush()

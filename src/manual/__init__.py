@@ -1,1 +1,1 @@
-"""Makes what is derived from the program: docs/options.md, the manual page, the completions, the README's picture."""
+"""Generates docs/options.md, the manual page, the completions and the README's picture from the program."""

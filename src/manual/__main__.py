@@ -1,4 +1,4 @@
-"""`python3 -m manual` writes the files that are made from the command line; with --check it only names stale ones."""
+"""`python3 -m manual` generates files from the command line; with --check it only prints the stale ones."""
 
 import sys
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from manual.files import ROOT, generated
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write what is stale; return 1 if `arguments` are `--check` and something is."""
+    """Write the stale files; with `--check` in `arguments`, write none, and return 1 if there are any."""
     stale = {path: text for path, text in generated().items() if not _holds(path, text)}
     for path, text in stale.items():
         sys.stdout.write(f"{path.relative_to(ROOT)}\n")

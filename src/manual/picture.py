@@ -1,6 +1,7 @@
-"""`python3 -m manual.picture` runs the commands of the README's picture, on a terminal, and draws docs/picture/run.svg.
+"""`python3 -m manual.picture` runs the commands of the README's picture on a terminal and draws docs/picture/run.svg.
 
-It needs root, for chroot(8), and busybox-static. What is drawn stays text; its colours follow the reader's.
+It needs root, for chroot(8), and busybox-static. The text in the picture can be selected, and its colours follow the
+reader's light or dark theme.
 """
 
 import os
@@ -40,11 +41,11 @@ rect { fill: #f6f8fa; stroke: #d0d7de }
 
 
 def session(commands: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-    """Run each of `commands` by a shell, in a directory that is empty at first; yield it with the lines it prints."""
+    """Run each of `commands` in a shell, in a directory that is empty at first; yield it with the lines it prints."""
     with tempfile.TemporaryDirectory() as directory:
         for command in commands:
-            said = _on_terminal(command, directory).replace("\r\n", "\n").replace("\x1b[K", "")
-            yield command, [line.rsplit("\r", maxsplit=1)[-1] for line in said.splitlines()]
+            output = _on_terminal(command, directory).replace("\r\n", "\n").replace("\x1b[K", "")
+            yield command, [line.rsplit("\r", maxsplit=1)[-1] for line in output.splitlines()]
 
 
 def _on_terminal(command: str, directory: str) -> str:
@@ -53,19 +54,19 @@ def _on_terminal(command: str, directory: str) -> str:
         os.chdir(directory)
         os.environ["TERM"] = "xterm"
         os.execl("/bin/sh", "sh", "-c", command)
-    said = b""
+    output = b""
     while True:
         try:
-            said += os.read(terminal, 1 << 16)
+            output += os.read(terminal, 1 << 16)
         except OSError:  # EIO: the other end is closed
             break
     os.close(terminal)
     os.waitpid(pid, 0)
-    return said.decode(errors="replace")
+    return output.decode(errors="replace")
 
 
 def drawn(shown: Sequence[tuple[str, Sequence[str]]]) -> str:
-    """Return commands and what they have printed as a picture in SVG."""
+    """Return commands and their output as an SVG picture."""
     rows = [row for command, lines in shown for row in (*_typed(command), *map(_printed, lines))]
     width, height = round(_COLUMNS * _ADVANCE) + 2 * _MARGIN, len(rows) * _LINE + 2 * _MARGIN
     texts = [f'<text x="{_MARGIN}" y="{_MARGIN + _LINE * at + 14}">{row}</text>' for at, row in enumerate(rows)]
@@ -88,7 +89,7 @@ def _typed(command: str) -> Iterator[str]:
 
 
 def _printed(line: str) -> str:
-    """Return a line with its colours, ECMA-48's SGR, as classes."""
+    """Return a line with its colours (SGR of ECMA-48) as classes."""
     made, colour = "", ""
     for part in re.split(r"(\x1b\[\d*m)", line):
         code = re.fullmatch(r"\x1b\[(\d*)m", part)

@@ -1,4 +1,4 @@
-"""The Markdown of our pages as roff for man(7): paragraphs, lists, blocks of code, code, emphasis and links."""
+"""Markdown as roff for man(7): paragraphs, lists, code blocks, code, emphasis and links."""
 
 import re
 
@@ -6,7 +6,7 @@ _ASCII = str.maketrans({"…": "...", "→": "->"})
 
 
 def escaped(text: str) -> str:
-    """Return `text` so that roff prints it as it is."""
+    """Return `text` escaped for roff."""
     return text.translate(_ASCII).replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq").replace("`", "\\(ga")
 
 
@@ -25,17 +25,17 @@ def _word(part: str) -> str:
     return f"\\fI{escaped(link[1])}\\fR" if link else escaped(part)
 
 
-def blocks(text: str, *, first: str = ".PP") -> str:
-    """Return paragraphs, lists of the form `- term: text` and blocks of code; `first` comes before each paragraph."""
+def blocks(text: str) -> str:
+    """Return paragraphs, lists of the form `- term: text` and code blocks as roff."""
     lines = []
     for block in re.split(r"\n\n+", text.strip()):
         if block.startswith("```"):
             code = block.split("\n")[1:-1]
-            lines += [first, ".nf", *(f"\\&{escaped(line)}" for line in code), ".fi"]
+            lines += [".PP", ".nf", *(f"\\&{escaped(line)}" for line in code), ".fi"]
         elif block.startswith("- "):
             lines += [line for item in re.split(r"\n(?=- )", block) for line in _item(item[2:])]
         else:
-            lines += [first, inline(block)]
+            lines += [".PP", inline(block)]
     return "\n".join(lines)
 
 

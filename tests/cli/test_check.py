@@ -116,10 +116,10 @@ def test_libraries_are_no_programs_though_they_may_be_executed(tree: Path) -> No
     ("arguments", "message"),
     [
         (["--check"], "Option '--check' requires an argument."),
-        (["--check", "tree", "--dynamic"], "--check looks at a directory as it is: --dynamic has no place beside it"),
-        (["--check", "tree", "-i", "x"], "--check looks at a directory as it is: --include has no place beside it"),
-        (["--symbols", "x", "y"], "--symbols says how --check looks at a directory, and goes with it alone"),
-        (["--no-verify", "--check", "."], "--check looks at a directory as it is: --no-verify has no place beside it"),
+        (["--check", "tree", "--dynamic"], "--dynamic cannot be used with --check"),
+        (["--check", "tree", "-i", "x"], "--include cannot be used with --check"),
+        (["--symbols", "x", "y"], "--symbols requires --check"),
+        (["--no-verify", "--check", "."], "--no-verify cannot be used with --check"),
     ],
 )
 def test_what_makes_no_sense_beside_it_is_refused(tree: Path, arguments: list[str], message: str) -> None:

@@ -50,7 +50,7 @@ def test_1_for_two_different_things_at_one_path(here: Path) -> None:
     assert magicpak("prog", "sub/prog", "-rbin/", "out", cwd=here) == Result(
         1,
         "",
-        "error: two different things for /bin/prog in the bundle: the input prog; and the input sub/prog\n"
+        "error: conflict at /bin/prog in the bundle: the input prog; and the input sub/prog\n"
         "hint: bundle them at their own paths, without --install-to\n",
     )
     assert names(here) == ["prog", "sub/", "sub/prog"]

@@ -147,7 +147,7 @@ def test_a_file_in_proc_has_no_place_in_a_bundle_unless_one_is_given(here: Path)
 
 def limited() -> None:
     """Give a run 1 GiB of addresses: far more than it needs, far less than what it could be made to read."""
-    import resource  # noqa: PLC0415 - in the child only
+    import resource  # in the child only
 
     resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
 

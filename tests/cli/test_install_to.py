@@ -68,7 +68,7 @@ def test_two_inputs_of_one_name_are_refused_naming_both(here: Path) -> None:
     assert magicpak("prog", "sub/prog", "out", "-r/app/", cwd=here) == Result(
         1,
         "",
-        "error: two different things for /app/prog in the bundle: the input prog; and the input sub/prog\n"
+        "error: conflict at /app/prog in the bundle: the input prog; and the input sub/prog\n"
         "hint: bundle them at their own paths, without --install-to\n",
     )
 
@@ -79,7 +79,7 @@ def conflict(here: Path, *arguments: object) -> str:
     result = magicpak(*map(str, arguments), "out", cwd=here)
     assert (result.code, result.stdout, len(result.stderr.splitlines())) == (1, "", 1), result
     assert tree(here) == before
-    return result.stderr.removeprefix("error: two different things for ").rstrip("\n")
+    return result.stderr.removeprefix("error: conflict at ").rstrip("\n")
 
 
 def test_the_loader_is_not_overwritten(here: Path) -> None:

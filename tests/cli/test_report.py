@@ -26,7 +26,7 @@ TRIPLET = f"{os.uname().machine}-linux-gnu"
 DEFAULTS = (f"/lib/{TRIPLET}", f"/usr/lib/{TRIPLET}", "/lib", "/usr/lib")
 make_elf = partial(elf_files.make_elf, kind=KIND)
 HELP_HINT = "hint: magicpak --help lists all options\n"
-LIST_HINT = "hint: --report list names all that is in it\n"
+LIST_HINT = "hint: --report list prints every path in it\n"
 
 
 @pytest.fixture
@@ -423,10 +423,13 @@ def test_a_reader_that_goes_away_ends_nothing(at: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--why=a", "--report=tree"], "--why and --report would both be printed: write the report elsewhere with"),
+        (
+            ["--why=a", "--report=tree"],
+            "--why and --report both print to stdout: write the report to a file with --report-file",
+        ),
         (["--report=xml"], "'xml' is not one of 'tree', 'list', 'json', 'html'"),
-        (["--size-limit=much"], "'much' is no size such as 20MB, 800k or 64MiB"),
-        (["--size-limit=-1"], "'-1' is no size"),
+        (["--size-limit=much"], "'much' is not a size such as 20MB, 800k or 64MiB"),
+        (["--size-limit=-1"], "'-1' is not a size"),
     ],
 )
 def test_what_makes_no_sense_is_refused(at: Path, options: list[str], message: str) -> None:

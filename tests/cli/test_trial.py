@@ -889,12 +889,12 @@ class TestUsage:
     @pytest.mark.parametrize(
         ("option", "error"),
         [
-            ("--test-timeout=0", "Invalid value for '--test-timeout': '0' is no number of seconds above 0"),
-            ("--test-timeout=x", "Invalid value for '--test-timeout': 'x' is no number of seconds above 0"),
-            ("--test-timeout=nan", "Invalid value for '--test-timeout': 'nan' is no number of seconds above 0"),
-            ("--test-exit-code=256", "Invalid value for '--test-exit-code': '256' is no exit code from 0 to 255"),
-            ("--test-exit-code=-1", "Invalid value for '--test-exit-code': '-1' is no exit code from 0 to 255"),
-            ("--test-exit-code=x", "Invalid value for '--test-exit-code': 'x' is no exit code from 0 to 255"),
+            ("--test-timeout=0", "Invalid value for '--test-timeout': 0.0 is not in the range 0<x<=86400"),
+            ("--test-timeout=x", "Invalid value for '--test-timeout': 'x' is not a valid number of seconds"),
+            ("--test-timeout=nan", "Invalid value for '--test-timeout': 'nan' is not a valid number of seconds"),
+            ("--test-exit-code=256", "Invalid value for '--test-exit-code': 256 is not in the range 0<=x<=255"),
+            ("--test-exit-code=-1", "Invalid value for '--test-exit-code': -1 is not in the range 0<=x<=255"),
+            ("--test-exit-code=x", "Invalid value for '--test-exit-code': 'x' is not a valid exit code"),
             ("--test-env=A", "Invalid value for '--test-env': 'A' is not NAME=VALUE"),
             ("--test-env==x", "Invalid value for '--test-env': '=x' is not NAME=VALUE"),
         ],

@@ -81,7 +81,7 @@ def test_what_does_not_contradict_stays_once_with_its_first_reason(first: Entry,
 def test_two_different_things_for_one_path_are_refused_naming_both(first: Entry, second: Entry, words: str) -> None:
     with pytest.raises(PlanConflict) as refusal:
         BundlePlan().adding([item("/a", first, "first"), item("/a", second, "second")])
-    assert refusal.value.message == f"two different things for /a in the bundle: {words}"
+    assert refusal.value.message == f"conflict at /a in the bundle: {words}"
 
 
 def test_a_file_where_a_directory_is_due_is_refused_naming_both() -> None:
@@ -90,7 +90,7 @@ def test_a_file_where_a_directory_is_due_is_refused_naming_both() -> None:
         with pytest.raises(PlanConflict) as refusal:
             BundlePlan().adding(items[::order])
         assert refusal.value.message == (
-            "two different things for /a in the bundle: the file /x (first); and a directory for /a/b (second)"
+            "conflict at /a in the bundle: the file /x (first); and a directory for /a/b (second)"
         )
 
 

@@ -1,1 +1,1 @@
-"""The command line: click's options in, one line and an exit code out."""
+"""The command line: parses options with click, and turns a failure into a message and an exit code."""

@@ -1,88 +1,74 @@
-"""A click command whose help is grouped by purpose, and which takes options as the original's parser does."""
+"""A click command whose help has options under headings, and which parses `-r=bin/x` as the original does."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import click
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-_ARGUMENTS = "Arguments"
+LAST_GROUP = "Messages"
+"""The last heading of the help; click's own options are under it, too."""
 
 
 class GroupedOption(click.Option):
-    """An option that stands under a heading of the help."""
+    """An option that the help has under the heading `group`."""
 
     def __init__(self, declarations: Sequence[str], *, group: str, **attributes: Any) -> None:  # noqa: ANN401 - click's
-        """Take the heading and what click takes."""
         super().__init__(declarations, **attributes)
         self.group = group
 
 
-class DescribedArgument(click.Argument):
-    """An argument with a line of help."""
-
-    def __init__(self, declarations: Sequence[str], *, about: str, **attributes: Any) -> None:  # noqa: ANN401 - click's
-        """Take the line and what click takes."""
-        super().__init__(declarations, **attributes)
-        self.about = about
-
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str]:
-        """Return its name and its line."""
-        del ctx
-        return self.metavar or "", self.about
+def option_group(heading: str) -> Callable[..., Callable[[_Function], _Function]]:
+    """Return click.option for the options under `heading`."""
+    return partial(click.option, cls=GroupedOption, group=heading)
 
 
-def grouped(group: str, *declarations: str, **attributes: Any) -> Callable[[_Function], _Function]:  # noqa: ANN401
-    """Declare an option under the heading `group`; all else is click's."""
-    return click.option(*declarations, cls=GroupedOption, group=group, **attributes)
+def options_by_group(command: click.Command, context: click.Context) -> dict[str, list[click.Option]]:
+    """Return the options of `command` by their headings, in the order of the help."""
+    groups: dict[str, list[click.Option]] = {}
+    for parameter in command.get_params(context):
+        if isinstance(parameter, click.Option):
+            groups.setdefault(getattr(parameter, "group", LAST_GROUP), []).append(parameter)
+    groups[LAST_GROUP] = groups.pop(LAST_GROUP, [])
+    return groups
 
 
-def described(name: str, about: str, **attributes: Any) -> Callable[[_Function], _Function]:  # noqa: ANN401
-    """Declare an argument with a line of help; all else is click's."""
-    return click.argument(name, cls=DescribedArgument, about=about, **attributes)
-
-
-def missing(context: click.Context, name: str) -> click.MissingParameter:
-    """Return the error for the argument `name`, which is not there."""
+def missing_argument(context: click.Context, name: str) -> click.MissingParameter:
+    """Return the error for a command line without the argument `name`."""
     parameter = next(each for each in context.command.params if each.name == name)
     return click.MissingParameter(ctx=context, param=parameter)
 
 
 class GroupedCommand(click.Command):
-    """A command with a grouped help, and with `-r=bin/x` meaning `-r bin/x` as in the original."""
+    """A command with options under headings, for which `-r=bin/x` means `-r bin/x`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take the arguments apart."""
+        """Parse `args` into the context; return what is left of them."""
         return super().parse_args(ctx, list(self._without_equals_signs(args)))
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write how it is called, in both ways."""
+        """Write both forms of the command line."""
         super().format_usage(ctx, formatter)
         formatter.write_usage(ctx.command_path, "--check DIR [OPTIONS] [EXE...]", " " * len("Usage: "))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write arguments and options under their headings; what click adds itself comes last."""
-        groups: dict[str, list[tuple[str, str]]] = {}
-        for parameter in self.get_params(ctx):
-            record = parameter.get_help_record(ctx)
-            if record is not None:
-                default = _ARGUMENTS if isinstance(parameter, click.Argument) else "Messages"
-                groups.setdefault(getattr(parameter, "group", default), []).append(record)
-        groups["Messages"] = groups.pop("Messages", [])
-        for heading, records in groups.items():
+        """Write the options under their headings."""
+        for heading, options in options_by_group(self, ctx).items():
+            records = [record for option in options if (record := option.get_help_record(ctx))]
             with formatter.section(heading):
                 formatter.write_dl(records, col_max=26)
 
     def _without_equals_signs(self, arguments: Iterable[str]) -> Iterable[str]:
-        """Yield the arguments with the `=` dropped that parts a short option from its value."""
+        """Yield the arguments without the `=` between a short option and its value."""
         takes_value = {name for option in self.params if _takes_value(option) for name in option.opts}
-        is_value = ended = False
+        is_value = only_arguments = False
         for argument in arguments:
-            if is_value or ended or not argument.startswith("-"):
+            if is_value or only_arguments or not argument.startswith("-"):
                 is_value = False
                 yield argument
             elif argument.startswith("--"):
-                ended = argument == "--"
+                only_arguments = argument == "--"
                 is_value = argument in takes_value
                 yield argument
             else:

@@ -1,4 +1,4 @@
-"""Runs a command line: one line and an exit code out. The only catcher and printer."""
+"""Runs a command line. The only module that catches failures and prints them."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ from magicpak.text import printable, write_error
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the command line `arguments`; return the exit code. All that is wrong has been said then, on stderr."""
+    """Run the command line `arguments`; return the exit code. A failure has been printed on stderr by then."""
     try:
         return _run(arguments)
     except Interrupted as interrupted:
@@ -24,14 +24,14 @@ def run(arguments: Sequence[str]) -> int:
     except MagicpakError as error:
         return _fail(error.message, error.details, error.hints, error.exit_code)
     except RecursionError:
-        return _fail("the files to be bundled are nested too deeply", [], [], ExitCode.FAILURE)
+        return _fail("files are nested too deeply", [], [], ExitCode.FAILURE)
     except MemoryError:
         return _fail("out of memory", [], [], ExitCode.FAILURE)
     except OSError as error:
         name = f"{printable(os.fsdecode(error.filename))}: " if error.filename else ""
         return _fail(f"{name}{reason(error)}", [], [], ExitCode.FAILURE)
-    except Exception as error:  # noqa: BLE001 - a mistake of ours is one line too, not a traceback
-        return _fail(*_mistake(error), ExitCode.FAILURE)
+    except Exception as error:  # noqa: BLE001 - a bug of ours gets a readable message too, not a traceback
+        return _fail(*_internal_error(error), ExitCode.FAILURE)
 
 
 def _run(arguments: Sequence[str]) -> int:
@@ -39,17 +39,17 @@ def _run(arguments: Sequence[str]) -> int:
     if isinstance(options, CheckOptions):
         return _check(options)
     if isinstance(options, Options):
-        from magicpak.log import Log  # noqa: PLC0415 - not for --help and --version
-        from magicpak.pipeline import bundle  # noqa: PLC0415
+        from magicpak.log import Log
+        from magicpak.pipeline import bundle
 
         bundle(options, Log(options.log_level), _print)
     return ExitCode.SUCCESS
 
 
 def _check(options: CheckOptions) -> int:
-    """Print a line on stdout for each problem. Raises MagicpakError, and OSError that names the stream."""
-    from magicpak.log import Log  # noqa: PLC0415
-    from magicpak.stages.directory_check import DirectoryChecking  # noqa: PLC0415
+    """Print each problem on a line of stdout. Raises MagicpakError, and OSError that names the stream."""
+    from magicpak.log import Log
+    from magicpak.stages.directory_check import DirectoryChecking
 
     checking = DirectoryChecking(options.directory, options.programs, options.symbols)
     lines, error = checking.run(Log(options.log_level))
@@ -60,7 +60,7 @@ def _check(options: CheckOptions) -> int:
 
 
 def _print(data: bytes) -> None:
-    """Write to stdout; a reader that has gone away has seen enough. Raises OSError that names the stream."""
+    """Write `data` to stdout; a pipe that its reader has closed is no failure. Raises OSError that names the stream."""
     try:
         if sys.stdout is not None:
             sys.stdout.buffer.write(data)
@@ -72,10 +72,10 @@ def _print(data: bytes) -> None:
 
 
 def _parsed(arguments: Sequence[str]) -> object:
-    """Return the options, or something else after the help or the version. Raises OSError that names the stream."""
+    """Return the options, or click's exit code after --help or --version. Raises OSError that names the stream."""
     try:
         parsed: object = command.main(list(arguments), prog_name="magicpak", standalone_mode=False)
-        if sys.stdout is not None:  # it was closed: nobody waits for what is written there
+        if sys.stdout is not None:  # it is None if the descriptor was closed
             sys.stdout.flush()
     except OSError as error:
         raise OSError(error.errno, reason(error), "standard output") from None
@@ -88,13 +88,13 @@ def _fail(message: str, details: Sequence[str], hints: Sequence[str], code: Exit
     return code
 
 
-def _mistake(error: Exception) -> tuple[str, list[str], list[str]]:
-    """Return what to say of an error that nobody has thought of: what it is, where it arose, what to do."""
-    from traceback import extract_tb  # noqa: PLC0415 - costs more than all the rest of this module
+def _internal_error(error: Exception) -> tuple[str, list[str], list[str]]:
+    """Return the message, the last frames and the hint for an exception that no code expected."""
+    from traceback import extract_tb
 
     where = [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in extract_tb(error.__traceback__)[-4:]]
-    message = f"this is a mistake in magicpak {__version__}: {type(error).__name__}: {error}"
-    return message, where, ["please report it, with these lines"]
+    message = f"internal error (a bug in magicpak {__version__}): {type(error).__name__}: {error}"
+    return message, where, ["please report it, with the lines above"]
 
 
 def _usage_hints(error: click.ClickException) -> list[str]:

@@ -1,0 +1,105 @@
+"""Validates what click has parsed, and builds the options from it."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from magicpak.cli.grouped_help import missing_argument
+from magicpak.ldso.resolver import Resolver
+from magicpak.options import CheckOptions, LogLevel, Options, Report
+from magicpak.text import printable
+
+Values = Mapping[str, Any]
+"""The values of arguments and options by their names in Python, as click passes them."""
+
+_WITH_CHECK = ("check", "symbols", "inputs", "output", "log_level", "verbose")
+
+
+def check_options(values: Values, context: click.Context) -> CheckOptions:
+    """Return the options of a run with `--check`. Raises click.UsageError for options that do not go with it."""
+    for parameter in context.command.params:
+        name = str(parameter.name)
+        if name not in _WITH_CHECK and context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            message = f"{parameter.opts[-1]} cannot be used with --check"
+            raise click.UsageError(message)
+    programs = (*values["inputs"], *([] if values["output"] is None else [values["output"]]))
+    return CheckOptions(values["check"], programs, values["symbols"], _log_level(values))
+
+
+def bundle_options(values: Values, context: click.Context) -> Options:
+    """Return the options of a run that makes a bundle. Raises click.UsageError."""
+    if values["symbols"]:
+        message = "--symbols requires --check"
+        raise click.UsageError(message)
+    inputs, output = _arguments(values, context)
+    _refuse_contradictions(values)
+    by_name = {
+        **{name: value for name, value in values.items() if name in Options._fields},
+        "inputs": inputs,
+        "output": output,
+        "resolver": Resolver.NOLOAD if values["experimental_noload_resolver"] else values["resolver"] or Resolver.AUTO,
+        "dynamic_env": dict(values["dynamic_env"]),
+        "test_env": dict(values["test_env"]),
+        "report": _report(values),
+        "log_level": _log_level(values),
+        "library_path": os.environ.get("LD_LIBRARY_PATH", ""),
+        "source_date_epoch": _source_date_epoch(),
+    }
+    return Options(**by_name)
+
+
+def _arguments(values: Values, context: click.Context) -> tuple[tuple[str, ...], str | None]:
+    """Return the INPUTs and OUTPUT, which a dry run does not need.
+
+    The last argument of a dry run is an INPUT if it is the only one, or a file, which OUTPUT cannot be.
+    """
+    inputs, output, dry_run = values["inputs"], values["output"], values["dry_run"]
+    if dry_run and output is not None and (not inputs or (os.path.exists(output) and not os.path.isdir(output))):
+        inputs, output = (*inputs, output), None
+    if not inputs:
+        raise missing_argument(context, "inputs")
+    if output is None and not dry_run:
+        raise missing_argument(context, "output")
+    return inputs, output
+
+
+def _refuse_contradictions(values: Values) -> None:
+    message = None
+    resolver = values["resolver"]
+    if values["experimental_noload_resolver"] and resolver not in (None, Resolver.NOLOAD):
+        message = f"--experimental-noload-resolver cannot be used with --resolver {resolver.value}"
+    elif values["dynamic_arg"] and values["dynamic_command"] is not None:
+        message = "--dynamic-arg cannot be used with --dynamic-command: write the arguments into the command"
+    elif values["why"] and values["report"] and values["report_file"] is None:
+        message = "--why and --report both print to stdout: write the report to a file with --report-file"
+    if message is not None:
+        raise click.UsageError(message)
+
+
+def _report(values: Values) -> Report | None:
+    """Return the form of the report: the one requested, the one of the file's extension, or that of a dry run."""
+    report: Report | None = values["report"]
+    if report is not None:
+        return report
+    if values["report_file"] is not None:
+        extension = os.path.splitext(values["report_file"])[1]
+        return {".json": Report.JSON, ".html": Report.HTML, ".htm": Report.HTML}.get(extension, Report.TREE)
+    return Report.TREE if values["dry_run"] and not values["why"] else None
+
+
+def _log_level(values: Values) -> LogLevel:
+    level: LogLevel = values["log_level"]
+    return max(level, LogLevel.INFO) if values["verbose"] else level
+
+
+def _source_date_epoch() -> int | None:
+    """Return SOURCE_DATE_EPOCH in seconds (reproducible-builds.org's specification); None where it is not set."""
+    text = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 11):  # noqa: PLR2004 - what a file system can hold
+        message = f"SOURCE_DATE_EPOCH is {printable(text)}, not a number of seconds"
+        raise click.UsageError(message)
+    return int(text)
