@@ -348,7 +348,7 @@ def test_what_looks_like_a_secret_is_warned_of_unless_it_is_excluded(work: Path)
     (work / "far/key").write_text(key)
     executable(work / "near/doer", (work / "doer").read_bytes())
     words = watched("read=far/key", "read=etc/one", program="near/doer")
-    told = f"warning: {work}/far/key looks like a secret (private keys): --exclude {work}/far/key leaves it out\n"
+    told = f"warning: {work}/far/key looks like a secret (private keys): exclude it with --exclude {work}/far/key\n"
     done(*words, cwd=work, stderr=told)
     assert brought(work) == ["etc/", "etc/one", "far/", "far/key"]
     shutil.rmtree(work / "out")

@@ -88,5 +88,5 @@ def test_a_cache_that_was_made_and_excluded_is_what_a_program_lacks(here: Path) 
     environment = {"LD_LIBRARY_PATH": str(here / "lib")}
     result = magicpak("--exclude=/etc/ld.so.cache", here / "prog", here / "out", env=environment)
     assert result.code == 0
-    words = "will not start without /etc/ld.so.cache, which is left out by --exclude /etc/ld.so.cache"
+    words = "will not start without /etc/ld.so.cache, which is excluded by --exclude /etc/ld.so.cache"
     assert result.stderr.splitlines()[1:] == [f"warning: {here}/prog {words}"]

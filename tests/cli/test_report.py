@@ -120,7 +120,7 @@ def test_what_was_excluded_is_told_in_the_tree_with_what_comes_of_it(at: Path) -
     assert result.code == 0
     assert f"│   └── libdeep.so.1 => {deep}  [RUNPATH]  not in the bundle" in lines
     assert f"{deep}  left out by --exclude" in lines
-    warning = f"{at}/prog will not start without {deep}, which is left out by --exclude '*/libdeep*'"
+    warning = f"{at}/prog will not start without {deep}, which is excluded by --exclude '*/libdeep*'"
     assert warning in lines
     assert result.stderr == f"warning: {warning}\n"
 

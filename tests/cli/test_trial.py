@@ -747,7 +747,7 @@ class TestPrograms:
             where.warned
             + failed(
                 "cannot run /dynamic: No such file or directory",
-                f"hint: {loader} (the interpreter, the dynamic loader) is left out by --exclude {loader}",
+                f"hint: {loader} (the interpreter, the dynamic loader) is excluded by --exclude {loader}",
             ),
         )
 
@@ -840,7 +840,7 @@ class TestHints:
     def test_what_exclude_has_left_out_is_named_with_its_pattern(self, work: Path) -> None:
         options = [*does("show=/file"), "--include=file"]
         result = magicpak(*options, "--exclude=/none", "--exclude=/fi*", "./doer", "out", cwd=work)
-        hint = "hint: /file is left out by --exclude '/fi*'"
+        hint = "hint: /file is excluded by --exclude '/fi*'"
         assert (result.code, result.stderr.splitlines()[-1]) == (8, hint)
         done(*options, "./doer", "out", cwd=work)
 
@@ -850,7 +850,7 @@ class TestHints:
         result = magicpak("--test", "./needy", "out", "--exclude=*/libm.so.6", "--exclude=*/libm-*", cwd=work)
         assert (result.code, errors(result)) == (8, [failed("/needy exited with code 127").strip()])
         assert re.findall(
-            r"hint: \S+/libm\.so\.6 \(a library\) is left out by --exclude '\*/libm\.so\.6'\n", result.stderr
+            r"hint: \S+/libm\.so\.6 \(a library\) is excluded by --exclude '\*/libm\.so\.6'\n", result.stderr
         )
         done("--test", "./needy", "out", cwd=work)
 

@@ -11,6 +11,7 @@ from magicpak.bundle.layout import Layout
 from magicpak.files.script import HEAD, parse_script
 from magicpak.ldso.cache import parse_cache
 from magicpak.tracing.trace import Access
+from magicpak.verify.problems import FailureKind
 from support.elf_files import I386, X86_64_EXIT_0, make_elf
 from support.handmade_traces import Bundled, Run, bundled, lines
 from support.loader_oracle import GLIBC, MUSL, Tree
@@ -385,7 +386,7 @@ class TestProof:
         one, deep = (tree / f"plugins/{name}" for name in names[:2])
         words = f"libdeeper.so is missing, needed by {deep}, which is needed by {one}"
         assert problem[:4] == (one, "libdeeper.so", deep, words)
-        assert problem.fate == "load"
+        assert problem.kind is FailureKind.LIBRARY
         assert found.proof(found.plan.without(lambda item: item.path.name == "one.so")) == []
 
     def test_the_program_must_find_it_by_the_name_that_it_gives(self, tree: Tree) -> None:
@@ -403,7 +404,7 @@ class TestProof:
         run = run_of(tree).load(tree / "plugins/one.so", tree / "plugins/libdeep.so")
         found = bundled([run], [tree / "bin/prog"])
         problems = found.proof(found.plan.without(lambda item: item.path.name in ("libown.so", "libdeep.so")))
-        assert [(each.program, each.lacking) for each in problems] == [(tree / "bin/prog", "libown.so")]
+        assert [(each.subject, each.missing) for each in problems] == [(tree / "bin/prog", "libown.so")]
 
     def test_what_another_program_has_loaded_is_no_help(self, tree: Tree) -> None:
         tree.program("bin/other", needed=["libown.so"], runpath="$ORIGIN/../lib")
@@ -415,8 +416,8 @@ class TestProof:
         found = bundled([run], [tree / "bin/prog"])
         assert found.proof(found.plan) == []
         problems = found.proof(found.plan.without(lambda item: item.path.name == "libdeep.so"))
-        assert [(each.program, each.lacking, each.fate) for each in problems] == [
-            (tree / "plugins/one.so", "libdeep.so", "load")
+        assert [(each.subject, each.missing, each.kind) for each in problems] == [
+            (tree / "plugins/one.so", "libdeep.so", FailureKind.LIBRARY)
         ]
 
 
@@ -442,8 +443,8 @@ def test_a_library_that_was_loaded_needs_its_versions_too(tmp_path: Path) -> Non
     other = Content((host / "one.d/libf.so").read_bytes(), item.entry.attributes)
     changed = found.plan.without(lambda each: each is item).adding([item._replace(entry=other)])
     (problem,) = found.proof(changed)
-    assert (problem.program, problem.lacking, problem.fate) == (str(plug), "libf.so", "load")
-    assert problem.words == f"{library} does not define TWO, needed by {plug}"
+    assert (problem.subject, problem.missing, problem.kind) == (str(plug), "libf.so", FailureKind.LIBRARY)
+    assert problem.message == f"{library} does not define version TWO, needed by {plug}"
 
 
 PROGRAM = """
@@ -485,6 +486,6 @@ def test_what_a_program_loads_by_name_and_by_path_it_loads_in_the_bundle_too(tmp
         tmp_path / "other", env={"LD_LIBRARY_PATH": f"{host}/odd"},
     )  # fmt: skip
     without = f"{host}/odd/libnamed.so.1 will not load without {host}/odd/libdeep.so"
-    end = "which is left out by --exclude '*/libdeep.so'"
+    end = "which is excluded by --exclude '*/libdeep.so'"
     assert ran.stderr.splitlines()[1:] == [f"warning: {without}, {end}"]
     assert "libdeep.so: cannot open" in chrooted(tmp_path / "other", f"{host}/bin/prog", *arguments).stdout

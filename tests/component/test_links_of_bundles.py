@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
-from magicpak.verify.excluded import ExclusionEffects
 
 from magicpak.bundle.entry import Link
+from magicpak.bundle.exclude import exclude
 from magicpak.bundle.layout import Layout
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Because, BundlePlan
@@ -18,12 +18,13 @@ from magicpak.collect.mirror import Mirror
 from magicpak.elf.cache import ElfCache
 from magicpak.elf.facts import FileType
 from magicpak.errors import PlanConflict
+from magicpak.files.host import Host
 from magicpak.ldso.factory import emulated_loaders
 from magicpak.options import Options
 from magicpak.pipeline import bundle
 from magicpak.verify.plan import PlanChecker
-from magicpak.verify.problems import Problem
-from magicpak.verify.severity import judge, severities
+from magicpak.verify.problems import FailureKind, Problem
+from magicpak.verify.severity import ExclusionEffects, judge, severities
 from support.elf_files import X86_64_EXIT_0, make_elf
 from support.loader_oracle import Remarks
 
@@ -32,14 +33,14 @@ BECAUSE = Because("asked for by a test")
 
 def proved(plan: BundlePlan, output: str = "/nowhere") -> tuple[list[Problem], list[str]]:
     store = ElfCache()
-    finished = PlanChecker(plan, [], 0, (store, emulated_loaders(store)))
-    _, problems = finished.look_at_all(output)
+    finished = PlanChecker(plan, [], emulated_loaders(store))
+    _, problems = finished.check_all(output)
     return problems, finished.warnings
 
 
 def plan_of(*paths: Path, root: Path = Path("/")) -> BundlePlan:
     """Return a plan with what `paths` need for a process with the root directory `root`."""
-    mirror = Mirror(Layout.HOST)
+    mirror = Mirror(Layout.HOST, Host())
     for path in paths:
         mirror.place(str(path), BECAUSE, root=BundlePath(str(root)))
     return BundlePlan().adding(mirror.take())
@@ -52,10 +53,10 @@ def test_a_link_that_leads_somewhere_on_the_host_alone_is_a_problem(tmp_path: Pa
     plan = plan_of(tmp_path / "link")
     assert proved(plan) == ([], [])
     problems, warnings = proved(plan.without(lambda item: item.path.name == "file"))
-    end, told = tmp_path / "file", "to which it leads, is not in the bundle; it was asked for by a test"
-    words = f"{end}, {told}"
+    end = tmp_path / "file"
+    message = f"it leads to {end}, which is not in the bundle; it was asked for by a test"
     links = [str(tmp_path / name) for name in ("link", "second")]
-    assert problems == [Problem(each, str(end), each, words, fate="lead anywhere") for each in links]
+    assert problems == [Problem(each, str(end), each, message, kind=FailureKind.LINK) for each in links]
     assert warnings == []
 
 
@@ -67,14 +68,13 @@ def test_that_is_an_error_whatever_was_excluded(tmp_path: Path) -> None:
     plan = before.without(lambda item: item.path.name == "program")
     problems, _ = proved(plan)
     store = ElfCache()
-    known = (store, emulated_loaders(store))
-    chosen = ExclusionEffects(before, ["/nothing"], PlanChecker(before, [], 0, known))
-    verdict = judge(problems, plan, severities([], 0, store), chosen)
-    assert (verdict.errors, verdict.warnings, verdict.asides) == (tuple(problems), (), ())
+    effects = ExclusionEffects(exclude(before, ["/nothing"]), PlanChecker(before, [], emulated_loaders(store)))
+    verdict = judge(problems, plan, severities([], store), effects)
+    assert (verdict.errors, verdict.warnings, verdict.infos) == (tuple(problems), (), ())
     error = verdict.error
     assert error is not None
-    assert str(error) == f"in the empty image {tmp_path}/link would not lead anywhere"
-    assert error.details == (f"{tmp_path}/link: {problems[0].words}",)
+    assert str(error) == f"in an empty image {tmp_path}/link would not resolve"
+    assert error.details == (f"{tmp_path}/link: {problems[0].message}",)
 
 
 def test_dead_ends_of_the_host_and_those_in_output_are_one_line(tmp_path: Path) -> None:

@@ -11,11 +11,10 @@ import pytest
 from magicpak.bundle.entry import Attributes, Copy, Directory, Link
 from magicpak.bundle.layout import Layout
 from magicpak.bundle.plan import Because, BundlePlan
-from magicpak.collect.mirror import Mirror
 from magicpak.collect.trees import TreeCollector
 from magicpak.tracing.trace import Access, Backup
 from support.elf_files import X86_64_EXIT_0, make_elf
-from support.handmade_traces import Run, brought_into, bundled, lines, text
+from support.handmade_traces import Run, bundled, lines, text, traced
 from support.loader_oracle import inside
 
 READING = (Access.READ, Access.MAPPED, Access.EXECUTED, Access.TESTED)
@@ -380,8 +379,7 @@ def test_what_was_included_is_as_it_was_too_but_what_was_made_is_there(small: Sm
     run.kept[0] = run.kept[0]._replace(copy=small / "kept")
     small.add("d/changed", "after all")
     run.use(Access.EMPTIED, small / "d/changed").use(Access.MADE, small.add("d/made"))
-    mirror = Mirror(Layout.HOST)
-    brought_into(mirror, [run], [small.program])
+    mirror = traced([run], [small.program]).mirror
     TreeCollector(mirror).collect(small / "d", Because("test"))
     plan = BundlePlan().adding(mirror.take())
     assert lines(plan, str(small.root)) == ["d/ written", "d/changed", "d/made"]
@@ -432,7 +430,7 @@ def test_what_was_removed_is_found_through_links_with_directories_for_links_too(
     assert small.brought(run, layout=Layout.DIRECTORIES) == ["dir/ seen", "dir/file"]
 
 
-def test_files_that_were_brought_are_counted(small: Small) -> None:
+def test_files_that_were_used_are_counted(small: Small) -> None:
     small.link("link", "one")
     run = (
         small.run()
@@ -440,7 +438,7 @@ def test_files_that_were_brought_are_counted(small: Small) -> None:
         .use(Access.LISTED, str(small.root))
     )
     brought = bundled([run], [small.program]).brought
-    assert (brought.files, set(map(str, brought.paths))) == (2, {small / "one", small / "two"})
+    assert set(map(str, brought.files)) == {small / "one", small / "two"}
 
 
 def test_each_thing_says_who_used_it_and_how(small: Small) -> None:

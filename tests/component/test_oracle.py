@@ -12,11 +12,12 @@ import pytest
 
 from magicpak.bundle.layout import Layout
 from magicpak.bundle.plan import BundlePlan
-from magicpak.collect.libraries import Placed, place_libraries
+from magicpak.collect.libraries import place_libraries
 from magicpak.collect.loader_config import with_loader_config
 from magicpak.collect.mirror import Mirror
 from magicpak.elf.cache import ElfCache
 from magicpak.elf.errors import ElfError
+from magicpak.files.host import Host
 from magicpak.ldso.factory import Loaders
 from magicpak.ldso.interpreter import Musl
 from magicpak.ldso.resolver import Resolver
@@ -106,10 +107,9 @@ def plans(programs: list[str], resolver: Resolver, directory: Path) -> Iterator[
     loaders = Loaders(resolver, "cc", "", STORE, lambda: str(directory))
     try:
         for path in programs:
-            mirror = Mirror(Layout.HOST)
+            mirror = Mirror(Layout.HOST, Host())
             program = find_inputs([path], None, Layout.HOST, STORE)[0]
-            resolution = resolve_program(program, loaders, STORE, hwcaps=True)
-            placed = Placed(resolution, place_libraries(resolution, mirror))
+            placed = place_libraries(resolve_program(program, loaders), mirror, program)
             yield with_loader_config(BundlePlan().adding(mirror.take()), [placed])[0]
     finally:
         loaders.close()
@@ -130,7 +130,7 @@ def test_each_resolver_reads_random_trees_alike(
         loaders = Loaders(resolver, "cc", library_path or "", store, lambda: str(tmp_path))
         try:
             chosen = find_inputs([program], None, Layout.HOST, store)[0]
-            closure = resolve_program(chosen, loaders, store, hwcaps=True).closure
+            closure = resolve_program(chosen, loaders).closure
         finally:
             loaders.close()
         return [os.path.normpath(each.path) for each in closure.objects], {need.name for need in closure.missing}

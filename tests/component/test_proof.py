@@ -64,7 +64,7 @@ def test_what_the_loader_passes_over_is_not(world: World) -> None:
 
 
 def test_what_a_pattern_has_left_out_is_told_with_the_pattern(world: World) -> None:
-    expected = "/app will not start without {}, which is left out by --exclude {}"
+    expected = "/app will not start without {}, which is excluded by --exclude {}"
     (world.root / "work").mkdir()
     assert made(world, include=None, exclude="usr/lib") == expected.format("/usr/lib/liba.so", "usr/lib")
 
@@ -93,10 +93,10 @@ def test_what_stands_in_the_way_of_a_plugin_s_library_is_a_warning(plugins: Worl
 
 
 def test_what_a_pattern_has_taken_from_plugins_is_told_with_the_pattern(plugins: World) -> None:
-    end = "will not load without /usr/lib/libb.so, which is left out by --exclude usr/lib/libb.so"
+    end = "will not load without /usr/lib/libb.so, which is excluded by --exclude usr/lib/libb.so"
     assert said(plugins, "/plugins", exclude="usr/lib/libb.so") == (f"/plugins/p1.so and 1 other library {end}", True)
     assert said(plugins, "/plugins", exclude="/plugins") == ("", True)
-    end = "will not start without /usr/lib/liba.so, which is left out by --exclude usr/lib/liba.so"
+    end = "will not start without /usr/lib/liba.so, which is excluded by --exclude usr/lib/liba.so"
     assert said(plugins, "/plugins", exclude="usr/lib/liba.so") == (f"/app {end}", False)
 
 
@@ -110,7 +110,7 @@ def test_a_plugin_moves_with_its_libraries(plugins: World) -> None:
     plugins.library("work/opt/p.so", needed=["libc1.so"], runpath="$ORIGIN/sub")
     plugins.library("work/opt/sub/libc1.so")
     assert said(plugins, "opt/p.so") == ("", True)
-    end = "will not load without /opt/sub/libc1.so, which is left out by --exclude opt/sub"
+    end = "will not load without /opt/sub/libc1.so, which is excluded by --exclude opt/sub"
     assert said(plugins, "opt/p.so", exclude="opt/sub") == (f"/opt/p.so {end}", True)
 
 
@@ -119,7 +119,7 @@ def test_an_input_is_looked_at_though_nobody_may_execute_it(world: World) -> Non
     (world.root / "work").mkdir()
     told = "/app is not executable: the image cannot start it"
     assert said(world)[0] == told
-    end = "/app will not start without /usr/lib/liba.so, which is left out by --exclude usr/lib/liba.so"
+    end = "/app will not start without /usr/lib/liba.so, which is excluded by --exclude usr/lib/liba.so"
     assert said(world, exclude="usr/lib/liba.so")[0] == f"{told}\n{end}"
     world.add("work/lib/liba.so", b"no library")
     assert said(world, "lib/liba.so")[0] == "LibrariesMissing: in the empty image /app would not start"

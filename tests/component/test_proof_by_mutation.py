@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from magicpak.collect.programs import place_programs
 
 from magicpak.bundle.entry import Attributes, Content, Copy, Link
 from magicpak.bundle.layout import Layout
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan, Item
-from magicpak.collect.libraries import Placed, place_libraries
+from magicpak.collect.libraries import place_inputs, place_libraries
 from magicpak.collect.loader_config import with_loader_config
 from magicpak.collect.mirror import Mirror
 from magicpak.elf.cache import ElfCache
+from magicpak.files.host import Host
 from magicpak.ldso.factory import emulated_loaders
 from magicpak.outputs.directory import DirectoryOutput
 from magicpak.resolve.inputs import find_inputs
@@ -52,16 +52,15 @@ FOREIGN = make_elf(kind=I386)
 
 
 def plan_of(program: str, layout: Layout) -> BundlePlan:
-    mirror = Mirror(layout)
+    mirror = Mirror(layout, Host())
     programs = find_inputs([program], None, layout, STORE)
-    resolved = resolve_program(programs[0], emulated_loaders(STORE), STORE, hwcaps=True)
-    placed = Placed(resolved, place_libraries(resolved, mirror))
-    place_programs(programs, mirror)
+    placed = place_libraries(resolve_program(programs[0], emulated_loaders(STORE)), mirror, programs[0])
+    place_inputs(programs, mirror)
     return with_loader_config(BundlePlan().adding(mirror.take()), [placed])[0]
 
 
 def is_proved(plan: BundlePlan) -> bool:
-    count, problems = PlanChecker(plan, [], 0, (STORE, emulated_loaders(STORE))).look_at_all("/")
+    count, problems = PlanChecker(plan, [], emulated_loaders(STORE)).check_all("/")
     assert count
     return not problems
 

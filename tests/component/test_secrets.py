@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from magicpak.bundle.entry import Attributes, Copy, Directory
-from magicpak.bundle.globs import excluded
+from magicpak.bundle.exclude import exclude
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Because, BundlePlan, Item
 from magicpak.dynamic.secrets import secret_warnings
@@ -75,7 +75,7 @@ def test_ordinary_files_are_no_secrets() -> None:
     ],
 )
 def test_a_file_is_told_to_be_a_secret_by_its_place(path: str, what: str) -> None:
-    assert told(path) == [f"{path} looks like a secret ({what}): --exclude {path} leaves it out"]
+    assert told(path) == [f"{path} looks like a secret ({what}): exclude it with --exclude {path}"]
 
 
 def test_public_keys_are_no_secrets() -> None:
@@ -102,7 +102,7 @@ def test_public_keys_are_no_secrets() -> None:
 def test_a_file_is_told_to_be_a_private_key_by_what_is_in_it(tmp_path: Path, text: str, is_one: bool) -> None:  # noqa: FBT001
     source = tmp_path / "source"
     source.write_bytes(text.encode())
-    line = "/opt/key looks like a secret (private keys): --exclude /opt/key leaves it out"
+    line = "/opt/key looks like a secret (private keys): exclude it with --exclude /opt/key"
     assert secret_warnings(plan_of({"/opt/key": str(source)}), {BundlePath("/opt/key")}, []) == (
         [line] if is_one else []
     )
@@ -129,8 +129,8 @@ def test_of_very_many_the_first_are_named() -> None:
 
 def test_files_below_a_home_directory_are_told_by_home() -> None:
     assert told("/root/a", "/root/b/c", "/root/.netrc", "/home/alice/x", "/srv/me/file", "/srv/me/other") == [
-        "/root/.netrc looks like a secret (credentials): --exclude /root/.netrc leaves it out",
-        "/home/alice/x is below a home directory: --exclude /home/alice/x leaves it out",
+        "/root/.netrc looks like a secret (credentials): exclude it with --exclude /root/.netrc",
+        "/home/alice/x is below a home directory: exclude it with --exclude /home/alice/x",
         "/root/a and 1 other file are below a home directory: --exclude '/root/*' leaves them out",
         "/srv/me/file and 1 other file are below a home directory: --exclude '/srv/me/*' leaves them out",
     ]
@@ -147,10 +147,10 @@ def test_what_stands_with_the_program_is_no_private_file() -> None:
 def test_what_was_not_brought_by_a_run_or_is_excluded_is_not_told() -> None:
     plan = plan_of({"/etc/shadow": "/nowhere", "/etc/gshadow": "/nowhere"})
     assert secret_warnings(plan, set(), []) == []
-    plan, _ = excluded(plan, ["/etc/shadow"])
+    plan = exclude(plan, ["/etc/shadow"]).plan
     brought = {BundlePath("/etc/shadow"), BundlePath("/etc/gshadow")}
     assert secret_warnings(plan, brought, []) == [
-        "/etc/gshadow looks like a secret (password hashes): --exclude /etc/gshadow leaves it out"
+        "/etc/gshadow looks like a secret (password hashes): exclude it with --exclude /etc/gshadow"
     ]
 
 
@@ -163,7 +163,7 @@ def test_each_exclusion_that_is_told_leaves_its_file_out() -> None:
     patterns = [words[index + 1] for index, word in enumerate(words) if word == "--exclude"]
     assert len(patterns) == 4
     for pattern in patterns:
-        rest, _ = excluded(plan, [pattern])
+        rest = exclude(plan, [pattern]).plan
         assert len({str(item.path) for item in rest} & paths) == 3
 
 

@@ -50,15 +50,15 @@ def by_ldd(path: str) -> set[str] | None:
 
 
 def test_undefined_symbols_are_those_that_ldd_tells(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("magicpak.verify.symbols.TOLD", 1 << 20)
-    starter = ProgramChecker(WORLD, STORE, emulated_loaders(STORE), SymbolCheck(WORLD).problems)
+    monkeypatch.setattr("magicpak.verify.symbols.MAX_NAMED", 1 << 20)
+    starter = ProgramChecker(WORLD, emulated_loaders(STORE), SymbolCheck(WORLD).problems)
     paths = sample()
     with ThreadPoolExecutor(2) as pool:
         theirs = dict(zip(paths, pool.map(by_ldd, paths), strict=True))
 
     def ours(path: str) -> set[str]:
-        words = [problem.words for problem in starter.look(path).problems]
-        lists = [match[1] for each in words if (match := re.match("nothing defines (.*), needed by", each))]
+        messages = [problem.message for problem in starter.check(path).problems]
+        lists = [match[1] for each in messages if (match := re.match("undefined symbols?: (.*), needed by", each))]
         return {name for names in lists for name in names.split(", ")}
 
     expected = {path: names for path, names in theirs.items() if names is not None}

@@ -2,27 +2,28 @@
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import NamedTuple
-
-from magicpak.collect.programs import place_programs
 
 from magicpak.bundle.entry import Copy, Directory, Fifo, Link
 from magicpak.bundle.layout import Layout
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan
-from magicpak.collect.libraries import Placed, place_libraries
+from magicpak.collect.libraries import place_inputs, place_libraries
 from magicpak.collect.loader_config import with_loader_config
 from magicpak.collect.mirror import Mirror
+from magicpak.dynamic.host_before import changes_of
 from magicpak.dynamic.items import TracedItems, collect_traced
 from magicpak.elf.cache import ElfCache
+from magicpak.files.host import Host
 from magicpak.ldso.factory import Loaders
 from magicpak.ldso.resolver import Resolver
 from magicpak.resolve.inputs import Program, find_inputs
 from magicpak.resolve.libraries import Resolved, resolve_program
 from magicpak.tracing.trace import Access, Backup, Execution, Trace, Use
 from magicpak.verify.plan import PlanChecker
-from magicpak.verify.problems import Problem
+from magicpak.verify.problems import FailureKind, Problem
 
 CHANGES = (Access.MADE, Access.EMPTIED, Access.CHANGED, Access.REMOVED)
 
@@ -115,49 +116,56 @@ def bundled(
 
     All links in it must lead where they do on the host, and what was loaded must load.
     """
-    mirror = Mirror(layout, output)
-    stage = brought_into(mirror, runs, inputs, install_to=install_to, hwcaps=hwcaps, library_path=library_path)
-    placed = [Placed(each, place_libraries(each, mirror)) for each in (*stage.resolved, *stage.brought.resolved)]
-    place_programs(stage.programs, mirror)
+    stage = traced(
+        runs, inputs, layout=layout, install_to=install_to, hwcaps=hwcaps, library_path=library_path, output=output
+    )
+    mirror = stage.mirror
+    placed = [place_libraries(*each) for each in zip(stage.resolved, repeat(mirror), stage.programs, strict=False)]
+    placed += [place_libraries(each, mirror) for each in stage.brought.resolved]
+    place_inputs(stage.programs, mirror)
     plan, warnings = with_loader_config(BundlePlan().adding(mirror.take()), placed)
 
     def proof(plan: BundlePlan) -> Sequence[Problem]:
-        return PlanChecker(plan, placed, len(inputs), stage.known).look_at_all(output or "/nowhere")[1]
+        return PlanChecker(plan, placed, stage.loaders).check_all(output or "/nowhere")[1]
 
-    assert [each for each in proof(plan) if each.fate != "start"] == []
-    return Bundled(plan, stage.brought, (*stage.brought.warnings, *mirror.warnings(), *warnings), proof)
+    assert [each for each in proof(plan) if each.kind is not FailureKind.PROGRAM] == []
+    return Bundled(plan, stage.brought, (*stage.brought.warnings, *mirror.host.warnings(), *warnings), proof)
 
 
 class Stage(NamedTuple):
-    """What there is after the traces have been used; `known` is what was read of the host."""
+    """What there is after the traces have been used."""
 
     programs: Sequence[Program]
     resolved: Sequence[Resolved]
     brought: TracedItems
-    known: tuple[ElfCache, Loaders]
+    mirror: Mirror
+    loaders: Loaders
 
 
-def brought_into(
-    mirror: Mirror,
+def traced(
     runs: Sequence[Run],
     inputs: Sequence[str],
     *,
+    layout: Layout = Layout.HOST,
+    output: str | None = None,
     install_to: str | None = None,
     hwcaps: bool = True,
     library_path: str = "",
 ) -> Stage:
-    """Let `runs` bring what they do into `mirror`."""
+    """Return what `runs` have used, collected in a mirror."""
     store = ElfCache()
 
     def nowhere() -> str:
         raise AssertionError
 
-    loaders = Loaders(Resolver.STATIC, "", library_path, store, nowhere)
-    programs = find_inputs(inputs, install_to, mirror.layout, store)
-    resolved = [resolve_program(program, loaders, store, hwcaps=hwcaps) for program in programs]
+    loaders = Loaders(Resolver.STATIC, "", library_path, store, nowhere, hwcaps=hwcaps)
+    programs = find_inputs(inputs, install_to, layout, store)
+    resolved = [resolve_program(program, loaders) for program in programs]
     traces = [run.trace() for run in runs]
-    brought = collect_traced(traces, programs, resolved, loaders, store, mirror, hwcaps=hwcaps)
-    return Stage(programs, resolved, brought, (store, loaders))
+    changes = changes_of(traces)
+    mirror = Mirror(layout, Host(output, changes.before))
+    brought = collect_traced(traces, programs, resolved, loaders, mirror, changes)
+    return Stage(programs, resolved, brought, mirror, loaders)
 
 
 def lines(plan: BundlePlan, root: str = "") -> list[str]:

@@ -154,8 +154,8 @@ def resolved(
     def nowhere() -> str:
         raise AssertionError
 
-    loaders = Loaders(resolver, "", library_path or "", store, nowhere)
-    return resolve_program(find_inputs([program], None, Layout.HOST, store)[0], loaders, store, hwcaps=hwcaps)
+    loaders = Loaders(resolver, "", library_path or "", store, nowhere, hwcaps=hwcaps)
+    return resolve_program(find_inputs([program], None, Layout.HOST, store)[0], loaders)
 
 
 def ours(program: str, *, library_path: str | None = None) -> Listing:
@@ -165,7 +165,7 @@ def ours(program: str, *, library_path: str | None = None) -> Listing:
 
 def listing_of(closure: Closure) -> Listing:
     """Return `closure` in the form of the real loader's answer."""
-    if any(need.trouble for need in closure.missing):
+    if any(need.load_error for need in closure.missing):
         return Listing(stops=True)
     found = tuple((each.name, each.path) for each in closure.objects[1:])
     return Listing(found, tuple(dict.fromkeys(need.name for need in closure.missing)))

@@ -119,7 +119,7 @@ def differences(directory: Path, random: Random, count: int, interpreter: str = 
 
 def _ours(program: str, library_path: str | None, interpreter: str) -> Listing:
     closure = resolved(program, library_path=library_path).closure
-    if interpreter != MUSL and any(need.trouble for need in closure.missing):
+    if interpreter != MUSL and any(need.load_error for need in closure.missing):
         return Listing(stops=True)
     found = tuple((each.name, each.path) for each in closure.objects[1:])
     return _normal(Listing(found, tuple(need.name for need in closure.missing)))

@@ -89,5 +89,5 @@ def test_what_lacks_a_file_fails_the_build_and_names_it(
     assert result.code != 0, said
     hints = [line.partition("hint: ")[2] for line in said.splitlines() if "hint: " in line]
     assert hints[0].startswith(f"{gone} "), said
-    assert hints[0].endswith(f"is left out by --exclude {gone}")
+    assert hints[0].endswith(f"is excluded by --exclude {gone}")
     assert "code: 8" in said

@@ -215,7 +215,7 @@ NETWORKS_AND_KEYS = [
         ),
         files={"page": "HTTP/1.0 200 OK\r\n\r\nMars\n"},
         setup=CERTIFICATE,
-        warning="warning: HERE/key looks like a secret (private keys): --exclude HERE/key leaves it out\n",
+        warning="warning: HERE/key looks like a secret (private keys): exclude it with --exclude HERE/key\n",
     ),
 ]
 SCENES = [*(INTERPRETERS + SHELLS + PROGRAMS_THAT_RUN_OTHERS + SYSTEM), *(DATA_AND_TEXT + NETWORKS_AND_KEYS)]

@@ -81,7 +81,7 @@ http { access_log off; include /etc/nginx/mime.types; server { listen 127.0.0.1:
 """
 CERTIFICATE = "openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj /CN=localhost -keyout key -out crt 2>&1"
 TLS_SERVER = "/usr/bin/openssl s_server -quiet -accept PORT -cert HERE/crt -key HERE/key -www"
-KEY = "warning: HERE/key looks like a secret (private keys): --exclude HERE/key leaves it out\n"
+KEY = "warning: HERE/key looks like a secret (private keys): exclude it with --exclude HERE/key\n"
 REPOSITORY = "git init -q r && git -C r -c user.name=anna -c user.email=a@b commit -q --allow-empty -m one"
 
 INTERPRETERS = [
@@ -317,7 +317,7 @@ def check_that_the_first_hint_names_what_is_gone(stage: Stage, run: Run) -> None
     result = stage.tried(run, "--exclude", stage.gone)
     hints = [line for line in result.stderr.splitlines() if line.startswith("hint: ")]
     named = re.fullmatch(
-        rf"hint: (/\S+)(?: \(.+\))? is left out by --exclude {re.escape(stage.gone)}", (hints or [""])[0]
+        rf"hint: (/\S+)(?: \(.+\))? is excluded by --exclude {re.escape(stage.gone)}", (hints or [""])[0]
     )
     assert named, result.stderr
     assert os.path.realpath(named[1]) == stage.gone, result.stderr

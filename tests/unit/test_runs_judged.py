@@ -4,7 +4,7 @@ import signal
 import pytest
 
 from magicpak.bundle.path import BundlePath
-from magicpak.dynamic.runs import PlannedRun, counted, judge, planned_runs, summary, trace_lines
+from magicpak.dynamic.runs import PlannedRun, counted_part, judge, planned_runs, summary, trace_lines
 from magicpak.elf.cache import ElfFile
 from magicpak.elf.facts import ElfFacts, FileType
 from magicpak.errors import ExitCode, RunFailed
@@ -115,9 +115,9 @@ OPENED = Use(2, "openat", Access.READ, "/etc/server", "", 0, "/", by_loader=Fals
 def test_of_a_command_only_what_the_inputs_do_counts() -> None:
     trace = Trace((*SHELL, SERVED), (OPENED._replace(execution=0), OPENED), ())
     alone = Trace((SERVED._replace(parent=None),), (OPENED._replace(execution=0),), ())
-    assert counted(PlannedRun(("sh",), "/bin/sh"), trace) == (trace, [])
-    assert counted(PlannedRun(("sh",), "/bin/sh", (SERVER,)), trace) == (alone, [])
-    assert counted(PlannedRun(("sh",), "/bin/sh", (SERVER, CLIENT)), trace) == (
+    assert counted_part(PlannedRun(("sh",), "/bin/sh"), trace) == (trace, [])
+    assert counted_part(PlannedRun(("sh",), "/bin/sh", (SERVER,)), trace) == (alone, [])
+    assert counted_part(PlannedRun(("sh",), "/bin/sh", (SERVER, CLIENT)), trace) == (
         alone,
         ["the command of --dynamic-command has not run /bin/client"],
     )
@@ -125,7 +125,7 @@ def test_of_a_command_only_what_the_inputs_do_counts() -> None:
 
 def test_a_command_that_has_run_no_input_has_failed() -> None:
     with pytest.raises(RunFailed) as caught:
-        counted(PlannedRun(("sh",), "/bin/sh", (SERVER, CLIENT)), Trace(SHELL, (), ()))
+        counted_part(PlannedRun(("sh",), "/bin/sh", (SERVER, CLIENT)), Trace(SHELL, (), ()))
     assert (caught.value.message, caught.value.hints) == (
         "the command of --dynamic-command has not run /bin/server, /bin/client",
         ("let it run the INPUT itself, by its path: nothing else that it does counts",),

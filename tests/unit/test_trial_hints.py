@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from magicpak.bundle.entry import Attributes, Copy
-from magicpak.bundle.globs import excluded
+from magicpak.bundle.exclude import exclude
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Because, BundlePlan, Item, made_directory
 from magicpak.tracing.trace import Access
 from magicpak.trial.failed_lookups import FailedLookup
 from magicpak.trial.suggestions import TrialPlans, suggest, worth_telling
 
-EMPTY = TrialPlans(BundlePlan(), BundlePlan(), ())
+EMPTY = TrialPlans(BundlePlan(), exclude(BundlePlan(), []))
 
 
 @pytest.fixture
@@ -52,7 +52,8 @@ def left_out(path: str, *patterns: str) -> TrialPlans:
         parents.append(Item(parent, made_directory(parent), because))
         parent = parent.parent
     before = BundlePlan().adding([*parents, item])
-    return TrialPlans(excluded(before, patterns)[0], before, patterns)
+    exclusion = exclude(before, patterns)
+    return TrialPlans(exclusion.plan, exclusion)
 
 
 def test_what_the_host_has_is_told_with_its_flag_and_what_it_has_not_is_not(host: Callable[..., str]) -> None:
@@ -113,7 +114,7 @@ def test_what_was_left_out_is_told_first_with_the_pattern_that_did_it(host: Call
     path, other = host("srv/data"), host("srv/libother.so")
     plans = left_out(path, "/none", "*/data", "*")
     assert told(path, other, plans=plans) == [
-        f"{path} is left out by --exclude '*/data'",
+        f"{path} is excluded by --exclude '*/data'",
         f"--include {other} (a library)",
     ]
 

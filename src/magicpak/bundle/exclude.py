@@ -31,7 +31,8 @@ class Exclusion(NamedTuple):
     def flag_for(self, path: str) -> str | None:
         """Return the option that excluded what `path` led to, as `--exclude '*.so'`; None if none did."""
         end = resolve(path, self.before.target)
-        taken = () if end.error else (self.removed[place] for place in end.passed if place in self.removed)
+        places = () if end.error else (end.place, *end.passed)
+        taken = (self.removed[place] for place in places if place in self.removed)
         return next((shell_line(["--exclude", each.pattern]) for each in taken), None)
 
     def warnings(self) -> list[str]:

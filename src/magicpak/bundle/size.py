@@ -1,4 +1,4 @@
-"""How much the files of a plan weigh."""
+"""The size of the files of a plan."""
 
 from magicpak.bundle.entry import Content, Copy
 from magicpak.bundle.path import BundlePath
@@ -6,7 +6,7 @@ from magicpak.bundle.plan import BundlePlan
 from magicpak.errors import BundleTooLarge
 from magicpak.text import format_size, printable
 
-_MOST_NAMED = 10
+_MAX_NAMED = 10
 
 
 def file_sizes(plan: BundlePlan) -> dict[BundlePath, int]:
@@ -36,13 +36,11 @@ def check_size_limit(plan: BundlePlan, most: int) -> None:
     total = sum(weights.values())
     if total <= most:
         return
-    largest = sorted(weights, key=lambda path: (-weights[path], path))[:_MOST_NAMED]
+    largest = sorted(weights, key=lambda path: (-weights[path], path))[:_MAX_NAMED]
     details = []
     for path in largest:
         item = plan.get(path)
         details.append(f"{format_size(weights[path])}  {printable(path)}: {item.because if item else ''}")
-    over = f"{format_size(total)}, {format_size(total - most)} more than the limit of {format_size(most)}"
-    hints = [
-        "--why PATH tells more of one, --report html shows all, --exclude leaves out what the program can do without"
-    ]
-    raise BundleTooLarge(f"the bundle has {over}", details=details, hints=hints)
+    excess = f"{format_size(total)}, {format_size(total - most)} over the limit of {format_size(most)}"
+    hints = ["--why PATH explains one file, --report html shows all, --exclude removes what the program does not need"]
+    raise BundleTooLarge(f"the bundle has {excess}", details=details, hints=hints)

@@ -8,7 +8,6 @@ from magicpak.bundle.plan import Because
 from magicpak.dynamic.dlopen import DlopenResolver, LoadedProcess
 from magicpak.dynamic.files import FileCollector
 from magicpak.dynamic.programs import ProgramCollector
-from magicpak.elf.cache import ElfCache
 from magicpak.files.cli_path import Location
 from magicpak.ldso.interpreter import Glibc, Musl
 from magicpak.ldso.musl import path_file

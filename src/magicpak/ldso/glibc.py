@@ -52,7 +52,7 @@ class GlibcLoader:
         if not has_token(name):
             return self._find_path([name], name, requester) if "/" in name else self._find_name(name, requester)
         if requester.secure:
-            raise LoadError(name, "has a token in it, which the loader refuses to a set-user-ID program")
+            raise LoadError(name, "has a token, which the loader refuses for a set-user-ID program")
         expanded = self._tokens(requester).expand(name)
         if not expanded or "/" in expanded[0]:
             return self._find_path(expanded, name, requester)
@@ -77,7 +77,7 @@ class GlibcLoader:
     def _rpath(self, requester: Loaded) -> tuple[_Directories, ...]:
         """Return the DT_RPATH of `requester` and of each that led to it, except of those that have a DT_RUNPATH.
 
-        Each is a list of its own: what ends one does not end the next. One that is equal to an earlier one is left out.
+        Each is a list of its own: what ends one does not end the next. One that equals an earlier one is skipped.
         """
         chain = []
         loaded: Loaded | None = requester

@@ -80,7 +80,7 @@ class ExclusionEffects:
         if flag is None:  # the file is there: what the loader finds it by is not
             path, flag = self._excluded_loader_config() or (path, "--exclude")
         subjects, verb = describe_subjects(problems), problems[0].kind.value
-        return f"{subjects} will not {verb} without {printable(path)}, which {flag} excludes"
+        return f"{subjects} will not {verb} without {printable(path)}, which is excluded by {flag}"
 
     def _excluded_loader_config(self) -> tuple[str, str] | None:
         """Return a file of ours, by which the loader finds libraries, and the option that excluded it."""
