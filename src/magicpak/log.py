@@ -64,7 +64,7 @@ class Log:
         """Tell what is going on, like `doing`, and return what is to be called with each part of `whole()` done."""
         if self._last_row() is None:
             return _nothing
-        from magicpak.progress import ProgressBar  # noqa: PLC0415 - for a terminal alone
+        from magicpak.progress import ProgressBar
 
         share = ProgressBar(whole)
         self.doing(what, share.bar)
@@ -92,7 +92,7 @@ class Log:
     def _last_row(self) -> "StatusLine | None":
         """Return what shows on a terminal what takes its time; None where nothing is to be shown."""
         if self._row is None and self._level > LogLevel.ERROR and _understands_escapes(sys.stderr):
-            from magicpak.progress import StatusLine  # noqa: PLC0415 - for a terminal alone
+            from magicpak.progress import StatusLine
 
             self._row = StatusLine()
         return self._row
@@ -126,7 +126,7 @@ class _Stream:
 
 
 def _logger() -> Any:  # noqa: ANN401 - structlog's loggers are dynamic
-    import structlog  # noqa: PLC0415 - 60 ms at import
+    import structlog
 
     coloured = shows_colours(sys.stderr)
     return structlog.wrap_logger(

@@ -126,7 +126,7 @@ def _cut(text: str, columns: int) -> str:
     """Return as much of the beginning of `text` as fits into so many columns of a terminal."""
     if text.isascii():
         return text[: max(columns, 0)]
-    from unicodedata import east_asian_width  # noqa: PLC0415 - most names are ASCII
+    from unicodedata import east_asian_width
 
     for index, character in enumerate(text):
         columns -= 2 if east_asian_width(character) in ("W", "F") else 1

@@ -262,7 +262,7 @@ def test_a_tree_of_3000_files_goes_in_with_bounded_memory(here: Path) -> None:
         made(here, f"t/{number % 30}/{number}")
 
     def limited() -> None:
-        import resource  # noqa: PLC0415 - in the child only
+        import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (200 << 20, 200 << 20))
 

@@ -18,6 +18,7 @@ class BundlePath(str):
     __slots__ = ()
 
     def __new__(cls, text: str) -> Self:
+        """Normalise `text`."""
         if "\0" in text:
             message = "a path cannot hold a NUL byte"
             raise ValueError(message)
@@ -54,8 +55,8 @@ class PathWalk:
     """A path that is followed component by component, as the kernel does it (path_resolution(7)).
 
     `at` is how far the walk has come, with the links on the way resolved. `real` is the same as seen from outside, for
-    a start that is elsewhere: with a `real` of `/srv`, a walk along `x` ends at the `real` `/srv/x`. Neither start has a
-    link on its way. `root` is the root directory of a process (chroot(2)): links to an absolute path begin there, and
+    a start that is elsewhere: with a `real` of `/srv`, a walk along `x` ends at the `real` `/srv/x`. Neither start has
+    a link on its way. `root` is the root directory of a process (chroot(2)): links to an absolute path begin there, and
     `..` stops there. The path itself still begins at `at`, so that it leads through `root` to what is below.
     """
 
@@ -102,7 +103,7 @@ class PathWalk:
 
 
 LinkTarget = Callable[[BundlePath], str | None]
-"""Returns the text of the link at a path that has no link on its way, None for what is not a link. May raise OSError."""
+"""Returns the text of the link at a path without links on its way, None for what is not a link. May raise OSError."""
 
 
 class Resolution(NamedTuple):

@@ -125,7 +125,7 @@ def _refuse_unusable(need: Need, place: str, defaults: Sequence[str]) -> None:
 
 
 def _needs_cache(need: Need, place: str, defaults: Sequence[str]) -> bool:
-    """Return whether the loader in the bundle, without LD_LIBRARY_PATH and a cache, would not find `need` at `place`."""
+    """Return whether the loader in the bundle would not find `need` at `place` without a cache."""
     if not is_found_system_wide(need):
         return False
     in_default = os.path.dirname(place) in defaults and os.path.basename(place) == need.name

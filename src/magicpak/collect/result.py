@@ -12,9 +12,9 @@ from magicpak.resolve.inputs import Program
 class Result(NamedTuple):
     """What a run has found out before it writes anything.
 
-    `placed` are all closures, with INPUTs' and those of what is included or was used; `exclusion` is what `--exclude`
-    did. In `plan`, packed programs have taken the place of the INPUTs. `private` are the temporary directories that hold
-    copies made for this run.
+    `placed` are the closures of the INPUTs, and of what is included or was used; `exclusion` is what `--exclude` did.
+    In `plan`, packed programs have taken the place of the INPUTs. `private` are the temporary directories with copies
+    that were made for this run.
     """
 
     programs: Sequence[Program]

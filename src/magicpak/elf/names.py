@@ -27,7 +27,7 @@ def machine_name(kind: ElfTarget) -> str:
 
 
 def _name_in_elf_h(machine: int) -> str:
-    from elftools.elf.enums import ENUM_E_MACHINE  # noqa: PLC0415  # see the top
+    from elftools.elf.enums import ENUM_E_MACHINE  # see the top
 
     names = sorted(name for name, number in ENUM_E_MACHINE.items() if number == machine and name.startswith("EM_"))
     return names[0] if names else f"machine {machine:#x}"

@@ -47,8 +47,8 @@ def parse_cli_path(text: str) -> CliPath:
     """Return what `text` means.
 
     A relative path has the same path below the bundle's root, an absolute one and one that climbs out of the current
-    directory its absolute path. What comes before `..` is resolved as the kernel does it. Raises FileNotFoundError, with
-    `text` as its name, for a relative path in a current directory that was removed.
+    directory its absolute path. What comes before `..` is resolved as the kernel does it. Raises FileNotFoundError,
+    with `text` as its name, for a relative path in a current directory that was removed.
     """
     try:
         path = _absolute(text)

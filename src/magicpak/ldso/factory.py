@@ -101,7 +101,7 @@ class Loaders:
             return emulated, itself
 
         def real_loader() -> Loader:
-            from magicpak.ldso.real_loader import RealLoaderAdapter  # noqa: PLC0415 - most runs do not ask
+            from magicpak.ldso.real_loader import RealLoaderAdapter
 
             real = self._real_loader(interpreter)
             return RealLoaderAdapter(real, emulated, noload=self._resolver is Resolver.NOLOAD)
@@ -133,15 +133,15 @@ class Loaders:
             real.close()
 
     def _real_loader(self, interpreter: Interpreter) -> "RealLoader":
-        from magicpak.ldso.real_loader import RealLoader  # noqa: PLC0415 - most runs do not ask
+        from magicpak.ldso.real_loader import RealLoader
 
         if interpreter.path not in self._real:
             self._real[interpreter.path] = RealLoader(self._helper(interpreter), interpreter.path)
         return self._real[interpreter.path]
 
     def _helper(self, interpreter: Interpreter) -> "Helper":
-        from magicpak.ldso.helper_build import CompiledHelper  # noqa: PLC0415
-        from magicpak.ldso.helper_embedded import embedded_helper  # noqa: PLC0415 - most runs do not ask
+        from magicpak.ldso.helper_build import CompiledHelper
+        from magicpak.ldso.helper_embedded import embedded_helper
 
         if self._compiler is None and (helper := embedded_helper(machine_of(interpreter.facts.kind))) is not None:
             return helper

@@ -84,7 +84,7 @@ class CompiledHelper:
         self.close()
 
     def _command(self) -> list[str]:
-        import shlex  # noqa: PLC0415 - most runs of magicpak compile nothing
+        import shlex
 
         try:
             compiler = shlex.split(self._compiler)

@@ -119,7 +119,7 @@ class HelperProcess:
 
     def _receive(self, running: Child, until: bytes, deadline: float) -> bytes:
         """Return what the process writes until `until`, which is taken away."""
-        import select  # noqa: PLC0415 - most runs of magicpak ask no loader
+        import select
 
         poller = select.poll()
         poller.register(running.stdout, select.POLLIN)

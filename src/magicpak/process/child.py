@@ -207,7 +207,7 @@ class _Exchange:
     """Hands a program its input and takes its output, as far as each goes without waiting."""
 
     def __init__(self, running: Child, stdin: bytes, kept: int) -> None:
-        import select  # noqa: PLC0415 - most runs of magicpak start no program
+        import select
 
         self.output = bytearray()
         self.is_idle = False
@@ -268,7 +268,7 @@ def signals_held() -> Iterator[set[int | signal.Signals]]:
 
 def pipe() -> tuple[int, int]:
     """Return the ends of a pipe, above 2 even where we were started without stdin, stdout or stderr."""
-    import fcntl  # noqa: PLC0415 - most runs of magicpak start no program
+    import fcntl
 
     ends = os.pipe()
     if min(ends) >= _FIRST_FREE:

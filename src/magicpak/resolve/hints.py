@@ -82,7 +82,7 @@ def package_names(name: str) -> tuple[str, ...]:
     Debian Policy 8.1: `libfoo.so.1` is in `libfoo1`, `libfoo2.so.1` in `libfoo2-1`, `libfoo-3.so` in `libfoo-3`; a
     hyphen before the first digit is often left out. A dynamic loader is part of libc6.
     """
-    import re  # noqa: PLC0415 - needed only where a library is missing
+    import re
 
     if name.startswith("ld-linux"):
         return ("libc6",)
@@ -151,7 +151,7 @@ def _is_match(path: str, matches: Callable[[str], bool]) -> bool:
 
 
 def _library_path_hint(directory: str) -> str:
-    import shlex  # noqa: PLC0415 - needed only where a library is missing
+    import shlex
 
     path = printable(shlex.quote(directory))
     return f"found in {printable(directory)}: add it to LD_LIBRARY_PATH (LD_LIBRARY_PATH={path} magicpak …)"
@@ -189,7 +189,7 @@ def _known_by_name(candidates: Mapping[str, tuple[str, ...]], until: float) -> d
 
 def _known_by_file(names: Sequence[str], architecture: str, until: float) -> dict[str, str]:
     """Return for each library the package in which apt-file has it, the one nearest to /usr/lib before others."""
-    import re  # noqa: PLC0415 - needed only where a library is missing
+    import re
 
     if not names:
         return {}

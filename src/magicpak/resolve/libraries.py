@@ -22,8 +22,8 @@ _S_ISUID_OR_ISGID = 0o6000
 class Resolved(NamedTuple):
     """A program or library with everything that its loader loads.
 
-    `interpreter_error` says why the interpreter cannot be used, if so. `origin_in_bundle` is the directory of the bundle
-    that `$ORIGIN` of the program will be.
+    `interpreter_error` says why the interpreter cannot be used, if so. `origin_in_bundle` is the directory of the
+    bundle that `$ORIGIN` of the program will be.
     """
 
     name: str
@@ -84,8 +84,8 @@ def resolve_library(
     """Return what is loaded with the library at `path`; None if nothing here could load it.
 
     It is taken as loaded by the first of `programs` that is for its machine: what that has loaded satisfies its needs,
-    and its DT_RPATH is searched for them. Where there is none, the loader of its ABI is used (a static program loads NSS
-    modules so). `found` says how the loader finds it, where that is not by its path. Raises ToolFailed.
+    and its DT_RPATH is searched for them. Where there is none, the loader of its ABI is used (a static program loads
+    NSS modules so). `found` says how the loader finds it, where that is not by its path. Raises ToolFailed.
     """
     name = os.path.basename(path) if found else path
     itself = Loaded(path, file.facts, found or Found(path, Rule.PATH), name=name, origin=os.path.dirname(path))

@@ -1,1 +1,1 @@
-"""The chapters of a run. Each is a value with the settings that it needs, which `run` carries out; `check` comes first."""
+"""The chapters of a run, each a value with the settings that it needs; `check` comes before any work, `run` does it."""

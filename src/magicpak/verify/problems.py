@@ -85,8 +85,8 @@ class MissingVersion(NamedTuple):
 def missing_versions(resolved: Resolved) -> Iterator[MissingVersion]:
     """Yield the versions for want of which glibc would stop (elf/dl-version.c); musl compares none.
 
-    What is itself missing is skipped, and so is an object without any version definitions: the loader warns of that, and
-    goes on.
+    What is itself missing is skipped, and so is an object without any version definitions: the loader warns of that,
+    and goes on.
     """
     if resolved.interpreter is None or not isinstance(resolved.interpreter.built_in, Glibc):
         return
@@ -124,7 +124,6 @@ def _describe_version(resolved: Resolved, missing: MissingVersion) -> str:
 
     version, chain = printable(missing.version.name), describe_chain(resolved, missing.requester)
     if missing.provider is None:
-        return (
-            f"no loaded library is named {printable(missing.version.of)}, whose version {version} is needed by {chain}"
-        )
+        name = printable(missing.version.of)
+        return f"no loaded library is named {name}, whose version {version} is needed by {chain}"
     return f"{printable(missing.provider.path)} does not define version {version}, needed by {chain}"

@@ -20,8 +20,8 @@ from magicpak.verify.problems import Problem, ProgramCheck, missing_problems, ve
 class ProgramChecker:
     """Checks programs of one view as its kernel and its loaders will start them, in a clean environment.
 
-    `loaders` are those of the view, emulated. `more_problems` finds further problems of a process. `unknown_loaders` are
-    the interpreters that are not known, `unreadable` the executable files that cannot be read.
+    `loaders` are those of the view, emulated. `more_problems` finds further problems of a process. `unknown_loaders`
+    are the interpreters that are not known, `unreadable` the executable files that cannot be read.
     """
 
     def __init__(
