@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import Enum, IntEnum
 from typing import NamedTuple
 
-from magicpak.bundle.layout import Layout
+from magicpak.bundle.entry import Layout
 from magicpak.ldso.resolver import Resolver
 
 

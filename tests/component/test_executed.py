@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from magicpak.bundle.entry import Content
-from magicpak.bundle.layout import Layout
+from magicpak.bundle.entry import Content, Layout
 from magicpak.files.script import HEAD, parse_script
 from magicpak.ldso.cache import parse_cache
 from magicpak.tracing.trace import Access

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
-from magicpak.bundle.entry import Link
+from magicpak.bundle.entry import Layout, Link
 from magicpak.bundle.exclude import exclude
-from magicpak.bundle.layout import Layout
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Because, BundlePlan
 from magicpak.collect.mirror import Mirror

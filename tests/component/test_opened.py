@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from magicpak.bundle.entry import Attributes, Copy, Directory, Link
-from magicpak.bundle.layout import Layout
+from magicpak.bundle.entry import Attributes, Copy, Directory, Layout, Link
 from magicpak.bundle.plan import Because, BundlePlan
 from magicpak.collect.trees import TreeCollector
 from magicpak.tracing.trace import Access, Backup

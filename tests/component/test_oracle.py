@@ -10,7 +10,7 @@ from time import monotonic
 
 import pytest
 
-from magicpak.bundle.layout import Layout
+from magicpak.bundle.entry import Layout
 from magicpak.bundle.plan import BundlePlan
 from magicpak.collect.libraries import place_libraries
 from magicpak.collect.loader_config import with_loader_config

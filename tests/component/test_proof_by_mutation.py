@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from magicpak.bundle.entry import Attributes, Content, Copy, Link
-from magicpak.bundle.layout import Layout
+from magicpak.bundle.entry import Attributes, Content, Copy, Layout, Link
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan, Item
 from magicpak.collect.libraries import place_inputs, place_libraries

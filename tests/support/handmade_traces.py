@@ -6,8 +6,7 @@ from itertools import repeat
 from pathlib import Path
 from typing import NamedTuple
 
-from magicpak.bundle.entry import Copy, Directory, Fifo, Link
-from magicpak.bundle.layout import Layout
+from magicpak.bundle.entry import Copy, Directory, Fifo, Layout, Link
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan
 from magicpak.collect.libraries import place_inputs, place_libraries

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple, TypedDict, TypeVar, Unpack, cast
 
 import magicpak
-from magicpak.bundle.layout import Layout
+from magicpak.bundle.entry import Layout
 from magicpak.bundle.path import BundlePath
 from magicpak.elf.cache import ElfCache
 from magicpak.elf.facts import ElfTarget

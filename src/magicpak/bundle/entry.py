@@ -1,6 +1,14 @@
-"""What can stand at one path of the bundle."""
+"""What can be at one path of the bundle, and how links to directories are treated."""
 
+from enum import Enum
 from typing import NamedTuple, TypeAlias
+
+
+class Layout(Enum):
+    """Whether links to directories are kept (`host`), or each path gets directories of its own (`directories`)."""
+
+    HOST = "host"
+    DIRECTORIES = "directories"
 
 
 class Attributes(NamedTuple):

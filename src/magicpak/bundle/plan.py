@@ -54,7 +54,7 @@ class BundlePlan:
         return len(self._items)
 
     def __contains__(self, path: str) -> bool:
-        """Tell whether something stands at `path`."""
+        """Return whether something is at `path`."""
         return path in self._items
 
     def get(self, path: str) -> Item | None:

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from magicpak import __version__
-from magicpak.bundle.layout import Layout
+from magicpak.bundle.entry import Layout
 from magicpak.cli.grouped_help import LAST_GROUP, GroupedCommand, option_group
 from magicpak.cli.types import EXIT_STATUS, SIZE, TIME_LIMIT, VARIABLE
 from magicpak.cli.validation import bundle_options, check_options

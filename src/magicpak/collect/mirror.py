@@ -4,8 +4,7 @@ import os
 import stat
 from collections.abc import Iterable
 
-from magicpak.bundle.entry import Directory
-from magicpak.bundle.layout import Layout
+from magicpak.bundle.entry import Directory, Layout
 from magicpak.bundle.path import ROOT, BundlePath, PathWalk
 from magicpak.bundle.plan import Because, Item, made_directory
 from magicpak.errors import MagicpakError

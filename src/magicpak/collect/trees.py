@@ -4,7 +4,7 @@ import os
 import stat
 from typing import NamedTuple
 
-from magicpak.bundle.layout import Layout
+from magicpak.bundle.entry import Layout
 from magicpak.bundle.plan import Because
 from magicpak.collect.mirror import Mirror
 from magicpak.errors import CannotRead

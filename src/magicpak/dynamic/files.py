@@ -3,8 +3,7 @@
 import os
 import stat
 
-from magicpak.bundle.entry import Attributes, Directory
-from magicpak.bundle.layout import Layout
+from magicpak.bundle.entry import Attributes, Directory, Layout
 from magicpak.bundle.path import ROOT, BundlePath
 from magicpak.bundle.plan import Because, Item, made_directory
 from magicpak.collect.mirror import Mirror

@@ -1,4 +1,4 @@
-"""All objects that a loader brings into one process, breadth first."""
+"""All objects that a loader loads into one process, breadth first."""
 
 import os
 from collections import deque
@@ -11,7 +11,7 @@ from magicpak.ldso.loader import Found, Loaded, LoadedNames, Loader, LoadError, 
 
 
 class Closure(NamedTuple):
-    """The objects of a process in load order, the program first, and their variants for certain processors."""
+    """The objects of a process in load order, the program first, and their variants for newer processors."""
 
     program: Loaded
     interpreter: Loaded | None
@@ -109,11 +109,11 @@ def load(
     present: Sequence[Loaded] = (),
     hwcaps: bool = True,
 ) -> Closure:
-    """Return what `loader` brings into the process of `program`.
+    """Return what `loader` loads into the process of `program`.
 
     `preloads` are the names in /etc/ld.so.preload; `present` are objects that are in the process already, where
     `program` is a library that it loads by dlopen(3). `hwcaps` False leaves out variants for newer processors.
-    Files are read through `elf`; what is not found is in the closure's `missing`, nothing is raised.
+    Files are read through `elf`; what is not found is in the closure's `missing`.
     """
     process = _LoadState(loader, elf, hwcaps=hwcaps)
     process.admit(program, program.name, elf.get(program.path).inode)

@@ -17,7 +17,7 @@ _Directories = Sequence[SearchDirectory]
 
 
 class GlibcLoader:
-    """Finds libraries for the objects of one process as its glibc does."""
+    """Finds libraries for the objects of one process as its glibc does; an empty `library_path` is none."""
 
     def __init__(
         self,
@@ -27,7 +27,6 @@ class GlibcLoader:
         cache: Mapping[str, Sequence[CacheEntry]],
         library_path: str,
     ) -> None:
-        """Take what is built into the loader, ld.so.cache, and LD_LIBRARY_PATH (empty: none)."""
         self._built_in = built_in
         self._machine = machine
         self._elf = elf
@@ -189,7 +188,7 @@ class GlibcLoader:
             yield Found((*good, *variants)[0], Rule.CACHE, (*good, *variants)[1:]), bool(good)
 
     def _may_use(self, entry: CacheEntry, requester: Loaded) -> bool:
-        """Tell whether the loader sees `entry`; for DF_1_NODEFLIB it skips all that is below a default directory."""
+        """Return whether the loader sees `entry`; for DF_1_NODEFLIB it skips all that is below a default directory."""
         if entry.flags != self._machine.cache_flags and entry.flags not in self._machine.alien_cache_flags:
             return False
         defaults = tuple(f"{directory.rstrip('/')}/" for directory in self._built_in.directories)

@@ -1,4 +1,4 @@
-"""What a dynamic loader is asked, and what it answers."""
+"""What a dynamic loader is asked for, and what it answers."""
 
 from enum import Enum
 from typing import NamedTuple, Protocol
@@ -23,7 +23,7 @@ class Rule(Enum):
 class Found(NamedTuple):
     """Where a needed library is: the path as the loader names it, the rule, and variants of it for other CPUs.
 
-    `origin_owner` is the object whose `$ORIGIN` is part of how the path came about; `relative` tells that the current
+    `origin_owner` is the object whose `$ORIGIN` is part of how the path came about; `relative` says that the current
     directory is.
     """
 
@@ -39,7 +39,8 @@ class Loaded:
 
     `path` is the path under which it was found, as the loader names it; `needed_by` is the object that was the first
     to need it (glibc's l_loader), by `name`, which is empty for the program; `origin` is what `$ORIGIN` means in it;
-    `secure` tells that the process runs with AT_SECURE (set-user-ID and the like).
+    `secure` says that the process runs with AT_SECURE (set-user-ID and the like). Its needs are recorded as they are
+    satisfied.
     """
 
     __slots__ = ("facts", "found", "name", "needed_by", "needs", "origin", "path", "secure")
@@ -55,7 +56,6 @@ class Loaded:
         origin: str = "",
         secure: bool = False,
     ) -> None:
-        """Take all but its needs, which are recorded as they are satisfied."""
         self.path = path
         self.facts = facts
         self.found = found
@@ -69,8 +69,8 @@ class Loaded:
 class Need(NamedTuple):
     """One name that an object needs, and the object that satisfies it (None: nothing does).
 
-    `found` is where it was found, unless an object that is loaded already goes by that name; `load_error` tells why the
-    loader stops at what it found, where it does; `preloaded` tells that it is /etc/ld.so.preload that asks for it.
+    `found` is where it was found, unless an object that is loaded already goes by that name; `load_error` says why
+    the loader stops at what it found, where it does; `preloaded` that /etc/ld.so.preload asks for it.
     """
 
     name: str
@@ -83,17 +83,16 @@ class Need(NamedTuple):
 
 
 class LoadError(Exception):
-    """The loader does not go on searching: what it has found by that name cannot be loaded."""
+    """The loader stops searching: what it has found at `path` cannot be loaded, for the reason `why`."""
 
     def __init__(self, path: str, why: str) -> None:
-        """Take the path and what is wrong with it, in words that follow the path."""
         super().__init__(path, why)
         self.path = path
         self.why = why
 
 
 class LoadedNames(Protocol):
-    """By which names an object that is loaded already satisfies a need."""
+    """The names by which an object that is loaded already satisfies a need."""
 
     def get(self, name: str) -> Loaded | None:
         """Return the loaded object that the loader takes for `name` without a search."""
@@ -105,7 +104,7 @@ class LoadedNames(Protocol):
 class Wanted(NamedTuple):
     """One name that an object asks for.
 
-    `optional` tells that it is harmless where nothing goes by that name. What a `filter` needs is loaded before what
+    `optional` says that it is harmless where nothing has that name. What a `filter` needs is loaded before what
     the objects that are loaded already need.
     """
 
@@ -134,7 +133,7 @@ class Loader(Protocol):
 
 
 class EmulatedLoader(Loader, Protocol):
-    """An emulated loader, which can tell its search path."""
+    """An emulated loader, which knows its search path."""
 
     def before_cache(self, requester: Loaded) -> list[str]:
         """Return the directories that come before the system's for `requester`, in order."""

@@ -6,7 +6,7 @@ import stat
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from magicpak.bundle.layout import Layout
+from magicpak.bundle.entry import Layout
 from magicpak.bundle.path import ROOT, BundlePath
 from magicpak.elf.cache import ElfCache, ElfFile
 from magicpak.elf.errors import ElfError
