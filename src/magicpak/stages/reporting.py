@@ -9,7 +9,7 @@ from magicpak.errors import NotInBundle
 from magicpak.log import Log, shows_colours
 from magicpak.options import Report
 from magicpak.outputs.report_file import ReportFile
-from magicpak.packages.package import Package
+from magicpak.packages.database import Package
 from magicpak.reports.build import build_document
 from magicpak.reports.document import Document
 from magicpak.reports.style import ASCII, PLAIN, Style
