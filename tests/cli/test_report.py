@@ -391,8 +391,8 @@ def test_a_report_file_can_be_a_pipe_and_goes_with_why(at: Path) -> None:
     [
         ("absent/report", "cannot be written: its directory does not exist"),
         ("lib", "is a directory"),
-        ("out/report", "stands in OUTPUT, and would be part of the bundle"),
-        ("", "is an empty name"),
+        ("out/report", "is inside OUTPUT and would become part of the bundle"),
+        ("", "is an empty path"),
     ],
 )
 def test_a_report_file_that_cannot_be_written_ends_the_run_before_any_work(at: Path, file: str, why: str) -> None:
