@@ -10,7 +10,7 @@ from magicpak.files.view import FileView
 from magicpak.ldso.loader import Loaded
 from magicpak.ldso.machines import Machine
 
-_EXPANDABLE = r"\$(?:(ORIGIN|LIB|PLATFORM)(?![A-Za-z0-9_])|\{(ORIGIN|LIB|PLATFORM)\})"  # compiled at the first `$`
+_DST = r"\$(?:(ORIGIN|LIB|PLATFORM)(?![A-Za-z0-9_])|\{(ORIGIN|LIB|PLATFORM)\})"  # dynamic string tokens
 _HWCAPS = "glibc-hwcaps"
 
 
@@ -54,16 +54,16 @@ def _substitute(text: str, values: dict[str, str | None]) -> str | None:
     names = _names(text)
     if any(values[name] is None for name in names):
         return None
-    return re.sub(_EXPANDABLE, lambda match: values[match[1] or match[2]] or "", text)
+    return re.sub(_DST, lambda match: values[match[1] or match[2]] or "", text)
 
 
 def _names(text: str) -> list[str]:
-    return [plain or braced for plain, braced in re.findall(_EXPANDABLE, text)] if "$" in text else []
+    return [plain or braced for plain, braced in re.findall(_DST, text)] if "$" in text else []
 
 
 def has_token(text: str) -> bool:
     """Tell whether `text` has a dynamic string token: `$LIB` or `${LIB}`, but not `$LIBRARY` or `${LIB`."""
-    return "$" in text and re.search(_EXPANDABLE, text) is not None
+    return "$" in text and re.search(_DST, text) is not None
 
 
 def has_origin(text: str) -> bool:
@@ -73,7 +73,7 @@ def has_origin(text: str) -> bool:
 
 def starts_with_origin(text: str) -> bool:
     """Tell whether `$ORIGIN` is the first component of the path `text`, and nowhere else in it."""
-    match = re.match(_EXPANDABLE, text) if text.startswith("$") else None
+    match = re.match(_DST, text) if text.startswith("$") else None
     if match is None or (match[1] or match[2]) != "ORIGIN":
         return False
     return text[match.end() :][:1] in ("", "/") and not has_origin(text[match.end() :])

@@ -62,11 +62,11 @@ def render(document: Document, form: Report, style: Style) -> bytes:
 
             return _encode(tree(document, style))
         case Report.LIST:
-            from magicpak.reports.listing import listing
+            from magicpak.reports.plain import listing
 
             return _encode(listing(document))
         case Report.JSON:
-            from magicpak.reports.jsontext import json_text
+            from magicpak.reports.plain import json_text
 
             return _encode(json_text(document))
         case Report.HTML:
