@@ -88,7 +88,7 @@ def _sizes(document: Document) -> list[Markup]:
         return []
     kind = "package" if document.packages else "directory"
     legend = (
-        f"Each box is a file, and its area is the size; files of one {kind} are together. Click a box to see its row."
+        f"The area of each box is the size of a file, and files of one {kind} are grouped. Click a box to see its row."
     )
 
     def tooltip(file: ReportEntry) -> str:
