@@ -142,7 +142,7 @@ def test_a_library_of_several_programs_is_one_node_by_whichever_path_it_is_found
 
 def test_what_is_missing_is_a_node_unless_the_loader_forgives_it() -> None:
     needs = need("libgone.so"), need("libperhaps.so", optional=True), need("libleft.so", found="/usr/lib/libleft.so")
-    stopped = need("libwrong.so", optional=True)._replace(trouble="is made for another machine")
+    stopped = need("libwrong.so", optional=True)._replace(trouble="is for another machine")
     nodes = graph([process("/bin/app", *needs, stopped)], ENTRIES)
     assert [(node.label, node.kind) for node in nodes] == [
         ("app", "program"),

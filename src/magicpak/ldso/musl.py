@@ -140,7 +140,7 @@ class MuslLoader:
                 return False
             raise
         if facts.kind != self._interpreter.facts.kind:
-            raise LoadError(path, "is made for another machine")
+            raise LoadError(path, "is for another machine")
         if facts.type not in (FileType.DYN, FileType.EXEC) or not facts.is_dynamic:
             raise LoadError(path, "is an ELF file but not a shared library")
         return True

@@ -12,7 +12,7 @@ _MAX_REQUESTERS = 20
 
 
 class Why:
-    """Answers for one document; `exclude_flag` returns the `--exclude` that removed a path of the bundle, if one did."""
+    """Answers for one document; `exclude_flag` returns the `--exclude` that removed a path of the bundle, if any."""
 
     def __init__(self, document: Document, exclude_flag: Callable[[str], str | None]) -> None:
         self._document = document
