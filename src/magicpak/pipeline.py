@@ -17,8 +17,7 @@ from magicpak.errors import LibrariesMissing, MagicpakError
 from magicpak.ldso.factory import Loaders
 from magicpak.log import Log
 from magicpak.options import LogLevel, Options
-from magicpak.outputs.directory import DirectoryOutput
-from magicpak.outputs.output import WriteResult
+from magicpak.outputs.directory import DirectoryOutput, WriteResult
 from magicpak.process.tempdirs import private_directory
 from magicpak.resolve.inputs import find_inputs
 from magicpak.resolve.libraries import Resolved, resolve_program

@@ -381,7 +381,7 @@ def test_a_current_directory_that_was_removed_hinders_only_relative_paths(here: 
     output = in_shell(line, here / "prog", "out2", cwd=here)
     assert (output.code, errors(output)) == (
         5,
-        ["error: output out2 cannot be made: the current directory was removed"],
+        ["error: output out2 cannot be created: the current directory no longer exists"],
     )
     included = in_shell(line, here / "prog", here / "out3", "-i*", cwd=here)
     assert (included.code, errors(included)) == (1, ["error: .: No such file or directory"])

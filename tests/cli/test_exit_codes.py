@@ -113,7 +113,7 @@ def test_3_for_an_interpreter_that_cannot_be_used(interpreter: str, why: str, he
 @pytest.mark.parametrize("output", ["x" * 256, "x/" * 2500], ids=["name", "path"])
 def test_5_for_an_output_whose_name_is_too_long(output: str, here: Path) -> None:
     result = magicpak("prog", output, cwd=here)
-    assert (result.code, errors(result)) == (5, [f"error: output {output} cannot be looked at: File name too long"])
+    assert (result.code, errors(result)) == (5, [f"error: output {output} cannot be accessed: File name too long"])
 
 
 def test_4_for_an_input_and_5_for_an_output_that_will_not_do(here: Path) -> None:
@@ -123,16 +123,16 @@ def test_4_for_an_input_and_5_for_an_output_that_will_not_do(here: Path) -> None
     (here / "dangling").symlink_to("nothing")
     before = names(here)
     refusals = {
-        "full": "is a directory that holds something already: file",
-        "prog": "is there already and no directory",
-        "prog/x": "cannot be made: prog is no directory",
-        "": "names nothing that can be made",
-        "/": f"is a directory that holds something already: {min(os.listdir('/'))}",
-        ".": "is a directory that holds something already: dangling",
-        "..": "is a directory that holds something already: here",
+        "full": "is not empty (it contains file)",
+        "prog": "already exists and is not a directory",
+        "prog/x": "cannot be created: prog is not a directory",
+        "": "does not name a directory that can be created",
+        "/": f"is not empty (it contains {min(os.listdir('/'))})",
+        ".": "is not empty (it contains dangling)",
+        "..": "is not empty (it contains here)",
         "dangling": "is a link to nothing, which does not exist",
         "/proc/x": None,
-        "/dev/null": "is there already and no directory",
+        "/dev/null": "already exists and is not a directory",
     }
     for output, why in refusals.items():
         result = magicpak("prog", output, cwd=here)
@@ -160,5 +160,5 @@ def test_5_for_a_file_system_that_is_full_and_nothing_is_left_there(here: Path) 
     )
     assert (ran.stdout, ran.stderr) == (
         "5\n.\n",
-        f"error: output new/out cannot take {here}/big: No space left on device\n",
+        f"error: output new/out cannot be written: {here}/big: No space left on device\n",
     )

@@ -119,7 +119,7 @@ def test_what_was_excluded_is_told_in_the_tree_with_what_comes_of_it(at: Path) -
     deep = f"{at}/lib/libdeep.so.1"
     assert result.code == 0
     assert f"│   └── libdeep.so.1 => {deep}  [RUNPATH]  not in the bundle" in lines
-    assert f"{deep}  left out by --exclude" in lines
+    assert f"{deep}  excluded by --exclude" in lines
     warning = f"{at}/prog will not start without {deep}, which is excluded by --exclude '*/libdeep*'"
     assert warning in lines
     assert result.stderr == f"warning: {warning}\n"
@@ -304,7 +304,7 @@ def test_why_follows_links_and_tells_of_them(at: Path, way: str) -> None:
 def test_what_a_program_loads_by_itself_is_in_the_tree_and_in_the_chain(here: Path) -> None:
     options = ["--dry-run", "--dynamic", "--dynamic-arg=-Ic", "--dynamic-arg=import ssl", "/usr/bin/python3"]
     lines = magicpak(*options, cwd=here).stdout.splitlines()
-    start = next(at for at, line in enumerate(lines) if line.endswith("  and what it has loaded by itself"))
+    start = next(at for at, line in enumerate(lines) if line.endswith("  libraries loaded at run time"))
     loaded = lines[start + 1 : lines.index("", start)]
     (ssl,) = [line for line in loaded if "/_ssl." in line]
     why = magicpak("--why=libssl.so.3", *options, cwd=here).stdout.splitlines()
@@ -326,10 +326,10 @@ def test_why_can_be_asked_several_times_and_the_bundle_is_written(at: Path) -> N
 @pytest.mark.parametrize(
     ("options", "path", "why"),
     [
-        ([], "/nonexistent", "nothing asks for it"),
-        ([], "nonexistent", "nothing asks for it"),
-        (["--exclude=*/libdeep*"], "libdeep.so.1", "--exclude */libdeep* has left it out"),
-        (["--exclude=*/libdeep*"], "{at}/lib/libdeep.so.1.0", "--exclude */libdeep* has left it out"),
+        ([], "/nonexistent", "nothing needs or includes it"),
+        ([], "nonexistent", "nothing needs or includes it"),
+        (["--exclude=*/libdeep*"], "libdeep.so.1", "excluded by --exclude '*/libdeep*'"),
+        (["--exclude=*/libdeep*"], "{at}/lib/libdeep.so.1.0", "excluded by --exclude '*/libdeep*'"),
     ],
 )
 def test_why_of_what_is_not_there_is_an_error_and_nothing_is_written(
@@ -346,7 +346,7 @@ def test_why_of_a_missing_library_says_so(at: Path) -> None:
     result = magicpak("--dry-run", "--why=libdeep.so.1", at / "prog")
     chain = f"{at}/lib/libone.so, which is needed by {at}/prog"
     assert result.code == 3
-    assert result.stdout == f"libdeep.so.1 is not in the bundle: it is missing, needed by {chain}\n"
+    assert result.stdout == f"libdeep.so.1 is not in the bundle: not found, needed by {chain}\n"
 
 
 def test_a_dry_run_writes_nothing_and_checks_what_a_run_would(at: Path) -> None:
@@ -391,8 +391,8 @@ def test_a_report_file_can_be_a_pipe_and_goes_with_why(at: Path) -> None:
     [
         ("absent/report", "cannot be written: its directory does not exist"),
         ("lib", "is a directory"),
-        ("out/report", "stands in OUTPUT, and would be part of the bundle"),
-        ("", "is an empty name"),
+        ("out/report", "is inside OUTPUT and would become part of the bundle"),
+        ("", "is an empty path"),
     ],
 )
 def test_a_report_file_that_cannot_be_written_ends_the_run_before_any_work(at: Path, file: str, why: str) -> None:

@@ -18,8 +18,7 @@ from magicpak.bundle.plan import Because, BundlePlan, Item
 from magicpak.bundle.size import total_size
 from magicpak.errors import CannotRead, OutputNotUsable, SourceChanged
 from magicpak.outputs import copy
-from magicpak.outputs.directory import DirectoryOutput
-from magicpak.outputs.output import WriteResult
+from magicpak.outputs.directory import DirectoryOutput, WriteResult
 from magicpak.process.tempdirs import remove_tree
 
 S = 1_000_000_000
@@ -263,8 +262,8 @@ def test_what_cannot_be_kept_is_said_once_for_each_kind(tmp_path: Path, monkeypa
         planned({"/a": copy_of(tmp_path / "a"), "/b": copy_of(tmp_path / "b")})
     )
     assert written.warnings == (
-        "the extended attribute user.* of /a (and 1 more) could not be kept: Operation not permitted",
-        "the time of /a (and 2 more) could not be kept: Operation not permitted",
+        "cannot preserve the extended attribute user.* of /a and 1 more: Operation not permitted",
+        "cannot preserve the time of /a and 2 more: Operation not permitted",
     )
 
 
@@ -280,7 +279,7 @@ def test_a_file_whose_owner_cannot_be_kept_lends_nobody_its_rights(
     monkeypatch.setattr(os, "chown", refuse)
     written = DirectoryOutput(str(tmp_path / "out"), None).write(planned({"/tool": copy_of(source)}))
     assert stat.S_IMODE((tmp_path / "out/tool").stat().st_mode) == 0o755
-    assert written.warnings == ("the owner of /tool (and 1 more) could not be kept: Operation not permitted",)
+    assert written.warnings == ("cannot preserve the owner of /tool and 1 more: Operation not permitted",)
 
 
 def test_holes_stay_holes(tmp_path: Path) -> None:
@@ -461,7 +460,7 @@ def test_a_full_disk_ends_the_writing_and_leaves_nothing(
         entries[f"/d/{number:02}"] = copy_of(source)
     with pytest.raises(OutputNotUsable) as caught:
         DirectoryOutput(str(output), None).write(planned(entries))
-    assert caught.value.message.startswith(f"output {output} cannot take /d/")
+    assert caught.value.message.startswith(f"output {output} cannot be written: /d/")
     assert caught.value.message.endswith(": No space left on device")
     assert os.listdir(small_disk) == []
 
@@ -524,7 +523,7 @@ def test_nothing_is_written_through_a_link_that_somebody_plants_and_the_link_sta
     source = copy_of(tmp_path / "source")
     with pytest.raises(OutputNotUsable) as caught:
         DirectoryOutput(str(output), None).write(planned({"/a": source, "/etc": DIRECTORY, "/etc/passwd": source}))
-    assert caught.value.message == f"output {output} is a directory that holds something already: etc"
+    assert caught.value.message == f"output {output} is not empty (it contains etc)"
     assert (os.listdir(output), os.listdir(outside)) == (["etc"], [])
 
 
@@ -542,7 +541,7 @@ def test_what_appears_at_the_output_meanwhile_is_not_replaced(
         return opened(entry)
 
     monkeypatch.setattr("magicpak.outputs.tree.open_source", appear)
-    with pytest.raises(OutputNotUsable, match="has appeared while"):
+    with pytest.raises(OutputNotUsable, match="appeared while"):
         DirectoryOutput(str(output), None).write(plan)
     assert sorted(os.listdir(tmp_path)) == ["out", "source"]
     assert not output.is_dir() or os.listdir(output) == []
@@ -551,18 +550,18 @@ def test_what_appears_at_the_output_meanwhile_is_not_replaced(
 @pytest.mark.parametrize(
     ("output", "why"),
     [
-        ("full", "is a directory that holds something already: a"),
-        ("file", "is there already and no directory"),
-        ("file/", "is there already and no directory"),
-        ("file/below/out", "cannot be made: {}/file is no directory"),
+        ("full", "is not empty (it contains a)"),
+        ("file", "already exists and is not a directory"),
+        ("file/", "already exists and is not a directory"),
+        ("file/below/out", "cannot be created: {}/file is not a directory"),
         ("dangling", "is a link to nowhere, which does not exist"),
         ("dangling/", "is a link to nowhere, which does not exist"),
-        ("dangling/out", "cannot be made: {}/dangling is no directory"),
-        ("loop", "cannot be looked at: Too many levels of symbolic links"),
+        ("dangling/out", "cannot be created: {}/dangling is not a directory"),
+        ("loop", "cannot be accessed: Too many levels of symbolic links"),
         pytest.param(
-            "n" * 300, "cannot be looked at: File name too long", marks=pytest.mark.needs("long paths"), id="long name"
+            "n" * 300, "cannot be accessed: File name too long", marks=pytest.mark.needs("long paths"), id="long name"
         ),
-        ("new/..", "names nothing that can be made"),
+        ("new/..", "does not name a directory that can be created"),
     ],
 )
 def test_an_output_that_cannot_become_a_bundle_is_refused_before_and_while_writing(
@@ -583,7 +582,7 @@ def test_an_output_that_cannot_become_a_bundle_is_refused_before_and_while_writi
 
 
 def test_an_empty_name_is_refused() -> None:
-    with pytest.raises(OutputNotUsable, match="names nothing that can be made"):
+    with pytest.raises(OutputNotUsable, match="does not name a directory that can be created"):
         DirectoryOutput("", None).check()
 
 
@@ -591,9 +590,9 @@ def test_a_directory_without_write_permission_is_refused_at_once(commons: Path) 
     (commons / "closed").mkdir()
     answers = [as_nobody(DirectoryOutput(f"{commons}/closed{below}", None).check) for below in ("", "/new", "/new/out")]
     assert answers == [
-        f"OutputNotUsable: output {commons}/closed is a directory that cannot be written to",
-        f"OutputNotUsable: output {commons}/closed/new cannot be made: {commons}/closed cannot be written to",
-        f"OutputNotUsable: output {commons}/closed/new/out cannot be made: {commons}/closed cannot be written to",
+        f"OutputNotUsable: output {commons}/closed is not writable",
+        f"OutputNotUsable: output {commons}/closed/new cannot be created: {commons}/closed is not writable",
+        f"OutputNotUsable: output {commons}/closed/new/out cannot be created: {commons}/closed is not writable",
     ]
 
 

@@ -82,7 +82,7 @@ def yardstick(path: str) -> ElfFacts | str:
         segments = list(elf.iter_segments())
         interpreters = [each for each in segments if isinstance(each, InterpSegment)]
         if interpreters and not interpreters[0]["p_filesz"]:  # of a separate debug file
-            return "has an interpreter's path of 0 bytes, which the kernel refuses"
+            return "has an interpreter path of 0 bytes, which the kernel rejects"
         interpreter = interpreters[0].get_interp_name() if interpreters else None
         dynamic = [each for each in segments if isinstance(each, DynamicSegment) and each["p_filesz"]]
         if not dynamic:

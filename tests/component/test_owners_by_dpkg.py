@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from magicpak.packages.database import Package
 from magicpak.packages.owners import owners
-from magicpak.packages.package import Package
 
 pytestmark = pytest.mark.needs("dpkg")
 

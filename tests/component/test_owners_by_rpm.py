@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from magicpak.packages import rpm
-from magicpak.packages.owners import Owners, owners
-from magicpak.packages.package import Package
+from magicpak.packages.database import Package
+from magicpak.packages.owners import FileOwners, owners
 
 SPEC = """
 Name: small
@@ -104,7 +104,7 @@ class TestRpm:
     def test_a_file_belongs_to_the_package_that_has_it(self, installed: Path) -> None:
         its = [f"/usr/share/small/{name}" for name in ("a b", "caf\udce9", "doc/link")]
         others = ["/usr/share/small/a", "/usr/share/small/café", "/usr/bin/none"]
-        assert owners([*its, "/usr/bin/small", "/usr/bin/epoch", *others], str(installed)) == Owners(
+        assert owners([*its, "/usr/bin/small", "/usr/bin/epoch", *others], str(installed)) == FileOwners(
             {**dict.fromkeys([*its, "/usr/bin/small"], SMALL), "/usr/bin/epoch": EPOCH}, ()
         )
 
@@ -113,9 +113,9 @@ class TestRpm:
         self, tmp_path: Path, packages: dict[str, str], earlier: Package, later: Package
     ) -> None:
         install(tmp_path, packages[earlier.name])
-        assert owners(["/bin/shared"], str(tmp_path)) == Owners({"/bin/shared": earlier}, ())
+        assert owners(["/bin/shared"], str(tmp_path)) == FileOwners({"/bin/shared": earlier}, ())
         install(tmp_path, packages[later.name])
-        assert owners(["/bin/shared"], str(tmp_path)) == Owners({"/bin/shared": later}, ())
+        assert owners(["/bin/shared"], str(tmp_path)) == FileOwners({"/bin/shared": later}, ())
 
     @pytest.mark.needs("root")
     @pytest.mark.parametrize(
@@ -129,23 +129,23 @@ class TestRpm:
         both = ["/bin/small", "/usr/share/small/README"]
         there = [path for path in both if os.path.exists(f"{tmp_path}{path}")]
         assert there == [path for path in both if path not in left_out]
-        assert owners(both, str(tmp_path)) == Owners(dict.fromkeys(there, SMALL), ())
+        assert owners(both, str(tmp_path)) == FileOwners(dict.fromkeys(there, SMALL), ())
 
     def test_the_database_may_be_where_fedora_has_it_now(self, tmp_path: Path, packages: dict[str, str]) -> None:
         install(tmp_path, packages["small"], database="usr/lib/sysimage/rpm")
         (tmp_path / "var/lib").mkdir(parents=True)
         (tmp_path / "var/lib/rpm").symlink_to("../../usr/lib/sysimage/rpm")
-        assert owners(["/bin/small"], str(tmp_path)) == Owners({"/bin/small": SMALL}, ())
+        assert owners(["/bin/small"], str(tmp_path)) == FileOwners({"/bin/small": SMALL}, ())
 
     def test_settings_of_the_user_change_nothing(self, installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (installed / ".rpmmacros").write_text("%_db_backend dummy\n")
         (installed / ".popt").write_text("rpm alias --all --quiet\n")
         monkeypatch.setenv("HOME", str(installed))
-        assert owners(["/usr/bin/small"], str(installed)) == Owners({"/usr/bin/small": SMALL}, ())
+        assert owners(["/usr/bin/small"], str(installed)) == FileOwners({"/usr/bin/small": SMALL}, ())
 
     def test_a_database_without_packages_owns_nothing(self, tmp_path: Path, packages: dict[str, str]) -> None:
         install(tmp_path, packages["small-empty"])
-        assert owners(["/bin/small"], str(tmp_path)) == Owners({}, ())
+        assert owners(["/bin/small"], str(tmp_path)) == FileOwners({}, ())
 
     def test_a_package_that_is_damaged_is_told_and_the_others_are_read(
         self, tmp_path: Path, packages: dict[str, str]
@@ -174,15 +174,15 @@ class TestRpm:
         (info.parent / "status").write_text("Package: bash\nVersion: 5\nArchitecture: all\n")
         bash = Package("dpkg", "bash", "5", "all")
         both = ["/usr/bin/small", "/usr/bin/epoch"]
-        assert owners(both, str(installed)) == Owners({"/usr/bin/small": bash, "/usr/bin/epoch": EPOCH}, ())
+        assert owners(both, str(installed)) == FileOwners({"/usr/bin/small": bash, "/usr/bin/epoch": EPOCH}, ())
         monkeypatch.setenv("PATH", str(installed))
-        assert owners(both[:1], str(installed)) == Owners({"/usr/bin/small": bash}, ())
+        assert owners(both[:1], str(installed)) == FileOwners({"/usr/bin/small": bash}, ())
 
 
 def test_without_rpm_its_database_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     directory = with_database(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert owners(["/bin/small"], str(tmp_path)) == Owners(
+    assert owners(["/bin/small"], str(tmp_path)) == FileOwners(
         {}, (f"cannot read all of {directory}: rpm: no such program",)
     )
 
@@ -195,14 +195,14 @@ def test_where_rpm_has_left_no_database_it_is_not_asked(
     for file in files:
         (tmp_path / "var/lib/rpm" / file).touch()
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert owners(["/bin/small"], str(tmp_path)) == Owners({}, ())
+    assert owners(["/bin/small"], str(tmp_path)) == FileOwners({}, ())
 
 
 def test_rpm_is_asked_once_for_however_many_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with_database(tmp_path)
     answer = r"\fsmall\t1.5-3\tnoarch\n0/bin/1\n1/bin/2\n0/bin/3\n"
     fake_rpm(tmp_path, f"echo called >>{tmp_path}/calls\nprintf '{answer}'", monkeypatch)
-    assert owners([f"/bin/{number}" for number in range(2000)], str(tmp_path)) == Owners(
+    assert owners([f"/bin/{number}" for number in range(2000)], str(tmp_path)) == FileOwners(
         {"/bin/1": SMALL, "/bin/3": SMALL}, ()
     )
     assert (tmp_path / "calls").read_text() == "called\n"
@@ -217,7 +217,7 @@ def test_an_answer_of_many_megabytes_is_read_to_its_end(tmp_path: Path, monkeypa
         monkeypatch,
     )
     wanted = [f"/usr/share/a-directory-with-a-long-name/{number}" for number in (1, 200_000)]
-    assert owners([*wanted, "/x"], str(tmp_path)) == Owners({**dict.fromkeys(wanted, SMALL), "/x": TWIN}, ())
+    assert owners([*wanted, "/x"], str(tmp_path)) == FileOwners({**dict.fromkeys(wanted, SMALL), "/x": TWIN}, ())
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_an_answer_of_many_megabytes_is_read_to_its_end(tmp_path: Path, monkeypa
 def test_an_rpm_that_fails_is_told(tmp_path: Path, script: str, remark: str, monkeypatch: pytest.MonkeyPatch) -> None:
     directory = with_database(tmp_path)
     fake_rpm(tmp_path, script, monkeypatch)
-    assert owners(["/bin/small"], str(tmp_path)) == Owners({}, (f"cannot read all of {directory}: {remark}",))
+    assert owners(["/bin/small"], str(tmp_path)) == FileOwners({}, (f"cannot read all of {directory}: {remark}",))
 
 
 def test_an_rpm_that_hangs_is_ended_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,10 +240,10 @@ def test_an_rpm_that_hangs_is_ended_and_told(tmp_path: Path, monkeypatch: pytest
     directory = with_database(tmp_path)
     fake_rpm(tmp_path, "sleep 600", monkeypatch)
     remark = f"cannot read all of {directory}: rpm did not finish within 0.2 seconds"
-    assert owners(["/bin/small"], str(tmp_path)) == Owners({}, (remark,))
+    assert owners(["/bin/small"], str(tmp_path)) == FileOwners({}, (remark,))
 
 
 def test_what_rpm_warns_of_is_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with_database(tmp_path)
     fake_rpm(tmp_path, r"echo 'warning: an old database' >&2; printf '\fsmall\t1.5-3\tnoarch\n0/x\n'", monkeypatch)
-    assert owners(["/x"], str(tmp_path)) == Owners({"/x": SMALL}, ())
+    assert owners(["/x"], str(tmp_path)) == FileOwners({"/x": SMALL}, ())

@@ -247,12 +247,12 @@ def test_a_row_is_found_by_its_path_whatever_is_in_it(name: str) -> None:
     assert parsed.values("href").count(f"#{first}") == 2  # from the picture of sizes, and from who was asked for
 
 
-def test_the_head_tells_what_was_made_of_what_and_how_much_it_is() -> None:
+def test_the_head_has_the_inputs_and_the_totals() -> None:
     told = words(page(PLAIN))
-    assert told.startswith("magicpak 2.0 out made of bin/app 1.5 MB in all 3 files 0 links 0 directories 3 packages")
-    assert "The largest packages Package Version Files Size app 1.0-1 1 20.0 kB liba 1.2 1 3.0 kB" in told
+    assert told.startswith("magicpak 2.0 out bundle of bin/app 1.5 MB total 3 files 0 links 0 directories 3 packages")
+    assert "Largest packages Package Version Files Size app 1.0-1 1 20.0 kB liba 1.2 1 3.0 kB" in told
     assert "only-links" not in told
-    assert words(page(DOCUMENTS["incomplete"])).startswith("magicpak 2.0 a dry run made of")
+    assert words(page(DOCUMENTS["incomplete"])).startswith("magicpak 2.0 dry run bundle of")
 
 
 def test_what_is_missing_is_told_first_with_who_needs_it_and_where_it_was_searched() -> None:
@@ -264,8 +264,8 @@ def test_what_is_missing_is_told_first_with_who_needs_it_and_where_it_was_search
     assert written.index("libgone.so.3") < written.index("<svg")
     told = words(written)
     assert "libgone.so.3 needed by /lib/liba.so.1 , which is needed by /bin/app searched in /usr/lib , /opt/lib" in told
-    assert "Something is missing: nothing was written" in told
-    assert "Something is missing" not in words(page(PLAIN))
+    assert "Missing libraries: nothing was written" in told
+    assert "Missing libraries" not in words(page(PLAIN))
 
 
 def test_a_reason_leads_to_the_row_of_who_asked_by_whichever_name() -> None:
@@ -278,7 +278,7 @@ def test_a_row_unfolds_to_the_whole_chain_of_reasons() -> None:
     written = page(PLAIN)
     (chain,) = re.findall(r"<details>.*?</details>", written)
     assert re.findall(r">([^<]+)<", chain) == [
-        "2 steps from app",
+        "all 2 steps, up to app",
         "liba.so.1 needed by ",
         "/bin/app",
         "the executable to be bundled",
@@ -308,4 +308,4 @@ def test_empty_files_take_no_room_in_the_picture_of_sizes() -> None:
 
 def test_what_exclude_took_is_told_with_its_size() -> None:
     told = PLAIN._replace(excluded=(ReportExcluded("/usr/share/doc/x", "file", 4200),))
-    assert "--exclude took away 1 entry, 4.2 kB /usr/share/doc/x 4.2 kB" in words(page(told))
+    assert "--exclude removed 1 entry, 4.2 kB /usr/share/doc/x 4.2 kB" in words(page(told))

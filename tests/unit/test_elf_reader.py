@@ -173,7 +173,7 @@ def test_after_its_part_of_the_file_a_segment_is_zeros() -> None:
     one_entry = with_segment(LIBRARY, PT_LOAD, p_filesz=16, p_memsz=1 << 40)
 
     assert facts_of(nothing) == ElfFacts(X86_64, FileType.DYN, flags=0, entry=0, is_dynamic=True)
-    assert refusal_of(one_entry) == malformed("has a dynamic section without a string table")
+    assert refusal_of(one_entry) == malformed("has a dynamic section but no string table")
 
 
 def test_a_later_segment_covers_an_earlier_one() -> None:
@@ -245,20 +245,20 @@ def test_a_file_without_program_headers_has_its_header() -> None:
         (b"#!" + b"a" * 9999, f"is a script (it begins with #!{'a' * 254})", "a" * 254),
     ],
 )
-def test_what_is_no_elf_is_told_in_words(data: bytes, why: str, script: str | None) -> None:
+def test_the_error_says_what_a_file_is_that_is_not_elf(data: bytes, why: str, script: str | None) -> None:
     with pytest.raises(ElfError) as caught:
         facts_of(data)
 
     assert (caught.value.why, caught.value.kind, caught.value.script) == (why, ElfErrorKind.NOT_ELF, script)
 
 
-def test_a_file_of_the_magic_only_is_cut_off() -> None:
-    assert refusal_of(b"\x7fELF") == malformed("is cut off: it should have at least 16 bytes")
+def test_a_file_of_the_magic_only_is_truncated() -> None:
+    assert refusal_of(b"\x7fELF") == malformed("is truncated: it should have at least 16 bytes")
 
 
 @pytest.mark.parametrize("ident", [b"\x00\x01", b"\x03\x01", b"\x02\x00", b"\x02\x03"])
 def test_an_unknown_class_or_byte_order_is_refused(ident: bytes) -> None:
-    why = f"has a damaged header (class {ident[0]}, byte order {ident[1]})"
+    why = f"has an invalid ELF header (class {ident[0]}, byte order {ident[1]})"
 
     assert refusal_of(LIBRARY[:4] + ident + LIBRARY[6:]) == malformed(why)
 
@@ -267,7 +267,7 @@ def test_an_unknown_class_or_byte_order_is_refused(ident: bytes) -> None:
 def test_a_file_cut_anywhere_never_passes_for_one_that_needs_less(elf: bytes) -> None:
     for length in range(4, len(elf)):
         why, kind = refusal_of(elf[:length])
-        assert why.startswith("is cut off: it should have at least "), length
+        assert why.startswith("is truncated: it should have at least "), length
         assert kind is ElfErrorKind.MALFORMED
 
 
@@ -275,52 +275,52 @@ def test_a_file_cut_anywhere_never_passes_for_one_that_needs_less(elf: bytes) ->
     ("elf", "why"),
     [
         (with_header(LIBRARY, e_phnum=0xFFFF), "has 65535 program headers, more than the kernel accepts"),
-        (with_header(LIBRARY, e_phentsize=32), "has program headers of 32 bytes each instead of 56"),
+        (with_header(LIBRARY, e_phentsize=32), "has program headers of 32 bytes each, not 56"),
         (
             with_header(LIBRARY, e_phoff=(1 << 64) - 1),
-            f"is cut off: it should have at least {(1 << 64) - 1 + 4 * 56} bytes",
+            f"is truncated: it should have at least {(1 << 64) - 1 + 4 * 56} bytes",
         ),
         (
             with_segment(PROGRAM, PT_INTERP, p_filesz=2 << 30),
-            "has an interpreter's path of 2147483648 bytes, which the kernel refuses",
+            "has an interpreter path of 2147483648 bytes, which the kernel rejects",
         ),
         (
             with_segment(PROGRAM, PT_INTERP, p_filesz=1),
-            "has an interpreter's path of 1 bytes, which the kernel refuses",
+            "has an interpreter path of 1 byte, which the kernel rejects",
         ),
         (
             with_segment(PROGRAM, PT_INTERP, p_filesz=4),
-            "has an interpreter's path without an end, which the kernel refuses",
+            "has an unterminated interpreter path, which the kernel rejects",
         ),
         (
             with_segment(PROGRAM, PT_INTERP, p_offset=1 << 63),
-            f"is cut off: it should have at least {(1 << 63) + 11} bytes",
+            f"is truncated: it should have at least {(1 << 63) + 11} bytes",
         ),
         (
             with_segment(LIBRARY, PT_DYNAMIC, p_vaddr=1 << 63),
-            "refers to address 0x8000000000000000, which none of its segments has",
+            "refers to address 0x8000000000000000, outside all its segments",
         ),
         (
             with_segment(LIBRARY, PT_LOAD, p_offset=1 << 45),
-            f"is cut off: it should have at least {(1 << 45) + 16} bytes",
+            f"is truncated: it should have at least {(1 << 45) + 16} bytes",
         ),
         (
             make_elf(more=[(DT_STRTAB, 0x100), (DT_SONAME, 1 << 62)]),
-            "refers to address 0x4000000000000100, which none of its segments has",
+            "refers to address 0x4000000000000100, outside all its segments",
         ),
         (
             make_elf(needed=["lib"], more=[(DT_STRTAB, 0xDEAD0000)]),
-            "refers to address 0xdead0001, which none of its segments has",
+            "refers to address 0xdead0001, outside all its segments",
         ),
-        (make_elf(more=[(21, 0)] * 70000), "has a dynamic section without an end"),
-        (make_elf(soname="x" * 65536), "has a dynamic section whose names are too long"),
+        (make_elf(more=[(21, 0)] * 70000), "has an unterminated dynamic section"),
+        (make_elf(soname="x" * 65536), "has names in its dynamic section that are too long"),
         (
             make_elf(soname="x" * 65000, more=[(DT_NEEDED, each) for each in range(1, 60000)]),
-            "has a dynamic section whose names are too long",
+            "has names in its dynamic section that are too long",
         ),
         (
             make_elf(needed=[f"{number:04101}" for number in range(4200)]),
-            "has a dynamic section whose names are too long",
+            "has names in its dynamic section that are too long",
         ),
     ],
     ids=range(15),

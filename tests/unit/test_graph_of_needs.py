@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from magicpak.reports.document import ReportEntry, ReportNeed, ReportObject, ReportProcess
+from magicpak.reports.entries import Entries
+from magicpak.reports.html.coordinates import HEIGHT, assign_coordinates
 from magicpak.reports.html.graph import GraphNode, graph
-from magicpak.reports.html.layers import FEW, layered
-from magicpak.reports.html.places import Places
-from magicpak.reports.html.placing import HEIGHT, placed
+from magicpak.reports.html.layers import SMALL_GRAPH, assign_layers
 
 
 def graphs(most: int = 30) -> st.SearchStrategy[list[list[int]]]:
@@ -35,7 +35,7 @@ def reachable(edges: set[tuple[int, int]], count: int) -> set[tuple[int, int]]:
 
 @given(graphs())
 def test_every_edge_leads_to_a_later_layer_and_those_that_close_a_circle_do_not(needs: list[list[int]]) -> None:
-    drawn = layered(needs)
+    drawn = assign_layers(needs)
     assert len(drawn.layers) == len(needs)
     assert all(drawn.layers[start] < drawn.layers[end] for start, end in drawn.edges)
     every = {(start, end) for start, ends in enumerate(needs) for end in ends}
@@ -43,9 +43,9 @@ def test_every_edge_leads_to_a_later_layer_and_those_that_close_a_circle_do_not(
     assert set(drawn.edges) & set(drawn.back) == set()
 
 
-@given(graphs(FEW))
+@given(graphs(SMALL_GRAPH))
 def test_edges_that_are_left_out_follow_from_those_that_are_drawn(needs: list[list[int]]) -> None:
-    drawn = layered(needs)
+    drawn = assign_layers(needs)
     assert drawn.common == frozenset()
     every = {(start, end) for start, ends in enumerate(needs) for end in ends}
     count = len(needs)
@@ -58,7 +58,7 @@ def test_edges_that_are_left_out_follow_from_those_that_are_drawn(needs: list[li
 def test_what_most_of_many_need_stands_last_and_has_no_edges_from_before() -> None:
     libraries, libc, loader = range(1, 20), 20, 21
     needs = [[*libraries, libc], *([libc] for _ in libraries), [loader], []]
-    drawn = layered(needs)
+    drawn = assign_layers(needs)
     assert drawn.common == {libc}
     assert drawn.layers == (0, *(1 for _ in libraries), 2, 3)
     assert drawn.edges == (*((0, each) for each in libraries), (libc, loader))
@@ -66,7 +66,7 @@ def test_what_most_of_many_need_stands_last_and_has_no_edges_from_before() -> No
 
 def test_a_chain_of_thousands_is_no_matter_of_recursion() -> None:
     count = 3000
-    drawn = layered([*([at + 1] for at in range(count - 1)), [0]])
+    drawn = assign_layers([*([at + 1] for at in range(count - 1)), [0]])
     assert drawn.layers == tuple(range(count))
     assert drawn.back == ((count - 1, 0),)
 
@@ -74,8 +74,8 @@ def test_a_chain_of_thousands_is_no_matter_of_recursion() -> None:
 @given(graphs(), st.data())
 def test_nodes_do_not_overlap_and_edges_begin_and_end_at_theirs(needs: list[list[int]], data: st.DataObject) -> None:
     widths = data.draw(st.lists(st.floats(10, 300), min_size=len(needs), max_size=len(needs)))
-    drawn = layered(needs)
-    place = placed(drawn.layers, drawn.edges, widths)
+    drawn = assign_layers(needs)
+    place = assign_coordinates(drawn.layers, drawn.edges, widths)
     for at, spot in enumerate(place.nodes):
         assert spot.width == widths[at]
         assert 0 <= spot.x <= place.width - spot.width + 1e-6
@@ -84,8 +84,8 @@ def test_nodes_do_not_overlap_and_edges_begin_and_end_at_theirs(needs: list[list
             assert abs(spot.y - other.y) >= HEIGHT - 1e-6 or not (
                 spot.x < other.x + other.width and other.x < spot.x + spot.width
             )
-    assert set(place.ways) == set(drawn.edges)
-    for (start, end), way in place.ways.items():
+    assert set(place.routes) == set(drawn.edges)
+    for (start, end), way in place.routes.items():
         assert (way[0], way[-1]) == (place.nodes[start], place.nodes[end])
         assert len(way) == drawn.layers[end] - drawn.layers[start] + 1
         assert all(one.x + one.width < other.x for one, other in pairwise(way))
@@ -93,17 +93,19 @@ def test_nodes_do_not_overlap_and_edges_begin_and_end_at_theirs(needs: list[list
 
 def test_what_has_no_edge_stands_in_rows_below_the_rest() -> None:
     programs, libc = range(40), 42
-    drawn = layered([*([libc] for _ in programs), [41, libc], [libc], []])
-    place = placed(drawn.layers, drawn.edges, [100.0] * 43)
+    drawn = assign_layers([*([libc] for _ in programs), [41, libc], [libc], []])
+    place = assign_coordinates(drawn.layers, drawn.edges, [100.0] * 43)
     assert min(place.nodes[at].y for at in programs) > max(place.nodes[at].y for at in (40, 41, libc))
     assert len({place.nodes[at].y for at in programs}) == 4
 
 
 @given(graphs())
 def test_the_same_graph_is_placed_the_same(needs: list[list[int]]) -> None:
-    drawn = layered(needs)
+    drawn = assign_layers(needs)
     widths = [50.0] * len(needs)
-    assert placed(drawn.layers, drawn.edges, widths) == placed(drawn.layers, drawn.edges, widths)
+    assert assign_coordinates(drawn.layers, drawn.edges, widths) == assign_coordinates(
+        drawn.layers, drawn.edges, widths
+    )
 
 
 def entry(path: str, target: str | None = None) -> ReportEntry:
@@ -115,7 +117,7 @@ def need(name: str, path: str | None = None, *, found: str | None = None, option
 
 
 APP, TOOL, LIBRARY = entry("/bin/app"), entry("/bin/tool"), entry("/lib/liba.so.1.2")
-PLACES = Places([APP, TOOL, LIBRARY, entry("/lib/liba.so.1", "liba.so.1.2")])
+ENTRIES = Entries([APP, TOOL, LIBRARY, entry("/lib/liba.so.1", "liba.so.1.2")])
 
 
 def process(path: str, *needs: ReportNeed, given: str | None = "x") -> ReportProcess:
@@ -129,7 +131,7 @@ def test_a_library_of_several_programs_is_one_node_by_whichever_path_it_is_found
             process("/bin/app", need("liba.so.1", "/lib/liba.so.1")),
             process("/bin/tool", need("liba.so.1", "/lib/liba.so.1.2")),
         ],
-        PLACES,
+        ENTRIES,
     )
     assert nodes == [
         GraphNode("app", "program", APP, (1,)),
@@ -140,8 +142,8 @@ def test_a_library_of_several_programs_is_one_node_by_whichever_path_it_is_found
 
 def test_what_is_missing_is_a_node_unless_the_loader_forgives_it() -> None:
     needs = need("libgone.so"), need("libperhaps.so", optional=True), need("libleft.so", found="/usr/lib/libleft.so")
-    stopped = need("libwrong.so", optional=True)._replace(trouble="is made for another machine")
-    nodes = graph([process("/bin/app", *needs, stopped)], PLACES)
+    stopped = need("libwrong.so", optional=True)._replace(trouble="is for another machine")
+    nodes = graph([process("/bin/app", *needs, stopped)], ENTRIES)
     assert [(node.label, node.kind) for node in nodes] == [
         ("app", "program"),
         ("liba.so.1", "library"),
@@ -153,7 +155,7 @@ def test_what_is_missing_is_a_node_unless_the_loader_forgives_it() -> None:
 
 
 def test_what_is_loaded_by_itself_is_no_program_unless_it_is_one_elsewhere() -> None:
-    nodes = graph([process("/bin/app", given=None), process("/bin/tool", given=None), process("/bin/tool")], PLACES)
+    nodes = graph([process("/bin/app", given=None), process("/bin/tool", given=None), process("/bin/tool")], ENTRIES)
     assert [(node.label, node.kind) for node in nodes] == [
         ("app", "library"),
         ("liba.so.1", "library"),

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from magicpak.packages.owners import Owners, owners
-from magicpak.packages.package import Package
+from magicpak.packages.database import Package
+from magicpak.packages.owners import FileOwners, owners
 
 BASH = Package("dpkg", "bash", "5.2-1", "amd64")
 LIBC = Package("dpkg", "libc6", "2.36-9+deb12u10", "amd64")
 LIBC_I386 = LIBC._replace(architecture="i386")
 BUSYBOX = Package("apk", "busybox", "1.37.0-r12", "x86_64")
 
-NOBODY = Owners({}, ())
+NOBODY = FileOwners({}, ())
 
 
 def paragraph(package: Package, status: str = "install ok installed") -> str:
@@ -49,17 +49,19 @@ class TestDpkg:
     def test_a_file_belongs_to_the_package_that_lists_it(self, tmp_path: Path) -> None:
         lists = {"bash": "/.\n/usr\n/usr/bin\n/usr/bin/bash\n", "bashful": "/usr/bin/bashful\n"}
         dpkg(tmp_path, lists, paragraph(BASH), paragraph(BASH._replace(name="bashful")))
-        assert owners(["/usr/bin/bash", "/usr/bin/ba", "/bash"], str(tmp_path)) == Owners({"/usr/bin/bash": BASH}, ())
+        assert owners(["/usr/bin/bash", "/usr/bin/ba", "/bash"], str(tmp_path)) == FileOwners(
+            {"/usr/bin/bash": BASH}, ()
+        )
 
     def test_a_name_need_be_no_text(self, tmp_path: Path) -> None:
         dpkg(tmp_path, {"bash": b"/usr/caf\xe9\n/usr/caf\xc3\xa9\n"}, paragraph(BASH))
         names = ["/usr/caf\udce9", "/usr/café"]
-        assert owners(names, str(tmp_path)) == Owners(dict.fromkeys(names, BASH), ())
+        assert owners(names, str(tmp_path)) == FileOwners(dict.fromkeys(names, BASH), ())
 
     def test_a_list_for_an_architecture_is_that_of_the_package_of_it(self, tmp_path: Path) -> None:
         lists = {"libc6:amd64": "/lib/amd64/libc.so.6\n", "libc6:i386": "/lib/i386/libc.so.6\n"}
         dpkg(tmp_path, lists, paragraph(LIBC), paragraph(LIBC_I386))
-        assert owners(["/lib/i386/libc.so.6", "/lib/amd64/libc.so.6"], str(tmp_path)) == Owners(
+        assert owners(["/lib/i386/libc.so.6", "/lib/amd64/libc.so.6"], str(tmp_path)) == FileOwners(
             {"/lib/i386/libc.so.6": LIBC_I386, "/lib/amd64/libc.so.6": LIBC}, ()
         )
 
@@ -74,7 +76,7 @@ class TestDpkg:
     def test_a_package_that_is_removed_for_another_architecture_does_not_count(self, tmp_path: Path) -> None:
         removed = paragraph(BASH._replace(architecture="i386", version="1"), "deinstall ok config-files")
         dpkg(tmp_path, {"bash": "/usr/bin/bash\n"}, removed, paragraph(BASH), removed)
-        assert owners(["/usr/bin/bash"], str(tmp_path)) == Owners({"/usr/bin/bash": BASH}, ())
+        assert owners(["/usr/bin/bash"], str(tmp_path)) == FileOwners({"/usr/bin/bash": BASH}, ())
 
     @pytest.mark.parametrize("status", ["deinstall ok config-files", "purge ok not-installed"])
     def test_a_package_that_is_removed_owns_nothing(self, tmp_path: Path, status: str) -> None:
@@ -84,14 +86,14 @@ class TestDpkg:
     def test_what_a_removed_package_has_left_to_another_belongs_to_that(self, tmp_path: Path) -> None:
         removed = paragraph(BASH._replace(name="ash"), "deinstall ok config-files")
         dpkg(tmp_path, {"ash": "/etc/x\n", "bash": "/etc/x\n"}, removed, paragraph(BASH))
-        assert owners(["/etc/x"], str(tmp_path)) == Owners({"/etc/x": BASH}, ())
+        assert owners(["/etc/x"], str(tmp_path)) == FileOwners({"/etc/x": BASH}, ())
 
     @pytest.mark.parametrize(
         "status", ["install ok unpacked", "install reinstreq half-configured", "hold ok installed"]
     )
     def test_a_package_whose_files_are_there_owns_them(self, tmp_path: Path, status: str) -> None:
         dpkg(tmp_path, {"bash": "/usr/bin/bash\n"}, paragraph(BASH, status))
-        assert owners(["/usr/bin/bash"], str(tmp_path)) == Owners({"/usr/bin/bash": BASH}, ())
+        assert owners(["/usr/bin/bash"], str(tmp_path)) == FileOwners({"/usr/bin/bash": BASH}, ())
 
     def test_a_diverted_file_belongs_to_the_package_that_would_have_it_elsewhere(self, tmp_path: Path) -> None:
         dash = BASH._replace(name="dash")
@@ -99,7 +101,7 @@ class TestDpkg:
         diversions = "/bin/sh\n/bin/sh.distrib\ndash\n/bin/bash\n/bin/bash.real\n:\n"
         dpkg(tmp_path, lists, paragraph(BASH), paragraph(dash), diversions=diversions)
         wanted = ["/bin/sh", "/bin/sh.distrib", "/bin/bash", "/bin/bash.real"]
-        assert owners(wanted, str(tmp_path)) == Owners(
+        assert owners(wanted, str(tmp_path)) == FileOwners(
             {"/bin/sh": dash, "/bin/sh.distrib": BASH, "/bin/bash.real": BASH}, ()
         )
 
@@ -111,15 +113,16 @@ class TestDpkg:
     def test_a_package_with_files_but_without_a_paragraph_or_a_version_is_told(self, tmp_path: Path) -> None:
         lists = {"bash": "/bin/bash\n", "cat": "/bin/cat\n", "dd": "/bin/dd\n", "env": "/bin/env\n"}
         dpkg(tmp_path, lists, paragraph(BASH), paragraph(BASH._replace(name="cat", version="")))
-        assert owners(["/bin/bash", "/bin/cat", "/bin/dd"], str(tmp_path)) == Owners(
-            {"/bin/bash": BASH}, (f"{tmp_path}/var/lib/dpkg/status tells nothing about 2 packages with files, as cat",)
+        assert owners(["/bin/bash", "/bin/cat", "/bin/dd"], str(tmp_path)) == FileOwners(
+            {"/bin/bash": BASH},
+            (f"{tmp_path}/var/lib/dpkg/status has no version of 2 packages with files: cat and 1 more",),
         )
 
     def test_what_cannot_be_read_is_told_and_the_rest_is_read(self, tmp_path: Path) -> None:
         dpkg(tmp_path, {"bash": "/bin/bash\n"}, paragraph(BASH))
         (tmp_path / "var/lib/dpkg/info/dd.list").mkdir()
         (tmp_path / "var/lib/dpkg/diversions").mkdir()
-        assert owners(["/bin/bash"], str(tmp_path)) == Owners(
+        assert owners(["/bin/bash"], str(tmp_path)) == FileOwners(
             {"/bin/bash": BASH},
             (
                 f"cannot read {tmp_path}/var/lib/dpkg/diversions: Is a directory",
@@ -146,13 +149,13 @@ class TestLinks:
         linked(tmp_path, {"bin": "usr/bin", "lib": "/usr/lib", "sbin": "bin"})
         dpkg(tmp_path, {"bash": "/bin/a\n/lib/x/b\n/sbin/c\n/usr/bin/d\n/e\n"}, paragraph(BASH))
         wanted = ["/usr/bin/a", "/usr/lib/x/b", "/usr/bin/c", "/usr/bin/d", "/e"]
-        assert owners(wanted, str(tmp_path)) == Owners(dict.fromkeys(wanted, BASH), ())
+        assert owners(wanted, str(tmp_path)) == FileOwners(dict.fromkeys(wanted, BASH), ())
 
     def test_and_through_one_in_a_directory_there(self, tmp_path: Path) -> None:
         linked(tmp_path, {"usr/sbin": "bin", "lib64": "usr/lib64", "usr/lib64": "../usr/lib", "usr/root": "/"})
         dpkg(tmp_path, {"bash": "/usr/sbin/a\n/lib64/b\n/usr/lib64/x/c\n/usr/root/usr/d\n"}, paragraph(BASH))
         wanted = ["/usr/bin/a", "/usr/lib/b", "/usr/lib/x/c", "/usr/d"]
-        assert owners(wanted, str(tmp_path)) == Owners(dict.fromkeys(wanted, BASH), ())
+        assert owners(wanted, str(tmp_path)) == FileOwners(dict.fromkeys(wanted, BASH), ())
 
     def test_the_real_name_counts_before_others(self, tmp_path: Path) -> None:
         linked(tmp_path, {"bin": "usr/bin"})
@@ -168,7 +171,7 @@ class TestLinks:
     def test_a_diverted_name_may_lead_through_a_link(self, tmp_path: Path) -> None:
         linked(tmp_path, {"bin": "usr/bin"})
         dpkg(tmp_path, {"bash": "/bin/x\n"}, paragraph(BASH), diversions="/bin/x\n/bin/x.old\nlibc6\n")
-        assert owners(["/usr/bin/x.old"], str(tmp_path)) == Owners({"/usr/bin/x.old": BASH}, ())
+        assert owners(["/usr/bin/x.old"], str(tmp_path)) == FileOwners({"/usr/bin/x.old": BASH}, ())
         assert owners(["/usr/bin/x"], str(tmp_path)) == NOBODY
 
 
@@ -178,12 +181,12 @@ class TestDistroless:
         status = paragraph(BASH).replace("Status: install ok installed\n", "").replace("5.2-1\n", " 5.2-1\t \n")
         made(tmp_path, {"var/lib/dpkg/status.d/bash": status, "var/lib/dpkg/status.d/bash.md5sums": sums})
         wanted = ["/usr/bin/bash", "/usr/bin/two  blanks"]
-        assert owners([*wanted, "/usr/bin/cat"], str(tmp_path)) == Owners(dict.fromkeys(wanted, BASH), ())
+        assert owners([*wanted, "/usr/bin/cat"], str(tmp_path)) == FileOwners(dict.fromkeys(wanted, BASH), ())
 
     def test_sums_without_a_package_are_told(self, tmp_path: Path) -> None:
         made(tmp_path, {"var/lib/dpkg/status.d/bash.md5sums": f"{'0' * 32}  usr/bin/bash\n"})
-        assert owners(["/usr/bin/bash"], str(tmp_path)) == Owners(
-            {}, (f"{tmp_path}/var/lib/dpkg/status.d/bash tells nothing about a package",)
+        assert owners(["/usr/bin/bash"], str(tmp_path)) == FileOwners(
+            {}, (f"{tmp_path}/var/lib/dpkg/status.d/bash describes no package",)
         )
 
 
@@ -200,21 +203,21 @@ class TestApk:
         made(tmp_path, {place: self.INSTALLED})
         its = ["/init", "/bin/busybox", "/bin/caf\udce9", "/etc/busybox-paths.d/busybox"]
         others = ["/usr/share", "/usr/share/busybox", "/busybox", "/lib/busybox", "/bin/0:0:1777", "/bin/Q1"]
-        assert owners([*its, "/lib/ld-musl-x86_64.so.1", *others], str(tmp_path)) == Owners(
+        assert owners([*its, "/lib/ld-musl-x86_64.so.1", *others], str(tmp_path)) == FileOwners(
             {**dict.fromkeys(its, BUSYBOX), "/lib/ld-musl-x86_64.so.1": Package("apk", "musl", "1.2.5-r9", "")}, ()
         )
 
     def test_where_usr_is_merged_a_package_may_list_the_old_name(self, tmp_path: Path) -> None:
         linked(tmp_path, {"bin": "usr/bin", "lib": "usr/lib"})
         made(tmp_path, {"usr/lib/apk/db/installed": self.INSTALLED})
-        assert owners(["/usr/bin/busybox"], str(tmp_path)) == Owners({"/usr/bin/busybox": BUSYBOX}, ())
+        assert owners(["/usr/bin/busybox"], str(tmp_path)) == FileOwners({"/usr/bin/busybox": BUSYBOX}, ())
 
     def test_packages_without_a_name_or_a_version_are_told(self, tmp_path: Path) -> None:
         damaged = b"\xff\0\n\nP:half\nF:bin\nR:half\n\n" + self.INSTALLED
         made(tmp_path, {"lib/apk/db/installed": damaged})
-        assert owners(["/bin/half", "/bin/busybox"], str(tmp_path)) == Owners(
+        assert owners(["/bin/half", "/bin/busybox"], str(tmp_path)) == FileOwners(
             {"/bin/busybox": BUSYBOX},
-            (f"{tmp_path}/lib/apk/db/installed has 2 packages without a name or a version",),
+            (f"{tmp_path}/lib/apk/db/installed has 2 packages without name or version",),
         )
 
 
@@ -222,14 +225,14 @@ def test_of_several_managers_dpkg_is_believed_first(tmp_path: Path) -> None:
     linked(tmp_path, {"bin": "usr/bin"})
     dpkg(tmp_path, {"bash": "/bin/busybox\n"}, paragraph(BASH))
     made(tmp_path, {"lib/apk/db/installed": "P:busybox\nV:1.37.0-r12\nA:x86_64\nF:usr/bin\nR:busybox\nR:other\n"})
-    assert owners(["/usr/bin/busybox", "/usr/bin/other"], str(tmp_path)) == Owners(
+    assert owners(["/usr/bin/busybox", "/usr/bin/other"], str(tmp_path)) == FileOwners(
         {"/usr/bin/busybox": BASH, "/usr/bin/other": BUSYBOX}, ()
     )
 
 
 def test_paths_may_come_more_than_once_and_from_anything(tmp_path: Path) -> None:
     dpkg(tmp_path, {"bash": "/bin/bash\n"}, paragraph(BASH))
-    assert owners(iter(["/bin/bash", "/bin/bash"]), f"{tmp_path}/") == Owners({"/bin/bash": BASH}, ())
+    assert owners(iter(["/bin/bash", "/bin/bash"]), f"{tmp_path}/") == FileOwners({"/bin/bash": BASH}, ())
 
 
 def test_for_no_paths_no_database_is_read(tmp_path: Path) -> None:

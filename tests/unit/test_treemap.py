@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from magicpak.reports.document import Document, ReportEntry, ReportPackage, ReportTotals
 from magicpak.reports.html.groups import Group, groups
-from magicpak.reports.html.treemap import Box, squarified
+from magicpak.reports.html.treemap import Box, squarify
 
 SIZES = st.lists(st.integers(1, 10**10), min_size=1, max_size=40).map(lambda sizes: sorted(sizes, reverse=True))
 SIDES = st.floats(1, 5000)
@@ -24,7 +24,7 @@ def overlap(one: Box, other: Box) -> float:
 @given(SIZES, SIDES, SIDES)
 def test_boxes_are_inside_and_disjoint_with_areas_as_the_sizes(sizes: list[int], width: float, height: float) -> None:
     whole = Box(3, 4, width, height)
-    boxes = squarified(sizes, whole)
+    boxes = squarify(sizes, whole)
     assert len(boxes) == len(sizes)
     scale, little = width * height / sum(sizes), width * height * 1e-9
     for size, box in zip(sizes, boxes, strict=True):
@@ -34,7 +34,7 @@ def test_boxes_are_inside_and_disjoint_with_areas_as_the_sizes(sizes: list[int],
 
 
 def test_boxes_are_as_square_as_those_of_the_article() -> None:
-    boxes = squarified([6, 6, 4, 3, 2, 2, 1], Box(0, 0, 6, 4))
+    boxes = squarify([6, 6, 4, 3, 2, 2, 1], Box(0, 0, 6, 4))
     assert [tuple(round(value, 2) for value in box) for box in boxes] == [
         (0, 0, 3, 2),
         (0, 2, 3, 2),
@@ -47,10 +47,10 @@ def test_boxes_are_as_square_as_those_of_the_article() -> None:
 
 
 def test_a_box_without_area_is_divided_into_such() -> None:
-    boxes = squarified([3, 2, 1], Box(1, 2, 0, 5))
+    boxes = squarify([3, 2, 1], Box(1, 2, 0, 5))
     assert [box.width * box.height for box in boxes] == [0, 0, 0]
     assert all(box.x == 1 and 2 <= box.y <= box.y + box.height <= 7 for box in boxes)
-    assert squarified([], Box(0, 0, 1, 1)) == []
+    assert squarify([], Box(0, 0, 1, 1)) == []
 
 
 def file(path: str, size: int, package: int | None = None) -> ReportEntry:

@@ -1,4 +1,4 @@
-"""The ELF files of one world, each opened and read once."""
+"""The ELF files of one root, each opened and read once."""
 
 import os
 import stat
@@ -19,25 +19,24 @@ class ElfFile(NamedTuple):
 
 
 class ElfCache:
-    """Remembers what each path has turned out to be, failures too.
+    """The ELF files of `files` (by default the host's) by path, including the errors of those that are not ELF.
 
-    `files` is what it reads from; `by_inode` are the files that it has read, by whatever path.
+    `by_inode` has the files that were read so far, whatever the path.
     """
 
     def __init__(self, files: FileView | None = None) -> None:
-        """Start with nothing read of `files`, or of the host."""
         self.files: FileView = files or HostView()
         self.by_inode: dict[tuple[int, int], ElfFile] = {}
-        self._known: dict[str, ElfFile | ElfError | OSError] = {}
+        self._by_path: dict[str, ElfFile | ElfError | OSError] = {}
 
     def get(self, path: str) -> ElfFile:
-        """Return the ELF file at `path`, following links. Raises ElfError, and OSError where it cannot be opened."""
-        known = self._known.get(path)
-        if known is None:
-            known = self._known[path] = self._read(path)
-        if isinstance(known, ElfFile):
-            return known
-        raise known.with_traceback(None)
+        """Return the ELF file at `path`, following links. Raises ElfError, or OSError if it cannot be opened."""
+        result = self._by_path.get(path)
+        if result is None:
+            result = self._by_path[path] = self._read(path)
+        if isinstance(result, ElfFile):
+            return result
+        raise result.with_traceback(None)
 
     def _read(self, path: str) -> ElfFile | ElfError | OSError:
         try:

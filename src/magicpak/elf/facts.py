@@ -1,4 +1,4 @@
-"""What the kernel and the dynamic loader read of an ELF file, as one value."""
+"""What the kernel and the dynamic loader read from an ELF file, as one value, and the names of its machines."""
 
 from enum import IntEnum
 from typing import NamedTuple
@@ -17,9 +17,23 @@ class FileType(IntEnum):
 DF_1_NODEFLIB = 0x800
 DF_1_PIE = 0x08000000
 
+# Common names of the machines that Linux distributions are built for; pyelftools has those of elf.h for the rest.
+_COMMON_NAMES = {
+    3: "i386",
+    8: "MIPS",
+    20: "PowerPC",
+    21: "PowerPC64",
+    22: "S/390",
+    40: "ARM",
+    62: "x86-64",
+    183: "AArch64",
+    243: "RISC-V",
+    258: "LoongArch",
+}
+
 
 class ElfTarget(NamedTuple):
-    """What must be the same for two objects to live in one process: class in bits, byte order, machine (e_machine)."""
+    """What two objects of one process must have in common: class in bits, byte order, machine (e_machine)."""
 
     bits: int
     little: bool
@@ -27,7 +41,7 @@ class ElfTarget(NamedTuple):
 
 
 class VersionNeeded(NamedTuple):
-    """One version that the object by the name `of`, which is in DT_NEEDED, must define; a `weak` one may be absent."""
+    """One version that `of`, a name in DT_NEEDED, must define; a `weak` one may be absent."""
 
     of: str
     name: str
@@ -35,16 +49,16 @@ class VersionNeeded(NamedTuple):
 
 
 class Versions(NamedTuple):
-    """What one file needs, and what it defines; None where it has no versions at all, which satisfies everyone."""
+    """What one file needs and defines; `defined` is None for a file without versions, which satisfies every need."""
 
     needed: tuple[VersionNeeded, ...] = ()
     defined: frozenset[str] | None = None
 
 
 class ElfFacts(NamedTuple):
-    """The header, the interpreter and the dynamic section of one ELF file; strings decoded as file names are.
+    """The header, the interpreter and the dynamic section of one ELF file; strings are decoded like file names.
 
-    `rpath` and `runpath` are None where the tag is absent; `flags` is e_flags, `flags_1` is DT_FLAGS_1.
+    `rpath` and `runpath` are None if the tag is absent; `flags` is e_flags, `flags_1` is DT_FLAGS_1.
     """
 
     kind: ElfTarget
@@ -61,3 +75,19 @@ class ElfFacts(NamedTuple):
     auxiliary: tuple[str, ...] = ()
     filter: tuple[str, ...] = ()
     versions: Versions = Versions()
+
+
+def machine_name(kind: ElfTarget) -> str:
+    """Return `kind` for a message, such as `x86-64 (64-bit)`, `S/390 (64-bit, big-endian)`, `EM_SPARCV9 (64-bit, ...)`.
+
+    Different kinds have different names.
+    """
+    order = "" if kind.little else ", big-endian"
+    return f"{_COMMON_NAMES.get(kind.machine) or _name_in_elf_h(kind.machine)} ({kind.bits}-bit{order})"
+
+
+def _name_in_elf_h(machine: int) -> str:
+    from elftools.elf.enums import ENUM_E_MACHINE  # costs 65 ms, for rare machines only
+
+    names = sorted(name for name, number in ENUM_E_MACHINE.items() if number == machine and name.startswith("EM_"))
+    return names[0] if names else f"machine {machine:#x}"

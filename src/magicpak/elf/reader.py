@@ -1,7 +1,7 @@
-"""Reads of an ELF file what the kernel and the dynamic loader read of it, and no more, whatever the file says.
+"""Reads what the kernel and the dynamic loader read of an ELF file, and no more, even if the file is hostile.
 
 Sources: elf(5), the gABI's chapter on dynamic linking, and the behaviour of `execve` in Linux and of glibc's `ld.so`.
-Section headers are never looked at, since neither of the two does.
+Section headers are ignored, as by both of them.
 """
 
 import os
@@ -12,14 +12,15 @@ from magicpak.elf.errors import ElfError, ElfErrorKind, require_regular
 from magicpak.elf.facts import ElfFacts, ElfTarget, FileType
 from magicpak.elf.image import PAGE, ElfBytes, MappedImage, Segment, format_of
 from magicpak.elf.versions import read_versions
+from magicpak.text import count_noun
 
 __all__ = ["ElfError", "ElfErrorKind", "read_facts", "read_path"]
 
-MAX_PROGRAM_HEADERS = 1 << 16  # bytes; the kernel refuses more
-MIN_INTERPRETER, MAX_INTERPRETER = 2, 4096  # bytes with the NUL (PATH_MAX); the kernel refuses fewer and more
-MAX_DYNAMIC = 1 << 20  # bytes; a thousand times that of a usual library
+MAX_PROGRAM_HEADERS = 1 << 16  # bytes; the kernel rejects more
+MIN_INTERPRETER, MAX_INTERPRETER = 2, 4096  # bytes with the NUL (PATH_MAX); the kernel rejects fewer and more
+MAX_DYNAMIC = 1 << 20  # bytes; a thousand times the size in a typical library
 MAX_STRING = 1 << 16  # bytes; an RPATH of many long directories is a few KiB
-MAX_STRINGS = 1 << 24  # bytes read and kept for all strings together, so that many long ones take no minutes
+MAX_STRINGS = 1 << 24  # bytes for all strings together, so that many long ones do not take minutes
 
 PT_DYNAMIC, PT_INTERP = 2, 3
 DT_NULL, DT_NEEDED, DT_STRTAB, DT_SONAME, DT_RPATH, DT_RUNPATH = 0, 1, 5, 14, 15, 29
@@ -31,13 +32,13 @@ SINGLE = (DT_SONAME, DT_RPATH, DT_RUNPATH)
 def read_path(path: str) -> ElfFacts:
     """Return the facts of the file at `path`, following links.
 
-    Nothing but a regular file is read, and nothing blocks.
+    Only a regular file is read, and nothing blocks.
 
     Raises:
-        ElfError: It is not a regular file, not ELF, or not one that could be loaded.
+        ElfError: It is not a regular file, not ELF, or could not be loaded.
         OSError: It cannot be opened or read.
     """
-    require_regular(os.stat(path).st_mode)  # before: opening a device can already set something off
+    require_regular(os.stat(path).st_mode)  # before: just opening a device can have side effects
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     try:
         require_regular(os.fstat(descriptor).st_mode)  # after: the path may have come to name another file
@@ -47,44 +48,44 @@ def read_path(path: str) -> ElfFacts:
 
 
 def read_facts(descriptor: int) -> ElfFacts:
-    """Return the facts of the regular file open as `descriptor`, whose position stays where it is.
+    """Return the facts of the regular file open as `descriptor`, whose position does not change.
 
-    Only ET_EXEC and ET_DYN are asked for an interpreter and a dynamic section, as nothing loads other types. Of several
-    PT_INTERP the first counts (the kernel), of several PT_DYNAMIC the last that is not empty (ld.so; separate debug
-    files have empty ones).
+    Only ET_EXEC and ET_DYN can have an interpreter and a dynamic section, since nothing loads other types. The first
+    PT_INTERP counts (the kernel), and the last PT_DYNAMIC that is not empty (ld.so; separate debug files have empty
+    ones).
 
     Raises:
-        ElfError: It is not ELF, or what would be read to load it is missing or beyond all bounds.
+        ElfError: It is not ELF, or what its loading needs is missing or too large.
         OSError: It cannot be read.
     """
     file = ElfBytes(descriptor)
-    layout = format_of(file.head)
-    file_type, machine, entry, phoff, flags, phentsize, phnum = layout.header.unpack_from(file.head)
+    form = format_of(file.head)
+    file_type, machine, entry, phoff, flags, phentsize, phnum = form.header.unpack_from(file.head)
     loadable = file_type in {FileType.EXEC, FileType.DYN} and phnum
-    segments = _segments(file, layout.segment, phoff, phentsize, phnum) if loadable else []
-    kind = ElfTarget(layout.bits, layout.little, machine)
+    segments = _segments(file, form.segment, phoff, phentsize, phnum) if loadable else []
+    kind = ElfTarget(form.bits, form.little, machine)
     facts = ElfFacts(kind, file_type, flags, entry, interpreter=_interpreter(file, segments))
     address = _dynamic_address(segments)
     if address is None:
         return facts
-    return _dynamic_facts(facts, MappedImage(file, segments), address, layout.dynamic)
+    return _dynamic_facts(facts, MappedImage(file, segments), address, form.dynamic)
 
 
 def dynamic_section(descriptor: int) -> tuple[MappedImage, dict[int, int], int, str] | None:
     """Return the memory of the file open as `descriptor`, its dynamic section, its class in bits, and its byte order.
 
-    Of each tag the last entry counts; the order is `<` or `>`. None for a file without such a section. Raises ElfError,
-    and OSError.
+    The last entry of each tag counts; the byte order is `<` or `>`. Returns None for a file without a dynamic section.
+    Raises ElfError and OSError.
     """
     file = ElfBytes(descriptor)
-    layout = format_of(file.head)
-    _, _, _, phoff, _, phentsize, phnum = layout.header.unpack_from(file.head)
-    segments = _segments(file, layout.segment, phoff, phentsize, phnum) if phnum else []
+    form = format_of(file.head)
+    _, _, _, phoff, _, phentsize, phnum = form.header.unpack_from(file.head)
+    segments = _segments(file, form.segment, phoff, phentsize, phnum) if phnum else []
     address = _dynamic_address(segments)
     if address is None:
         return None
     memory = MappedImage(file, segments)
-    return memory, dict(_entries(memory, address, layout.dynamic)), layout.bits, "<" if layout.little else ">"
+    return memory, dict(_entries(memory, address, form.dynamic)), form.bits, "<" if form.little else ">"
 
 
 def _dynamic_address(segments: Sequence[Segment]) -> int | None:
@@ -92,7 +93,7 @@ def _dynamic_address(segments: Sequence[Segment]) -> int | None:
 
 
 def _dynamic_facts(facts: ElfFacts, memory: MappedImage, address: int, form: struct.Struct) -> ElfFacts:
-    """Return `facts` with those of the dynamic section at `address`; of a single tag the last entry counts (ld.so)."""
+    """Return `facts` with those of the dynamic section at `address`; the last entry of a single tag counts (ld.so)."""
     entries = _entries(memory, address, form)
     last = dict(entries)
     offsets = [value for tag, value in entries if tag in REPEATED] + [last[tag] for tag in SINGLE if tag in last]
@@ -113,7 +114,7 @@ def _dynamic_facts(facts: ElfFacts, memory: MappedImage, address: int, form: str
 def _segments(file: ElfBytes, form: struct.Struct, phoff: int, phentsize: int, phnum: int) -> list[Segment]:
     if phentsize != form.size:
         raise ElfError(
-            why=f"has program headers of {phentsize} bytes each instead of {form.size}", kind=ElfErrorKind.MALFORMED
+            why=f"has program headers of {phentsize} bytes each, not {form.size}", kind=ElfErrorKind.MALFORMED
         )
     size = phnum * phentsize
     if size > MAX_PROGRAM_HEADERS:
@@ -122,25 +123,26 @@ def _segments(file: ElfBytes, form: struct.Struct, phoff: int, phentsize: int, p
 
 
 def _interpreter(file: ElfBytes, segments: Iterable[Segment]) -> str | None:
-    """Return the path in the first PT_INTERP, with the checks of the kernel; None if there is none."""
+    """Return the path in the first PT_INTERP, checked as by the kernel; None if there is none."""
     segment = next((each for each in segments if each.type == PT_INTERP), None)
     if segment is None:
         return None
     size = segment.file_size
     if not MIN_INTERPRETER <= size <= MAX_INTERPRETER:
         raise ElfError(
-            why=f"has an interpreter's path of {size} bytes, which the kernel refuses", kind=ElfErrorKind.MALFORMED
+            why=f"has an interpreter path of {count_noun(size, 'byte')}, which the kernel rejects",
+            kind=ElfErrorKind.MALFORMED,
         )
     data = file.read(segment.offset, size, size)
     if data[-1]:
         raise ElfError(
-            why="has an interpreter's path without an end, which the kernel refuses", kind=ElfErrorKind.MALFORMED
+            why="has an unterminated interpreter path, which the kernel rejects", kind=ElfErrorKind.MALFORMED
         )
     return os.fsdecode(data[: data.index(0)])
 
 
 def _entries(memory: MappedImage, address: int, form: struct.Struct) -> list[tuple[int, int]]:
-    """Return (d_tag, d_val) of the dynamic section at `address` up to DT_NULL; the loader knows no other end."""
+    """Return (d_tag, d_val) of the dynamic section at `address` up to DT_NULL, its only end for the loader."""
     entries: list[tuple[int, int]] = []
     for _ in range(MAX_DYNAMIC // PAGE):
         data = memory.read(address, form.size, PAGE)
@@ -150,19 +152,19 @@ def _entries(memory: MappedImage, address: int, form: struct.Struct) -> list[tup
                 return entries
             entries.append((tag, value))
         address += whole
-    raise ElfError(why="has a dynamic section without an end", kind=ElfErrorKind.MALFORMED)
+    raise ElfError(why="has an unterminated dynamic section", kind=ElfErrorKind.MALFORMED)
 
 
 def _strings(memory: MappedImage, table: int | None, offsets: Iterable[int]) -> dict[int, str]:
     """Return the string at each of `offsets` into the string table at the address `table` (DT_STRTAB).
 
-    DT_STRSZ is not asked, as the loader does not look at it.
+    DT_STRSZ does not count, since the loader ignores it.
     """
-    found: dict[int, str] = {}
+    strings: dict[int, str] = {}
     start, window, total = 0, b"", 0
     for offset in sorted(set(offsets)):  # in order, since one window often holds them all
         if table is None:
-            raise ElfError(why="has a dynamic section without a string table", kind=ElfErrorKind.MALFORMED)
+            raise ElfError(why="has a dynamic section but no string table", kind=ElfErrorKind.MALFORMED)
         end = window.find(b"\0", offset - start)
         for size in (PAGE, MAX_STRING):
             if end < 0:
@@ -171,6 +173,6 @@ def _strings(memory: MappedImage, table: int | None, offsets: Iterable[int]) -> 
                 total += len(window)
         total += end - (offset - start)
         if end < 0 or total > MAX_STRINGS:
-            raise ElfError(why="has a dynamic section whose names are too long", kind=ElfErrorKind.MALFORMED)
-        found[offset] = os.fsdecode(window[offset - start : end])
-    return found
+            raise ElfError(why="has names in its dynamic section that are too long", kind=ElfErrorKind.MALFORMED)
+        strings[offset] = os.fsdecode(window[offset - start : end])
+    return strings

@@ -1,4 +1,4 @@
-"""The dynamic symbols of an ELF file, by name: which it defines for others, and which others must define for it.
+"""The dynamic symbols of an ELF file, by name: those it defines, and those that other objects must define for it.
 
 Sources: the gABI (symbol table, DT_HASH), GNU's DT_GNU_HASH, and what glibc's do_lookup_x takes for a definition.
 """
@@ -17,19 +17,19 @@ _UNDEFINED, _ABSOLUTE = 0, 0xFFF1
 _GLOBAL, _WEAK, _UNIQUE = 1, 2, 10
 _TLS = 6
 _VISIBLE = (0, 3)  # STV_DEFAULT, STV_PROTECTED
-_MOST = 1 << 22  # symbols, and buckets of a hash table
-_LONGEST_TABLE = 1 << 28  # bytes of names
+_MAX_COUNT = 1 << 22  # of symbols, and of buckets of a hash table
+_MAX_STRINGS = 1 << 28  # bytes of names
 
 
 class Symbols(NamedTuple):
-    """Names that a file defines, and names that it needs; weak ones may stay undefined and are not among these."""
+    """The names that a file defines, and those that it needs, without weak ones, which may stay undefined."""
 
     defined: frozenset[bytes]
     needed: frozenset[bytes]
 
 
 def read_symbols(descriptor: int) -> Symbols:
-    """Return the dynamic symbols of the ELF file open as `descriptor`. Raises ElfError, and OSError."""
+    """Return the dynamic symbols of the ELF file open as `descriptor`. Raises ElfError and OSError."""
     section = dynamic_section(descriptor)
     if section is None:
         return Symbols(frozenset(), frozenset())
@@ -39,11 +39,11 @@ def read_symbols(descriptor: int) -> Symbols:
     form = struct.Struct(order + _SYMBOLS[bits])
     count = _count(memory, tags, bits, order, form.size)
     table = memory.read(tags[DT_SYMTAB], count * form.size, count * form.size) if count else b""
-    size = min(tags.get(DT_STRSZ, 0), _LONGEST_TABLE)
+    size = min(tags.get(DT_STRSZ, 0), _MAX_STRINGS)
     strings = memory.read(tags[DT_STRTAB], size, size) if size else b""
     defined, needed = set(), set()
     for fields in form.iter_unpack(table):
-        name, info, other, index, value = _in_order(fields, bits)
+        name, info, other, index, value = _common_order(fields, bits)
         binding, kind = info >> 4, info & 15
         if binding not in (_GLOBAL, _WEAK, _UNIQUE):
             continue
@@ -55,7 +55,7 @@ def read_symbols(descriptor: int) -> Symbols:
     return Symbols(frozenset(defined), frozenset(needed - {b""}))
 
 
-def _in_order(fields: tuple[int, ...], bits: int) -> tuple[int, int, int, int, int]:
+def _common_order(fields: tuple[int, ...], bits: int) -> tuple[int, int, int, int, int]:
     """Return st_name, st_info, st_other, st_shndx, st_value."""
     if bits == 64:  # noqa: PLR2004 - a class of ELF
         name, info, other, index, value, _ = fields
@@ -69,31 +69,31 @@ def _name(strings: bytes, offset: int) -> bytes:
 
 
 def _count(memory: MappedImage, tags: Mapping[int, int], bits: int, order: str, size: int) -> int:
-    """Return how many symbols there are: the hash tables tell, or else the strings that usually come after them."""
+    """Return the number of symbols, by the hash tables, or else by the strings that usually follow the symbols."""
     if DT_HASH in tags:
         count = struct.unpack(order + "4xI", memory.read(tags[DT_HASH], 8, 8))[0]
     else:
-        hashed = _count_in_gnu_hash(memory, tags[DT_GNU_HASH], bits, order) if DT_GNU_HASH in tags else 0
-        count = hashed or max(tags[DT_STRTAB] - tags[DT_SYMTAB], 0) // size
-    if count > _MOST:
-        raise ElfError(why=f"has {count} symbols, more than are read", kind=ElfErrorKind.MALFORMED)
+        in_hash = _count_in_gnu_hash(memory, tags[DT_GNU_HASH], bits, order) if DT_GNU_HASH in tags else 0
+        count = in_hash or max(tags[DT_STRTAB] - tags[DT_SYMTAB], 0) // size
+    if count > _MAX_COUNT:
+        raise ElfError(why=f"has {count} symbols, more than the supported {_MAX_COUNT}", kind=ElfErrorKind.MALFORMED)
     return int(count)
 
 
 def _count_in_gnu_hash(memory: MappedImage, address: int, bits: int, order: str) -> int:
-    """Return one more than the last symbol of the fullest chain; a chain ends at a value whose lowest bit is set.
+    """Return one more than the index of the last symbol of any chain; a chain ends at a value whose lowest bit is set.
 
-    A table without symbols, which a file has that defines none for others, tells nothing of the undefined ones: 0.
+    Returns 0 for an empty table, as in a file that defines no symbols: the undefined ones are not in it.
     """
     buckets, first, bloom = struct.unpack(order + "III", memory.read(address, 12, 12))
-    if not 0 < buckets <= _MOST or bloom > _MOST:
+    if not 0 < buckets <= _MAX_COUNT or bloom > _MAX_COUNT:
         return 0
     start = address + 16 + bloom * bits // 8
     last = max(struct.unpack(f"{order}{buckets}I", memory.read(start, buckets * 4, buckets * 4)))
     if last < first:
         return 0
     chain = start + buckets * 4 + (last - first) * 4
-    for index in range(_MOST):
+    for index in range(_MAX_COUNT):
         if struct.unpack(order + "I", memory.read(chain + index * 4, 4, 4))[0] & 1:
             return int(last + index + 1)
-    return _MOST + 1
+    return _MAX_COUNT + 1

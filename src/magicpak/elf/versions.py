@@ -1,6 +1,6 @@
-"""Symbol versions: which ones a file needs of whom, and which it defines (gABI extension of GNU, glibc's elf.h).
+"""Symbol versions: those a file needs from each library, and those it defines (GNU's gABI extension, glibc's elf.h).
 
-The loader compares these lists once when it starts a program (glibc's elf/dl-version.c), whatever symbols are used.
+The loader compares these lists once, when it starts a program (glibc's elf/dl-version.c), for all symbols.
 """
 
 import os
@@ -13,13 +13,13 @@ from magicpak.elf.image import PAGE, MappedImage
 
 DT_VERDEF, DT_VERNEED = 0x6FFFFFFC, 0x6FFFFFFE
 _VER_FLG_WEAK = 2
-_MOST = 1 << 16  # of either kind in one file
+_MAX_RECORDS = 1 << 16  # of either kind in one file
 
 
 def read_versions(memory: MappedImage, tags: Mapping[int, int], strings: int | None, *, little: bool) -> Versions:
-    """Return the versions of a file whose dynamic section has `tags`, and its string table at the address `strings`.
+    """Return the versions of a file with the dynamic `tags` and the string table at the address `strings`.
 
-    None are in one that is damaged there: what the loader makes of it nobody can tell. Raises OSError.
+    There are none in a file that is damaged there, since it is undefined what the loader does. Raises OSError.
     """
     needs, definitions = tags.get(DT_VERNEED), tags.get(DT_VERDEF)
     if strings is None or (needs is None and definitions is None):
@@ -35,37 +35,37 @@ def read_versions(memory: MappedImage, tags: Mapping[int, int], strings: int | N
 
 
 def _needed(table: "_Table", strings: "_Strings", order: str) -> Iterator[VersionNeeded]:
-    """Yield what Verneed and Vernaux records tell, each at its distance from the one before."""
-    record, item = struct.Struct(order + "2xHIII"), struct.Struct(order + "4xH2xII")
+    """Yield the versions in the Verneed and Vernaux records, each of which has the distance to the next."""
+    verneed, vernaux = struct.Struct(order + "2xHIII"), struct.Struct(order + "4xH2xII")
     at = 0
-    for _ in range(_MOST):
-        count, file, first, following = table.unpack(record, at)
-        of, each = strings.at(file), at + first
+    for _ in range(_MAX_RECORDS):
+        count, file, first, to_next = table.unpack(verneed, at)
+        of, aux_at = strings.at(file), at + first
         for _ in range(count):
-            flags, name, after = table.unpack(item, each)
+            flags, name, to_next_aux = table.unpack(vernaux, aux_at)
             yield VersionNeeded(of, strings.at(name), bool(flags & _VER_FLG_WEAK))
-            if not after:
+            if not to_next_aux:
                 break
-            each += after
-        if not following:
+            aux_at += to_next_aux
+        if not to_next:
             return
-        at += following
+        at += to_next
 
 
 def _defined(table: "_Table", strings: "_Strings", order: str) -> Iterator[str]:
-    """Yield the names of Verdef records; each has its own first, then those that it inherits."""
-    record, name = struct.Struct(order + "12xII"), struct.Struct(order + "I")
+    """Yield the names of the Verdef records, each of which has its own name first, then those that it inherits."""
+    verdef, name = struct.Struct(order + "12xII"), struct.Struct(order + "I")
     at = 0
-    for _ in range(_MOST):
-        first, following = table.unpack(record, at)
+    for _ in range(_MAX_RECORDS):
+        first, to_next = table.unpack(verdef, at)
         yield strings.at(table.unpack(name, at + first)[0])
-        if not following:
+        if not to_next:
             return
-        at += following
+        at += to_next
 
 
 class _Table:
-    """Records by their distance from the first, read some at a time."""
+    """Records by their distance from the first, read page by page."""
 
     def __init__(self, memory: MappedImage, address: int) -> None:
         self._memory = memory
@@ -81,19 +81,19 @@ class _Table:
 
 
 class _Strings:
-    """The string table of a file, of which names that are near each other are read at once."""
+    """The string table of a file, read page by page."""
 
     def __init__(self, memory: MappedImage, address: int) -> None:
         self._memory = memory
         self._address = address
         self._start, self._window = 0, b""
-        self._known: dict[int, str] = {}
+        self._cache: dict[int, str] = {}
 
     def at(self, offset: int) -> str:
-        known = self._known.get(offset)
-        if known is None:
-            known = self._known[offset] = os.fsdecode(self._read(offset))
-        return known
+        string = self._cache.get(offset)
+        if string is None:
+            string = self._cache[offset] = os.fsdecode(self._read(offset))
+        return string
 
     def _read(self, offset: int) -> bytes:
         begin = offset - self._start

@@ -1,4 +1,4 @@
-"""ld.so.cache, read and written (format: glibc's sysdeps/generic/dl-cache.h, ldconfig(8))."""
+"""Reads and writes ld.so.cache (format: glibc's sysdeps/generic/dl-cache.h, ldconfig(8))."""
 
 import struct
 from typing import NamedTuple
@@ -13,14 +13,14 @@ _OLD_ENTRY = 12
 _ENTRY = 24
 _LITTLE, _BIG = 2, 3
 _HEADER = 48
-_LONGEST_STRING = 4096  # PATH_MAX, with the NUL
+_MAX_STRING = 4096  # PATH_MAX, with the NUL
 _INT_RANGE = 1 << 32
 
 
 class CacheEntry(NamedTuple):
-    """One library of the cache: its soname, path, flags, and for which processors it is.
+    """One library of the cache: its soname, path and flags, and the processors that it is for.
 
-    `hwcaps` is None for the baseline, else the directory below glibc-hwcaps/, or empty for a legacy mask of bits.
+    `hwcaps` is None for any processor, otherwise the directory below glibc-hwcaps/, or empty for a legacy mask of bits.
     """
 
     name: str
@@ -32,8 +32,7 @@ class CacheEntry(NamedTuple):
 def parse_cache(data: bytes) -> dict[str, list[CacheEntry]]:
     """Return the entries of a cache by name, in file order.
 
-    Both formats and both byte orders are read; what is malformed or cut off has no entries, as for the loader, which
-    goes on without a cache then.
+    It may have either format and byte order. A malformed or truncated one has no entries, since the loader ignores it.
     """
     start = 0
     if data.startswith(_OLD_MAGIC) and len(data) >= len(_OLD_MAGIC) + 4:
@@ -68,7 +67,7 @@ def _new_entries(data: bytes, start: int) -> dict[str, list[CacheEntry]]:
     order = ">" if data[start + 28] & 3 == _BIG else "<"
     (count,) = struct.unpack_from(order + "I", data, start + 20)
     if data[start + 28] & 3 == 0 and start + _HEADER + count * _ENTRY > len(data):
-        order = ">"  # before glibc 2.33 the header did not tell
+        order = ">"  # before glibc 2.33 the header did not say
         (count,) = struct.unpack_from(">I", data, start + 20)
     end = start + _HEADER + count * _ENTRY
     if end > len(data):
@@ -90,28 +89,28 @@ def _hwcaps_of(mask: int, names: list[str]) -> str | None:
 
 
 def _hwcaps_names(data: bytes, start: int, order: str) -> list[str]:
-    (offset,) = struct.unpack_from(order + "I", data, start + 32)  # of the file, unlike those of strings
+    (offset,) = struct.unpack_from(order + "I", data, start + 32)  # in the file, unlike those of strings
     if offset == 0 or offset + 8 > len(data):
         return []
     magic, count = struct.unpack_from(order + "II", data, offset)
     if magic != _EXTENSION_MAGIC or offset + 8 + count * 16 > len(data):
         return []
-    for tag, _, where, size in struct.iter_unpack(order + "IIII", data[offset + 8 : offset + 8 + count * 16]):
-        if tag == _TAG_HWCAPS and where + size <= len(data):
-            offsets = struct.unpack_from(f"{order}{size // 4}I", data, where)
+    for tag, _, section, size in struct.iter_unpack(order + "IIII", data[offset + 8 : offset + 8 + count * 16]):
+        if tag == _TAG_HWCAPS and section + size <= len(data):
+            offsets = struct.unpack_from(f"{order}{size // 4}I", data, section)
             return [_string(data, start + position) or "" for position in offsets]
     return []
 
 
 def _string(data: bytes, offset: int) -> str | None:
-    end = data.find(b"\0", offset, offset + _LONGEST_STRING)
+    end = data.find(b"\0", offset, offset + _MAX_STRING)
     return data[offset:end].decode("utf-8", "surrogateescape") if end >= 0 else None
 
 
 def make_cache(entries: list[CacheEntry], *, little: bool) -> bytes:
-    """Return a cache with exactly `entries`, in the new format, which every glibc since 2.2 reads.
+    """Return a cache of `entries`, in the new format, which every glibc since 2.2 reads.
 
-    A name's variants for certain processors come before its baseline, since the loader stops there.
+    The variants of a name for certain processors come before the one for any processor, since the loader stops there.
     """
     order = "<" if little else ">"
     hwcaps = sorted({entry.hwcaps for entry in entries if entry.hwcaps})
@@ -150,7 +149,7 @@ def _mask(hwcaps: str | None, names: list[str]) -> int:
 
 
 def _descending_by_name(ordered: list[CacheEntry]) -> list[CacheEntry]:
-    """Return the entries with names in falling order, entries of one name as they are: the loader bisects by name."""
+    """Return the entries by descending name, in the same order within a name: the loader bisects by name."""
     groups: dict[str, list[CacheEntry]] = {}
     for entry in ordered:
         groups.setdefault(entry.name, []).append(entry)
@@ -158,10 +157,10 @@ def _descending_by_name(ordered: list[CacheEntry]) -> list[CacheEntry]:
 
 
 def _sort_key(name: str) -> tuple[list[tuple[int, int]], str]:
-    """Return what orders names as the loader compares them (_dl_cache_libcmp): runs of digits as numbers.
+    """Return the key that orders names as the loader compares them (_dl_cache_libcmp): runs of digits as numbers.
 
-    A digit comes after any other character there. The end of a name counts as the character 0, and a char and an int
-    are what they are in C on x86: signed, of 8 and 32 bits.
+    A digit comes after any other character. The end of a name counts as the character 0. A char and an int are as in C
+    on x86: signed, of 8 and 32 bits.
     """
     keys: list[tuple[int, int]] = []
     raw = name.encode("utf-8", "surrogateescape")

@@ -1,4 +1,4 @@
-"""Which files glibc's ld.so takes by a library's name, which it passes over, and at which it stops (elf/dl-load.c)."""
+"""Which files glibc's ld.so accepts for a library's name, which it skips, and at which it stops (elf/dl-load.c)."""
 
 import errno
 import os
@@ -11,18 +11,18 @@ from magicpak.files.view import FileView
 from magicpak.ldso.loader import LoadError
 from magicpak.ldso.machines import Machine
 
-_GO_ON = (errno.ENOENT, errno.EACCES, errno.ENOTDIR)
+_SKIPPED_ERRORS = (errno.ENOENT, errno.EACCES, errno.ENOTDIR)
 _CLASSES = {32: 1, 64: 2}
 _HEADER_SIZE = {32: 52, 64: 64}
 
 
 class Candidate(Enum):
-    """What the loader does with what stands at a path."""
+    """What the loader does with the file at a path."""
 
-    TAKEN = auto()
-    PASSED_OVER = auto()
-    ENDS_LIST = auto()
-    """It gives up the list of directories that it is in, and goes on with the next list."""
+    ACCEPTED = auto()
+    SKIPPED = auto()
+    STOPS_LIST = auto()
+    """It skips the rest of the list of directories, and goes on with the next list."""
 
 
 def judge_candidate(path: str, program: ElfFacts, machine: Machine, elf: ElfCache) -> Candidate:
@@ -31,29 +31,29 @@ def judge_candidate(path: str, program: ElfFacts, machine: Machine, elf: ElfCach
         facts = elf.get(path).facts
     except ElfError as error:
         if error.kind is ElfErrorKind.MALFORMED and _is_foreign(path, program.kind, elf.files):
-            return Candidate.PASSED_OVER
+            return Candidate.SKIPPED
         raise LoadError(path, str(error)) from None
     except OSError as error:
-        return Candidate.PASSED_OVER if error.errno in _GO_ON else Candidate.ENDS_LIST
+        return Candidate.SKIPPED if error.errno in _SKIPPED_ERRORS else Candidate.STOPS_LIST
     if not machine.accepts(program, facts):
-        return Candidate.PASSED_OVER
-    why_not = _why_not_loaded(facts)
-    if why_not:
-        raise LoadError(path, why_not)
-    return Candidate.TAKEN
+        return Candidate.SKIPPED
+    why = _why_not_loadable(facts)
+    if why:
+        raise LoadError(path, why)
+    return Candidate.ACCEPTED
 
 
 def is_usable(path: str, program: ElfFacts, machine: Machine, elf: ElfCache) -> bool:
-    """Tell whether the loader takes the file at `path`, rather than do anything else."""
+    """Tell whether the loader of `program` accepts the file at `path`."""
     try:
-        return judge_candidate(path, program, machine, elf) is Candidate.TAKEN
+        return judge_candidate(path, program, machine, elf) is Candidate.ACCEPTED
     except LoadError:
         return False
 
 
-def _why_not_loaded(facts: ElfFacts) -> str | None:
+def _why_not_loadable(facts: ElfFacts) -> str | None:
     if facts.type not in (FileType.DYN, FileType.EXEC):
-        return "is an ELF file, but no shared library"
+        return "is an ELF file but not a shared library"
     if not facts.is_dynamic:
         return "has no dynamic section"
     if facts.type == FileType.EXEC or facts.flags_1 & DF_1_PIE:
@@ -62,7 +62,7 @@ def _why_not_loaded(facts: ElfFacts) -> str | None:
 
 
 def _is_foreign(path: str, kind: ElfTarget, files: FileView) -> bool:
-    """Tell whether the damaged ELF file at `path` is of another class or machine: the loader looks no further then."""
+    """Tell whether the malformed ELF file at `path` is of another class or machine, which the loader checks first."""
     size = _HEADER_SIZE[kind.bits]
     try:
         descriptor = files.open(path)

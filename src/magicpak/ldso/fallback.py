@@ -1,4 +1,4 @@
-"""Emulating first, and asking the real loader before a library is given up."""
+"""A loader that emulates, and asks the real loader for a library that it does not find."""
 
 from collections.abc import Callable
 
@@ -8,13 +8,12 @@ from magicpak.ldso.loader import EmulatedLoader, Found, Loaded, LoadedNames, Loa
 
 
 class FallbackLoader:
-    """Emulates, and asks the real loader for what is not found before it is given up."""
+    """Emulates, and asks the real loader, which `real_loader` makes at the first need, for what is not found."""
 
-    def __init__(self, emulated: EmulatedLoader, asking: Callable[[], Loader]) -> None:
-        """Take the emulated loader, and what makes the one that asks when it is needed."""
+    def __init__(self, emulated: EmulatedLoader, real_loader: Callable[[], Loader]) -> None:
         self._emulated = emulated
-        self._asking = asking
-        self._refused = False
+        self._real_loader = real_loader
+        self._is_unavailable = False
 
     def names(self) -> LoadedNames:
         """Return an empty record of names."""
@@ -25,16 +24,16 @@ class FallbackLoader:
         return self._emulated.wanted(facts)
 
     def searched(self, requester: Loaded) -> list[str]:
-        """Return the directories that are searched."""
+        """Return the directories that are searched for `requester`, in order."""
         return self._emulated.searched(requester)
 
     def find(self, name: str, requester: Loaded) -> Found | None:
-        """Return where `name` is found. Raises LoadError."""
+        """Return where `name` is found, if anywhere. Raises LoadError."""
         found = self._emulated.find(name, requester)
-        if found is not None or self._refused:
+        if found is not None or self._is_unavailable:
             return found
         try:
-            return self._asking().find(name, requester)
+            return self._real_loader().find(name, requester)
         except MagicpakError:  # no compiler, or it fails: the emulated loader's answer stands
-            self._refused = True
+            self._is_unavailable = True
             return None

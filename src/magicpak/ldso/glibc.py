@@ -6,12 +6,19 @@ from magicpak.elf.cache import ElfCache
 from magicpak.elf.facts import DF_1_NODEFLIB, ElfFacts
 from magicpak.ldso.cache import CacheEntry
 from magicpak.ldso.candidate import Candidate, is_usable, judge_candidate
-from magicpak.ldso.glibc_names import GlibcNames, wanted_by_glibc
-from magicpak.ldso.hwcaps import HwcapsDirectories
 from magicpak.ldso.interpreter import Glibc
 from magicpak.ldso.loader import Found, Loaded, LoadedNames, LoadError, Rule, Wanted
 from magicpak.ldso.machines import Machine
-from magicpak.ldso.search import SearchDirectory, Tokens, absolute, glibc_directories, has_origin, has_token, is_trusted
+from magicpak.ldso.search import (
+    HwcapsDirectories,
+    SearchDirectory,
+    Tokens,
+    absolute,
+    glibc_directories,
+    has_origin,
+    has_token,
+    is_trusted,
+)
 
 _Directories = Sequence[SearchDirectory]
 
@@ -125,7 +132,7 @@ class GlibcLoader:
 
     def _find_path(self, paths: Sequence[str], name: str, requester: Loaded) -> Found | None:
         places = [(path, absolute(path, self._elf.files)) for path in paths]
-        good = [(path, place) for path, place in places if self._verdict(place, requester) is Candidate.TAKEN]
+        good = [(path, place) for path, place in places if self._verdict(place, requester) is Candidate.ACCEPTED]
         if not good:
             return None
         others = tuple(place for _, place in good[1:])
@@ -165,13 +172,13 @@ class GlibcLoader:
             except LoadError:
                 if not variants:
                     raise
-                verdicts = [Candidate.ENDS_LIST]  # not every processor comes to it
-            good = [place[0] for place, each in zip(places, verdicts, strict=False) if each is Candidate.TAKEN]
+                verdicts = [Candidate.STOPS_LIST]  # not every processor comes to it
+            good = [place[0] for place, each in zip(places, verdicts, strict=False) if each is Candidate.ACCEPTED]
             if good or variants:
                 first, *others = (*good, *variants)
                 found = Found(first, rule, tuple(others), directory.origin_owner, directory.relative)
                 yield found, len(good) == len(places)
-            if Candidate.ENDS_LIST in verdicts:
+            if Candidate.STOPS_LIST in verdicts:
                 return
 
     def _in_cache(self, name: str, requester: Loaded) -> Iterator[tuple[Found, bool]]:
@@ -183,7 +190,7 @@ class GlibcLoader:
         variants = [
             entry.path for entry in entries if entry.hwcaps is not None and self._is_usable(entry.path, requester)
         ]
-        good = [path for path in baseline if self._verdict(path, requester) is Candidate.TAKEN]
+        good = [path for path in baseline if self._verdict(path, requester) is Candidate.ACCEPTED]
         if good or variants:
             yield Found((*good, *variants)[0], Rule.CACHE, (*good, *variants)[1:]), bool(good)
 
@@ -207,3 +214,29 @@ def _paths(directories: _Directories) -> list[str]:
 
 def _no_default(requester: Loaded) -> bool:
     return bool(requester.facts.flags_1 & DF_1_NODEFLIB)
+
+
+class GlibcNames:
+    """The names of loaded objects: for glibc those by which an object was needed, its path, and its DT_SONAME."""
+
+    def __init__(self) -> None:
+        self._objects: dict[str, Loaded] = {}
+
+    def get(self, name: str) -> Loaded | None:
+        """Return the loaded object of this `name`; None for a name with a token, which differs by requester."""
+        return self._objects.get(name)
+
+    def add(self, loaded: Loaded, name: str) -> None:
+        """Record `name`, the path and the soname of `loaded`; a name that is taken keeps its object."""
+        for each in (name, loaded.path, loaded.facts.soname):
+            if each and (each != name or not has_token(name)):
+                self._objects.setdefault(each, loaded)
+
+
+def wanted_by_glibc(facts: ElfFacts) -> list[Wanted]:
+    """Return what glibc loads for an object with `facts`, in order (elf/dl-deps.c)."""
+    return [
+        *(Wanted(name) for name in facts.needed),
+        *(Wanted(name, filter=True) for name in facts.filter),
+        *(Wanted(name, optional=True, filter=True) for name in facts.auxiliary),
+    ]

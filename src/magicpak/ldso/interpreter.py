@@ -1,4 +1,4 @@
-"""The program interpreter: which loader it is, and what is built into it."""
+"""The program interpreter: which loader it is, and the paths that are built into it."""
 
 import re
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from magicpak.elf.facts import ElfFacts
 from magicpak.files.view import FileView, read_file
 from magicpak.ldso.machines import Machine
 
-_READ_AT_MOST = 16 << 20
+_MAX_SIZE = 16 << 20
 # One more `/…/` than the repetition needs, since a literal first byte makes the search forty times as fast.
 _DIRECTORIES = re.compile(rb"/[\x21-\x7e]*/\0(?:/[\x21-\x7e]*/\0)*")
 _VERSION = re.compile(rb"release version (\d+)\.(\d+)")
@@ -18,7 +18,7 @@ _LAST_LEGACY = (2, 36)
 class Glibc(NamedTuple):
     """A glibc loader: its default directories in order, `$LIB`, its cache and preload files (None: it has none).
 
-    `legacy_hwcaps` tells that it looks into tls/ and the like (glibc up to 2.36).
+    `legacy_hwcaps` tells whether it searches tls/ and similar subdirectories (glibc up to 2.36).
     """
 
     directories: tuple[str, ...]
@@ -35,7 +35,7 @@ class Musl(NamedTuple):
 
 
 class Interpreter(NamedTuple):
-    """One PT_INTERP: its path as the program names it, its ELF facts, and what it is; None where it is not known."""
+    """One PT_INTERP: its path in the program, its ELF facts, and which loader it is (None: neither glibc nor musl)."""
 
     path: str
     facts: ElfFacts
@@ -44,24 +44,24 @@ class Interpreter(NamedTuple):
 
 
 def built_in(path: str, machine: Machine | None, files: FileView) -> Glibc | Musl | None:
-    """Return what is built into the loader at `path`, by the strings in it; None if it is no glibc and no musl.
+    """Return what is built into the loader at `path`, by the strings in it; None if it is neither glibc nor musl.
 
-    glibc's loader holds its default directories as one run of strings that end in `/` (SYSTEM_DIRS), so a
-    distribution's own, as Debian's multiarch directories, are seen. Raises OSError.
+    glibc's loader has its default directories as one run of strings that end in `/` (SYSTEM_DIRS), including those of
+    a distribution, such as Debian's multiarch directories. Raises OSError.
     """
-    data = read_file(files, path, _READ_AT_MOST)
+    data = read_file(files, path, _MAX_SIZE)
     musl = _MUSL.search(data)
     if musl:
         return Musl(musl[1].decode("ascii"))
     if machine is None or b"GLIBC_" not in data:
         return None
-    directories = max((run[0] for run in _DIRECTORIES.finditer(data)), key=len, default=b"")
-    found = tuple(part.decode("ascii").rstrip("/") or "/" for part in directories.split(b"\0") if b"lib" in part)
-    found = found or machine.directories
+    run = max((run[0] for run in _DIRECTORIES.finditer(data)), key=len, default=b"")
+    directories = tuple(part.decode("ascii").rstrip("/") or "/" for part in run.split(b"\0") if b"lib" in part)
+    directories = directories or machine.directories
     version = _VERSION.search(data)
     return Glibc(
-        directories=found,
-        lib=_lib_token(found[0]),
+        directories=directories,
+        lib=_lib_token(directories[0]),
         cache=_path_of(b"/ld.so.cache", data),
         preload=_path_of(b"/ld.so.preload", data),
         legacy_hwcaps=version is None or (int(version[1]), int(version[2])) <= _LAST_LEGACY,
@@ -69,7 +69,7 @@ def built_in(path: str, machine: Machine | None, files: FileView) -> Glibc | Mus
 
 
 def _path_of(name: bytes, data: bytes) -> str | None:
-    """Return the absolute path that ends in `name` and is a string in `data`, if there is one."""
+    """Return the string in `data` that is an absolute path and ends in `name`, if there is one."""
     end = data.find(name + b"\0")
     if end < 0:
         return None
@@ -78,6 +78,6 @@ def _path_of(name: bytes, data: bytes) -> str | None:
 
 
 def _lib_token(first: str) -> str:
-    """Return what `$LIB` stands for (ld.so(8)): the first default directory, relative to its prefix."""
+    """Return the value of `$LIB` (ld.so(8)): the first default directory, relative to its prefix."""
     start = first.find("/lib")
     return first[start + 1 :] if start >= 0 else "lib"

@@ -1,4 +1,4 @@
-"""One row for each architecture: what its loaders do that others do not."""
+"""One row for each architecture: what is special about its glibc loader."""
 
 from typing import NamedTuple
 
@@ -9,35 +9,38 @@ _RISCV_FLOAT_ABI = 0x0006
 
 
 class Machine(NamedTuple):
-    """What the glibc of one architecture has built in (its sysdeps/*/dl-machine.h, dl-hwcaps.c and dl-cache.h)."""
+    """What is built into the glibc of one architecture (its sysdeps/*/dl-machine.h, dl-hwcaps.c and dl-cache.h)."""
 
     name: str
     kind: ElfTarget
     interpreter: str
-    """Where its ABI puts glibc's loader."""
+    """The path of glibc's loader in its ABI."""
     cache_flags: int
     """The flags of its libraries in ld.so.cache."""
     directories: tuple[str, ...]
-    """The default directories where the loader itself does not tell: those of a glibc as it comes from upstream."""
+    """The default directories of upstream's glibc, for a loader that does not contain its own."""
     platforms: tuple[str, ...]
-    """What `$PLATFORM` can be, the value on any processor first (AT_PLATFORM, see getauxval(3))."""
+    """The values of `$PLATFORM`, that of any processor first (AT_PLATFORM, see getauxval(3))."""
     hwcaps: tuple[str, ...] = ()
     """The directories below glibc-hwcaps/, the least demanding first."""
     legacy_hwcaps: tuple[str, ...] = ()
-    """The directories that were searched beside tls/ until glibc 2.36, in the order in which they nest."""
+    """The directories that glibc up to 2.36 searches besides tls/, in the order in which they nest."""
     flags_mask: int = 0
     """The bits of e_flags that must be the same in all objects of a process."""
     alien_cache_flags: tuple[int, ...] = ()
-    """Flags in ld.so.cache that this loader takes too."""
+    """Other flags in ld.so.cache that this loader accepts."""
 
     def accepts(self, program: ElfFacts, library: ElfFacts) -> bool:
-        """Tell whether the loader of `program` takes `library`, or skips it as made for another machine."""
+        """Tell whether the loader of `program` accepts `library`; it skips one for another machine."""
         return program.kind == library.kind and not (program.flags ^ library.flags) & self.flags_mask
 
 
 _LIB = ("/lib", "/usr/lib")
 _LIB64 = ("/lib64", "/usr/lib64")
 _X86_64, _I386, _ARM, _AARCH64, _RISCV, _PPC64, _S390 = 62, 3, 40, 183, 243, 21, 22
+_X86_PLATFORMS = ("x86_64", "haswell", "xeon_phi")
+_X86_HWCAPS = ("x86-64-v2", "x86-64-v3", "x86-64-v4")
+_X86_LEGACY_HWCAPS = ("haswell", "xeon_phi", "avx512_1", "x86_64")
 
 MACHINES = (
     Machine(
@@ -46,9 +49,9 @@ MACHINES = (
         "/lib64/ld-linux-x86-64.so.2",
         0x0300 | _LIBC6,
         _LIB64,
-        ("x86_64", "haswell", "xeon_phi"),
-        ("x86-64-v2", "x86-64-v3", "x86-64-v4"),
-        ("haswell", "xeon_phi", "avx512_1", "x86_64"),
+        _X86_PLATFORMS,
+        _X86_HWCAPS,
+        _X86_LEGACY_HWCAPS,
     ),
     Machine(
         "x32",
@@ -56,9 +59,9 @@ MACHINES = (
         "/libx32/ld-linux-x32.so.2",
         0x0800 | _LIBC6,
         ("/libx32", "/usr/libx32"),
-        ("x86_64", "haswell", "xeon_phi"),
-        ("x86-64-v2", "x86-64-v3", "x86-64-v4"),
-        ("haswell", "xeon_phi", "avx512_1", "x86_64"),
+        _X86_PLATFORMS,
+        _X86_HWCAPS,
+        _X86_LEGACY_HWCAPS,
     ),
     Machine(
         "i386",
@@ -127,5 +130,5 @@ _BY_KIND = {machine.kind: machine for machine in MACHINES}
 
 
 def machine_of(kind: ElfTarget) -> Machine | None:
-    """Return the row for `kind`; None for an architecture that we do not know."""
+    """Return the row for `kind`; None for an unknown architecture."""
     return _BY_KIND.get(kind)

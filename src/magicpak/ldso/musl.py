@@ -12,30 +12,32 @@ from magicpak.files.view import FileView, read_file
 from magicpak.ldso.loader import Found, Loaded, LoadedNames, LoadError, Rule, Wanted
 
 DEFAULT_PATH = "/lib:/usr/local/lib:/usr/lib"
-_GO_ON = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ENAMETOOLONG)
-_LONGEST_NAME = 255
-_LONGEST_PATH_FILE = 1 << 20
-_PATH_BUFFER = 2 * _LONGEST_NAME + 2
+_SKIPPED_ERRORS = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ENAMETOOLONG)
+_MAX_NAME = 255
+_MAX_PATH_FILE = 1 << 20
+_PATH_BUFFER = 2 * _MAX_NAME + 2
 _BUILT_IN = ("c.", "pthread.", "rt.", "m.", "dl.", "util.", "xnet.")
 _ORIGIN = r"\$ORIGIN|\$\{ORIGIN\}"
 
 
 class MuslNames:
-    """musl takes an object for the file name under which a search found it; the libc's names are the loader's own."""
+    """The names of loaded objects: for musl the file names that a search found, and the libc's own for the loader.
+
+    The `interpreter` is the loader, which is the C library too.
+    """
 
     def __init__(self, interpreter: Loaded) -> None:
-        """Take the loader, which is the C library too."""
         self._interpreter = interpreter
         self._objects: dict[str, Loaded] = {}
 
     def get(self, name: str) -> Loaded | None:
-        """Return the loaded object that goes by `name`."""
+        """Return the loaded object of this `name`, if there is one."""
         if is_built_in(name) or name == self._interpreter.path:
             return self._interpreter
         return self._objects.get(name)
 
     def add(self, loaded: Loaded, name: str) -> None:
-        """Record the file name of `loaded` if a search found it; what a path led to is told apart by inode alone.
+        """Record the file name of `loaded` if a search found it; an object of a path is known by its inode only.
 
         An object that a search finds again by another name of the file keeps its first.
         """
@@ -44,20 +46,20 @@ class MuslNames:
 
 
 def is_built_in(name: str) -> bool:
-    """Tell whether musl takes itself for `name`: libc.so, libpthread.so.0 and the like."""
+    """Tell whether `name` is a library that is built into musl: libc.so, libpthread.so.0 and the like."""
     return name.startswith("lib") and name[3:].startswith(_BUILT_IN)
 
 
 def path_file(interpreter: str, arch: str) -> str:
-    """Return the path of the file with the search path: etc/ld-musl-ARCH.path beside the loader's own directory."""
+    """Return the path of the file that has the search path: etc/ld-musl-ARCH.path beside the loader's directory."""
     prefix = interpreter.rsplit("/", 2)[0] if interpreter.count("/") > 1 else ""
     return f"{prefix}/etc/ld-musl-{arch}.path"
 
 
 def system_path(path: str, files: FileView) -> str:
-    """Return the text of the path file at `path`; DEFAULT_PATH where there is none, nothing where it is unreadable."""
+    """Return the text of the path file at `path`; DEFAULT_PATH if there is none, an empty one if it is unreadable."""
     try:
-        return os.fsdecode(read_file(files, path, _LONGEST_PATH_FILE))
+        return os.fsdecode(read_file(files, path, _MAX_PATH_FILE))
     except FileNotFoundError:
         return DEFAULT_PATH
     except OSError:
@@ -65,49 +67,51 @@ def system_path(path: str, files: FileView) -> str:
 
 
 class MuslLoader:
-    """Finds libraries for the objects of one process as its musl does."""
+    """Finds libraries for the objects of one process as its musl does.
+
+    `interpreter` is the loader itself, `system_path` the text of its path file, `library_path` LD_LIBRARY_PATH.
+    """
 
     def __init__(self, interpreter: Loaded, elf: ElfCache, system_path: str, library_path: str) -> None:
-        """Take the loader itself, the text of its path file (DEFAULT_PATH without one), and LD_LIBRARY_PATH."""
         self._interpreter = interpreter
         self._elf = elf
         self._system = _elements(system_path)
         self._library_path = _elements(library_path)
 
     def names(self) -> LoadedNames:
-        """Return a record of names that knows the loader's own."""
+        """Return a record of names, which has those of the loader."""
         return MuslNames(self._interpreter)
 
     def wanted(self, facts: ElfFacts) -> list[Wanted]:
-        """Return the DT_NEEDED of an object; musl knows no filters."""
+        """Return the DT_NEEDED of an object; musl has no filters."""
         return [Wanted(name) for name in facts.needed]
 
     def find(self, name: str, requester: Loaded) -> Found | None:
-        """Return where musl finds `name` for `requester`. Raises LoadError."""
+        """Return where musl finds `name` for `requester`, if anywhere. Raises LoadError."""
         try:
             if "/" in name:
                 path = os.path.join(self._elf.files.current_directory(), name)
                 return Found(path, Rule.PATH, relative=path != name) if self._opens(path) else None
-            return self._search(name, requester) if len(os.fsencode(name)) <= _LONGEST_NAME else None
+            return self._search(name, requester) if len(os.fsencode(name)) <= _MAX_NAME else None
         except OSError:
-            return None  # anything but "not there" ends the search
+            return None  # any error but those that are skipped ends the search
 
     def _search(self, name: str, requester: Loaded) -> Found | None:
         for rule, directories, origin_owner in self._lists(requester):
             for directory in directories:
                 relative = not directory.startswith("/")
-                start = f"{self._elf.files.current_directory()}/{directory}" if relative else directory.rstrip("/")
-                path = f"{start}/{name}"
+                base = f"{self._elf.files.current_directory()}/{directory}" if relative else directory.rstrip("/")
+                path = f"{base}/{name}"
                 if len(os.fsencode(f"{directory}/{name}")) < _PATH_BUFFER and self._opens(path):
                     return Found(path, rule, (), origin_owner, relative)
         return None
 
     def searched(self, requester: Loaded) -> list[str]:
-        """Return the directories that are searched for what `requester` needs, in order."""
+        """Return the directories that are searched for `requester`, in order."""
         return list(dict.fromkeys([*self.before_cache(requester), *self._system]))
 
     def before_cache(self, requester: Loaded) -> list[str]:
-        """Return the directories that come before the system's for `requester`, in order."""
+        """Return the directories that are searched for `requester` before the system's, in order."""
         lists = self._lists(requester)[:-1]
         return list(dict.fromkeys(directory for _, directories, _ in lists for directory in directories))
 
@@ -120,25 +124,25 @@ class MuslLoader:
             text = loaded.facts.rpath if loaded.facts.runpath is None else loaded.facts.runpath
             if text:
                 rule = Rule.RPATH if loaded.facts.runpath is None else Rule.RUNPATH
-                lists.append((rule, _elements(_expanded(text, loaded)), loaded if "$" in text else None))
+                lists.append((rule, _elements(_expand(text, loaded)), loaded if "$" in text else None))
             loaded = loaded.needed_by
         lists.append((Rule.DEFAULT, self._system, None))
         return lists
 
     def _opens(self, path: str) -> bool:
-        """Tell whether there is a file at `path`; the first that opens is taken. Raises LoadError, and OSError."""
+        """Tell whether musl can open `path`: it takes the first file that it can open. Raises LoadError, OSError."""
         try:
             facts = self._elf.get(path).facts
         except ElfError as error:
             raise LoadError(path, str(error)) from None
         except OSError as error:
-            if error.errno in _GO_ON:
+            if error.errno in _SKIPPED_ERRORS:
                 return False
             raise
         if facts.kind != self._interpreter.facts.kind:
-            raise LoadError(path, "is made for another machine")
+            raise LoadError(path, "is for another machine")
         if facts.type not in (FileType.DYN, FileType.EXEC) or not facts.is_dynamic:
-            raise LoadError(path, "is an ELF file, but no shared library")
+            raise LoadError(path, "is an ELF file but not a shared library")
         return True
 
 
@@ -146,13 +150,13 @@ def _elements(text: str) -> list[str]:
     return [element for element in re.split("[:\n]", text) if element]
 
 
-def _expanded(text: str, owner: Loaded) -> str:
-    """Return `text` with `$ORIGIN` replaced; a token that musl does not know voids the whole path."""
+def _expand(text: str, owner: Loaded) -> str:
+    """Return `text` with `$ORIGIN` replaced; it is empty if there is a token that musl does not know."""
     if "$" not in text:
         return text
     if text.count("$") != len(re.findall(_ORIGIN, text)):
         return ""
     if owner.secure and owner.needed_by is None:
         return ""
-    origin = owner.origin.rstrip("/")  # the root is the empty text for musl, and so no directory where it stands alone
+    origin = owner.origin.rstrip("/")  # for musl the root is an empty text, and so not a directory if it stands alone
     return re.sub(_ORIGIN, lambda _: origin, text)

@@ -1,4 +1,4 @@
-"""Who answers where a library is."""
+"""How libraries are found, which the command line imports alone: the loaders cost far more to import."""
 
 from enum import Enum
 

@@ -1,5 +1,6 @@
-"""Lists of directories that a loader searches, and the tokens in them."""
+"""The directories that a loader searches, the tokens in them, and their subdirectories for certain processors."""
 
+import itertools
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -7,15 +8,17 @@ from typing import NamedTuple
 
 from magicpak.files.view import FileView
 from magicpak.ldso.loader import Loaded
+from magicpak.ldso.machines import Machine
 
-_DOLLAR_NAME = r"\$(?:(ORIGIN|LIB|PLATFORM)(?![A-Za-z0-9_])|\{(ORIGIN|LIB|PLATFORM)\})"  # compiled where there is a `$`
+_DST = r"\$(?:(ORIGIN|LIB|PLATFORM)(?![A-Za-z0-9_])|\{(ORIGIN|LIB|PLATFORM)\})"  # dynamic string tokens
+_HWCAPS = "glibc-hwcaps"
 
 
 class SearchDirectory(NamedTuple):
     """One directory of a search path.
 
-    `alternatives` are what it is on other processors (`$PLATFORM`). `origin_owner` is the object whose `$ORIGIN` is in
-    it, `relative` tells that it depends on the current directory.
+    `alternatives` are the directories on other processors (`$PLATFORM`). `origin_owner` is the object whose `$ORIGIN`
+    is part of it, `relative` tells whether it depends on the current directory.
     """
 
     path: str
@@ -25,7 +28,7 @@ class SearchDirectory(NamedTuple):
 
 
 class Tokens(NamedTuple):
-    """What the dynamic string tokens of one object stand for; `origin` None where it is unknown or not trusted."""
+    """The values of the dynamic string tokens of one object; `origin` is None if it is unknown or not trusted."""
 
     origin: str | None
     lib: str
@@ -34,7 +37,7 @@ class Tokens(NamedTuple):
     def expand(self, text: str) -> list[str]:
         """Return `text` with its tokens replaced (ld.so(8)), once for each platform if `$PLATFORM` is in it.
 
-        An element with a token that has no value is dropped: the list is empty then. Other tokens stay as they are.
+        The list is empty if a token has no value, since the loader drops such an element. Other tokens do not change.
         """
         if not has_token(text):
             return [text]
@@ -51,26 +54,26 @@ def _substitute(text: str, values: dict[str, str | None]) -> str | None:
     names = _names(text)
     if any(values[name] is None for name in names):
         return None
-    return re.sub(_DOLLAR_NAME, lambda match: values[match[1] or match[2]] or "", text)
+    return re.sub(_DST, lambda match: values[match[1] or match[2]] or "", text)
 
 
 def _names(text: str) -> list[str]:
-    return [plain or braced for plain, braced in re.findall(_DOLLAR_NAME, text)] if "$" in text else []
+    return [plain or braced for plain, braced in re.findall(_DST, text)] if "$" in text else []
 
 
 def has_token(text: str) -> bool:
-    """Tell whether a dynamic string token is in `text`: `$LIB` or `${LIB}`, but not `$LIBRARY` or `${LIB`."""
-    return "$" in text and re.search(_DOLLAR_NAME, text) is not None
+    """Tell whether `text` has a dynamic string token: `$LIB` or `${LIB}`, but not `$LIBRARY` or `${LIB`."""
+    return "$" in text and re.search(_DST, text) is not None
 
 
 def has_origin(text: str) -> bool:
-    """Tell whether `$ORIGIN` or `${ORIGIN}` is in `text`."""
+    """Tell whether `text` has `$ORIGIN` or `${ORIGIN}`."""
     return "ORIGIN" in _names(text)
 
 
 def starts_with_origin(text: str) -> bool:
-    """Tell whether `$ORIGIN` is the first component of the path `text`, and is nowhere else in it."""
-    match = re.match(_DOLLAR_NAME, text) if text.startswith("$") else None
+    """Tell whether `$ORIGIN` is the first component of the path `text`, and nowhere else in it."""
+    match = re.match(_DST, text) if text.startswith("$") else None
     if match is None or (match[1] or match[2]) != "ORIGIN":
         return False
     return text[match.end() :][:1] in ("", "/") and not has_origin(text[match.end() :])
@@ -85,43 +88,77 @@ def glibc_directories(
     *,
     trusted: Callable[[str], bool] | None = None,
 ) -> list[SearchDirectory]:
-    """Return the directories of an RPATH, RUNPATH or LD_LIBRARY_PATH of `owner` as glibc takes them apart.
+    """Return the directories of an RPATH, RUNPATH or LD_LIBRARY_PATH of `owner` as glibc parses it.
 
-    An empty element is the current directory. Under AT_SECURE an element with `$ORIGIN` counts only where that is its
+    An empty element is the current directory. Under AT_SECURE an element with `$ORIGIN` counts only if that is its
     first component; with `trusted`, which is for the program itself, its expansion must be trusted too.
     """
     for separator in separators[1:]:
         text = text.replace(separator, separators[0])
     result = []
     for element in text.split(separators[0]):
-        expanded = tokens.expand(element)
-        through_origin = has_origin(element)
-        if owner.secure and through_origin:
+        expansions = tokens.expand(element)
+        uses_origin = has_origin(element)
+        if owner.secure and uses_origin:
             starts = starts_with_origin(element)
-            expanded = [path for path in expanded if starts and (trusted is None or trusted(path))]
-        if expanded and (expanded[0] or not element):
-            paths = [absolute(path, files) for path in expanded]
-            origin_owner = owner if through_origin else None
-            result.append(SearchDirectory(paths[0], tuple(paths[1:]), origin_owner, not expanded[0].startswith("/")))
+            expansions = [path for path in expansions if starts and (trusted is None or trusted(path))]
+        if expansions and (expansions[0] or not element):
+            paths = [absolute(path, files) for path in expansions]
+            origin_owner = owner if uses_origin else None
+            result.append(SearchDirectory(paths[0], tuple(paths[1:]), origin_owner, not expansions[0].startswith("/")))
     return without_repeats(result)
 
 
 def absolute(path: str, files: FileView) -> str:
-    """Return `path` seen from the current directory of `files`, without trailing slashes, `..` left as it is."""
+    """Return `path` joined to the current directory of `files`, without trailing slashes; `..` stays."""
     if not path.startswith("/"):
         path = os.path.join(files.current_directory(), path)
     return path.rstrip("/") or "/"
 
 
 def without_repeats(directories: Sequence[SearchDirectory]) -> list[SearchDirectory]:
-    """Return the directories in order, each where it comes first."""
-    once: dict[str, SearchDirectory] = {}
+    """Return the directories in order, without those that come a second time."""
+    unique: dict[str, SearchDirectory] = {}
     for directory in directories:
-        once.setdefault(directory.path, directory)
-    return list(once.values())
+        unique.setdefault(directory.path, directory)
+    return list(unique.values())
 
 
 def is_trusted(path: str, trusted_directories: Sequence[str]) -> bool:
     """Tell whether `path`, normalised as text, is one of the default directories or below one (glibc's dl-load.c)."""
     normal = os.path.normpath(path)
     return any(normal == directory or normal.startswith(directory + "/") for directory in trusted_directories)
+
+
+class HwcapsDirectories:
+    """The subdirectories of search directories that have variants for certain processors (see hwcaps in ld.so(8)).
+
+    With `legacy` they include tls/ and similar ones, which older loaders search.
+    """
+
+    def __init__(self, machine: Machine, files: FileView, *, legacy: bool) -> None:
+        self._machine = machine
+        self._is_directory = files.is_directory
+        self._legacy = ("tls", *machine.legacy_hwcaps) if legacy else ()
+        self._subdirectories: dict[str, list[str]] = {}
+
+    def baseline_first(self, directory: str, name: str) -> list[str]:
+        """Return the paths where `name` can be in `directory`: for any processor first, then the least demanding."""
+        subdirectories = self._subdirectories.get(directory)
+        if subdirectories is None:
+            subdirectories = self._subdirectories[directory] = self._existing(directory)
+        base = directory if directory != "/" else ""
+        return [f"{base}/{name}", *(f"{subdirectory}/{name}" for subdirectory in subdirectories)]
+
+    def _existing(self, directory: str) -> list[str]:
+        levels = []
+        if self._machine.hwcaps and self._is_directory(f"{directory}/{_HWCAPS}"):
+            levels = [f"{directory}/{_HWCAPS}/{level}" for level in self._machine.hwcaps]
+        present = [name for name in self._legacy if self._is_directory(f"{directory}/{name}")]
+        nested = [
+            "/".join((directory, *combination))
+            for length in range(1, len(self._legacy) + 1 if present else 1)
+            for combination in itertools.combinations(self._legacy, length)
+            if combination[0] in present
+        ]
+        return [path for path in nested + levels if self._is_directory(path)]

@@ -1,1 +1,1 @@
-"""What a plan can be written as: one module for each form."""
+"""The forms in which a plan is written."""

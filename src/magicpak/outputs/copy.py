@@ -1,4 +1,4 @@
-"""The bytes of a file, from the host into the bundle: cloned, copied by the kernel, or read and written."""
+"""Copies the bytes of a file into the bundle: by a clone, in the kernel, or by reading and writing."""
 
 import errno
 import fcntl
@@ -11,9 +11,9 @@ from magicpak.errors import CannotRead, SourceChanged
 from magicpak.process.tempdirs import raise_if_interrupted
 
 FICLONE = 0x40049409  # ioctl_ficlonerange(2), linux/fs.h
-SMALL = 64 * 1024  # up to here one read and one write are the quickest
+SMALL = 64 * 1024  # up to this size one read and one write are fastest
 CHUNK = 1024 * 1024
-KERNEL_CHUNK = 64 * 1024 * 1024  # between two chances for a signal
+KERNEL_CHUNK = 64 * 1024 * 1024  # between two checks for a signal
 
 _SOURCE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # not blocked by a FIFO in the file's place
 _GONE = {errno.ENOENT, errno.ENOTDIR}
@@ -22,7 +22,7 @@ _BLOCK = 512  # the unit of st_blocks, stat(2)
 
 
 def open_source(entry: Copy) -> int:
-    """Return a descriptor of `entry.source`. Raises SourceChanged where it is gone or a link, or CannotRead."""
+    """Return a descriptor of `entry.source`. Raises SourceChanged if it is gone or a link, otherwise CannotRead."""
     try:
         return os.open(entry.source, _SOURCE)
     except OSError as error:
@@ -34,7 +34,7 @@ def open_source(entry: Copy) -> int:
 
 
 def write_all(target: int, data: bytes | memoryview) -> None:
-    """Write all of `data`, however little the kernel takes at a time. Raises OSError."""
+    """Write all of `data`, in as many steps as the kernel needs. Raises OSError."""
     while (count := os.write(target, data)) < len(data):
         data = memoryview(data)[count:]
 
@@ -44,7 +44,7 @@ def noop(_count: int) -> None:
 
 
 class FileCopier:
-    """Copies files, and remembers what the file systems refuse, so that it is not tried again for each file."""
+    """Copies files, and remembers what the file systems refuse, so that it is tried only once."""
 
     def __init__(self, on_progress: Callable[[int], object] = noop) -> None:
         """`on_progress` is called with each number of bytes that are copied, by whatever thread does it."""
@@ -55,7 +55,7 @@ class FileCopier:
     def copy(self, entry: Copy, source: int, target: int) -> None:
         """Copy the bytes of `entry` between two descriptors, into an empty file; holes stay holes.
 
-        Raises SourceChanged if the file is not what it was, CannotRead, and OSError for trouble with the target.
+        Raises SourceChanged if the file is not the one in the plan, CannotRead, and OSError for errors of the target.
         """
         status = _unchanged(entry, source)
         sparse = status.st_blocks * _BLOCK < entry.size
@@ -164,7 +164,7 @@ def _read(entry: Copy, source: int, count: int) -> bytes:
 
 
 def _unchanged(entry: Copy, source: int) -> os.stat_result:
-    """Return the status of the open source. Raises SourceChanged unless it is the file that was planned."""
+    """Return the status of the open source. Raises SourceChanged unless it is the file in the plan."""
     status = os.fstat(source)
     if (status.st_dev, status.st_ino) != entry.inode or not stat.S_ISREG(status.st_mode):
         raise SourceChanged(entry.source, "was replaced")
@@ -176,15 +176,15 @@ def _unchanged(entry: Copy, source: int) -> os.stat_result:
 
 
 def _segments(source: int, size: int) -> Iterator[tuple[int, int]]:
-    """Yield where data begins and ends in a file with holes (lseek(2)); past the last one the file may go on."""
+    """Yield the start and the end of each run of data in a file with holes (lseek(2)), which may end with a hole."""
     at = 0
     while at < size:
         try:
             start = os.lseek(source, at, os.SEEK_DATA)
             end = os.lseek(source, start, os.SEEK_HOLE)
         except OSError as error:
-            if error.errno == errno.ENXIO:  # nothing but a hole is left
+            if error.errno == errno.ENXIO:  # only a hole is left
                 return
-            start, end = at, size  # the file system cannot tell
+            start, end = at, size  # the file system does not know
         yield start, min(end, size)
         at = end

@@ -1,4 +1,4 @@
-"""Large files, copied by as many threads as there are processors: the kernel does the work, without Python's lock."""
+"""Threads that copy large files, one for each processor: the kernel does the work, without Python's lock."""
 
 import os
 from collections import deque
@@ -9,25 +9,24 @@ from magicpak.bundle.entry import Copy
 from magicpak.bundle.path import BundlePath
 
 LARGE = 256 * 1024
-"""From this size on, in bytes, a file is worth handing over."""
+"""The size in bytes from which a file is worth handing to a thread."""
 
-_MOST_THREADS = 4
-_MOST_OPEN = 64  # files that wait or are copied at once; each has two descriptors
+_MAX_THREADS = 4
+_MAX_JOBS = 64  # that are unfinished at once; each has two descriptors
 
 
 class CopyJob:
-    """One file to be copied between two open descriptors, which belong to the job."""
+    """A copy of `entry` to `path` in the bundle, between two open descriptors, which belong to the job."""
 
     __slots__ = ("entry", "error", "lock", "path", "source", "target")
 
     def __init__(self, entry: Copy, source: int, target: int, path: BundlePath) -> None:
-        """Take what is copied, and what it is in the bundle."""
         self.entry = entry
         self.source = source
         self.target = target
         self.path = path
         self.error: BaseException | None = None
-        self.lock = Lock()  # held while it is not done
+        self.lock = Lock()  # held until the file is copied
         self.lock.acquire()
 
     def close(self) -> None:
@@ -37,37 +36,35 @@ class CopyJob:
 
 
 class CopyPool:
-    """Copies jobs with `copy`, and hands each to `finish` in the order in which they came, in the caller's thread.
+    """Runs `copy` for jobs in several threads, and `finish` for each in the caller's thread, in the order of `add`.
 
-    What `copy` has raised is then the job's `error`. The threads are started with the signals held back that the caller
-    holds back, and hold them back too.
+    What `copy` raises becomes the job's `error`. The threads inherit the caller's mask of blocked signals.
     """
 
     def __init__(self, copy: Callable[[Copy, int, int], None], finish: Callable[[CopyJob], None]) -> None:
-        """Take what copies bytes, from any thread, and what is done when a job is copied."""
         self._copy = copy
         self._finish = finish
         self._waiting: deque[CopyJob] = deque()
         self._unfinished: deque[CopyJob] = deque()
         self._threads: list[Thread] = []
-        self._most = min(_MOST_THREADS, len(os.sched_getaffinity(0))) - 1
+        self._max_threads = min(_MAX_THREADS, len(os.sched_getaffinity(0))) - 1
 
     def add(self, job: CopyJob) -> None:
-        """Take over `job`. Raises what finishing an earlier one raises."""
+        """Add `job`. Raises what `finish` raises for an earlier one."""
         self._unfinished.append(job)
         self._waiting.append(job)
-        if len(self._threads) < min(self._most, len(self._waiting) - 1):  # the caller can do one itself
+        if len(self._threads) < min(self._max_threads, len(self._waiting) - 1):  # the caller can do one itself
             self._start_thread()
-        while len(self._unfinished) >= _MOST_OPEN or (not self._most and self._unfinished):
+        while len(self._unfinished) >= _MAX_JOBS or (not self._max_threads and self._unfinished):
             self._finish_first()
 
     def finish_all(self) -> None:
-        """Wait until all jobs are done, helping with them. Raises what finishing one raises."""
+        """Wait until all jobs are done, and help with them. Raises what `finish` raises."""
         while self._unfinished:
             self._finish_first()
 
     def cancel(self) -> None:
-        """Drop what has not begun, wait for what has, and close everything."""
+        """Drop the jobs that are waiting, wait for those that are being copied, and close all descriptors."""
         self._waiting.clear()
         for thread in self._threads:
             thread.join()
@@ -79,17 +76,17 @@ class CopyPool:
         thread = Thread(target=self._work, daemon=True)
         try:
             thread.start()
-        except RuntimeError:  # no thread can be had: the caller does all
-            self._most = 0
+        except RuntimeError:  # there can be no more threads: the caller copies alone
+            self._max_threads = 0
             return
         self._threads.append(thread)
 
     def _work(self) -> None:
-        """Copy until nothing waits; the next `add` hires anew."""
-        while self._do_one():
+        """Copy until no job is waiting; the next `add` starts a new thread."""
+        while self._copy_next():
             pass
 
-    def _do_one(self) -> bool:
+    def _copy_next(self) -> bool:
         try:
             job = self._waiting.popleft()
         except IndexError:
@@ -104,7 +101,7 @@ class CopyPool:
     def _finish_first(self) -> None:
         first = self._unfinished[0]
         while not first.lock.acquire(blocking=False):
-            if not self._do_one():
+            if not self._copy_next():
                 first.lock.acquire()
                 break
         self._unfinished.popleft()

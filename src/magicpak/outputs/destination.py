@@ -1,4 +1,4 @@
-"""Where a bundle directory goes: to a name that is free, or into an empty directory that stays what it is."""
+"""Where a bundle directory goes: to an unused name, or into an empty directory, which stays the same directory."""
 
 import os
 import stat
@@ -12,43 +12,44 @@ from magicpak.outputs.metadata import MetadataWriter
 from magicpak.process.tempdirs import DIRECTORY, remove_tree
 from magicpak.text import printable
 
-_NAME_SHOWN = 48  # characters of at most four bytes: with the rest below the 255 bytes of a name
+_NAME_LENGTH = 48  # characters of at most four bytes: with the rest below the 255 bytes of a name
+_HINT = "choose a new or empty directory: magicpak never overwrites anything"
 
 
 class Destination(Protocol):
-    """Somewhere a tree can be written to; `make` once, then either `commit` or `undo`."""
+    """A place for a tree; `create` once, then either `commit` or `rollback`."""
 
-    def make(self) -> int:
-        """Return the descriptor of an empty directory that becomes the bundle's root. Raises OSError."""
+    def create(self) -> int:
+        """Return the descriptor of a new directory that becomes the bundle's root. Raises OSError."""
         ...
 
     def commit(self, metadata: MetadataWriter) -> None:
-        """Let the bundle stand at its place. Raises OSError or OutputNotUsable."""
+        """Move the bundle to its place. Raises OSError or OutputNotUsable."""
         ...
 
     def rollback(self) -> bool:
-        """Remove what was made; return whether all is as before."""
+        """Remove what was created; return whether nothing of it is left."""
         ...
 
 
 def destination_for(path: str) -> Destination:
-    """Look at `path`, changing nothing, and return what it is as a place. Raises OutputNotUsable."""
+    """Return the destination for `path`, without changing anything. Raises OutputNotUsable."""
     clean = _without_trailing_dots(path)
     try:
         status = os.stat(clean)
     except (FileNotFoundError, NotADirectoryError):
-        _refuse_unmakeable(path, clean)
+        _require_creatable(path, clean)
         return NewDirectory(path, clean)
     except OSError as error:
-        raise OutputNotUsable(path, f"cannot be looked at: {reason(error)}") from error
+        raise OutputNotUsable(path, f"cannot be accessed: {reason(error)}") from error
     if not stat.S_ISDIR(status.st_mode):
-        raise OutputNotUsable(path, "is there already and no directory", "name a directory that is new or empty")
+        raise OutputNotUsable(path, "already exists and is not a directory", _HINT)
     try:
-        _refuse_full(path, os.listdir(clean))
+        _require_empty(path, os.listdir(clean))
     except OSError as error:
-        raise OutputNotUsable(path, f"cannot be listed: {reason(error)}") from error
+        raise OutputNotUsable(path, f"cannot be read: {reason(error)}") from error
     if not os.access(clean, os.W_OK | os.X_OK, effective_ids=True):
-        raise OutputNotUsable(path, "is a directory that cannot be written to")
+        raise OutputNotUsable(path, "is not writable")
     return EmptyDirectory(path, clean)
 
 
@@ -59,85 +60,86 @@ def _without_trailing_dots(path: str) -> str:
     return clean or path
 
 
-def _refuse_full(path: str, names: Sequence[str]) -> None:
+def _require_empty(path: str, names: Sequence[str]) -> None:
     if names:
-        hint = "name a directory that is new or empty; nothing is ever overwritten"
-        raise OutputNotUsable(path, f"is a directory that holds something already: {printable(min(names))}", hint)
+        raise OutputNotUsable(path, f"is not empty (it contains {printable(min(names))})", _HINT)
 
 
-def _refuse_a_removed_start(path: str) -> None:
+def _require_current_directory(path: str) -> None:
     try:
         os.getcwd()
     except OSError as error:
-        raise OutputNotUsable(path, "cannot be made: the current directory was removed") from error
+        raise OutputNotUsable(path, "cannot be created: the current directory no longer exists") from error
 
 
-def _refuse_unmakeable(path: str, clean: str) -> None:
+def _require_creatable(path: str, clean: str) -> None:
     if os.path.islink(clean):
         raise OutputNotUsable(path, f"is a link to {printable(os.readlink(clean))}, which does not exist")
     parent, name = os.path.split(clean)
     if name in {"", ".", ".."}:
-        raise OutputNotUsable(path, "names nothing that can be made")
+        raise OutputNotUsable(path, "does not name a directory that can be created")
     if not clean.startswith("/"):
-        _refuse_a_removed_start(path)
+        _require_current_directory(path)
     while not os.path.lexists(parent or "."):
         parent = os.path.dirname(parent)
     ancestor = parent or "."
     if not os.path.isdir(ancestor):
-        raise OutputNotUsable(path, f"cannot be made: {printable(ancestor)} is no directory")
+        raise OutputNotUsable(path, f"cannot be created: {printable(ancestor)} is not a directory")
     if not os.access(ancestor, os.W_OK | os.X_OK, effective_ids=True):
-        raise OutputNotUsable(path, f"cannot be made: {printable(ancestor)} cannot be written to")
+        raise OutputNotUsable(path, f"cannot be created: {printable(ancestor)} is not writable")
 
 
 class NewDirectory:
-    """A path where nothing is: the bundle grows beside it under another name, and is renamed once."""
+    """A path that does not exist: the bundle is written beside it under another name, and then renamed.
+
+    `path` is as the user wrote it, `clean` has no slash at the end.
+    """
 
     def __init__(self, path: str, clean: str) -> None:
-        """Take the path as the user wrote it, and without a slash at its end."""
         self._path = path
         self._parent_path, self._name = os.path.split(clean)
-        self._staging = f".{self._name[:_NAME_SHOWN]}.magicpak-{os.urandom(8).hex()}"
+        self._staging = f".{self._name[:_NAME_LENGTH]}.magicpak-{os.urandom(8).hex()}"
         self._parents: list[str] = []
         self._parent = self._root = -1
 
-    def make(self) -> int:
-        """Make the missing parents, and the directory that will be renamed."""
-        self._make_parents(self._parent_path)
+    def create(self) -> int:
+        """Create the missing parents and the directory that will be renamed; return its descriptor."""
+        self._create_parents(self._parent_path)
         self._parent = os.open(self._parent_path or ".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        self._root = _made_root(self._staging, self._parent)
+        self._root = _create_root(self._staging, self._parent)
         return self._root
 
-    def _make_parents(self, path: str) -> None:
+    def _create_parents(self, path: str) -> None:
         missing = []
         while path and not os.path.lexists(path):
             missing.append(path)
             path = os.path.dirname(path)
         for directory in reversed(missing):
-            with suppress(FileExistsError):  # made meanwhile, or `new/..`
+            with suppress(FileExistsError):  # created meanwhile, or `new/..`
                 os.mkdir(directory)
                 self._parents.append(directory)
 
     def commit(self, metadata: MetadataWriter) -> None:
-        """Give the root the mode and owner of the host's root, and rename it, over nothing.
+        """Give the root the mode and owner of the host's root, and rename it, without replacing anything.
 
-        Only an empty directory that appears between the look and the rename could be replaced (rename(2)).
+        Only an empty directory that appears between the check and the rename could be replaced (rename(2)).
         """
         host = os.stat("/")
         metadata.finish(self._root, Attributes(stat.S_IMODE(host.st_mode), host.st_uid, host.st_gid), "/")
         with suppress(FileNotFoundError):
             os.stat(self._name, dir_fd=self._parent, follow_symlinks=False)
-            raise OutputNotUsable(self._path, "has appeared while the bundle was being written")
+            raise OutputNotUsable(self._path, "appeared while the bundle was being written")
         os.rename(self._staging, self._name, src_dir_fd=self._parent, dst_dir_fd=self._parent)
         self._close()
 
     def rollback(self) -> bool:
-        """Remove the unfinished bundle with all it holds, and the parents that were made for it."""
-        gone = self._parent < 0 or remove_tree(self._staging, self._parent)
+        """Remove the unfinished bundle and the parents that were created for it."""
+        is_removed = self._parent < 0 or remove_tree(self._staging, self._parent)
         self._close()
         for directory in reversed(self._parents):
             with suppress(OSError):
                 os.rmdir(directory)
-        return gone
+        return is_removed
 
     def _close(self) -> None:
         for descriptor in (self._root, self._parent):
@@ -146,13 +148,13 @@ class NewDirectory:
 
 
 class EmptyDirectory:
-    """A directory that is there and empty: it may be a mount point or somebody's current directory, so it stays.
+    """An existing, empty directory, which may be a mount point or somebody's current directory, so it is not replaced.
 
-    The bundle grows in a directory of its own inside, and what it holds moves up at the end.
+    The bundle is written to a directory inside it, the entries of which then move up. `path` is as the user wrote it,
+    `clean` has no slash at the end.
     """
 
     def __init__(self, path: str, clean: str) -> None:
-        """Take the path as the user wrote it, and without a slash at its end."""
         self._path = path
         self._clean = clean
         self._staging = f".magicpak-{os.urandom(8).hex()}"
@@ -160,18 +162,18 @@ class EmptyDirectory:
         self._directory = self._root = -1
         self._times = 0, 0
 
-    def make(self) -> int:
-        """Make the directory inside. Raises OutputNotUsable where it is no longer empty."""
+    def create(self) -> int:
+        """Create the directory inside; return its descriptor. Raises OutputNotUsable if OUTPUT is no longer empty."""
         self._directory = os.open(self._clean, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         status = os.fstat(self._directory)
         self._times = status.st_atime_ns, status.st_mtime_ns
-        _refuse_full(self._path, os.listdir(self._directory))
-        self._root = _made_root(self._staging, self._directory)
+        _require_empty(self._path, os.listdir(self._directory))
+        self._root = _create_root(self._staging, self._directory)
         return self._root
 
     def commit(self, metadata: MetadataWriter) -> None:
-        """Move all up, over nothing, and set the time of the directory."""
-        _refuse_full(self._path, [name for name in os.listdir(self._directory) if name != self._staging])
+        """Move all entries up, without replacing anything, and set the time of the directory."""
+        _require_empty(self._path, [name for name in os.listdir(self._directory) if name != self._staging])
         for name in sorted(os.listdir(self._root)):
             os.rename(name, name, src_dir_fd=self._root, dst_dir_fd=self._directory)
             self._moved.append(name)
@@ -180,14 +182,14 @@ class EmptyDirectory:
         self._close()
 
     def rollback(self) -> bool:
-        """Empty it of what was made, and give it back its times."""
+        """Empty the directory again, and restore its times."""
         if self._directory < 0:
             return True
-        gone = [remove_tree(name, self._directory) for name in (*self._moved, self._staging)]
+        are_removed = [remove_tree(name, self._directory) for name in (*self._moved, self._staging)]
         with suppress(OSError):
             os.utime(self._directory, ns=self._times)
         self._close()
-        return all(gone)
+        return all(are_removed)
 
     def _close(self) -> None:
         for descriptor in (self._root, self._directory):
@@ -195,11 +197,11 @@ class EmptyDirectory:
                 os.close(descriptor)
 
 
-def _made_root(name: str, parent: int) -> int:
-    """Make the directory that becomes the bundle's root, or whose contents do, and return its descriptor."""
+def _create_root(name: str, parent: int) -> int:
+    """Create the directory that becomes the bundle's root, or the entries of which do; return its descriptor."""
     os.mkdir(name, 0o700, dir_fd=parent)
     root = os.open(name, DIRECTORY, dir_fd=parent)
     for attribute in ("system.posix_acl_default", "system.posix_acl_access"):
-        with suppress(OSError):  # what a parent's default list gave it; mostly there is none
+        with suppress(OSError):  # inherited from a parent's default list; mostly there is none
             os.removexattr(root, attribute)
     return root

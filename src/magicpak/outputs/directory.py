@@ -1,29 +1,42 @@
-"""A bundle as a directory: all of it, or nothing."""
+"""A bundle as a directory, which is written as a whole or not at all."""
 
 import os
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from magicpak.bundle.plan import BundlePlan, Item
 from magicpak.errors import MagicpakError, OutputNotUsable, reason
 from magicpak.outputs.copy import noop
 from magicpak.outputs.destination import Destination, destination_for
 from magicpak.outputs.metadata import MetadataWriter, TimePolicy
-from magicpak.outputs.output import WriteResult
 from magicpak.outputs.tree import TreeWriter
 from magicpak.process.tempdirs import DIRECTORY, Committed, interruptible, uninterrupted
 from magicpak.text import printable
 
 
+class WriteResult(NamedTuple):
+    """What was written: the number of regular files (hard links too), and their size in bytes, each content once.
+
+    `warnings` are lines about metadata that could not be preserved.
+    """
+
+    files: int
+    size: int
+    warnings: tuple[str, ...] = ()
+
+
 class DirectoryOutput:
-    """Writes a plan to a directory that does not exist yet, or into one that is empty."""
+    """A directory that does not exist yet, or an empty one.
+
+    `path` is OUTPUT as the user wrote it, `source_date_epoch` the latest time of a file, in seconds since the epoch.
+    """
 
     def __init__(self, path: str, source_date_epoch: int | None) -> None:
-        """Take OUTPUT as the user wrote it, and the latest time a file may have, in seconds since the epoch."""
         self._path = path
         self._source_date_epoch = source_date_epoch
 
     def check(self) -> None:
-        """Raise OutputNotUsable where a bundle could not be written now; nothing is changed."""
+        """Raise OutputNotUsable if a bundle could not be written now, without changing anything."""
         destination_for(self._path)
 
     def write(
@@ -49,23 +62,23 @@ class DirectoryOutput:
     def _write(
         self,
         items: Sequence[Item],
-        place: Destination,
+        destination: Destination,
         metadata: MetadataWriter,
         inspect: Callable[[int], object] | None,
         on_progress: Callable[[int], object],
     ) -> WriteResult:
         try:
-            root = place.make()
+            root = destination.create()
             tree = TreeWriter(root, self._path, metadata, on_progress)
             tree.write(items)
             if inspect is not None:
                 with interruptible():
                     inspect(root)
-            place.commit(metadata)
+            destination.commit(metadata)
             Committed.now()
         except BaseException as error:
-            if not place.rollback() and isinstance(error, MagicpakError):
-                error.details += (f"what was written to {printable(self._path)} could not be removed",)
+            if not destination.rollback() and isinstance(error, MagicpakError):
+                error.details += (f"cannot remove everything that was written to {printable(self._path)}",)
             if isinstance(error, OSError):
                 raise OutputNotUsable(self._path, f"cannot be written: {reason(error)}") from error
             raise
@@ -73,14 +86,14 @@ class DirectoryOutput:
 
 
 def write_copy(plan: BundlePlan, path: str, source_date_epoch: int | None) -> None:
-    """Write `plan` to the new directory `path`, which somebody else removes, whatever comes of it.
+    """Write `plan` to the new directory `path`, which the caller removes, also after a failure.
 
     Raises what `DirectoryOutput.write` does.
     """
     items = tuple(plan)
     with uninterrupted():
         os.mkdir(path, 0o755)
-        os.chmod(path, 0o755)  # noqa: S103 - as the root of an image, whatever the umask
+        os.chmod(path, 0o755)  # noqa: S103 - like the root of an image, whatever the umask
         root = os.open(path, DIRECTORY)
         try:
             TreeWriter(root, path, MetadataWriter(TimePolicy.of(items, source_date_epoch))).write(items)

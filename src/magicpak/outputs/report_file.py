@@ -1,4 +1,4 @@
-"""A report as a file: all of it, or nothing."""
+"""A report as a file, which is written as a whole or not at all."""
 
 import os
 import stat
@@ -10,22 +10,24 @@ from magicpak.process.tempdirs import uninterrupted
 
 
 class ReportFile:
-    """Writes one file, in the place of one that is there; what is no regular file, as a pipe, is written to."""
+    """A new file at `path`, or in place of the one there; a pipe or a device is written to.
+
+    `path` is as the user wrote it. It may not be inside `output`, the bundle.
+    """
 
     def __init__(self, path: str, output: str | None) -> None:
-        """Take the path as the user wrote it, and OUTPUT, where no report can stand."""
         self._path = path
         self._output = output
 
     def check(self) -> None:
-        """Raise ReportNotWritable where the file could not be written now; nothing is changed."""
+        """Raise ReportNotWritable if the file could not be written now, without changing anything."""
         if _is_special(self._path):
             return
         real = os.path.realpath(self._path)
         if self._output is not None and f"{real}/".startswith(f"{os.path.realpath(self._output)}/"):
-            raise ReportNotWritable(self._path, "stands in OUTPUT, and would be part of the bundle")
+            raise ReportNotWritable(self._path, "is inside OUTPUT and would become part of the bundle")
         if not self._path or os.path.isdir(real):
-            raise ReportNotWritable(self._path, "is a directory" if self._path else "is an empty name")
+            raise ReportNotWritable(self._path, "is a directory" if self._path else "is an empty path")
         directory = os.path.dirname(real)
         if not os.path.isdir(directory):
             raise ReportNotWritable(self._path, "cannot be written: its directory does not exist")
@@ -33,7 +35,7 @@ class ReportFile:
             raise ReportNotWritable(self._path, "cannot be written: Permission denied")
 
     def write(self, data: bytes) -> None:
-        """Write `data`. Raises ReportNotWritable; a file that was there is as it was then."""
+        """Write `data`. Raises ReportNotWritable; an existing file is then unchanged."""
         try:
             if _is_special(self._path):
                 _write(self._path, data, os.O_WRONLY)
@@ -45,7 +47,7 @@ class ReportFile:
 
 
 def _is_special(path: str) -> bool:
-    """Tell whether something is there that keeps no bytes, as a pipe or a device."""
+    """Tell whether `path` exists and stores no bytes, such as a pipe or a device."""
     try:
         mode = os.stat(path).st_mode
     except OSError:
@@ -54,14 +56,14 @@ def _is_special(path: str) -> bool:
 
 
 def _replace(path: str, data: bytes) -> None:
-    """Write a file beside `path` and let it take its place, so that nobody sees half of it."""
-    beside = os.path.join(os.path.dirname(path), f".magicpak-{os.urandom(16).hex()}")
+    """Write a file beside `path` and rename it, so that nobody sees half of it. Raises OSError."""
+    temporary = os.path.join(os.path.dirname(path), f".magicpak-{os.urandom(16).hex()}")
     try:
-        _write(beside, data, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-        os.replace(beside, path)
+        _write(temporary, data, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        os.replace(temporary, path)
     except BaseException:
         with suppress(OSError):
-            os.unlink(beside)
+            os.unlink(temporary)
         raise
 
 

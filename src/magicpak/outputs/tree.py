@@ -1,4 +1,4 @@
-"""A plan, written below an open directory."""
+"""Writes a plan into an open directory."""
 
 import errno
 import os
@@ -22,7 +22,10 @@ _ITEMS_BETWEEN_SIGNALS = 32
 
 
 class TreeWriter:
-    """Writes a plan, each path relative to the open directory that holds it. While unfinished, all is ours alone."""
+    """Writes a plan, each entry relative to its open directory, which only its owner may enter until it is finished.
+
+    `files` and `size` are what it has written.
+    """
 
     def __init__(
         self, root: int, output: str, metadata: MetadataWriter, on_progress: Callable[[int], object] = noop
@@ -40,14 +43,11 @@ class TreeWriter:
         self._copier = FileCopier(on_progress)
         self._crew = CopyPool(self._copier.copy, self._finish_copied)
         self._copied: dict[tuple[int, int], BundlePath] = {}
-        self._way = DirectoryStack(root)
+        self._stack = DirectoryStack(root)
         self._open: list[tuple[str, Directory]] = []
 
     def write(self, items: Iterable[Item]) -> None:
-        """Write a plan's items, in its order.
-
-        Raises OutputNotUsable, SourceChanged, CannotRead, Interrupted.
-        """
+        """Write the items of a plan, in its order. Raises OutputNotUsable, SourceChanged, CannotRead, Interrupted."""
         try:
             for count, item in enumerate(items):
                 if not count % _ITEMS_BETWEEN_SIGNALS:
@@ -61,27 +61,27 @@ class TreeWriter:
                 self._leave()
             self._crew.finish_all()
         except OSError as error:
-            raise OutputNotUsable(self._output, f"cannot take {printable(self._at)}: {reason(error)}") from error
+            raise OutputNotUsable(self._output, f"cannot be written: {printable(self._at)}: {reason(error)}") from error
         finally:
             self._crew.cancel()
-            self._way.close()
+            self._stack.close()
 
     def _write(self, item: Item, name: str) -> None:
         match item.entry:
             case Copy() as entry:
                 self._copy(name, entry, item.path)
             case Directory() as entry:
-                os.mkdir(name, 0o700, dir_fd=self._way.fd)
-                self._way.enter(name)
+                os.mkdir(name, 0o700, dir_fd=self._stack.fd)
+                self._stack.enter(name)
                 self._open.append((item.path, entry))
             case Link(target, attributes):
-                os.symlink(target, name, dir_fd=self._way.fd)
-                self._metadata.finish_link(name, self._way.fd, attributes, item.path)
+                os.symlink(target, name, dir_fd=self._stack.fd)
+                self._metadata.finish_link(name, self._stack.fd, attributes, item.path)
             case Content() as entry:
                 self._write_content(name, entry, item.path)
             case Fifo(attributes):
-                os.mkfifo(name, 0o600, dir_fd=self._way.fd)
-                fifo = os.open(name, _FIFO, dir_fd=self._way.fd)
+                os.mkfifo(name, 0o600, dir_fd=self._stack.fd)
+                fifo = os.open(name, _FIFO, dir_fd=self._stack.fd)
                 try:
                     self._metadata.finish(fifo, attributes, item.path)
                 finally:
@@ -92,20 +92,20 @@ class TreeWriter:
     def _leave(self) -> None:
         """Finish the innermost directory: from now on nothing changes its time."""
         self._at, entry = self._open.pop()
-        left = self._way.leave()
+        directory = self._stack.leave()
         try:
-            self._metadata.finish(left, entry.attributes, self._at, entry.source)
+            self._metadata.finish(directory, entry.attributes, self._at, entry.source)
         finally:
-            os.close(left)
+            os.close(directory)
 
     def _copy(self, name: str, entry: Copy, path: BundlePath) -> None:
         first = self._copied.get(entry.inode)
         self.files += 1
-        if first is not None and self._hard_linked(first, name):
+        if first is not None and self._hard_link(first, name):
             return
         source = open_source(entry)
         try:
-            target = os.open(name, _NEW_FILE, 0o600, dir_fd=self._way.fd)
+            target = os.open(name, _NEW_FILE, 0o600, dir_fd=self._stack.fd)
         except OSError:
             os.close(source)
             raise
@@ -128,23 +128,23 @@ class TreeWriter:
             raise job.error
         self._metadata.finish(job.target, job.entry.attributes, job.path, job.entry.extended or job.source)
 
-    def _hard_linked(self, first: BundlePath, name: str) -> bool:
-        """Make `name` a hard link of `first`, going there from the root by directories alone, unless refused."""
-        way = DirectoryStack(self._root)
+    def _hard_link(self, first: BundlePath, name: str) -> bool:
+        """Make `name` a hard link of `first` without following links; return whether the file system allows that."""
+        stack = DirectoryStack(self._root)
         try:
             for part in first.parts[:-1]:
-                way.enter(part)
-            os.link(first.name, name, src_dir_fd=way.fd, dst_dir_fd=self._way.fd, follow_symlinks=False)
+                stack.enter(part)
+            os.link(first.name, name, src_dir_fd=stack.fd, dst_dir_fd=self._stack.fd, follow_symlinks=False)
         except OSError as error:
             if error.errno in _NO_HARD_LINK:
                 return False
             raise
         finally:
-            way.close()
+            stack.close()
         return True
 
     def _write_content(self, name: str, entry: Content, path: BundlePath) -> None:
-        target = os.open(name, _NEW_FILE, 0o600, dir_fd=self._way.fd)
+        target = os.open(name, _NEW_FILE, 0o600, dir_fd=self._stack.fd)
         try:
             write_all(target, entry.data)
             self._metadata.finish(target, entry.attributes, path)

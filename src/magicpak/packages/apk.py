@@ -1,47 +1,44 @@
-"""The packages of Alpine Linux and its kin, by the database of apk(8).
+"""The packages of Alpine Linux and its relatives, by the database of apk(8).
 
-It is one file. A package is a paragraph of lines that begin with a letter and a colon: P its name, V its version, A its
-architecture; then F, a directory without the slash in front, and after that R for each file in it.
+It is one file. A package is a paragraph of lines that start with a letter and a colon: P is its name, V its version, A
+its architecture; then F is a directory without the leading slash, followed by R for each file in it.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from magicpak.packages.package import Ownership, Package
-from magicpak.packages.reading import DatabaseReader
+from magicpak.packages.database import DatabaseReader, Ownership, Package
 from magicpak.text import count_noun, printable
 
 DATABASES = ("usr/lib/apk/db/installed", "lib/apk/db/installed")
 """Since Alpine's /usr is merged, and before."""
 
 
-def found(names: frozenset[bytes], root: str) -> Ownership:
+def query(names: frozenset[bytes], root: str) -> Ownership:
     """Return the packages that own `names`, by the databases below `root`."""
-    reading = DatabaseReader()
+    reader = DatabaseReader()
     by_name: dict[bytes, Package] = {}
     for path in (os.path.join(root, database) for database in DATABASES):
-        paragraphs = [paragraph for each in reading.content(path).split(b"\n\n") if (paragraph := each.strip(b"\n"))]
-        nameless = 0
+        paragraphs = [paragraph for each in reader.content(path).split(b"\n\n") if (paragraph := each.strip(b"\n"))]
+        incomplete = 0
         for head, *directories in (paragraph.split(b"\nF:") for paragraph in paragraphs):
             package = _package(head)
             if package is None:
-                nameless += 1
+                incomplete += 1
                 continue
             for name in names.intersection(_files(directories)):
                 by_name.setdefault(name, package)
-        if nameless:
-            reading.warnings.append(
-                f"{printable(path)} has {count_noun(nameless, 'package')} without a name or a version"
-            )
-    return Ownership(by_name, tuple(reading.warnings))
+        if incomplete:
+            reader.warnings.append(f"{printable(path)} has {count_noun(incomplete, 'package')} without name or version")
+    return Ownership(by_name, tuple(reader.warnings))
 
 
-def _files(directories: list[bytes]) -> Iterator[bytes]:
+def _files(directories: Sequence[bytes]) -> Iterator[bytes]:
     for directory, *lines in (each.split(b"\n") for each in directories):
-        inside = b"/%s/" % directory if directory else b"/"
+        prefix = b"/%s/" % directory if directory else b"/"
         for line in lines:
             if line.startswith(b"R:"):
-                yield inside + line[2:]
+                yield prefix + line[2:]
 
 
 def _package(head: bytes) -> Package | None:

@@ -1,24 +1,23 @@
-"""The packages of Fedora, SUSE and their kin, by rpm(8), which is asked once for all that it knows.
+"""The packages of Fedora, SUSE and their relatives, by one run of rpm(8) that prints its whole database.
 
-To ask it who owns some files takes it far longer: it then reads each package that has a file of the same name.
+To query the owners of some files takes it far longer: it then reads each package that has a file of the same name.
 """
 
 import os
 from collections.abc import Iterator
 
 from magicpak.errors import MagicpakError, reason
-from magicpak.packages.package import Ownership, Package
-from magicpak.packages.reading import DatabaseReader
+from magicpak.packages.database import DatabaseReader, Ownership, Package
 from magicpak.process.child import Child
 from magicpak.text import printable
 
 SECONDS = 60.0
 
 DIRECTORIES = ("usr/lib/sysimage/rpm", "var/lib/rpm")
-"""Where the database is; one of them is a link to the other on many systems."""
+"""Where the database may be; on many systems one is a link to the other."""
 
 _FILES = ("rpmdb.sqlite", "Packages.db", "Packages")
-"""The databases of rpm's back ends: sqlite, ndb, bdb. The package `rpm` of Debian leaves the directory empty."""
+"""The files of rpm's database back ends: sqlite, ndb, bdb. Debian's package `rpm` leaves the directory empty."""
 
 _ERROR = "error: "
 _ANSWER_KEPT = 1 << 28
@@ -26,30 +25,30 @@ _MESSAGES_READ = 1 << 16
 
 _BEGIN, _INSTALLED = b"\f", b"0"
 _FORMAT = r"\f%{NAME}\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\t%{ARCH}\n[%{FILESTATES}%{FILENAMES}\n]"
-"""A line for a package, and one for each of its files, behind its state: 0, unless it has been left out or replaced by
-that of another package (rpmfiles.h, rpmfileState)."""
+"""A line for a package, then one for each of its files: its state, then its path. The state is 0 unless the file is not
+installed, or is replaced by another package (rpmfiles.h, rpmfileState)."""
 
 
-def found(names: frozenset[bytes], root: str) -> Ownership:
+def query(names: frozenset[bytes], root: str) -> Ownership:
     """Return the packages that own `names`, by the database below `root`."""
-    reading = DatabaseReader()
+    reader = DatabaseReader()
     by_name: dict[bytes, Package] = {}
     directories = (os.path.join(root, directory) for directory in DIRECTORIES)
-    if directory := next((each for each in directories if _holds_database(reading, each)), None):
+    if directory := next((each for each in directories if _holds_database(reader, each)), None):
         try:
             answer, problem = _asked(directory)
         except MagicpakError as error:
             answer, problem = b"", error.message
         except OSError as error:
             answer, problem = b"", reason(error)
-        by_name = dict(_owned(answer, {_INSTALLED + name for name in names}))
+        by_name = dict(_owners(answer, {_INSTALLED + name for name in names}))
         if problem:
-            reading.warnings.append(f"cannot read all of {printable(directory)}: {printable(problem)}")
-    return Ownership(by_name, tuple(reading.warnings))
+            reader.warnings.append(f"cannot read all of {printable(directory)}: {printable(problem)}")
+    return Ownership(by_name, tuple(reader.warnings))
 
 
-def _holds_database(reading: DatabaseReader, directory: str) -> bool:
-    files = (os.path.join(directory, name) for name in _FILES if name in reading.entries(directory))
+def _holds_database(reader: DatabaseReader, directory: str) -> bool:
+    files = (os.path.join(directory, name) for name in _FILES if name in reader.entries(directory))
     return any(os.path.isfile(file) and os.path.getsize(file) for file in files)
 
 
@@ -73,12 +72,12 @@ def _asked(directory: str) -> tuple[bytes, str]:
     return ran.output, next(iter(errors), f"rpm ends with {ran.returncode}" if ran.returncode else "")
 
 
-def _owned(answer: bytes, sought: set[bytes]) -> Iterator[tuple[bytes, Package]]:
-    """Yield the names of files that are among `sought`, which have their state in front, and whose they are."""
+def _owners(answer: bytes, names: set[bytes]) -> Iterator[tuple[bytes, Package]]:
+    """Yield each of `names` that is in `answer`, and its package; `names` have the state of a file in front."""
     for part in answer.split(_BEGIN):
         head, *files = part.split(b"\n")
         name, _, build = os.fsdecode(head).partition("\t")
         version, _, architecture = build.partition("\t")
         package = Package("rpm", name, version, architecture)
-        for file in sought.intersection(files) if version else ():
+        for file in names.intersection(files) if version else ():
             yield file[1:], package

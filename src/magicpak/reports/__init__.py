@@ -1,1 +1,1 @@
-"""What is told of a bundle, for people and for programs: one document, and the forms that it takes."""
+"""Reports about a bundle, for people and for programs: one document, and its forms."""

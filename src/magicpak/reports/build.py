@@ -10,7 +10,7 @@ from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Item
 from magicpak.bundle.size import file_sizes
 from magicpak.collect.result import Result
-from magicpak.packages.package import Package
+from magicpak.packages.database import Package
 from magicpak.reports import document as doc
 from magicpak.reports.locations import Locations
 from magicpak.reports.processes import missing, processes

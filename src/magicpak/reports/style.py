@@ -1,10 +1,10 @@
-"""How lines for people look: colours and strokes, as far as where they go can show them."""
+"""Colours and lines in text for people, as far as the terminal can show them."""
 
 from typing import NamedTuple
 
 
 class TreeStrokes(NamedTuple):
-    """What a tree is drawn with, each four columns wide."""
+    """The strokes of a tree, each four columns wide."""
 
     branch: str
     last: str
@@ -13,25 +13,25 @@ class TreeStrokes(NamedTuple):
 
 
 class Style(NamedTuple):
-    """Whether there are colours (ECMA-48, SGR), and what a tree is drawn with."""
+    """Whether there are colours (ECMA-48, SGR), and the strokes of a tree."""
 
     has_colours: bool = False
     strokes: TreeStrokes = TreeStrokes("├── ", "└── ", "│   ")
 
     def bold(self, text: str) -> str:
-        """Return `text` as what stands out."""
+        """Return `text` in bold."""
         return self._in("1", text)
 
     def dim(self, text: str) -> str:
-        """Return `text` as what stands back."""
+        """Return `text` dimmed."""
         return self._in("2", text)
 
     def red(self, text: str) -> str:
-        """Return `text` as what is wrong."""
+        """Return `text` in red, for errors."""
         return self._in("31", text)
 
     def yellow(self, text: str) -> str:
-        """Return `text` as what is worth a look."""
+        """Return `text` in yellow, for warnings."""
         return self._in("33", text)
 
     def _in(self, code: str, text: str) -> str:

@@ -1,94 +1,81 @@
-"""`--why`: the chain of reasons for one file, in words."""
+"""`--why`: the chain of reasons for one file."""
 
 from collections.abc import Callable, Iterator, Mapping
 
-from magicpak.bundle.path import BundlePath, PathWalk
+from magicpak.bundle.path import BundlePath
 from magicpak.errors import NotInBundle
 from magicpak.reports.document import Document, ReportEntry
-from magicpak.text import format_size, printable
+from magicpak.reports.entries import Entries
+from magicpak.text import format_size, list_names, printable
 
-_MOST_ASKERS = 20
+_MAX_REQUESTERS = 20
 
 
 class Why:
-    """Answers for one document."""
+    """Answers for one document; `exclude_flag` returns the `--exclude` that removed a path of the bundle, if any."""
 
-    def __init__(self, document: Document, taken_by: Callable[[str], str | None]) -> None:
-        """Take the document, and what tells which `--exclude` has taken a path of the bundle away, if one has."""
+    def __init__(self, document: Document, exclude_flag: Callable[[str], str | None]) -> None:
         self._document = document
-        self._taken_by = taken_by
-        self._entries = {entry.path: entry for entry in document.entries}
-        self._askers: Mapping[str, list[str]] = _askers(document)
+        self._exclude_flag = exclude_flag
+        self._entries = Entries(document.entries)
+        self._requesters: Mapping[str, list[str]] = _requesters(document)
 
     def answer(self, path: str) -> Iterator[str]:
-        """Yield the lines that tell why `path` is in the bundle.
+        """Yield the lines that say why `path` is in the bundle.
 
-        It is a path of the bundle, or of the host where that is another, or the end of one, as a name. Raises
+        It is an absolute path in the bundle or on the host, or the last part of one, such as a file name. Raises
         NotInBundle.
         """
-        meant = list(dict.fromkeys(entry for each in self._places(path) for entry in self._followed(each)))
-        if not meant:
+        entries = list(dict.fromkeys(entry for each in self._places(path) for entry in self._entries_on(each)))
+        if not entries:
             raise NotInBundle(path, self._absence(path))
-        for entry in meant:
-            yield from self._about(entry)
+        for entry in entries:
+            yield from self._reasons(entry)
 
     def _places(self, path: str) -> list[str]:
-        """Return the paths of the bundle that are meant by `path`."""
+        """Return the paths of the bundle that `path` stands for."""
         if not path.startswith("/"):
-            return [each for each in self._entries if each.endswith(f"/{path}")]
+            return [each.path for each in self._entries if each.path.endswith(f"/{path}")]
         place = BundlePath(path)
-        return (
-            [place] if self._followed(place) else [each.path for each in self._entries.values() if each.source == place]
-        )
+        return [place] if self._entries_on(place) else [each.path for each in self._entries if each.source == place]
 
-    def _followed(self, path: str) -> list[ReportEntry]:
-        """Return the links on the way to `path`, and what it leads to; nothing where the way ends before."""
-        passed: list[ReportEntry] = []
-        entry: ReportEntry | None = None
-        way = PathWalk(path)
-        while way.step():
-            entry = self._entries.get(way.at)
-            if entry is None:  # a dead link is there all the same
-                return passed if path == (passed[-1].path if passed else None) else []
-            if entry.target is not None:
-                passed.append(entry)
-                if not way.follow(entry.target):
-                    return passed
-        return [*passed, entry] if entry is not None and entry.target is None else passed
+    def _entries_on(self, path: str) -> list[ReportEntry]:
+        """Return the links on the way to `path`, and the entry that it leads to; none if it is not in the bundle."""
+        links, end = self._entries.walk(path)
+        entry = self._entries.get(end) if end is not None else None
+        if entry is not None:
+            return [*links, entry]
+        is_link = self._entries.get(path) is not None  # which leads nowhere
+        return links if end is None or is_link else []
 
-    def _about(self, entry: ReportEntry) -> Iterator[str]:
-        what = f" (link to {printable(entry.target)})" if entry.target is not None else ""
-        what = f" ({format_size(entry.size)})" if entry.type == "file" else what
-        yield f"{printable(entry.path)}{what}: {entry.reason}"
-        chain = {entry.path}
-        asking = entry.asked_by
-        while asking is not None and asking not in chain:
-            chain.add(asking)
-            yield f"  {printable(asking)}: {self._entries[asking].reason}"
-            asking = self._entries[asking].asked_by
-        others = [each for each in self._askers.get(entry.path, ()) if each != entry.asked_by]
+    def _reasons(self, entry: ReportEntry) -> Iterator[str]:
+        details = f" (link to {printable(entry.target)})" if entry.target is not None else ""
+        details = f" ({format_size(entry.size)})" if entry.type == "file" else details
+        yield f"{printable(entry.path)}{details}: {entry.reason}"
+        for requester in self._entries.chain(entry):
+            yield f"  {printable(requester.path)}: {requester.reason}"
+        others = [each for each in self._requesters.get(entry.path, ()) if each != entry.asked_by]
         if others:
-            more = f" and {len(others) - _MOST_ASKERS} more" if others[_MOST_ASKERS:] else ""
-            yield f"  also needed by {', '.join(map(printable, others[:_MOST_ASKERS]))}{more}"
+            yield f"  also needed by {list_names(others, _MAX_REQUESTERS)}"
 
     def _absence(self, path: str) -> str:
-        """Return why `path` is not there, as far as is known."""
+        """Return why `path` is not in the bundle, as far as is known."""
         named = [each.path for each in self._document.excluded if BundlePath(each.path).name == path]
-        pattern = next(filter(None, map(self._taken_by, named or [path])), None)
-        if pattern is not None:
-            return f"--exclude {printable(pattern)} has left it out"
+        flag = next(filter(None, map(self._exclude_flag, named or [path])), None)
+        if flag is not None:
+            return f"excluded by {flag}"
         for each in self._document.missing:
             if path in (each.name, BundlePath(each.name).name):
-                return f"it is missing, needed by {', which is needed by '.join(map(printable, each.needed_by))}"
-        return "nothing asks for it"
+                return f"not found, needed by {', which is needed by '.join(map(printable, each.needed_by))}"
+        return "nothing needs or includes it"
 
 
-def _askers(document: Document) -> dict[str, list[str]]:
-    """Return for each path of an object which others need it."""
-    askers: dict[str, dict[str, None]] = {}
+def _requesters(document: Document) -> dict[str, list[str]]:
+    """Return for each path of an object the objects that need it."""
+    requesters: dict[str, dict[str, None]] = {}
     for process in document.processes:
         for each in process.objects:
             for need in each.needs:
                 if need.path is not None:
-                    askers.setdefault(need.path, {})[each.path or each.file] = None
-    return {path: list(whom) for path, whom in askers.items()}
+                    requesters.setdefault(need.path, {})[each.path or each.file] = None
+    return {path: list(objects) for path, objects in requesters.items()}

@@ -69,7 +69,7 @@ def resolve_program(program: Program, loaders: Loaders) -> Resolved:
     except OSError as error:
         return alone._replace(interpreter_error=f"cannot be read: {reason(error)}")
     if interpreter.facts.kind != facts.kind:
-        from magicpak.elf.names import machine_name
+        from magicpak.elf.facts import machine_name
 
         why = f"is for {machine_name(interpreter.facts.kind)}, not {machine_name(facts.kind)}"
         return alone._replace(interpreter_error=why)

@@ -9,7 +9,7 @@ from magicpak.errors import NotInBundle
 from magicpak.log import Log, shows_colours
 from magicpak.options import Report
 from magicpak.outputs.report_file import ReportFile
-from magicpak.packages.package import Package
+from magicpak.packages.database import Package
 from magicpak.reports.build import build_document
 from magicpak.reports.document import Document
 from magicpak.reports.style import ASCII, PLAIN, Style
@@ -62,11 +62,11 @@ def render(document: Document, form: Report, style: Style) -> bytes:
 
             return _encode(tree(document, style))
         case Report.LIST:
-            from magicpak.reports.listing import listing
+            from magicpak.reports.plain import listing
 
             return _encode(listing(document))
         case Report.JSON:
-            from magicpak.reports.jsontext import json_text
+            from magicpak.reports.plain import json_text
 
             return _encode(json_text(document))
         case Report.HTML:

@@ -1,30 +1,30 @@
-"""Who needs whom: each object of all processes as one node, however many processes it is in."""
+"""The dependency graph: each object of all processes as one node, even if it is in several processes."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from magicpak.reports.document import ReportEntry, ReportNeed, ReportProcess
-from magicpak.reports.html.places import Places
+from magicpak.reports.entries import Entries
 
-Kind = Literal["program", "library", "outside", "missing"]
+NodeKind = Literal["program", "library", "outside", "missing"]
 
 
 class GraphNode(NamedTuple):
-    """An object; `needs` are the indices of the nodes that it needs itself.
+    """An object; `needs` are the indices of the nodes that it needs directly.
 
-    What is `outside` is found on the host and is not in the bundle; nothing can be loaded for what is `missing`.
-    `entry` is where it stands in the bundle, if it does.
+    An `outside` object is on the host but not in the bundle, a `missing` one cannot be loaded. `entry` is its entry in
+    the bundle, if it has one.
     """
 
     label: str
-    kind: Kind
+    kind: NodeKind
     entry: ReportEntry | None
     needs: tuple[int, ...] = ()
 
 
-def graph(processes: Sequence[ReportProcess], places: Places) -> list[GraphNode]:
-    """Return the nodes in the order in which they are met, the objects of each process in that of loading."""
-    nodes = _Nodes(places)
+def graph(processes: Sequence[ReportProcess], entries: Entries) -> list[GraphNode]:
+    """Return the nodes in the order of `processes` and of their objects, which is that of loading."""
+    nodes = _Nodes(entries)
     for process in processes:
         is_program = process.given is not None or process.interpreter is not None
         for each in process.objects[:1]:
@@ -36,7 +36,7 @@ def graph(processes: Sequence[ReportProcess], places: Places) -> list[GraphNode]
             requester = nodes.add(_name(each.file), each.file, each.path)
             for need in each.needs:
                 if need.found is not None or need.trouble is not None or not need.optional:
-                    nodes.connect(requester, nodes.need(need))
+                    nodes.connect(requester, nodes.add_need(need))
     return nodes.all()
 
 
@@ -45,22 +45,22 @@ def _name(path: str) -> str:
 
 
 class _Nodes:
-    """The nodes so far, each by its path in the bundle, else by that on the host, else by its name."""
+    """The nodes so far, each by its path in the bundle, or else by that on the host, or else by its name."""
 
-    def __init__(self, places: Places) -> None:
-        self._places = places
-        self._index: dict[tuple[Kind, str], int] = {}
+    def __init__(self, entries: Entries) -> None:
+        self._entries = entries
+        self._index: dict[tuple[NodeKind, str], int] = {}
         self._nodes: list[GraphNode] = []
         self._needs: list[set[int]] = []
 
     def add(self, label: str, file: str, path: str | None, *, is_program: bool = False) -> int:
-        """Return the node of what is `file` on the host and `path` in the bundle, made where there is none."""
-        entry = self._places.end(path) if path is not None else None
+        """Return the node of the object that is `file` on the host and `path` in the bundle, new or not."""
+        entry = self._entries.end(path) if path is not None else None
         if entry is None:
             return self._at(("outside", file), GraphNode(label, "outside", None))
         return self._at(("library", entry.path), GraphNode(label, "program" if is_program else "library", entry))
 
-    def need(self, need: ReportNeed) -> int:
+    def add_need(self, need: ReportNeed) -> int:
         if need.found is None or need.trouble is not None:
             return self._at(("missing", need.name), GraphNode(need.name, "missing", None))
         return self.add(need.name, need.found, need.path)
@@ -72,7 +72,7 @@ class _Nodes:
     def all(self) -> list[GraphNode]:
         return [node._replace(needs=tuple(sorted(self._needs[at]))) for at, node in enumerate(self._nodes)]
 
-    def _at(self, key: tuple[Kind, str], node: GraphNode) -> int:
+    def _at(self, key: tuple[NodeKind, str], node: GraphNode) -> int:
         at = self._index.setdefault(key, len(self._nodes))
         if at == len(self._nodes):
             self._nodes.append(node)

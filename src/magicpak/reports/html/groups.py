@@ -1,4 +1,4 @@
-"""The files of a bundle by whose they are: by package, or by directory where nobody knows of packages."""
+"""The files of a bundle in groups: by package, or by directory if no packages are known."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -8,12 +8,12 @@ from magicpak.bundle.path import BundlePath
 from magicpak.reports.document import Document, ReportEntry, ReportPackage
 
 NO_PACKAGE = "no package"
-_LEAST = 1 / 150
-"""A directory whose files are less than this part of all is counted with the directory above it."""
+_MIN_SHARE = 1 / 150
+"""A directory with a smaller share of the total size is counted with its parent."""
 
 
 class Group(NamedTuple):
-    """Files that belong together, the largest first; `size` is that of all, in bytes."""
+    """Files that belong together, the largest first; `size` is their total in bytes."""
 
     name: str
     size: int
@@ -23,11 +23,8 @@ class Group(NamedTuple):
 def groups(document: Document) -> list[Group]:
     """Return the groups of all files that are not empty, the largest first."""
     files = [entry for entry in document.entries if entry.type == "file" and entry.size > 0]
-    if document.packages:
-        made = _by_package(files, document.packages)
-    else:
-        made = [_group(name, members) for name, members in _by_directory(files).items()]
-    return sorted(made, key=lambda group: (-group.size, group.name))
+    parts = _by_package(files, document.packages) if document.packages else _by_directory(files)
+    return sorted(parts, key=lambda group: (-group.size, group.name))
 
 
 def _group(name: str, files: Iterable[ReportEntry]) -> Group:
@@ -36,25 +33,25 @@ def _group(name: str, files: Iterable[ReportEntry]) -> Group:
 
 
 def _by_package(files: Sequence[ReportEntry], packages: Sequence[ReportPackage]) -> list[Group]:
-    found: dict[int | None, list[ReportEntry]] = defaultdict(list)
+    members: dict[int | None, list[ReportEntry]] = defaultdict(list)
     for entry in files:
-        found[entry.package].append(entry)
-    return [_group(NO_PACKAGE if at is None else packages[at].name, members) for at, members in found.items()]
+        members[entry.package].append(entry)
+    return [_group(NO_PACKAGE if at is None else packages[at].name, files) for at, files in members.items()]
 
 
-def _by_directory(files: list[ReportEntry]) -> dict[str, list[ReportEntry]]:
-    found: dict[str, list[ReportEntry]] = defaultdict(list)
+def _by_directory(files: Sequence[ReportEntry]) -> list[Group]:
+    members: dict[str, list[ReportEntry]] = defaultdict(list)
     for entry in files:
-        found[BundlePath(entry.path).parent].append(entry)
-    least = sum(entry.size for entry in files) * _LEAST
-    for directory in _deepest_first(found):
-        if directory != "/" and sum(entry.size for entry in found[directory]) < least:
-            found[directory.parent] += found.pop(directory)
-    return {name: members for name, members in found.items() if members}
+        members[BundlePath(entry.path).parent].append(entry)
+    minimum = sum(entry.size for entry in files) * _MIN_SHARE
+    for directory in _deepest_first(members):
+        if directory != "/" and sum(entry.size for entry in members[directory]) < minimum:
+            members[directory.parent] += members.pop(directory)
+    return [_group(name, files) for name, files in members.items() if files]
 
 
 def _deepest_first(directories: Iterable[str]) -> list[BundlePath]:
-    """Return `directories` and all above them, each before the one that holds it."""
+    """Return `directories` and all their parents, each before its own parent."""
     found: set[BundlePath] = set()
     for each in directories:
         directory = BundlePath(each)

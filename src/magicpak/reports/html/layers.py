@@ -1,20 +1,20 @@
-"""A graph of needs in layers: each node after all that need it, with no more edges than it takes to see that."""
+"""The layers of a dependency graph: each node after all that need it, without edges that others imply."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-FEW = 12
-"""A graph of so many nodes is drawn with the edges to what nearly all need."""
+SMALL_GRAPH = 12
+"""Up to this number of nodes, the edges to common nodes are drawn too."""
 
 Edge = tuple[int, int]
 
 
-class Layered(NamedTuple):
-    """For each node its layer, and the edges to draw.
+class LayeredGraph(NamedTuple):
+    """The layer of each node, and the edges to draw.
 
-    `edges` lead from a layer to a later one; one that follows from others is left out. `back` are those that close a
-    circle. `common` are the nodes that so many others need that edges from outside of the last layers, where they and
-    what they need stand, would hide all else: those are left out.
+    `edges` lead from a layer to a later one, without those that others imply. `back` are those that close a cycle.
+    `common` are nodes that most others need. They and what they need are in the last layers. The edges from other
+    layers to common nodes would hide everything else, and are not drawn.
     """
 
     layers: tuple[int, ...]
@@ -23,23 +23,23 @@ class Layered(NamedTuple):
     common: frozenset[int]
 
 
-def layered(needs: Sequence[Sequence[int]]) -> Layered:
+def assign_layers(needs: Sequence[Sequence[int]]) -> LayeredGraph:
     """Return the layers of a graph; `needs` are, for each node, the nodes to which its edges lead."""
-    order, back = _ordered(needs)
+    order, back = _topological_order(needs)
     forward = [[each for each in ends if (start, each) not in back] for start, ends in enumerate(needs)]
-    edges, reach = _reduced(forward, order)
+    edges, reach = _reduce(forward, order)
     common = _common(needs)
     low = set(common)
     for each in common:
         low.update(at for at in order if reach[each] >> at & 1)
-    kept = [edge for edge in edges if edge[1] not in common or edge[0] in low]
-    layers = _longest(kept, [at for at in order if at not in low], [at for at in order if at in low])
+    drawn = [edge for edge in edges if edge[1] not in common or edge[0] in low]
+    layers = _longest_paths(drawn, [at for at in order if at not in low], [at for at in order if at in low])
     drawn_back = [(start, end) for start, end in sorted(back) if end not in common or start in low]
-    return Layered(layers, tuple(kept), tuple(drawn_back), common)
+    return LayeredGraph(layers, tuple(drawn), tuple(drawn_back), common)
 
 
-def _ordered(needs: Sequence[Sequence[int]]) -> tuple[list[int], set[Edge]]:
-    """Return the nodes, each before what it needs, if the edges that close a circle are not regarded, and those."""
+def _topological_order(needs: Sequence[Sequence[int]]) -> tuple[list[int], set[Edge]]:
+    """Return the nodes, each before those that it needs, and the edges that close a cycle, which do not count."""
     order: list[int] = []
     back: set[Edge] = set()
     open_: set[int] = set()
@@ -64,8 +64,8 @@ def _ordered(needs: Sequence[Sequence[int]]) -> tuple[list[int], set[Edge]]:
     return order[::-1], back
 
 
-def _reduced(needs: Sequence[Sequence[int]], order: Sequence[int]) -> tuple[list[Edge], list[int]]:
-    """Return the edges that do not follow from others, and for each node the set of all that it leads to, as bits."""
+def _reduce(needs: Sequence[Sequence[int]], order: Sequence[int]) -> tuple[list[Edge], list[int]]:
+    """Return the edges that no others imply, and for each node the set of all that it leads to, as bits."""
     place = {node: at for at, node in enumerate(order)}
     reach = [0] * len(needs)
     edges = []
@@ -78,8 +78,8 @@ def _reduced(needs: Sequence[Sequence[int]], order: Sequence[int]) -> tuple[list
 
 
 def _common(needs: Sequence[Sequence[int]]) -> frozenset[int]:
-    """Return what more than half of many nodes need."""
-    if len(needs) <= FEW:
+    """Return the nodes that more than half of all nodes need, unless the graph is small."""
+    if len(needs) <= SMALL_GRAPH:
         return frozenset()
     count = [0] * len(needs)
     for ends in needs:
@@ -88,8 +88,8 @@ def _common(needs: Sequence[Sequence[int]]) -> frozenset[int]:
     return frozenset(node for node, needed in enumerate(count) if needed > len(needs) / 2)
 
 
-def _longest(edges: Iterable[Edge], *bands: Sequence[int]) -> tuple[int, ...]:
-    """Return for each node the length of the longest way to it; each band, in order, begins after the one before."""
+def _longest_paths(edges: Iterable[Edge], *bands: Sequence[int]) -> tuple[int, ...]:
+    """Return for each node the length of the longest path to it; each band, in order, starts after the one before."""
     before: dict[int, list[int]] = {node: [] for band in bands for node in band}
     for start, end in edges:
         before[end].append(start)

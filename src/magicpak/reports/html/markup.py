@@ -1,34 +1,38 @@
-"""HTML and SVG that is safe by construction: text is escaped where it becomes part of an element."""
+"""HTML and SVG that is safe by construction: text is escaped when it becomes part of an element."""
 
+import os
 from collections.abc import Iterable
+from functools import cache
 
 from magicpak.text import printable
 
+_ADVANCE = 6.7  # pixels of a letter of the monospaced fonts at 11 pixels; the widest of them have 0.602 of the size
+_FRAGMENT = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-._~!$&'()*+,;=:@?")
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"})
-_VOID = frozenset({"col", "input", "link", "meta"})  # of HTML: they have no end tag
-_EMPTY = frozenset({"path", "rect"})  # of SVG
+_VOID = frozenset({"col", "input", "link", "meta"})  # HTML without an end tag
+_EMPTY = frozenset({"path", "rect"})  # SVG
 
 
 class Markup(str):
-    """Text that is markup already."""
+    """Text that is markup, and not escaped again."""
 
     __slots__ = ()
 
 
-def escaped(text: str) -> Markup:
-    """Return `text` as markup: what it is to a person (`magicpak.text`), every character of it meaning itself."""
+def escape(text: str) -> Markup:
+    """Return `text` as markup, in its printable form and escaped, unless it is markup already."""
     return text if isinstance(text, Markup) else Markup(printable(text).translate(_ESCAPES))
 
 
-def joined(parts: Iterable[str], between: str = "") -> Markup:
-    """Return all of `parts` in a row; what is no markup is text."""
-    return Markup(escaped(between).join(map(escaped, parts)))
+def join(parts: Iterable[str], separator: str = "") -> Markup:
+    """Return `parts` joined by `separator`; those that are not markup are escaped."""
+    return Markup(escape(separator).join(map(escape, parts)))
 
 
 def element(name: str, /, *content: str, **attributes: str | float | bool | None) -> Markup:
-    """Return an element; what is no markup in `content` is text.
+    """Return an element; parts of `content` that are not markup are escaped.
 
-    `class_` and `aria_label` are the attributes class and aria-label; one that is None or False is left out.
+    `class_` and `aria_label` are the attributes class and aria-label; None and False omit an attribute.
     """
     start = "".join(
         f" {_name(each)}" if value is True else f' {_name(each)}="{_value(value)}"'
@@ -39,12 +43,31 @@ def element(name: str, /, *content: str, **attributes: str | float | bool | None
         return Markup(f"<{name}{start}>")
     if name in _EMPTY and not content:
         return Markup(f"<{name}{start}/>")
-    return Markup(f"<{name}{start}>{joined(content)}</{name}>")
+    return Markup(f"<{name}{start}>{join(content)}</{name}>")
 
 
 def number(value: float) -> str:
-    """Return a number as the attributes of SVG have it, to a tenth."""
+    """Return a number for an attribute of SVG, to a tenth."""
     return f"{value:.1f}".removesuffix(".0")
+
+
+@cache
+def anchor(path: str) -> str:
+    """Return the id of the row of `path`: percent-encoded, as after the `#` of a URL (RFC 3986)."""
+    return "".join(chr(byte) if byte in _FRAGMENT else f"%{byte:02X}" for byte in os.fsencode(path))
+
+
+def text_width(text: str) -> float:
+    """Return the width of `text` in pixels; every letter that may be wide counts as wide."""
+    return sum(_ADVANCE if letter.isascii() else 2 * _ADVANCE for letter in printable(text))
+
+
+def shorten(text: str, width: float, minimum: int = 7) -> str | None:
+    """Return as much of `text` as fits into `width` pixels; None if that is fewer than `minimum` letters."""
+    if text_width(text) <= width:
+        return text
+    letters = int(width / _ADVANCE) - 1
+    return f"{printable(text)[:letters]}…" if letters >= minimum and printable(text).isascii() else None
 
 
 def _name(keyword: str) -> str:
@@ -52,4 +75,4 @@ def _name(keyword: str) -> str:
 
 
 def _value(value: str | float) -> str:
-    return escaped(value) if isinstance(value, str) else number(value)
+    return escape(value) if isinstance(value, str) else number(value)

@@ -14,7 +14,7 @@ const size = (count) => {
   return `${count.toFixed(1)} ${units[at]}`;
 };
 
-// The table: what is searched for, of which type, in which order.
+// The table: search, types, order.
 
 const table = document.getElementById("entries");
 const body = table.tBodies[0];
@@ -22,29 +22,29 @@ const search = document.getElementById("search");
 const type = document.getElementById("type");
 const count = document.getElementById("count");
 const rows = Array.from(body.rows, (row) => {
-  const [path, , , owner, reason] = row.cells;
-  const why = reason.firstElementChild.textContent;
+  const [path, , , owner, reasons] = row.cells;
+  const reason = reasons.firstElementChild.textContent;
   const words = [path, owner].map((cell) => cell.textContent);
   return {
     row, type: row.dataset.type, size: Number(row.dataset.size ?? 0),
-    keys: [words[0], row.dataset.type, Number(row.dataset.size ?? -1), words[1], why],
-    text: [...words, why].join("\n").toLowerCase(),
+    keys: [words[0], row.dataset.type, Number(row.dataset.size ?? -1), words[1], reason],
+    text: [...words, reason].join("\n").toLowerCase(),
   };
 });
 
 const filter = () => {
-  const wanted = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-  let found = 0, bytes = 0;
+  const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+  let matches = 0, bytes = 0;
   for (const each of rows) {
-    const fits = (!type.value || each.type === type.value) && wanted.every((word) => each.text.includes(word));
-    each.row.hidden = !fits;
-    if (fits) { found += 1; bytes += each.size; }
+    const matched = (!type.value || each.type === type.value) && words.every((word) => each.text.includes(word));
+    each.row.hidden = !matched;
+    if (matched) { matches += 1; bytes += each.size; }
   }
-  count.value = `${found} of ${rows.length}, ${size(bytes)}`;
+  count.value = `${matches} of ${rows.length}, ${size(bytes)}`;
 };
 
-const sort = (column, falling) => {
-  const order = falling ? -1 : 1;
+const sort = (column, descending) => {
+  const order = descending ? -1 : 1;
   rows.sort(({keys: {[column]: one}}, {keys: {[column]: other}}) => one < other ? -order : one > other ? order : 0);
   body.append(...rows.map((each) => each.row));
 };
@@ -54,10 +54,10 @@ Array.from(table.tHead.rows[0].cells, (heading, column) => {
   heading.append(button);
   button.addEventListener("click", () => {
     const before = heading.getAttribute("aria-sort");
-    const falling = before ? before === "ascending" : column === 2;  // of sizes, the largest are looked for
+    const descending = before ? before === "ascending" : column === 2;  // the largest sizes first
     for (const each of table.tHead.rows[0].cells) each.removeAttribute("aria-sort");
-    heading.setAttribute("aria-sort", falling ? "descending" : "ascending");
-    sort(column, falling);
+    heading.setAttribute("aria-sort", descending ? "descending" : "ascending");
+    sort(column, descending);
   });
 });
 table.tHead.rows[0].cells[0].setAttribute("aria-sort", "ascending");
@@ -74,7 +74,7 @@ document.addEventListener("click", (event) => {
   filter();
 });
 
-// A row that the address names is shown, even if it is not what is searched for.
+// The row in the address is shown, even if it does not match the search.
 
 const goToRow = () => {
   const row = document.getElementById(location.hash.slice(1));
@@ -85,111 +85,112 @@ const goToRow = () => {
 };
 addEventListener("hashchange", goToRow);
 
-// The graph: what a node needs, and what needs it.
+// The graph: dependencies and dependents of a node.
 
 const graph = document.querySelector(".graph");
 
-const look = () => {
+const selectable = () => {
   const nodes = Array.from(graph.querySelectorAll(".node"), (element) => ({
-    element, label: element.querySelector("text").textContent, askers: [],
+    element, label: element.querySelector("text").textContent, dependents: [],
     needs: (element.dataset.needs ?? "").split(" ").filter(Boolean).map(Number),
   }));
-  nodes.forEach((node, at) => node.needs.forEach((need) => nodes[need].askers.push(at)));
+  nodes.forEach((node, at) => node.needs.forEach((need) => nodes[need].dependents.push(at)));
   const edges = Array.from(graph.querySelectorAll(".edges path"), (element) => (
     {element, from: Number(element.dataset.from), to: Number(element.dataset.to)}
   ));
-  const told = document.getElementById("told");
-  let kept = null;
+  const details = document.getElementById("selection");
+  let selected = null;
 
-  const all = (start, direction) => {
+  const reachable = (start, direction) => {
     const found = new Set([start]);
     for (const at of found) for (const next of nodes[at][direction]) found.add(next);
     return found;
   };
 
-  const show = (at) => {
-    graph.classList.toggle("chosen", at !== null);
-    const below = at === null ? new Set() : all(at, "needs"), above = at === null ? below : all(at, "askers");
+  const highlight = (at) => {
+    graph.classList.toggle("selected", at !== null);
+    const none = new Set();
+    const below = at === null ? none : reachable(at, "needs"), above = at === null ? none : reachable(at, "dependents");
     nodes.forEach(({element}, each) => {
       element.classList.toggle("self", each === at);
-      element.classList.toggle("needed", each !== at && below.has(each));
-      element.classList.toggle("asking", each !== at && above.has(each));
+      element.classList.toggle("dependency", each !== at && below.has(each));
+      element.classList.toggle("dependent", each !== at && above.has(each));
     });
     for (const {element, from, to} of edges) {
-      const isNeeded = below.has(from), isAsking = above.has(to);
-      element.classList.toggle("needed", isNeeded);
-      element.classList.toggle("asking", isAsking);
-      if (isNeeded || isAsking) element.parentElement.append(element);  // above the others
+      const isDependency = below.has(from), isDependent = above.has(to);
+      element.classList.toggle("dependency", isDependency);
+      element.classList.toggle("dependent", isDependent);
+      if (isDependency || isDependent) element.parentElement.append(element);  // above the others
     }
   };
 
-  const list = (words, others) => others.length ? [make("p", {}, `${words}: `, ...others.flatMap((at, index) => {
+  const list = (heading, others) => others.length ? [make("p", {}, `${heading} (${others.length}): `, ...others.flatMap((at, index) => {
     const button = make("button", {type: "button"}, nodes[at].label);
-    button.addEventListener("click", () => { keep(at); nodes[at].element.scrollIntoView({block: "nearest", inline: "nearest"}); });
+    button.addEventListener("click", () => { select(at); nodes[at].element.scrollIntoView({block: "nearest", inline: "nearest"}); });
     return index ? [", ", button] : [button];
   }))] : [];
 
-  const keep = (at) => {
-    kept = at;
-    show(at);
-    told.hidden = at === null;
+  const select = (at) => {
+    selected = at;
+    highlight(at);
+    details.hidden = at === null;
     if (at === null) return;
-    const {element, label, needs, askers} = nodes[at];
+    const {element, label, needs, dependents} = nodes[at];
     const row = element.getAttribute("href");
-    told.replaceChildren(
-      make("p", {}, make("b", {}, label), ...(row ? [" ", make("a", {href: row}, "its row")] : [])),
-      ...list(`needs ${needs.length}`, needs), ...list(`is needed by ${askers.length}`, askers),
+    details.replaceChildren(
+      make("p", {}, make("b", {}, label), ...(row ? [" ", make("a", {href: row}, "show row")] : [])),
+      ...list("needs", needs), ...list("needed by", dependents),
     );
   };
 
   nodes.forEach(({element}, at) => {
-    element.addEventListener("mouseenter", () => { if (kept === null) show(at); });
-    element.addEventListener("mouseleave", () => { if (kept === null) show(null); });
-    element.addEventListener("focus", () => { if (kept === null) show(at); });
-    element.addEventListener("blur", () => { if (kept === null) show(null); });
+    element.addEventListener("mouseenter", () => { if (selected === null) highlight(at); });
+    element.addEventListener("mouseleave", () => { if (selected === null) highlight(null); });
+    element.addEventListener("focus", () => { if (selected === null) highlight(at); });
+    element.addEventListener("blur", () => { if (selected === null) highlight(null); });
     element.addEventListener("click", (event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey) return;
       event.preventDefault();
-      keep(at === kept ? null : at);
+      select(at === selected ? null : at);
     });
   });
   const find = make("input", {type: "search", placeholder: "Find", ariaLabel: "Find in the graph"});
   find.addEventListener("input", () => {
-    const wanted = find.value.toLowerCase();
-    const at = wanted ? nodes.findIndex(({label}) => label.toLowerCase().includes(wanted)) : -1;
-    find.setCustomValidity(wanted && at < 0 ? "Nothing has such a name" : "");
-    keep(at < 0 ? null : at);
+    const name = find.value.toLowerCase();
+    const at = name ? nodes.findIndex(({label}) => label.toLowerCase().includes(name)) : -1;
+    find.setCustomValidity(name && at < 0 ? "Not found" : "");
+    select(at < 0 ? null : at);
     if (at >= 0) nodes[at].element.scrollIntoView({block: "nearest", inline: "center"});
   });
   document.querySelector(".zoom").append(find);
 
-  graph.addEventListener("click", (event) => { if (!event.target.closest(".node")) keep(null); });
-  addEventListener("keydown", (event) => { if (event.key === "Escape" && kept !== null) keep(null); });
+  graph.addEventListener("click", (event) => { if (!event.target.closest(".node")) select(null); });
+  addEventListener("keydown", (event) => { if (event.key === "Escape" && selected !== null) select(null); });
 };
 
-const zoom = () => {
+const zoomable = () => {
   const width = graph.width.baseVal.value, height = graph.height.baseVal.value;
-  const room = graph.parentElement;
+  const frame = graph.parentElement;
   let scale = 1;
   const bar = document.querySelector(".zoom");
-  const to = (wanted) => {
-    const middle = (room.scrollLeft + room.clientWidth / 2) / scale;
-    scale = Math.min(Math.max(wanted, 0.1), 3);
+  const zoom = (to) => {
+    const middle = (frame.scrollLeft + frame.clientWidth / 2) / scale;
+    scale = Math.min(Math.max(to, 0.1), 3);
     graph.setAttribute("width", width * scale);
     graph.setAttribute("height", height * scale);
-    room.scrollLeft = middle * scale - room.clientWidth / 2;
+    frame.scrollLeft = middle * scale - frame.clientWidth / 2;
   };
-  const fit = () => Math.min(1, room.clientWidth / width);
-  const steps = {"−": () => scale / 1.25, "+": () => scale * 1.25, "fit": fit, "1:1": () => 1};
-  const buttons = Object.entries(steps).map(([words, step]) => {
-    const button = make("button", {type: "button"}, words);
-    button.addEventListener("click", () => to(step()));
+  const fit = () => Math.min(1, frame.clientWidth / width);
+  const scales = {"−": () => scale / 1.25, "+": () => scale * 1.25, "fit": fit, "1:1": () => 1};
+  const buttons = Object.entries(scales).map(([label, next]) => {
+    const button = make("button", {type: "button"}, label);
+    button.addEventListener("click", () => zoom(next()));
     return button;
   });
   bar.append(...buttons);
-  if (fit() > 0.75) to(fit());
+  if (fit() > 0.75) zoom(fit());
   const first = graph.querySelector(".program rect");
-  if (first) room.scrollTop = first.y.baseVal.value * scale - room.clientHeight / 2;
+  if (first) frame.scrollTop = first.y.baseVal.value * scale - frame.clientHeight / 2;
 };
 
-if (graph) { look(); zoom(); }
+if (graph) { selectable(); zoomable(); }

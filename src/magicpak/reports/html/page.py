@@ -1,4 +1,4 @@
-"""The report for people who would rather look: one HTML page, which loads nothing from elsewhere."""
+"""The report as one HTML page that loads nothing from elsewhere."""
 
 import hashlib
 from binascii import b2a_base64
@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 from magicpak import resources
 from magicpak.reports.document import Document, ReportEntry
-from magicpak.reports.html import graph_svg, summary
+from magicpak.reports.entries import Entries
+from magicpak.reports.html import summary
 from magicpak.reports.html.graph import GraphNode, graph
+from magicpak.reports.html.graph_svg import draw_graph
 from magicpak.reports.html.groups import groups
-from magicpak.reports.html.layers import Layered, layered
+from magicpak.reports.html.layers import LayeredGraph, assign_layers
 from magicpak.reports.html.markup import Markup, element
-from magicpak.reports.html.places import Places
 from magicpak.reports.html.rows import TYPES, table
 from magicpak.reports.html.treemap_svg import treemap
 from magicpak.text import count_noun, format_size
@@ -27,26 +28,26 @@ class _Section(NamedTuple):
 def page(document: Document) -> str:
     """Return the report as one HTML page that loads nothing from elsewhere: the same for the same document.
 
-    It needs no script to be read; with scripts it can be searched and sorted, and shows what a library has to do with
-    others.
+    It can be read without scripts; with them it can be searched and sorted, and highlights the dependencies of a
+    library.
     """
-    style, script = _shipped("reports/html/page.css"), _shipped("reports/html/page.js")
-    places = Places(document.entries)
+    style, script = _resource("reports/html/page.css"), _resource("reports/html/page.js")
+    entries = Entries(document.entries)
     sections = [
-        _Section("sizes", "What takes the room", _sizes(document)),
-        _Section("needs", "Who needs whom", _needs(document, places)),
-        _Section("all", "All that is in it", _entries(document, places)),
+        _Section("sizes", "Sizes", _sizes(document)),
+        _Section("needs", "Dependencies", _dependencies(document, entries)),
+        _Section("all", "Contents", _contents(document, entries)),
     ]
-    there = [section for section in sections if section.content]
+    sections = [section for section in sections if section.content]
     body = element(
         "body",
         summary.header(document),
-        element("nav", *(element("a", each.heading, href=f"#{each.id}") for each in there)),
+        element("nav", *(element("a", each.heading, href=f"#{each.id}") for each in sections)),
         element(
             "main",
-            summary.trouble(document),
-            summary.taken_away(document.excluded),
-            *(element("section", element("h2", each.heading), *each.content, id=each.id) for each in there),
+            summary.problems(document),
+            summary.exclusions(document.excluded),
+            *(element("section", element("h2", each.heading), *each.content, id=each.id) for each in sections),
         ),
         element("script", script),
     )
@@ -54,8 +55,8 @@ def page(document: Document) -> str:
     return f"<!DOCTYPE html>\n{element('html', _head(title, style, script), body, lang='en')}\n"
 
 
-def _shipped(name: str) -> Markup:
-    """Return a file of ours, which is written so that it can stand inside an element."""
+def _resource(name: str) -> Markup:
+    """Return one of magicpak's own files, which needs no escaping inside an element."""
     content = resources.read(name)
     if content is None:
         raise FileNotFoundError(name)
@@ -63,8 +64,8 @@ def _shipped(name: str) -> Markup:
 
 
 def _head(title: str, style: Markup, script: Markup) -> Markup:
-    allowed = f"style-src {_hash(style)}; script-src {_hash(script)}"
-    policy = f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
+    sources = f"style-src {_hash(style)}; script-src {_hash(script)}"
+    policy = f"default-src 'none'; {sources}; base-uri 'none'; form-action 'none'"
     return element(
         "head",
         element("meta", charset="utf-8"),
@@ -85,71 +86,69 @@ def _sizes(document: Document) -> list[Markup]:
     parts = groups(document)
     if not parts:
         return []
-    by = "package" if document.packages else "directory"
-    words = f"Each box is a file, as large as it is in bytes; those of one {by} stand together."
+    kind = "package" if document.packages else "directory"
+    legend = (
+        f"The area of each box is the size of a file, and files of one {kind} are grouped. Click a box to see its row."
+    )
 
-    def told(file: ReportEntry) -> str:
+    def tooltip(file: ReportEntry) -> str:
         return f"{file.path}, {format_size(file.size)}: {file.reason}"
 
     return [
-        element("p", f"{words} A click leads to its row.", class_="legend"),
-        element("div", treemap(parts, f"Sizes of files by {by}", told), class_="scroll"),
-        summary.largest(document.packages or ()),
+        element("p", legend, class_="legend"),
+        element("div", treemap(parts, f"File sizes by {kind}", tooltip), class_="scroll"),
+        summary.largest_packages(document.packages or ()),
     ]
 
 
-def _needs(document: Document, places: Places) -> list[Markup]:
-    nodes = graph(document.processes, places)
+def _dependencies(document: Document, entries: Entries) -> list[Markup]:
+    nodes = graph(document.processes, entries)
     if not nodes:
         return []
-    drawn = layered([node.needs for node in nodes])
-    label = "Who needs which library"
+    layered = assign_layers([node.needs for node in nodes])
+    label = "Dependency graph"
     return [
-        element("p", _legend(nodes, drawn), class_="legend"),
+        element("p", _legend(nodes, layered), class_="legend"),
         element("div", class_="zoom"),
         element(
             "div",
-            graph_svg.picture(nodes, drawn, label, _told),
+            draw_graph(nodes, layered, label, _tooltip),
             class_="scroll framed",
             tabindex=0,
             role="region",
             aria_label=label,
         ),
-        element("div", id="told", hidden=True, aria_live="polite"),
+        element("div", id="selection", hidden=True, aria_live="polite"),
     ]
 
 
-def _told(node: GraphNode) -> str:
+def _tooltip(node: GraphNode) -> str:
     if node.entry is not None:
         return f"{node.entry.path}, {format_size(node.entry.size)}"
     return f"{node.label} is missing" if node.kind == "missing" else f"{node.label} is not in the bundle"
 
 
-def _legend(nodes: Sequence[GraphNode], drawn: Layered) -> str:
-    words = "Programs, and what is loaded by itself, stand at the left; what a thing needs stands to the right of it."
+def _legend(nodes: Sequence[GraphNode], layered: LayeredGraph) -> str:
+    legend = "Programs, and libraries loaded at run time, are on the left; what they need is to their right."
+    if layered.back:
+        legend += " Dashed lines close a cycle."
     count = sum(len(node.needs) for node in nodes)
-    left_out = count - len(drawn.edges) - len(drawn.back)
-    if drawn.back:
-        words += " Dashed lines close a circle."
-    if not left_out:
-        return words
-    common = ", ".join(nodes[at].label for at in sorted(drawn.common))
-    why = (
-        f"those that follow from others, and those of {common}, which most need"
-        if common
-        else "they follow from others"
-    )
-    return f"{words} {left_out} of {count_noun(count, 'need')} are not drawn: {why}."
+    omitted = count - len(layered.edges) - len(layered.back)
+    if not omitted:
+        return legend
+    common = ", ".join(nodes[at].label for at in sorted(layered.common))
+    which = f"those that others imply, and those on {common}, which most files need" if common else "others imply them"
+    return f"{legend} {omitted} of {count_noun(count, 'dependency')} are not drawn: {which}."
 
 
-def _entries(document: Document, places: Places) -> list[Markup]:
-    present = {entry.type for entry in document.entries}
-    choices = [element("option", words, value=each) for each, words in TYPES.items() if each in present]
+def _contents(document: Document, entries: Entries) -> list[Markup]:
+    types = {entry.type for entry in document.entries}
+    choices = [element("option", name, value=each) for each, name in TYPES.items() if each in types]
     hint = "Search paths, packages, reasons"
     search = element("input", type="search", id="search", placeholder=hint, aria_label=hint)
     select = element("select", element("option", "all types", value=""), *choices, id="type", aria_label="Type")
     count = element("output", id="count", for_="search type")
     return [
         element("div", search, select, count, class_="tools", hidden=True),
-        table(document.entries, document.packages or (), places),
+        table(entries, document.packages or ()),
     ]

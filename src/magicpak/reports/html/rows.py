@@ -1,27 +1,26 @@
-"""The table of all that is in the bundle, and why."""
+"""The table of all entries of the bundle, with the reason for each."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from magicpak.reports.document import ReportEntry, ReportPackage
-from magicpak.reports.html.markup import Markup, element, joined
-from magicpak.reports.html.places import Places, anchor
+from magicpak.reports.entries import Entries
+from magicpak.reports.html.markup import Markup, anchor, element, join
 from magicpak.text import format_size
 
 TYPES = {"file": "file", "link": "link", "directory": "directory", "fifo": "named pipe"}
-_COLUMNS = ("Path", "Type", "Size", "ReportPackage", "Why it is there")
-_MOST_STEPS = 10  # of a chain of reasons: more of them in each row would be more than the page can hold
+_COLUMNS = ("Path", "Type", "Size", "Package", "Reason")
+_MAX_STEPS = 10  # of a chain of reasons: more of them in each row would make the page too large
 
 
-def table(entries: Sequence[ReportEntry], packages: Sequence[ReportPackage], places: Places) -> Markup:
+def table(entries: Entries, packages: Sequence[ReportPackage]) -> Markup:
     """Return the table, with a row for each of `entries`."""
-    heading = element(
-        "tr", *(element("th", each, scope="col", class_=each.partition(" ")[0].lower()) for each in _COLUMNS)
-    )
-    rows = joined((_row(entry, packages, places) for entry in entries), between=Markup("\n"))
+    heading = element("tr", *(element("th", each, scope="col", class_=each.lower()) for each in _COLUMNS))
+    rows = join((_row(entry, packages, entries) for entry in entries), separator=Markup("\n"))
     return element("table", element("thead", heading), element("tbody", rows), id="entries")
 
 
-def _row(entry: ReportEntry, packages: Sequence[ReportPackage], places: Places) -> Markup:
+def _row(entry: ReportEntry, packages: Sequence[ReportPackage], entries: Entries) -> Markup:
     directory, slash, name = entry.path.rpartition("/")
     path = [element("span", directory + slash), name]
     if entry.target is not None:
@@ -36,27 +35,28 @@ def _row(entry: ReportEntry, packages: Sequence[ReportPackage], places: Places) 
         element("td", TYPES[entry.type], title=f"mode {entry.mode}, owner {entry.uid}:{entry.gid}"),
         element("td", format_size(entry.size) if is_file else ""),
         element("td", *((package.name, " ", element("i", package.version)) if package else ())),
-        element("td", *_why(entry, places)),
+        element("td", *_reasons(entry, entries)),
         id=anchor(entry.path),
         data_type=entry.type,
         data_size=str(entry.size) if is_file else None,
     )
 
 
-def _why(entry: ReportEntry, places: Places) -> Iterator[Markup]:
-    """Return the reason, and the reasons of whoever asked, up to what nobody else has asked for."""
-    yield element("span", *_because(entry, places))
-    chain = places.chain(entry, _MOST_STEPS)
+def _reasons(entry: ReportEntry, entries: Entries) -> Iterator[Markup]:
+    """Yield the reason for `entry`, then the reasons for those that asked for it."""
+    yield element("span", *_reason(entry, entries))
+    chain = list(islice(entries.chain(entry), _MAX_STEPS))
     if len(chain) > 1:
         last = chain[-1]
-        far = f"{len(chain)} steps from" if last.asked_by is None else f"{len(chain)} steps and more, by way of"
-        steps = [element("li", *_because(each, places)) for each in chain]
-        yield element("details", element("summary", f"{far} {last.path.rpartition('/')[2]}"), element("ol", *steps))
+        which = "all" if last.asked_by is None else "first"
+        steps = [element("li", *_reason(each, entries)) for each in chain]
+        summary = f"{which} {len(chain)} steps, up to {last.path.rpartition('/')[2]}"
+        yield element("details", element("summary", summary), element("ol", *steps))
 
 
-def _because(entry: ReportEntry, places: Places) -> list[str]:
-    """Return the reason of `entry`; the asker at its end leads to its row, by whichever of its paths it is named."""
-    requester = places.at(entry.asked_by) if entry.asked_by is not None else None
+def _reason(entry: ReportEntry, entries: Entries) -> list[str]:
+    """Return the reason for `entry`; a requester at its end becomes a link to its row, whichever path it has there."""
+    requester = entries.at(entry.asked_by) if entry.asked_by is not None else None
     words, slash, path = entry.reason.rpartition(" /")
     if requester is None or not words:
         return [entry.reason]

@@ -1,4 +1,4 @@
-"""What the page says first: what was made of what, how much it is, what is missing, what was taken away."""
+"""The head of the page: the bundle and its size, what is missing, what was excluded, and the largest packages."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,39 +10,39 @@ from magicpak.reports.document import (
     ReportProblem,
     ReportTotals,
 )
-from magicpak.reports.html.markup import Markup, element, joined
+from magicpak.reports.html.markup import Markup, element, join
 from magicpak.text import count_noun, format_size
 
-_LARGEST = 10
-_FIRST = 8  # so many INPUTs are named at once
-_OPEN = 12  # so many that were excluded are shown at once
+_MAX_PACKAGES = 10
+_MAX_INPUTS = 8  # before the rest is folded
+_MAX_OPEN = 12  # excluded entries that are not folded
 
 
 def title(document: Document) -> str:
-    """Return what the page is about, on one line."""
-    return document.output if document.output is not None else "a dry run"
+    """Return the title of the page, on one line."""
+    return document.output if document.output is not None else "dry run"
 
 
 def header(document: Document) -> Markup:
-    """Return what was made of what, and how much it is."""
+    """Return the names of the bundle and of the INPUTs, and the totals."""
     inputs = [element("code", each.given) for each in document.processes if each.given is not None]
     return element(
         "header",
         element("p", f"magicpak {document.magicpak}", class_="maker"),
         element("h1", title(document)),
-        *_made_of(inputs),
+        *_inputs(inputs),
         element("ul", *_figures(document.totals, document.packages or ()), class_="figures"),
-        *([element("p", "A dry run: nothing was written.")] if document.dry_run and document.output else []),
+        *([element("p", "Dry run: nothing was written.")] if document.dry_run and document.output else []),
     )
 
 
-def _made_of(inputs: Sequence[Markup]) -> Iterator[Markup]:
-    first, rest = joined(inputs[:_FIRST], between=", "), inputs[_FIRST:]
+def _inputs(inputs: Sequence[Markup]) -> Iterator[Markup]:
+    first, rest = join(inputs[:_MAX_INPUTS], separator=", "), inputs[_MAX_INPUTS:]
     if first:
-        yield element("p", "made of ", first, class_="inputs")
+        yield element("p", "bundle of ", first, class_="inputs")
     if rest:
         yield element(
-            "details", element("summary", f"and {len(rest)} more"), joined(rest, between=", "), class_="inputs"
+            "details", element("summary", f"and {len(rest)} more"), join(rest, separator=", "), class_="inputs"
         )
 
 
@@ -54,29 +54,21 @@ def _figures(totals: ReportTotals, packages: Sequence[ReportPackage]) -> list[Ma
         *([count_noun(totals.fifos, "named pipe")] if totals.fifos else []),
         *([count_noun(len(packages), "package")] if packages else []),
     ]
-    whole = element("li", element("b", format_size(totals.size)), " in all")
-    return [
-        whole,
-        *(element("li", element("b", count), f" {what}") for count, _, what in (_split(each) for each in counts)),
-    ]
+    figures = [(format_size(totals.size), "", "total"), *(count.partition(" ") for count in counts)]
+    return [element("li", element("b", figure), f" {noun}") for figure, _, noun in figures]
 
 
-def _split(count: str) -> tuple[str, str, str]:
-    return count.partition(" ")
-
-
-def trouble(document: Document) -> Markup:
-    """Return what keeps programs from starting, if anything does."""
+def problems(document: Document) -> Markup:
+    """Return what keeps programs from starting, if anything does, and the warnings."""
     errors = [each for each in document.problems if each.is_error]
     warnings = [each for each in document.problems if not each.is_error]
     boxes = []
     if document.missing or errors:
-        what = "Something is missing" if document.missing else "Something does not start"
-        words = what if document.complete else f"{what}: nothing was written"
-        told = [*map(_missing, document.missing), *map(_problem, errors)]
-        boxes.append(_box(words, told, class_="error"))
+        heading = "Missing libraries" if document.missing else "Errors"
+        heading = heading if document.complete else f"{heading}: nothing was written"
+        boxes.append(_box(heading, [*map(_missing, document.missing), *map(_problem, errors)], class_="error"))
     if warnings:
-        boxes.append(_box("This may not work", list(map(_problem, warnings)), class_="warning"))
+        boxes.append(_box("Warnings", list(map(_problem, warnings)), class_="warning"))
     return element("div", *boxes, id="missing")
 
 
@@ -85,26 +77,26 @@ def _box(heading: str, items: Sequence[Markup], class_: str) -> Markup:
 
 
 def _missing(missing: ReportMissing) -> Markup:
-    askers = [element("code", each) for each in missing.needed_by]
+    requesters = [element("code", each) for each in missing.needed_by]
     searched = [element("code", each) for each in missing.searched]
     return element(
         "li",
         element("b", missing.name),
         *([f": {missing.trouble}"] if missing.trouble else []),
-        element("p", "needed by ", joined(askers, between=", which is needed by ")),
-        *([element("p", "searched in ", joined(searched, between=", "))] if searched else []),
+        element("p", "needed by ", join(requesters, separator=", which is needed by ")),
+        *([element("p", "searched in ", join(searched, separator=", "))] if searched else []),
     )
 
 
 def _problem(problem: ReportProblem) -> Markup:
-    whose = [element("b", problem.path), ": "] if problem.path else []
-    return element("li", *whose, problem.words)
+    subject = [element("b", problem.path), ": "] if problem.path else []
+    return element("li", *subject, problem.words)
 
 
-def taken_away(excluded: Sequence[ReportExcluded]) -> Markup:
-    """Return what `--exclude` has taken, if anything."""
+def exclusions(excluded: Sequence[ReportExcluded]) -> Markup:
+    """Return what `--exclude` removed, if anything."""
     if not excluded:
-        return joined(())
+        return join(())
     total = sum(each.size for each in excluded)
     items = [
         element(
@@ -112,19 +104,19 @@ def taken_away(excluded: Sequence[ReportExcluded]) -> Markup:
         )
         for each in excluded
     ]
-    words = f"--exclude took away {count_noun(len(excluded), 'entry')}, {format_size(total)}"
+    summary = f"--exclude removed {count_noun(len(excluded), 'entry')}, {format_size(total)}"
     return element(
-        "details", element("summary", words), element("ul", *items), id="excluded", open=len(excluded) <= _OPEN
+        "details", element("summary", summary), element("ul", *items), id="excluded", open=len(excluded) <= _MAX_OPEN
     )
 
 
-def largest(packages: Sequence[ReportPackage]) -> Markup:
-    """Return the packages that are most of the bundle, with bars."""
+def largest_packages(packages: Sequence[ReportPackage]) -> Markup:
+    """Return a table of the largest packages, with bars."""
     sized = [package for package in packages if package.size]
-    ranked = sorted(sized, key=lambda package: (-package.size, package.name))[:_LARGEST]
-    if not ranked:
-        return joined(())
-    heading = [element("th", each, scope="col") for each in ("ReportPackage", "Version", "Files", "Size", "")]
+    largest = sorted(sized, key=lambda package: (-package.size, package.name))[:_MAX_PACKAGES]
+    if not largest:
+        return join(())
+    heading = [element("th", each, scope="col") for each in ("Package", "Version", "Files", "Size", "")]
     rows = [
         element(
             "tr",
@@ -132,12 +124,12 @@ def largest(packages: Sequence[ReportPackage]) -> Markup:
             element("td", each.version),
             element("td", str(each.files)),
             element("td", format_size(each.size)),
-            element("td", _bar(100 * each.size / ranked[0].size)),
+            element("td", _bar(100 * each.size / largest[0].size)),
         )
-        for each in ranked
+        for each in largest
     ]
     content = [
-        element("caption", "The largest packages"),
+        element("caption", "Largest packages"),
         element("thead", element("tr", *heading)),
         element("tbody", *rows),
     ]

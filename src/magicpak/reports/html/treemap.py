@@ -1,4 +1,4 @@
-"""Rectangles whose areas are as given sizes, each as square as can be: a squarified treemap.
+"""A squarified treemap: rectangles with areas in proportion to sizes, each as square as possible.
 
 After M. Bruls, K. Huizing, J. J. van Wijk: Squarified Treemaps. Proc. VisSym 2000, pp. 33-42.
 """
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Box(NamedTuple):
-    """A rectangle, by its upper left corner."""
+    """A rectangle; `x` and `y` are its upper left corner."""
 
     x: float
     y: float
@@ -22,41 +22,44 @@ class Box(NamedTuple):
         return min(self.width, self.height)
 
     def inner(self, top: float, margin: float) -> "Box":
-        """Return what is left of it without a strip at its top and a margin at the other sides."""
+        """Return the rectangle inside a strip of height `top` and a margin at the other sides."""
         width, height = self.width - 2 * margin, self.height - top - margin
         return Box(self.x + margin, self.y + top, max(width, 0.0), max(height, 0.0))
 
 
-def squarified(sizes: Sequence[float], box: Box) -> list[Box]:
-    """Divide `box` among `sizes`, which are greater than 0 and come in falling order."""
+def squarify(sizes: Sequence[float], box: Box) -> list[Box]:
+    """Return `box` divided among `sizes`, which are greater than 0 and in descending order."""
     boxes: list[Box] = []
-    left, rest = float(sum(sizes)), box
+    total, rest = float(sum(sizes)), box
     while len(boxes) < len(sizes):
-        end = _end_of_row(sizes, len(boxes), left, rest)
+        end = _end_of_row(sizes, len(boxes), total, rest)
         row = sizes[len(boxes) : end]
-        made, rest = _row(row, rest, sum(row) / left if end < len(sizes) else 1.0)
-        boxes += made
-        left -= sum(row)
+        row_boxes, rest = _divide(row, rest, sum(row) / total if end < len(sizes) else 1.0)
+        boxes += row_boxes
+        total -= sum(row)
     return boxes
 
 
-def _end_of_row(sizes: Sequence[float], start: int, left: float, rest: Box) -> int:
-    """Return where the row that begins at `start` ends: before the size that would make its boxes longer."""
-    scale = rest.width * rest.height / left if left > 0 else 0.0
-    total, worst, end = 0.0, float("inf"), start
+def _end_of_row(sizes: Sequence[float], start: int, total: float, rest: Box) -> int:
+    """Return the end of the row that begins at `start`: before the size that would make its boxes less square.
+
+    `total` are the sizes for which there is `rest`.
+    """
+    scale = rest.width * rest.height / total if total > 0 else 0.0
+    row, worst, end = 0.0, float("inf"), start
     while end < len(sizes):
-        total += sizes[end]
-        thickness = total * scale / rest.side if rest.side > 0 else 0.0
-        longest, shortest = (each * rest.side / total for each in (sizes[start], sizes[end]))
-        now = max(longest / thickness, thickness / shortest) if thickness > 0 and shortest > 0 else 0.0
-        if now > worst:
+        row += sizes[end]
+        thickness = row * scale / rest.side if rest.side > 0 else 0.0
+        longest, shortest = (each * rest.side / row for each in (sizes[start], sizes[end]))
+        ratio = max(longest / thickness, thickness / shortest) if thickness > 0 and shortest > 0 else 0.0
+        if ratio > worst:
             break
-        worst, end = now, end + 1
+        worst, end = ratio, end + 1
     return end
 
 
-def _row(row: Sequence[float], box: Box, share: float) -> tuple[list[Box], Box]:
-    """Cut off a `share` of the longer side of `box`; return that part, divided among `row`, and the rest."""
+def _divide(row: Sequence[float], box: Box, share: float) -> tuple[list[Box], Box]:
+    """Return a `share` of the longer side of `box`, divided among `row`, and the rest of it."""
     x, y, width, height = box
     total = sum(row)
     starts = [before / total for before in accumulate(row, initial=0.0)][:-1]

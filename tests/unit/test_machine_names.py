@@ -5,8 +5,7 @@ import sys
 
 import pytest
 
-from magicpak.elf.facts import ElfTarget
-from magicpak.elf.names import machine_name
+from magicpak.elf.facts import ElfTarget, machine_name
 from support.elf_files import AARCH64, I386, PPC, S390X, X86_64
 
 
@@ -29,7 +28,7 @@ def test_a_machine_has_the_name_that_people_use(kind: ElfTarget, name: str) -> N
 
 def test_usual_machines_are_named_without_importing_pyelftools() -> None:
     code = (
-        "import sys; from magicpak.elf.facts import ElfTarget; from magicpak.elf.names import machine_name;"
+        "import sys; from magicpak.elf.facts import ElfTarget, machine_name;"
         "machine_name(ElfTarget(64, True, 62)); sys.exit(any(name.startswith('elftools') for name in sys.modules))"
     )
 

@@ -35,15 +35,15 @@ def _processors(request: pytest.FixtureRequest) -> Iterator[None]:
 def test_jobs_are_copied_once_and_finished_in_order(tmp_path: Path) -> None:
     copied: list[int] = []
     finished: list[int] = []
-    crew = CopyPool(
+    pool = CopyPool(
         lambda entry, _source, _target: copied.append(entry.size), lambda each: finished.append(each.entry.size)
     )
     before = descriptors()
 
     for number in range(300):
-        crew.add(job(tmp_path, number))
-    crew.finish_all()
-    crew.cancel()
+        pool.add(job(tmp_path, number))
+    pool.finish_all()
+    pool.cancel()
 
     assert sorted(copied) == list(range(300))
     assert finished == list(range(300))
@@ -56,16 +56,16 @@ def test_the_error_of_a_copy_is_the_jobs_when_it_is_finished(tmp_path: Path) -> 
         if entry.size == 7:
             raise OSError(28, "full")
 
-    crew = CopyPool(copy, lambda each: None if each.error is None else pytest.fail(str(each.entry.size)))
+    pool = CopyPool(copy, lambda each: None if each.error is None else pytest.fail(str(each.entry.size)))
     before = descriptors()
 
     def copy_all() -> None:
         for number in range(100):
-            crew.add(job(tmp_path, number))
-        crew.finish_all()
+            pool.add(job(tmp_path, number))
+        pool.finish_all()
 
     with pytest.raises(pytest.fail.Exception, match=r"^7$"):
         copy_all()
-    crew.cancel()
+    pool.cancel()
 
     assert descriptors() == before
