@@ -8,6 +8,7 @@ from typing import Protocol
 
 from magicpak.bundle.entry import Attributes
 from magicpak.errors import OutputNotUsable, reason
+from magicpak.files.view import link_text
 from magicpak.outputs.metadata import MetadataWriter
 from magicpak.process.tempdirs import DIRECTORY, remove_tree
 from magicpak.text import printable
@@ -74,7 +75,7 @@ def _require_current_directory(path: str) -> None:
 
 def _require_creatable(path: str, clean: str) -> None:
     if os.path.islink(clean):
-        raise OutputNotUsable(path, f"is a link to {printable(os.readlink(clean))}, which does not exist")
+        raise OutputNotUsable(path, f"is a link to {printable(link_text(clean))}, which does not exist")
     parent, name = os.path.split(clean)
     if name in {"", ".", ".."}:
         raise OutputNotUsable(path, "does not name a directory that can be created")

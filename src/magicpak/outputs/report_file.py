@@ -5,6 +5,7 @@ import stat
 from contextlib import suppress
 
 from magicpak.errors import ReportNotWritable, reason
+from magicpak.files.view import real_path
 from magicpak.outputs.copy import write_all
 from magicpak.process.tempdirs import uninterrupted
 
@@ -23,8 +24,8 @@ class ReportFile:
         """Raise ReportNotWritable if the file could not be written now, without changing anything."""
         if _is_special(self._path):
             return
-        real = os.path.realpath(self._path)
-        if self._output is not None and f"{real}/".startswith(f"{os.path.realpath(self._output)}/"):
+        real = real_path(self._path)
+        if self._output is not None and f"{real}/".startswith(f"{real_path(self._output)}/"):
             raise ReportNotWritable(self._path, "is inside OUTPUT and would become part of the bundle")
         if not self._path or os.path.isdir(real):
             raise ReportNotWritable(self._path, "is a directory" if self._path else "is an empty path")
@@ -41,7 +42,7 @@ class ReportFile:
                 _write(self._path, data, os.O_WRONLY)
             else:
                 with uninterrupted():
-                    _replace(os.path.realpath(self._path), data)
+                    _replace(real_path(self._path), data)
         except OSError as error:
             raise ReportNotWritable(self._path, f"cannot be written: {reason(error)}") from None
 

@@ -6,10 +6,10 @@ The links that count are those in the root directory, and in those of its direct
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-_MAX_LINKS = 8
-"""How many links may follow one another."""
+from magicpak.bundle.path import resolve
+from magicpak.files.view import link_text
 
 
 def names_of(paths: Iterable[str], root: str) -> dict[str, tuple[bytes, ...]]:
@@ -17,51 +17,36 @@ def names_of(paths: Iterable[str], root: str) -> dict[str, tuple[bytes, ...]]:
 
     The paths are absolute, as seen in `root`, and no directory in them is a link.
     """
-    parts = {path: os.path.split(os.fsencode(path)) for path in paths}
+    parts = {path: os.path.split(path) for path in paths}
     directories = {directory for directory, _ in parts.values()}
-    links = _links(os.fsencode(root), directories)
+    links = _links(root, directories)
     aliases = {directory: (directory, *_aliases(links, directory)) for directory in directories}
     return {
-        path: tuple(os.path.join(each, name) for each in aliases[directory])
+        path: tuple(os.fsencode(os.path.join(each, name)) for each in aliases[directory])
         for path, (directory, name) in parts.items()
     }
 
 
-def _aliases(links: Mapping[bytes, bytes], directory: bytes) -> list[bytes]:
+def _aliases(links: Mapping[str, str], directory: str) -> list[str]:
     """Return the names of `directory` that lead through one of `links`."""
-    prefix = os.path.join(directory, b"")
-    return [
-        os.path.join(link, prefix[len(target) :]).rstrip(b"/")
-        for link, target in links.items()
-        if prefix.startswith(target)
-    ]
+    prefix = os.path.join(directory, "")
+    return [os.path.join(link, prefix[len(end) :]).rstrip("/") for link, end in links.items() if prefix.startswith(end)]
 
 
-def _links(root: bytes, directories: Iterable[bytes]) -> dict[bytes, bytes]:
+def _links(root: str, directories: Iterable[str]) -> dict[str, str]:
     """Return the links that count, each with the directory that it leads to, which ends in a slash."""
-    tops = {b"/" + directory.split(b"/")[1] for directory in directories}
-    links = {link: target for each in sorted({b"/", *tops}) for link, target in _links_in(root, each)}
-    return {link: os.path.join(_follow(links, target), b"") for link, target in links.items()}
+    tops = {"/" + directory.split("/")[1] for directory in directories}
+    texts = {link: text for each in sorted({"/", *tops}) for link, text in _links_in(root, each)}
+    return {link: os.path.join(resolve(link, texts.get).place, "") for link in texts}
 
 
-def _links_in(root: bytes, directory: bytes) -> list[tuple[bytes, bytes]]:
-    """Return the links in one directory with their targets, in order."""
-    links = []
+def _links_in(root: str, directory: str) -> Iterator[tuple[str, str]]:
+    """Yield the links in one directory with their texts, in order."""
     try:
         with os.scandir(root + directory) as entries:
-            for entry in entries:
-                if entry.is_symlink():
-                    target = os.path.join(directory, os.readlink(entry.path))
-                    links.append((os.path.join(directory, entry.name), os.path.normpath(target)))
+            names = sorted(entry.name for entry in entries if entry.is_symlink())
+        for name in names:
+            link = os.path.join(directory, name)
+            yield link, link_text(root + link)
     except OSError:  # as if it had no more links
-        pass
-    return sorted(links)
-
-
-def _follow(links: Mapping[bytes, bytes], path: bytes) -> bytes:
-    for _ in range(_MAX_LINKS):
-        link = next((link for link in links if path == link or path.startswith(link + b"/")), None)
-        if link is None:
-            break
-        path = os.path.normpath(os.path.join(links[link], path[len(link) + 1 :]))
-    return path
+        return
