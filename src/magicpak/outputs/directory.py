@@ -5,46 +5,48 @@ from collections.abc import Callable, Sequence
 
 from magicpak.bundle.plan import BundlePlan, Item
 from magicpak.errors import MagicpakError, OutputNotUsable, reason
-from magicpak.outputs.copy import noop
 from magicpak.outputs.destination import Destination, destination_for
 from magicpak.outputs.metadata import MetadataWriter, TimePolicy
 from magicpak.outputs.output import WriteResult
 from magicpak.outputs.tree import TreeWriter
-from magicpak.process.tempdirs import DIRECTORY, Committed, interruptible, uninterrupted
+from magicpak.process.signals import Committed, deferred, interruptible
+from magicpak.process.tempdirs import DIRECTORY
 from magicpak.text import printable
 
 
 class DirectoryOutput:
-    """Writes a plan to a directory that does not exist yet, or into one that is empty."""
+    """Writes a plan to a directory that does not exist yet, or into one that is empty.
+
+    `path` is OUTPUT as the user wrote it, `source_date_epoch` the latest time that a file may have, in seconds.
+    """
 
     def __init__(self, path: str, source_date_epoch: int | None) -> None:
-        """Take OUTPUT as the user wrote it, and the latest time a file may have, in seconds since the epoch."""
         self._path = path
+        self._tree: TreeWriter | None = None
         self._source_date_epoch = source_date_epoch
 
     def check(self) -> None:
         """Raise OutputNotUsable where a bundle could not be written now; nothing is changed."""
         destination_for(self._path)
 
-    def write(
-        self,
-        plan: BundlePlan,
-        inspect: Callable[[int], object] | None = None,
-        on_progress: Callable[[int], object] = noop,
-    ) -> WriteResult:
+    @property
+    def copied(self) -> int:
+        """The bytes that are copied so far; any thread may look."""
+        return self._tree.copied if self._tree is not None else 0
+
+    def write(self, plan: BundlePlan, inspect: Callable[[int], object] | None = None) -> WriteResult:
         """Write all of `plan`; after a failure or a signal everything is as it was before.
 
         `inspect` is called with the descriptor of the bundle's root when all is written and nothing stands at its place
-        yet; what it raises is a failure like any other. `on_progress` is called with each number of bytes that are
-        copied, by any thread.
+        yet; what it raises is a failure like any other.
 
-        Signals are held back and looked for now and then, so that there is no moment at which a second one could keep
+        Signals are deferred and looked for now and then, so that there is no moment at which a second one could keep
         the first from being cleaned up after. Raises OutputNotUsable, SourceChanged, CannotRead, Interrupted.
         """
         items = tuple(plan)  # sorted once
         metadata = MetadataWriter(TimePolicy.of(items, self._source_date_epoch))
-        with uninterrupted():
-            return self._write(items, destination_for(self._path), metadata, inspect, on_progress)
+        with deferred():
+            return self._write(items, destination_for(self._path), metadata, inspect)
 
     def _write(
         self,
@@ -52,11 +54,10 @@ class DirectoryOutput:
         place: Destination,
         metadata: MetadataWriter,
         inspect: Callable[[int], object] | None,
-        on_progress: Callable[[int], object],
     ) -> WriteResult:
         try:
             root = place.make()
-            tree = TreeWriter(root, self._path, metadata, on_progress)
+            tree = self._tree = TreeWriter(root, self._path, metadata)
             tree.write(items)
             if inspect is not None:
                 with interruptible():
@@ -78,7 +79,7 @@ def write_copy(plan: BundlePlan, path: str, source_date_epoch: int | None) -> No
     Raises what `DirectoryOutput.write` does.
     """
     items = tuple(plan)
-    with uninterrupted():
+    with deferred():
         os.mkdir(path, 0o755)
         os.chmod(path, 0o755)  # noqa: S103 - as the root of an image, whatever the umask
         root = os.open(path, DIRECTORY)

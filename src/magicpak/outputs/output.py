@@ -20,12 +20,13 @@ class WriteResult(NamedTuple):
 class Output(Protocol):
     """Somewhere a bundle can go."""
 
-    def write(
-        self, plan: BundlePlan, inspect: Callable[[int], object] | None, on_progress: Callable[[int], object]
-    ) -> WriteResult:
-        """Write all of `plan`, or nothing; `inspect` looks at its root, by a descriptor, before it is there for others.
+    @property
+    def copied(self) -> int:
+        """The bytes that are copied so far, of the plan's size; any thread may look."""
+        ...
 
-        `on_progress` is called with each number of bytes that are copied, of the plan's `size`, by any thread.
+    def write(self, plan: BundlePlan, inspect: Callable[[int], object] | None) -> WriteResult:
+        """Write all of `plan`, or nothing; `inspect` looks at its root, by a descriptor, before it is there for others.
 
         Raises OutputNotUsable, SourceChanged or CannotRead, or Interrupted; then all is as it was before.
         """

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from magicpak.errors import ReportNotWritable, reason
 from magicpak.outputs.copy import write_all
-from magicpak.process.tempdirs import uninterrupted
+from magicpak.process.signals import deferred
 
 
 class ReportFile:
@@ -38,7 +38,7 @@ class ReportFile:
             if _is_special(self._path):
                 _write(self._path, data, os.O_WRONLY)
             else:
-                with uninterrupted():
+                with deferred():
                     _replace(os.path.realpath(self._path), data)
         except OSError as error:
             raise ReportNotWritable(self._path, f"cannot be written: {reason(error)}") from None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from magicpak.dynamic.runs import counted, judge, planned_runs, trace_lines
 from magicpak.log import Log
 from magicpak.options import LogLevel, Options, variables
+from magicpak.process.exec import Command
 from magicpak.resolve.inputs import Program
 from magicpak.text import printable
 from magicpak.tracing.run import TracedRun, run_traced
@@ -21,17 +22,15 @@ def watch_programs(
     result = []
     for run in planned_runs(programs, options.dynamic_arg, options.dynamic_command):
         log.info(f"running {printable(run.line)} (for {options.dynamic_timeout:g} s at most)")
-        with log.waiting(f"running {run.line}") as tick:
-            watched = run_traced(
-                run.command,
-                executable=run.executable,
-                timeout=options.dynamic_timeout,
-                keep_in=private(),
-                stdin=stdin,
-                env=env,
-                on_line=(lambda line: log.debug(printable(os.fsdecode(line)))) if debug else None,
-                tick=tick,
-            )
+        log.doing(f"running {run.line}")
+        watched = run_traced(
+            Command(run.command, run.executable, env),
+            timeout=options.dynamic_timeout,
+            keep_in=private(),
+            stdin=stdin,
+            on_line=(lambda line: log.debug(printable(os.fsdecode(line)))) if debug else None,
+        )
+        log.rest()
         for line in trace_lines(watched.trace) if debug else ():
             log.debug(line)
         log.warn_all(judge(run, watched, options.dynamic_timeout, allow_failure=options.dynamic_allow_failure))

@@ -1,4 +1,4 @@
-"""What calls that change no file do with it: names are read when a call begins, what came of it when it ends."""
+"""Calls that change no file: names are read when a call begins, its result when it ends."""
 
 import os
 import struct
@@ -19,28 +19,28 @@ _AF_UNIX, _SOCKADDR_UN = 1, 110  # unix(7)
 
 
 def on_entry(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
-    """Take the beginning of a call; return what to do when it ends, None if its end does not matter."""
+    """Handle the beginning of a call; return what to do when it ends, None if its end does not matter."""
     if stop.call.moves:
         recorder.names.directories.move_begins()
     try:
-        finish = _HANDLERS[stop.call.kind](recorder, stop)
+        on_exit = _HANDLERS[stop.call.kind](recorder, stop)
     except Unreadable:
         recorder.unreadable += 1
-        finish = None
-    return _moving(recorder, finish) if stop.call.moves else finish
+        on_exit = None
+    return _moving(recorder, on_exit) if stop.call.moves else on_exit
 
 
-def _moving(recorder: Recorder, finish: OnExit | None) -> OnExit:
+def _moving(recorder: Recorder, on_exit: OnExit | None) -> OnExit:
     def moved(result: int) -> None:
         recorder.names.directories.move_ends()
-        if finish is not None:
-            finish(result)
+        if on_exit is not None:
+            on_exit(result)
 
     return moved
 
 
 def _move(recorder: Recorder, _stop: SyscallEntry) -> OnExit:
-    """Take a call after which the same names can be other files."""
+    """Handle a call after which the same names can be other files."""
     recorder.something_changes()
     return lambda _result: recorder.something_changes()
 
@@ -48,15 +48,14 @@ def _move(recorder: Recorder, _stop: SyscallEntry) -> OnExit:
 class PendingExec:
     """An execve that has begun: what to do when it has failed, or with result 0 when it has not."""
 
-    def __init__(self, recorder: Recorder, stop: SyscallEntry, named: PathArgument, words: tuple[str, ...]) -> None:
-        """Take the name of the program and its arguments."""
+    def __init__(self, recorder: Recorder, stop: SyscallEntry, named: PathArgument, argv: tuple[str, ...]) -> None:
         self.named = named
-        self.words = words
+        self.argv = argv
         self._recorder = recorder
         self._stop = stop
 
     def __call__(self, result: int) -> None:
-        """Take its end."""
+        """Record its end."""
         self._recorder.used(self._stop, Access.EXECUTED, self.named, False, result)
 
 
@@ -91,12 +90,12 @@ def _open_flags(stop: SyscallEntry) -> tuple[int, int]:
 
 
 def _open_by_handle(recorder: Recorder, stop: SyscallEntry) -> OnExit:
-    def finish(result: int) -> None:
+    def opened(result: int) -> None:
         named = recorder.names.descriptor(stop.tid, result) if result >= 0 else None
         if named is not None:
             recorder.used(stop, Access.READ, named, recorder.is_by_loader(stop), 0)
 
-    return finish
+    return opened
 
 
 def _list(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
@@ -135,8 +134,8 @@ def _execute(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
         named = recorder.names.descriptor(stop.tid, stop.arguments[call.directory])
     if named is None:
         return None
-    words = memory.words_at(stop.tid, stop.arguments[call.path + 1], stop.abi.pointer)
-    return PendingExec(recorder, stop, named, words)
+    argv = memory.strings_at(stop.tid, stop.arguments[call.path + 1], stop.abi.pointer)
+    return PendingExec(recorder, stop, named, argv)
 
 
 def _connect(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
@@ -144,7 +143,7 @@ def _connect(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
 
 
 def _socketcall(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
-    """Take apart what i386's socketcall(2) does: its first argument says what, its second where the others are."""
+    """Handle i386's socketcall(2): its first argument says what it does, its second where the others are."""
     name = {SYS_BIND: "bind", SYS_CONNECT: "connect"}.get(stop.arguments[0])
     data = memory.bytes_at(stop.tid, stop.arguments[1], 12)
     if name is None or data is None:
@@ -153,7 +152,7 @@ def _socketcall(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
 
 
 def _socket(recorder: Recorder, stop: SyscallEntry, address: int, length: int) -> OnExit | None:
-    """Take the address of a unix socket: a path with or without a NUL at its end. One that begins with NUL is none."""
+    """Handle the address of a unix socket: a path, with or without a NUL at its end, unless it begins with NUL."""
     data = memory.bytes_at(stop.tid, address, min(length & 0xFFFFFFFF, _SOCKADDR_UN)) or b"\0\0"
     name = data[2:].partition(b"\0")[0]
     if struct.unpack_from("=H", data)[0] != _AF_UNIX or not name:

@@ -1,4 +1,4 @@
-"""What calls that change files do: what was there before is kept before the change, and forgotten if it fails."""
+"""Calls that change files: what was there is backed up before the change, and the backup dropped if it fails."""
 
 import os
 import stat
@@ -18,15 +18,15 @@ _Change = tuple[Access, PathArgument, str]
 
 
 def open_for_writing(recorder: Recorder, stop: SyscallEntry, named: PathArgument, flags: int) -> OnExit:
-    """Take that a file is opened so that it can be changed, or made."""
+    """Handle the opening of a file so that it can be changed, or made."""
     follows = not flags & os.O_NOFOLLOW and flags & (os.O_CREAT | os.O_EXCL) != os.O_CREAT | os.O_EXCL
     real = real_path(stop.tid, named, follows=follows)
-    changes = [(access, named, "" if access is Access.READ else real) for access in _hows(_mode(real), flags)]
+    changes = [(access, named, "" if access is Access.READ else real) for access in _accesses(_mode(real), flags)]
     before = any(access in (Access.CHANGED, Access.EMPTIED) for access, _, _ in changes)
     return _changing(recorder, stop, changes, [real] if before else [])
 
 
-def _hows(mode: int | None, flags: int) -> tuple[Access, ...]:
+def _accesses(mode: int | None, flags: int) -> tuple[Access, ...]:
     """Return what opening for writing does to what has the st_mode `mode`, None where nothing is there."""
     access = flags & _O_ACCMODE
     if mode is None:
@@ -39,7 +39,7 @@ def _hows(mode: int | None, flags: int) -> tuple[Access, ...]:
 
 
 def make(recorder: Recorder, stop: SyscallEntry, named: PathArgument, *others: _Change) -> OnExit:
-    """Take that something is made by the name `named`, and that `others` are used for it."""
+    """Handle a call that makes something by the name `named`, for which `others` are used."""
     return _changing(recorder, stop, [*others, (Access.MADE, named, real_path(stop.tid, named, follows=False))])
 
 
@@ -54,10 +54,10 @@ def _link(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
     if named is None or old is None:
         return make(recorder, stop, named) if named else None
     real, first = real_path(stop.tid, named, follows=False), real_path(stop.tid, old, follows=_is_followed(stop))
-    finish = make(recorder, stop, named, (Access.TESTED, old, ""))
+    on_exit = make(recorder, stop, named, (Access.TESTED, old, ""))
 
     def linked(result: int) -> None:
-        finish(result)
+        on_exit(result)
         if not result:
             recorder.backups.link(real, first)
 
@@ -119,7 +119,7 @@ def _change_descriptor(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
 
 
 def _changing(recorder: Recorder, stop: SyscallEntry, changes: Sequence[_Change], before: Sequence[str] = ()) -> OnExit:
-    """Keep what stands at the real paths `before`; return what records `changes` when the call has ended."""
+    """Back up what stands at the real paths `before`; return what records `changes` when the call has ended."""
     kept = [real for real in before if recorder.backups.keep(real)]
     recorder.something_changes()
     return partial(_changed, recorder, stop, changes, kept)

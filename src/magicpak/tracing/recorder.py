@@ -23,10 +23,12 @@ _OTHER_NAMES = ("/proc/", "/dev/")
 
 
 class Recorder:
-    """Collects what becomes the Trace."""
+    """Collects what becomes the Trace; `keep_in` is a private directory for backups.
+
+    `has_own_root` is whether the program has another root directory than we have.
+    """
 
     def __init__(self, keep_in: str, *, has_own_root: bool = False) -> None:
-        """Take the private directory for what is kept, and whether the program has a root of its own."""
         self.backups = Backups(keep_in)
         self.names = PathArgumentReader(roots_differ=has_own_root)
         self.unreadable = 0
@@ -42,14 +44,14 @@ class Recorder:
         return Trace(tuple(self._executions), tuple(self._uses), kept, self.unreadable)
 
     def executed(self, process: TracedProcess, path: str, arguments: Sequence[str], *, by: int | None) -> None:
-        """Take that `process` runs the program `path` now; `by` is the index of the execution that called execve."""
+        """Record that `process` runs the program `path` now; `by` is the index of the execution that called execve."""
         real, inode = procfs.executable_of(process.pid)
         execution = Execution(process.pid, by, False, path, real, inode, tuple(arguments), self._cwd(process.pid), None)
         self._become(process, execution)
         process.loader = None
 
     def forked(self, parent: TracedProcess | None, pid: int) -> TracedProcess:
-        """Take that `pid` is a new process, of the one that runs the program of `parent`; return it."""
+        """Record that `pid` is a new process that runs the program of `parent`, and return it."""
         process = TracedProcess(pid, parent.loader if parent else None)
         if parent is None:
             real, inode = procfs.executable_of(pid)
@@ -62,7 +64,7 @@ class Recorder:
         return process
 
     def set_parent(self, child: TracedProcess, parent: TracedProcess) -> None:
-        """Take that `child`, which was seen before anybody could tell, comes from `parent`, unless it is the same."""
+        """Record that `child`, seen before its parent was known, comes from `parent`, unless it is the same."""
         known = self._executions[child.born]
         if known.forked and known.parent is None and child is not parent:
             theirs = self._executions[parent.execution]
@@ -71,7 +73,7 @@ class Recorder:
             )
 
     def ended(self, process: TracedProcess, returncode: int) -> None:
-        """Take that `process` has ended."""
+        """Record that `process` has ended."""
         self._executions[process.execution] = self._executions[process.execution]._replace(returncode=returncode)
 
     def program(self, process: TracedProcess) -> str:
@@ -83,7 +85,7 @@ class Recorder:
         return {use.path for use in self._uses if not use.error}
 
     def is_by_loader(self, stop: SyscallEntry) -> bool:
-        """Tell whether the call comes from the code of the dynamic loader."""
+        """Return whether the call comes from the code of the dynamic loader."""
         first, last = stop.process.loader or self._find_loader(stop)
         return first <= stop.instruction < last
 
@@ -102,7 +104,7 @@ class Recorder:
         return loader
 
     def use(self, stop: SyscallEntry, access: Access, named: PathArgument) -> OnExit | None:
-        """Take the beginning of a call that changes nothing.
+        """Return what is to be done at the end of a call that changes nothing.
 
         None is returned for what the execution has done with success before, while the run has changed no file and no
         rights: nearly all calls of a busy program, and waiting for their end would cost as much again.
@@ -118,7 +120,7 @@ class Recorder:
         return partial(self.used, stop, access, named, by_loader)
 
     def used(self, stop: SyscallEntry, access: Access, named: PathArgument, by_loader: bool, result: int) -> None:  # noqa: FBT001 - a partial's
-        """Take the end of a call that changes nothing."""
+        """Record the end of a call that changes nothing."""
         process, error, key = stop.process, error_of(result), (stop.call.name, named, by_loader)
         if not error and process.changes == self._changes:
             process.known.add(key)
@@ -127,12 +129,12 @@ class Recorder:
             self._append(stop, access, named, error, by_loader=by_loader)
 
     def something_changes(self) -> None:
-        """Take that from now on a call can have another result than before, and a program another loader."""
+        """Note that from now on a call can have another result than before, and a program another loader."""
         self._changes += 1
         self._loader_lengths.clear()
 
     def changed(self, stop: SyscallEntry, access: Access, named: PathArgument, error: int, real: str) -> None:
-        """Take the end of a call that has changed `real`, or has tried to."""
+        """Record the end of a call that has changed `real`, or has tried to."""
         self._append(stop, access, named, error, real, by_loader=self.is_by_loader(stop))
 
     def _append(
