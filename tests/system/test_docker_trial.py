@@ -76,7 +76,7 @@ def test_what_works_passes(stage: str, tmp_path: Path) -> None:
     result = built(stage, tmp_path, DATE_TRIED, PYTHON_TRIED)
     said = result.stdout + result.stderr
     assert result.code == 0, said
-    assert said.count("the bundle is tested in a bare chroot") == 2
+    assert said.count("testing the bundle in a bare chroot") == 2
 
 
 @pytest.mark.parametrize(("tried", "gone"), [(DATE_TRIED, ZONE), (PYTHON_TRIED, MODULE)], ids=["date", "Python"])
@@ -89,5 +89,5 @@ def test_what_lacks_a_file_fails_the_build_and_names_it(
     assert result.code != 0, said
     hints = [line.partition("hint: ")[2] for line in said.splitlines() if "hint: " in line]
     assert hints[0].startswith(f"{gone} "), said
-    assert hints[0].endswith(f"is left out by --exclude {gone}")
+    assert hints[0].endswith(f"is excluded by --exclude {gone}")
     assert "code: 8" in said

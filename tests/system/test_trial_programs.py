@@ -317,7 +317,7 @@ def check_that_the_first_hint_names_what_is_gone(stage: Stage, run: Run) -> None
     result = stage.tried(run, "--exclude", stage.gone)
     hints = [line for line in result.stderr.splitlines() if line.startswith("hint: ")]
     named = re.fullmatch(
-        rf"hint: (/\S+)(?: \(.+\))? is left out by --exclude {re.escape(stage.gone)}", (hints or [""])[0]
+        rf"hint: (/\S+)(?: \(.+\))? is excluded by --exclude {re.escape(stage.gone)}", (hints or [""])[0]
     )
     assert named, result.stderr
     assert os.path.realpath(named[1]) == stage.gone, result.stderr

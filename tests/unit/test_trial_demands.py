@@ -33,7 +33,7 @@ def plan(tmp_path: Path) -> BundlePlan:
 
 
 @pytest.mark.parametrize(
-    ("user", "guest"),
+    ("user", "run_as"),
     [
         (None, RunAs()),
         ("root", RunAs(0, 0, (50,))),
@@ -54,7 +54,7 @@ def test_a_user_is_what_docker_takes_it_for(user: str | None, run_as: RunAs, pla
 
 
 @pytest.mark.parametrize(
-    ("user", "guest"), [("5", RunAs(5, 0)), ("5:6", RunAs(5, 6)), ("2147483647", RunAs(2147483647, 0))]
+    ("user", "run_as"), [("5", RunAs(5, 0)), ("5:6", RunAs(5, 6)), ("2147483647", RunAs(2147483647, 0))]
 )
 def test_numbers_need_no_names(user: str, run_as: RunAs) -> None:
     assert run_as_for(user, BundlePlan()) == run_as
@@ -79,7 +79,7 @@ def test_a_name_that_the_bundle_does_not_know_is_refused(user: str, what: str, f
     assert (caught.value.exit_code, caught.value.message, caught.value.hints) == (
         ExitCode.USAGE,
         f"--test-user: {file} of the bundle has no {what}",
-        (f"give its number, or --include {file}",),
+        (f"use its number, or add the file with --include {file}",),
     )
 
 

@@ -43,7 +43,7 @@ class Upx(NamedTuple):
         if find_program(self.program) is None:
             raise ToolFailed(
                 f"{printable(self.program)}: no such program (needed by --compress)",
-                hints=["apt-get install upx-ucl (on Debian 12 from bookworm-backports), or --upx with its path"],
+                hints=["apt-get install upx-ucl (Debian 12 has it in bookworm-backports), or --upx with its path"],
             )
 
 

@@ -47,9 +47,9 @@ class CompiledHelper:
             file.write(resources.read(_SOURCE) or b"")
         own = {name: value for name, value in os.environ.items() if not name.startswith("LD_")}
         environment = own | {"TMPDIR": os.path.dirname(self._path)}  # what a killed compiler leaves, goes with it
+        argv, self._output = self._argv(), OutputTail(OUTPUT_KEPT)
         try:
-            self._output = OutputTail(OUTPUT_KEPT)
-            self._child = Child(Command.found(self._argv(), environment), self._output.take)
+            self._child = Child(Command.found(argv, environment), self._output.take)
             self._child.start()
         except ToolFailed as error:
             self.close()

@@ -109,7 +109,7 @@ class Child:
         self.pipes.send(stdin)
         deadline = monotonic() + timeout
         if not (self._wait(deadline) and self._drain(deadline)):
-            message = f"{printable(self.command.argv[0])} did not finish within {timeout:g} seconds"
+            message = f"{printable(self.command.executable)} did not finish within {timeout:g} seconds"
             raise ToolFailed(message, details=[shell_line(self.command.argv)])
         return self._reap()
 

@@ -36,7 +36,7 @@ def find_busybox(path_or_name: str) -> Busybox:
     complaints = [_why_not_static(path) for path in found]
     static = [path for path, complaint in zip(found, complaints, strict=True) if complaint is None]
     if not static:
-        message = f"--test-command needs a static busybox: {printable(found[0])} {complaints[0]}"
+        message = f"{printable(found[0])} {complaints[0]} (--test-command needs a static busybox)"
         raise ToolFailed(message, hints=[_HINT])
     path = os.path.abspath(static[0])
     return Busybox(path, _applets(path))
