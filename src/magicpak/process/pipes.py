@@ -111,7 +111,7 @@ class OutputTail:
         self._on_line = on_line
 
     def take(self, chunk: bytes) -> None:
-        """Take what was read; an empty chunk is the end."""
+        """Add what was read; an empty chunk is the end."""
         self.kept += chunk
         del self.kept[: -self._limit]
         if self._on_line is None:

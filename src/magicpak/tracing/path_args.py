@@ -75,16 +75,16 @@ class PathArgumentReader:
         self.roots_differ = roots_differ
         self.directories = CwdCache()
 
-    def of(self, stop: SyscallEntry) -> PathArgument | None:
+    def of(self, entry: SyscallEntry) -> PathArgument | None:
         """Return the name that the call is about, None for none. Raises Unreadable."""
-        return self.argument(stop, stop.call.path, stop.call.directory)
+        return self.argument(entry, entry.call.path, entry.call.directory)
 
-    def argument(self, stop: SyscallEntry, path: int, directory: int) -> PathArgument | None:
+    def argument(self, entry: SyscallEntry, path: int, directory: int) -> PathArgument | None:
         """Return the name that is argument `path`, relative to the descriptor that is argument `directory`, if any."""
-        name = memory.string_at(stop.tid, stop.arguments[path])
+        name = memory.string_at(entry.tid, entry.arguments[path])
         if not name:
             return None
-        return self.starting(stop.tid, name, stop.arguments[directory] if directory >= 0 else None)
+        return self.starting(entry.tid, name, entry.arguments[directory] if directory >= 0 else None)
 
     def starting(self, tid: int, name: bytes, directory: int | None) -> PathArgument | None:
         """Return the name `name`, relative to a descriptor, or to the current directory; None where that is gone."""

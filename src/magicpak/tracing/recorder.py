@@ -84,70 +84,70 @@ class Recorder:
         """Return the paths that were used with success so far."""
         return {use.path for use in self._uses if not use.error}
 
-    def is_by_loader(self, stop: SyscallEntry) -> bool:
+    def is_by_loader(self, entry: SyscallEntry) -> bool:
         """Return whether the call comes from the code of the dynamic loader."""
-        first, last = stop.process.loader or self._find_loader(stop)
-        return first <= stop.instruction < last
+        first, last = entry.process.loader or self._find_loader(entry)
+        return first <= entry.instruction < last
 
-    def _find_loader(self, stop: SyscallEntry) -> tuple[int, int]:
+    def _find_loader(self, entry: SyscallEntry) -> tuple[int, int]:
         """Find where the loader is; for a program that has run before only where it begins, a quarter of the work."""
-        execution = self._executions[stop.process.execution]
+        execution = self._executions[entry.process.execution]
         program = execution.inode, execution.cwd  # the loader's name in it can be a relative one
-        base, length = procfs.loader_base(stop.tid), self._loader_lengths.get(program)
+        base, length = procfs.loader_base(entry.tid), self._loader_lengths.get(program)
         if base and length:
             loader = base, base + length
         else:
-            loader = procfs.loader_of(stop.tid)
+            loader = procfs.loader_of(entry.tid)
             if loader[0] == base and execution.real and not self.names.roots_differ:
                 self._loader_lengths[program] = loader[1] - base
-        stop.process.loader = loader
+        entry.process.loader = loader
         return loader
 
-    def use(self, stop: SyscallEntry, access: Access, named: PathArgument) -> OnExit | None:
+    def use(self, entry: SyscallEntry, access: Access, named: PathArgument) -> OnExit | None:
         """Return what is to be done at the end of a call that changes nothing.
 
         None is returned for what the execution has done with success before, while the run has changed no file and no
         rights: nearly all calls of a busy program, and waiting for their end would cost as much again.
         """
-        process = stop.process
-        loader = process.loader or self._find_loader(stop)
-        by_loader = loader[0] <= stop.instruction < loader[1]
+        process = entry.process
+        loader = process.loader or self._find_loader(entry)
+        by_loader = loader[0] <= entry.instruction < loader[1]
         if process.changes != self._changes:
             process.known.clear()
             process.changes = self._changes
-        if (stop.call.name, named, by_loader) in process.known:
+        if (entry.call.name, named, by_loader) in process.known:
             return None
-        return partial(self.used, stop, access, named, by_loader)
+        return partial(self.used, entry, access, named, by_loader)
 
-    def used(self, stop: SyscallEntry, access: Access, named: PathArgument, by_loader: bool, result: int) -> None:  # noqa: FBT001 - a partial's
+    def used(self, entry: SyscallEntry, access: Access, named: PathArgument, by_loader: bool, result: int) -> None:  # noqa: FBT001 - a partial's
         """Record the end of a call that changes nothing."""
-        process, error, key = stop.process, error_of(result), (stop.call.name, named, by_loader)
+        process, error, key = entry.process, error_of(result), (entry.call.name, named, by_loader)
         if not error and process.changes == self._changes:
             process.known.add(key)
         if (*key, error) not in process.seen and error not in RESTARTED:
             process.seen.add((*key, error))
-            self._append(stop, access, named, error, by_loader=by_loader)
+            self._append(entry, access, named, error, by_loader=by_loader)
 
     def something_changes(self) -> None:
         """Note that from now on a call can have another result than before, and a program another loader."""
         self._changes += 1
         self._loader_lengths.clear()
 
-    def changed(self, stop: SyscallEntry, access: Access, named: PathArgument, error: int, real: str) -> None:
+    def changed(self, entry: SyscallEntry, access: Access, named: PathArgument, error: int, real: str) -> None:
         """Record the end of a call that has changed `real`, or has tried to."""
-        self._append(stop, access, named, error, real, by_loader=self.is_by_loader(stop))
+        self._append(entry, access, named, error, real, by_loader=self.is_by_loader(entry))
 
     def _append(
-        self, stop: SyscallEntry, access: Access, named: PathArgument, error: int, real: str = "", *, by_loader: bool
+        self, entry: SyscallEntry, access: Access, named: PathArgument, error: int, real: str = "", *, by_loader: bool
     ) -> None:
         path = named.path
-        use = Use(stop.process.execution, stop.call.name, access, path, real, error, named.root, by_loader)
-        self._add(stop.process, use)
+        use = Use(entry.process.execution, entry.call.name, access, path, real, error, named.root, by_loader)
+        self._add(entry.process, use)
         if not error and not real and path.startswith(_OTHER_NAMES):
-            there = path_outside(stop.tid, named, _OTHER_NAMES, follows=stop.follows())
-            is_itself = there == self._executions[stop.process.execution].real  # as /proc/self/exe, wherever it stands
+            there = path_outside(entry.tid, named, _OTHER_NAMES, follows=entry.follows())
+            is_itself = there == self._executions[entry.process.execution].real  # as /proc/self/exe, wherever it stands
             if there is not None and not is_itself and os.path.lexists(there):
-                self._add(stop.process, use._replace(path=there, root="/"))
+                self._add(entry.process, use._replace(path=there, root="/"))
 
     def _add(self, process: TracedProcess, use: Use) -> None:
         if use not in process.seen:

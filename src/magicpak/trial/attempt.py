@@ -36,7 +36,7 @@ class OutputHead:
         self._has_more = False
 
     def take(self, chunk: bytes) -> None:
-        """Take what was read."""
+        """Add what was read."""
         new = chunk if self._kept else chunk.lstrip()
         room = HEAD - len(self._kept)
         self._kept += new[:room]
