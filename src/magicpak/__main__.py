@@ -24,7 +24,7 @@ def _run() -> NoReturn:
 
     def interrupt(signal_number: int, _frame: FrameType | None) -> None:
         nonlocal interrupted
-        committed = getattr(sys.modules.get("magicpak.process.tempdirs"), "Committed", None)
+        committed = getattr(sys.modules.get("magicpak.process.signals"), "Committed", None)
         if interrupted is not None or (committed is not None and committed.already()):
             return  # the first signal is being cleaned up after, or the bundle is complete
         interrupted = signal_number

@@ -2,8 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterable, MutableMapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, TextIO
 
 from magicpak.options import LogLevel
@@ -14,95 +14,74 @@ if TYPE_CHECKING:
 
 
 class Log:
-    """Writes what is at most as detailed as `level` to stderr, for people, coloured on a terminal only."""
+    """Writes lines that are at most as detailed as `level` to stderr, coloured on a terminal only."""
 
     def __init__(self, level: LogLevel) -> None:
-        """Take the most detailed level that is written."""
         self._level = level
         self._logger: Any = None  # structlog's loggers are dynamic
-        self._row: StatusLine | None = None
-
-    def error(self, event: str) -> None:
-        """Tell that something went wrong."""
-        self._write(LogLevel.ERROR, "error", event)
+        self._status: StatusLine | None = None
 
     def warn(self, event: str) -> None:
-        """Tell what the user should look at."""
+        """Log what the user should look at."""
         self._write(LogLevel.WARN, "warning", event)
 
     def warn_all(self, events: Iterable[str]) -> None:
-        """Tell each of several things that the user should look at."""
+        """Log each of several things that the user should look at."""
         for event in events:
             self.warn(event)
 
     def info(self, event: str) -> None:
-        """Tell what a stage has done."""
+        """Log what a stage has done."""
         self._write(LogLevel.INFO, "info", event)
 
     def debug(self, event: str) -> None:
-        """Tell of one file."""
+        """Log something about one file."""
         self._write(LogLevel.DEBUG, "debug", event)
 
     def summary(self, event: str) -> None:
-        """Tell the end of a run, on a terminal only; `error: …` and this are the only lines without a level."""
+        """Log the end of a run, on a terminal only; `error: …` and this are the only lines without a level."""
         if self._level > LogLevel.ERROR and is_terminal(sys.stderr):
-            with self._alone():
+            with self._without_status():
                 write_error(printable(event) + "\n")
 
     def doing(self, what: str, measure: Callable[[], str] | None = None) -> None:
-        """Tell what is going on until `rest` or the next call: a terminal shows it, where it takes over a second.
+        """Set what is going on until `rest` or the next call: a terminal shows it where it takes over a second.
 
-        `measure` tells in words how far it has come, to any thread. A thread looks at the clock, so that nothing may be
-        forked (fork(2)) meanwhile: what forks is `waiting`'s.
+        `measure` returns how far it has come, in words; it is called from another thread.
         """
-        row = self._last_row()
-        if row is not None:
-            row.begin(what, measure)
-            row.keep_looking()
+        status = self._status_line()
+        if status is not None:
+            status.begin(what, measure)
 
-    def doing_all(self, what: str, whole: Callable[[], int]) -> Callable[[int], None]:
-        """Tell what is going on, like `doing`, and return what is to be called with each part of `whole()` done."""
-        if self._last_row() is None:
-            return _nothing
-        from magicpak.progress import ProgressBar
+    def doing_all(self, what: str, done: Callable[[], int], whole: Callable[[], int]) -> None:
+        """Set what is going on, like `doing`, with a bar for how much is done of the whole.
 
-        share = ProgressBar(whole)
-        self.doing(what, share.bar)
-        return share.add
+        Both are called from another thread, the latter once.
+        """
+        if self._status_line() is not None:
+            from magicpak.progress import ProgressBar
 
-    @contextmanager
-    def waiting(self, what: str) -> Iterator[Callable[[], None]]:
-        """Give what is to be called now and then during what is going on: no thread looks at the clock then."""
-        row = self._last_row()
-        if row is None:
-            yield _nothing
-            return
-        row.rest()
-        try:
-            row.begin(what)
-            yield row.look
-        finally:
-            row.rest()
+            self.doing(what, ProgressBar(done, whole).text)
 
     def rest(self) -> None:
-        """Tell that nothing is going on any more."""
-        if self._row is not None:
-            self._row.rest()
+        """Set that nothing is going on any more."""
+        if self._status is not None:
+            self._status.rest()
 
-    def _last_row(self) -> "StatusLine | None":
-        """Return what shows on a terminal what takes its time; None where nothing is to be shown."""
-        if self._row is None and self._level > LogLevel.ERROR and _understands_escapes(sys.stderr):
+    def _status_line(self) -> "StatusLine | None":
+        """Return what shows on a terminal what is going on; None where nothing is to be shown."""
+        if self._status is None and self._level > LogLevel.ERROR and _understands_escapes(sys.stderr):
             from magicpak.progress import StatusLine
 
-            self._row = StatusLine()
-        return self._row
+            self._status = StatusLine()
+        return self._status
 
-    def _alone(self) -> AbstractContextManager[None]:
-        """Return what keeps the last row empty while a line is written."""
-        return self._row.freed() if self._row is not None else nullcontext()
+    def _without_status(self) -> AbstractContextManager[None]:
+        """Return what keeps the status line empty while a line is written."""
+        return self._status.cleared() if self._status is not None else nullcontext()
 
     def shows(self, level: LogLevel) -> bool:
-        """Tell whether lines of `level` are written."""
+        """Return whether lines of `level` are written."""
         return level <= self._level
 
     def _write(self, level: LogLevel, method: str, event: str) -> None:
@@ -110,7 +89,7 @@ class Log:
             return
         if self._logger is None:
             self._logger = _logger()
-        with self._alone():
+        with self._without_status():
             getattr(self._logger, method)(printable(event))
 
 
@@ -136,11 +115,7 @@ def _logger() -> Any:  # noqa: ANN401 - structlog's loggers are dynamic
     )
 
 
-def _nothing(_part: int = 0) -> None:
-    return
-
-
-_COLOURS = {"error": "31", "warning": "33", "info": "32", "debug": "2"}
+_COLOURS = {"warning": "33", "info": "32", "debug": "2"}
 
 
 def _line(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:
@@ -152,7 +127,7 @@ def _coloured_line(_logger: object, _method: str, event: MutableMapping[str, Any
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Tell whether a standard stream is a terminal."""
+    """Return whether a standard stream is a terminal."""
     try:
         return stream is not None and stream.isatty()
     except (OSError, ValueError):
@@ -160,10 +135,10 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 
 def shows_colours(stream: TextIO | None) -> bool:
-    """Tell whether a standard stream is a terminal that colours are wanted on (no-color.org)."""
+    """Return whether a standard stream is a terminal that colours are wanted on (no-color.org)."""
     return _understands_escapes(stream) and not os.environ.get("NO_COLOR")
 
 
 def _understands_escapes(stream: TextIO | None) -> bool:
-    """Tell whether a standard stream is a terminal that knows escape sequences."""
+    """Return whether a standard stream is a terminal that knows escape sequences."""
     return is_terminal(stream) and os.environ.get("TERM") != "dumb"

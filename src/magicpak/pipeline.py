@@ -181,7 +181,8 @@ def _write(output: DirectoryOutput, result: Result, inspect: Callable[[int], Non
     if log.shows(LogLevel.DEBUG):
         for item in plan:
             log.debug(f"{printable(item.path)}: {item.because}")
-    written = output.write(plan, inspect, log.doing_all("copying", lambda: total_size(plan)))
+    log.doing_all("copying", lambda: output.copied, lambda: total_size(plan))
+    written = output.write(plan, inspect)
     log.warn_all(written.warnings)
     log.info(f"wrote {count_noun(written.files, 'file')}, {format_size(written.size)}")
     return written

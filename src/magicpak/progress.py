@@ -3,12 +3,13 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from os import get_terminal_size
-from threading import Event, Lock, Thread
+from threading import Lock
 from time import monotonic
 from typing import NamedTuple
 
-from magicpak.process.tempdirs import uninterrupted
+from magicpak.process.ticker import Ticker
 from magicpak.text import printable, write_error
 
 _BEAT = 0.2  # seconds between two looks at the clock
@@ -18,7 +19,7 @@ _TO_THE_END = "\x1b[K"  # erases the rest of the line, ECMA-48 (EL)
 
 
 class _Activity(NamedTuple):
-    """What is going on, in words; what tells in words how far it has come; and when it began."""
+    """What is going on, in words; what returns in words how far it has come; and when it began."""
 
     what: str
     measure: Callable[[], str] | None
@@ -28,59 +29,29 @@ class _Activity(NamedTuple):
 class StatusLine:
     """Shows on stderr, a terminal, what takes more than a second; the row is empty again before anything else is there.
 
-    It is looked at by whoever calls `look`, or by a thread of its own.
+    A thread looks at the clock, so that the work has to call nothing, and is shown while it waits, too.
     """
 
     def __init__(self) -> None:
-        """Begin with nothing going on."""
         self._lock = Lock()
-        self._task: _Activity | None = None
+        self._activity: _Activity | None = None
         self._line = ""
-        self._over = Event()
-        self._thread: Thread | None = None
+        self._ticker = Ticker(self._refresh, _BEAT)
 
     def begin(self, what: str, measure: Callable[[], str] | None = None) -> None:
-        """Take what is going on from now on, and what tells how far it has come; the latter is called by any thread."""
-        with self.freed():
-            self._task = _Activity(what, measure, monotonic())
-
-    def look(self) -> None:
-        """Show what there is to show by now."""
-        with self._lock:
-            task = self._task
-            seconds = int(monotonic() - task.since) if task else 0
-            if task is None or not seconds:
-                return
-            far = f" {task.measure()}" if task.measure else ""
-            line = _fitting(_as_carried(printable(task.what)), f"{far} {_dots()} {seconds} s")
-            if line != self._line:
-                self._line = line
-                write_error(f"\r{line}{_TO_THE_END}")
-
-    def keep_looking(self) -> None:
-        """Let a thread look, if one can be had, until `rest`: nothing may be forked (fork(2)) before that."""
-        if self._thread is not None:
-            return
-        self._over = Event()
-        thread = Thread(target=self._look_until, args=(self._over,), daemon=True)
-        try:
-            with uninterrupted():  # signals are for the thread that does the work
-                thread.start()
-        except RuntimeError:
-            return
-        self._thread = thread
+        """Set what is going on from now on, and what returns how far it has come, which the thread calls."""
+        with self.cleared():
+            self._activity = _Activity(what, measure, monotonic())
+        self._ticker.start()
 
     def rest(self) -> None:
-        """End the thread, if there is one, and show nothing any more."""
-        self._over.set()
-        with self.freed():
-            self._task = None
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        """Show nothing any more."""
+        self._ticker.stop()
+        with self.cleared():
+            self._activity = None
 
     @contextmanager
-    def freed(self) -> Iterator[None]:
+    def cleared(self) -> Iterator[None]:
         """Keep the row empty while inside."""
         with self._lock:
             if self._line:
@@ -88,36 +59,36 @@ class StatusLine:
                 write_error(f"\r{_TO_THE_END}")
             yield
 
-    def _look_until(self, over: Event) -> None:
-        while not over.wait(_BEAT):
-            self.look()
+    def _refresh(self) -> None:
+        """Show what there is to show by now."""
+        with self._lock:
+            activity = self._activity
+            seconds = int(monotonic() - activity.since) if activity else 0
+            if activity is None or not seconds:
+                return
+            measured = f" {activity.measure()}" if activity.measure else ""
+            line = _fitted(_encodable(printable(activity.what)), f"{measured} {_dots()} {seconds} s")
+            if line != self._line:
+                self._line = line
+                write_error(f"\r{line}{_TO_THE_END}")
 
 
 class ProgressBar:
-    """How much of a whole is done, counted by any thread."""
+    """How much of a whole is done; `whole` is called when that is first shown."""
 
-    def __init__(self, whole: Callable[[], int]) -> None:
-        """Take what returns the whole; it is asked when that is first shown."""
-        self._lock = Lock()
-        self._done = 0
-        self._ask = whole
-        self._whole: int | None = None
+    def __init__(self, done: Callable[[], int], whole: Callable[[], int]) -> None:
+        self._done = done
+        self._whole = cache(whole)
 
-    def add(self, amount: int) -> None:
-        """Count `amount` as done."""
-        with self._lock:
-            self._done += amount
-
-    def bar(self) -> str:
+    def text(self) -> str:
         """Return it as a bar and in percent."""
-        if self._whole is None:
-            self._whole = self._ask()
-        percent = min(100 * self._done // self._whole, 100) if self._whole else 0
+        whole = self._whole()
+        percent = min(100 * self._done() // whole, 100) if whole else 0
         return f"[{'#' * (_WIDTH * percent // 100):{_WIDTH}}] {percent} %"
 
 
-def _fitting(head: str, tail: str) -> str:
-    """Return `head` and `tail` on one row that is not full, for a full one may wrap; `head` is cut first."""
+def _fitted(head: str, tail: str) -> str:
+    """Return `head` and `tail` on one row that is not full, since a full one may wrap; `head` is cut first."""
     room = _columns() - 1
     return _cut(_cut(head, room - len(tail)) + tail, room)
 
@@ -135,13 +106,13 @@ def _cut(text: str, columns: int) -> str:
     return text
 
 
-def _as_carried(text: str) -> str:
-    """Return `text` with escapes for what the encoding of stderr has not."""
+def _encodable(text: str) -> str:
+    """Return `text` with escapes for what the encoding of stderr lacks."""
     return text.encode(sys.stderr.encoding, "backslashreplace").decode(sys.stderr.encoding)
 
 
 def _dots() -> str:
-    return "…" if _as_carried("…") == "…" else "..."
+    return "…" if _encodable("…") == "…" else "..."
 
 
 def _columns() -> int:

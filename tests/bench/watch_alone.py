@@ -15,9 +15,10 @@ if __name__ == "__main__":
     import magicpak.pipeline  # noqa: F401 - each run has it
 
     if len(sys.argv) > 2:
+        from magicpak.process.exec import Command
         from magicpak.tracing.run import run_traced
 
-        watched = run_traced(sys.argv[2:], timeout=600, keep_in=sys.argv[1])
+        watched = run_traced(Command.found(sys.argv[2:]), timeout=600, keep_in=sys.argv[1])
         sys.stdout.flush()
         os._exit(watched.returncode or not watched.trace.uses)
     os._exit(0)

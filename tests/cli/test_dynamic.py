@@ -241,8 +241,8 @@ def test_several_inputs_are_each_run_with_the_same_arguments_and_stdin(work: Pat
         (["complain=why", "say=how", "exit=3"], "complain=why say=how exit=3 exited with code 3\n  why"),
         (["say=how", "exit=3"], "say=how exit=3 exited with code 3\n  how"),
         (["exit=255"], "exit=255 exited with code 255"),
-        (["signal=11"], "signal=11 was ended by SIGSEGV"),
-        (["complain=\x1b\udcff", "signal=9"], "$'complain=\\033\\377' signal=9 was ended by SIGKILL\n  \\x1b\\xff"),
+        (["signal=11"], "signal=11 was killed by SIGSEGV"),
+        (["complain=\x1b\udcff", "signal=9"], "$'complain=\\033\\377' signal=9 was killed by SIGKILL\n  \\x1b\\xff"),
         (["count=25", "exit=1"], "count=25 exit=1 exited with code 1\n  " + "\n  ".join(map(str, range(6, 26)))),
     ],
 )
@@ -259,7 +259,7 @@ def test_a_program_that_fails_without_arguments_may_lack_some(work: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("end", "how"), [("exit=3", "exited with code 3"), ("signal=6", "was ended by SIGABRT")], ids=["exit", "crash"]
+    ("end", "how"), [("exit=3", "exited with code 3"), ("signal=6", "was killed by SIGABRT")], ids=["exit", "crash"]
 )
 def test_a_failure_that_is_allowed_is_a_warning_in_the_same_words(end: str, how: str, work: Path) -> None:
     told = f"warning: ./doer read=etc/one {end} {how}\n"

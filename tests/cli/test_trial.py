@@ -215,13 +215,13 @@ def on_overlays(*args: Text, cwd: Path) -> Result:
 
 
 BARE = (
-    "warning: mounts are not allowed here, as in a RUN step of docker build: the bundle is tested in a bare chroot,"
-    " where /proc and /dev are missing, but for the simplest devices\n"
+    "warning: mounts are not allowed here, as in a RUN step of docker build: testing the bundle in a bare chroot,"
+    " without /proc, and with only the simplest devices in /dev\n"
 )
 WHERE = {
     "root": Where(magicpak, "namespaces, with /proc and /dev, on an overlay"),
     "overlays": Where(on_overlays, "namespaces, with /proc and /dev, on a copy"),
-    "nobody": Where(as_nobody, "namespaces of a user namespace, with /proc and /dev, on an overlay"),
+    "nobody": Where(as_nobody, "a user namespace, with /proc and /dev, on an overlay"),
     "docker build": Where(in_chroot, "a bare chroot on a copy", BARE),
 }
 everywhere = pytest.mark.parametrize(
@@ -324,7 +324,7 @@ class TestBundle:
             assert os.listdir(temporary) == []
 
 
-class TestLadder:
+class TestSandboxFallback:
     """Where it is run."""
 
     @everywhere
@@ -333,9 +333,9 @@ class TestLadder:
         lines = [re.sub(r"in \d+\.\d s", "in N s", line) for line in result.stderr.splitlines()]
         assert result.code == 0
         assert [line for line in lines if "test" in line] == [
-            f"info: the bundle is tested in {where.place}",
+            f"info: testing the bundle in {where.place}",
             *where.warned.splitlines(),
-            "info: tested /doer: as it should be, in N s",
+            "info: tested /doer: passed in N s",
         ]
 
     @everywhere
@@ -360,9 +360,9 @@ class TestLadder:
             9,
             "",
             "error: the bundle cannot be tested here: neither namespaces nor chroot(2) are allowed\n"
-            "  namespaces of a user namespace, with /proc and /dev, on an overlay: unshare: Operation not permitted\n"
+            "  a user namespace, with /proc and /dev, on an overlay: unshare: Operation not permitted\n"
             f"  a bare chroot on a copy: {re.findall('chroot /.*/root', ran.stderr)[0]}: Operation not permitted\n"
-            "hint: run magicpak as root, or let ordinary users make user namespaces: "
+            "hint: run magicpak as root, or allow unprivileged user namespaces: "
             "sysctl user.max_user_namespaces=10000\n"
             "hint: on Ubuntu: sysctl kernel.apparmor_restrict_unprivileged_userns=0\n"
             "hint: in a container: docker run --privileged, or --security-opt seccomp=unconfined\n",
@@ -370,12 +370,10 @@ class TestLadder:
         assert names(work) == ["doer", "file"]
 
 
-WITHOUT_ARGUMENTS = (
-    "hint: without --test-command it is run without arguments; with arguments: --test-command '/doer --version'\n"
-)
+WITHOUT_ARGUMENTS = "hint: the program was run without arguments; to pass some: --test-command '/doer --version'\n"
 
 
-DYNAMIC = "hint: --dynamic brings in all that a run of the program uses"
+DYNAMIC = "hint: --dynamic adds everything that a run of the program uses"
 APPLETS = {
     "/doer say=a | grep -c a": "1",
     "/doer say=b say=a | sort | head -n 1 | tr a-z A-Z": "A",
@@ -502,17 +500,17 @@ class TestShell:
     @pytest.mark.parametrize(
         ("name", "why"),
         [
-            ("none", ": no such program, which --test-command needs"),
-            ("./none", ": no such program, which --test-command needs"),
-            ("./file", ": no such program, which --test-command needs"),
-            ("./dynamic", " is not static, as --test-command needs it"),
-            ("./script", " is not a static program, as --test-command needs it"),
-            ("./garbage", " is no busybox with a shell: it does not answer to --list"),
-            ("./silent", " is no busybox with a shell: it does not answer to --list"),
-            ("./dying", " is no busybox with a shell: it does not answer to --list"),
+            ("none", ": no such program (needed by --test-command)"),
+            ("./none", ": no such program (needed by --test-command)"),
+            ("./file", ": no such program (needed by --test-command)"),
+            ("./dynamic", " is not static (--test-command needs a static busybox)"),
+            ("./script", " is not a static program (--test-command needs a static busybox)"),
+            ("./garbage", " is not a busybox with a shell: --list does not list one"),
+            ("./silent", " is not a busybox with a shell: --list does not list one"),
+            ("./dying", " is not a busybox with a shell: --list does not list one"),
         ],
     )
-    def test_1_for_a_busybox_that_is_none_and_nothing_is_written(self, name: str, why: str, work: Path) -> None:
+    def test_1_for_a_busybox_that_is_not_one_and_nothing_is_written(self, name: str, why: str, work: Path) -> None:
         shutil.copy("/bin/ls", work / "dynamic")
         executable(work / "script", b"#!/bin/sh\necho sh\n")
         for program, body in [("garbage", 'puts("sh\\n\\33[31m")'), ("silent", "0"), ("dying", 'puts("sh"), abort()')]:
@@ -597,7 +595,8 @@ class TestSurroundings:
         assert magicpak(*does("user"), f"--test-user={user}", "./doer", "out", cwd=work) == Result(
             2,
             "",
-            f"error: --test-user: {file} of the bundle has no {what}\nhint: give its number, or --include {file}\n",
+            f"error: --test-user: {file} of the bundle has no {what}\n"
+            f"hint: use its number, or add the file with --include {file}\n",
         )
         assert names(work) == ["doer", "file"]
 
@@ -623,7 +622,7 @@ class TestSurroundings:
             done(*does(*words), f"--test-stdout={stdout}", "./doer", f"out{index}", cwd=work)
 
     def test_within_it_counts_and_an_empty_stdout_is_one(self, work: Path) -> None:
-        wrong = failed("/doer printed something else than expected", "  --- expected", "  +++ printed")
+        wrong = failed("/doer did not print the expected output", "  --- expected", "  +++ printed")
         differing = magicpak(*does("say=x", "say=", "say=y"), "--test-stdout=x\ny", "./doer", "out", cwd=work)
         assert differing == Result(8, "", f"{wrong}  @@ -1,2 +1,3 @@\n   x\n  +\n   y\n")
         talking = magicpak(*does("say=x"), "--test-stdout=", "./doer", "out", cwd=work)
@@ -633,7 +632,7 @@ class TestSurroundings:
     def test_bytes_that_are_no_text_are_compared_and_shown(self, work: Path) -> None:
         words = ["byte=255", "byte=27", "byte=128"]
         done(*does(*words), os.fsdecode(b"--test-stdout=\xff\x1b\x80"), "./doer", "out", cwd=work)
-        wrong = failed("/doer printed something else than expected", "  --- expected", "  +++ printed")
+        wrong = failed("/doer did not print the expected output", "  --- expected", "  +++ printed")
         result = magicpak(*does(*words), "--test-stdout=x", "./doer", "no", cwd=work)
         assert result == Result(8, "", f"{wrong}  @@ -1 +1 @@\n  -x\n  +\\xff\\x1b\\x80\n")
 
@@ -689,7 +688,7 @@ class TestSurroundings:
 
 
 IN_USER_NAMESPACE = (
-    "warning: without root the files of the bundle belong to the user of --test-user while it is tested\n"
+    "warning: not running as root: during the test, the bundle's files belong to the user of --test-user\n"
 )
 
 
@@ -768,23 +767,23 @@ def existing(*patterns: str) -> str:
 
 NAMED = {
     "a library": ["/usr/lib/*-linux-*/libm.so.6", "/lib*/libm.so.6"],
-    "the names of users and groups": ["/etc/passwd"],
-    "the configuration of NSS": ["/etc/nsswitch.conf"],
+    "user and group names": ["/etc/passwd"],
+    "NSS configuration": ["/etc/nsswitch.conf"],
     "CA certificates": ["/etc/ssl/certs/ca-certificates.crt"],
     "the time zone Europe/Rome": ["/usr/share/zoneinfo/Europe/Rome"],
     "the terminfo entry xterm": ["/lib/terminfo/x/xterm", "/usr/share/terminfo/x/xterm"],
     "the locale C.utf8": ["/usr/lib/locale/C.*/LC_CTYPE"],
-    "the names of network services and protocols": ["/etc/services", "/etc/protocols"],
+    "names of network services and protocols": ["/etc/services", "/etc/protocols"],
     "a shell": ["/bin/sh"],
     "": ["/etc/hostname.none", "/etc/debian_version", "/etc/os-release"],
 }
 
 
 class TestHints:
-    """What a bundle lacks, and what brings it in."""
+    """What a bundle lacks, and what adds it."""
 
     @pytest.mark.parametrize("words", NAMED)
-    def test_what_was_looked_for_in_vain_is_called_by_its_name_and_its_flag_helps(self, words: str, work: Path) -> None:
+    def test_what_was_not_found_is_called_by_its_name_and_its_flag_helps(self, words: str, work: Path) -> None:
         path = existing(*NAMED[words])
         line = f"--include {path} ({words})" if words else f"--include {path}"
         assert magicpak(*does(f"show={path}"), "./doer", "out", cwd=work) == Result(
@@ -804,7 +803,7 @@ class TestHints:
             "",
             where.warned
             + failed(
-                f"/doer show={zone} | wc -c printed something else than expected",
+                f"/doer show={zone} | wc -c did not print the expected output",
                 *("  --- expected", "  +++ printed", "  @@ -1 +1 @@", "  -9", "  +0"),
                 f"  {zone}: No such file or directory",
                 f"hint: --include {zone} (the time zone Europe/Rome)",
@@ -818,7 +817,7 @@ class TestHints:
         found = [path for path in paths if os.path.exists(path)]
         options = does(*(f"missing={path}" for path in found), "exit=1")
         hints = re.findall("hint: (.*)", magicpak(*options, "./doer", "out", cwd=work).stderr)
-        more = f"{len(found) - 8} more paths of the host had been looked for in vain"
+        more = f"the program also looked for {len(found) - 8} more paths that the host has"
         assert (len(set(hints)), hints[8:]) == (10, [more, DYNAMIC.removeprefix("hint: ")])
         assert {hint.split(" (")[0] for hint in hints[:8]} <= {
             f"--include {os.path.realpath(path)}" for path in found
@@ -829,7 +828,7 @@ class TestHints:
         result = magicpak(*options, "./doer", "out", cwd=work, env={"HOME": "/nonexistent"})
         assert (result.code, result.stderr.splitlines()[-1]) == (
             8,
-            "hint: --include /etc/passwd (the names of users and groups)",
+            "hint: --include /etc/passwd (user and group names)",
         )
 
     def test_a_directory_that_lacks_to_write_into_is_one_to_make(self, work: Path) -> None:
@@ -837,7 +836,7 @@ class TestHints:
         assert (result.code, result.stderr.splitlines()[-2:]) == (8, ["hint: --mkdir /tmp", DYNAMIC])
         done(*does("write=/tmp/x"), "--mkdir", "/tmp", "./doer", "out", cwd=work)
 
-    def test_what_exclude_has_left_out_is_named_with_its_pattern(self, work: Path) -> None:
+    def test_what_exclude_has_removed_is_named_with_its_pattern(self, work: Path) -> None:
         options = [*does("show=/file"), "--include=file"]
         result = magicpak(*options, "--exclude=/none", "--exclude=/fi*", "./doer", "out", cwd=work)
         hint = "hint: /file is excluded by --exclude '/fi*'"
@@ -870,7 +869,7 @@ class TestHints:
             failed("/doer exited with code 1"),
             "  /etc/passwd: No such file or directory",
         )
-        assert unknown.startswith("  what the bundle lacks is not known: ")
+        assert unknown.startswith("  cannot determine what the bundle lacks: ")
         assert hints == WITHOUT_ARGUMENTS.splitlines()
 
     def test_the_last_twenty_lines_of_stderr_are_told(self, work: Path) -> None:
@@ -935,7 +934,7 @@ class TestEnding:
         started = time.monotonic()
         options = [*does("child", "daemon", "forever"), f"--test-env={mark}", "--test-timeout=0.5"]
         result = where.run(*options, "./doer", "out", cwd=work)
-        told = where.warned + failed("/doer had not ended after 0.5 s")
+        told = where.warned + failed("/doer did not finish within 0.5 seconds")
         assert result == Result(8, "", told)
         assert (still_running(mark), names(work), time.monotonic() - started < 20) == ([], ["doer", "file"], True)
 
@@ -965,7 +964,7 @@ class TestEnding:
     def test_a_crash_does_not_delay_a_failure(self, where: Where, work: Path) -> None:
         started = time.monotonic()
         result = where.run(*does("say=x", "crash"), "--test-timeout=30", "./doer", "out", cwd=work)
-        assert (result.code, errors(result)) == (8, [failed("/doer was ended by SIGSEGV").strip()])
+        assert (result.code, errors(result)) == (8, [failed("/doer was killed by SIGSEGV").strip()])
         assert time.monotonic() - started < 3
 
     @pytest.mark.parametrize("where", [WHERE["root"], WHERE["docker build"]], ids=["root", "docker build"])

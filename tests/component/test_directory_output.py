@@ -346,9 +346,10 @@ def test_of_each_byte_that_is_copied_is_heard_once(
     plan = plan.adding([second._replace(path=BundlePath("/hard"))])
     for name, answer in answers.items():
         monkeypatch.setattr(name, answer)
-    on_progress: list[int] = []
-    DirectoryOutput(str(tmp_path / "out"), None).write(plan, on_progress=on_progress.append)
-    assert total_size(plan) == sum(on_progress) == sum(sizes.values()) + 900_000
+    output = DirectoryOutput(str(tmp_path / "out"), None)
+    assert output.copied == 0
+    output.write(plan)
+    assert total_size(plan) == output.copied == sum(sizes.values()) + 900_000
 
 
 def test_a_file_system_that_refuses_clones_is_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

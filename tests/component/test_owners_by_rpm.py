@@ -223,10 +223,10 @@ def test_an_answer_of_many_megabytes_is_read_to_its_end(tmp_path: Path, monkeypa
 @pytest.mark.parametrize(
     ("script", "remark"),
     [
-        ("exit 3", "rpm ends with 3"),
-        ("kill -9 $$", "rpm ends with -9"),
+        ("exit 3", "rpm exited with code 3"),
+        ("kill -9 $$", "rpm was killed by SIGKILL"),
         ("echo 'warning: a' >&2; printf 'error: \\033[1m!\\nerror: b' >&2", r"\x1b[1m!"),
-        ("printf '\\f\\f\\n\\377\\n0/bin/small\\n\\fsmall\\n0/bin/small\\n'; exit 1", "rpm ends with 1"),
+        ("printf '\\f\\f\\n\\377\\n0/bin/small\\n\\fsmall\\n0/bin/small\\n'; exit 1", "rpm exited with code 1"),
     ],
 )
 def test_an_rpm_that_fails_is_told(tmp_path: Path, script: str, remark: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,7 +239,7 @@ def test_an_rpm_that_hangs_is_ended_and_told(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(rpm, "SECONDS", 0.2)
     directory = with_database(tmp_path)
     fake_rpm(tmp_path, "sleep 600", monkeypatch)
-    remark = f"cannot read all of {directory}: rpm did not finish within 0.2 seconds"
+    remark = f"cannot read all of {directory}: {tmp_path}/path/rpm did not finish within 0.2 seconds"
     assert owners(["/bin/small"], str(tmp_path)) == FileOwners({}, (remark,))
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from magicpak.errors import Interrupted, ToolFailed
 from magicpak.process.child import OUTPUT_KEPT, Child, Completed, run
-from magicpak.process.exec import find_program
+from magicpak.process.exec import Command, find_program
 from magicpak.text import shell_line
 from support.pids import is_gone_soon
 
@@ -86,10 +86,10 @@ class TestRunning:
 
     def test_input_larger_than_any_pipe_is_handed_over_while_output_is_taken(self) -> None:
         data = os.urandom(OUTPUT_KEPT)
-        assert run(["cat"], timeout=5, input=data) == Completed(0, data)
+        assert run(["cat"], timeout=5, stdin=data) == Completed(0, data)
 
     def test_input_that_nobody_reads_is_no_error(self) -> None:
-        assert run(["true"], timeout=5, input=bytes(1 << 20)) == Completed(0, b"")
+        assert run(["true"], timeout=5, stdin=bytes(1 << 20)) == Completed(0, b"")
 
     def test_without_input_stdin_is_empty(self) -> None:
         assert run(["cat"], timeout=5) == Completed(0, b"")
@@ -110,7 +110,7 @@ class TestRunning:
     def test_it_works_where_stdin_stdout_and_stderr_are_closed(self) -> None:
         script = (
             "import os; os.closerange(0, 3); from magicpak.process.child import run;"
-            "ran = run(['sh', '-c', 'cat; echo x >&2'], timeout=5, input=b'i');"
+            "ran = run(['sh', '-c', 'cat; echo x >&2'], timeout=5, stdin=b'i');"
             "os._exit(0 if ran.output == b'ix\\n' else 1)"
         )
         assert run([sys.executable, "-c", script], timeout=10, env={"PYTHONPATH": ":".join(sys.path)}) == Completed(
@@ -130,16 +130,16 @@ class TestFailing:
 
     def test_a_program_that_hangs_is_ended_with_its_children(self, tmp_path: Path) -> None:
         script = f"trap '' TERM; sleep 60 & echo $! > {tmp_path}/pid; wait; sleep 60"
-        with pytest.raises(ToolFailed, match=r"^sh did not finish within 0\.5 seconds$"):
+        with pytest.raises(ToolFailed, match=r"^/\S+/sh did not finish within 0\.5 seconds$"):
             run(["sh", "-c", script], timeout=0.5)
         assert is_gone_soon(int((tmp_path / "pid").read_text()))
 
     def test_a_program_that_writes_without_end_is_ended(self) -> None:
-        with pytest.raises(ToolFailed, match=r"^yes did not finish"):
+        with pytest.raises(ToolFailed, match=r"^/\S+/yes did not finish"):
             run(["yes"], timeout=0.3)
 
     def test_a_program_that_closes_its_output_and_hangs_is_ended(self) -> None:
-        with pytest.raises(ToolFailed, match=r"^sh did not finish"):
+        with pytest.raises(ToolFailed, match=r"^/\S+/sh did not finish"):
             run(["sh", "-c", "exec >&- 2>&-; sleep 60"], timeout=0.3)
 
     def test_what_a_program_leaves_behind_is_neither_waited_for_nor_left_running(self) -> None:
@@ -180,9 +180,9 @@ class TestInterrupted:
         assert interrupted == 200 or command == ["true"]
 
     def test_ending_what_was_never_started_or_has_ended_is_harmless(self) -> None:
-        running = Child(["true"])
-        running.end()
-        running.start()
-        running.end()
-        running.end(1)
-        assert (running.pid, running.stdin, running.stdout) == (0, -1, -1)
+        child = Child(Command.found(["true"]), lambda _chunk: None)
+        child.end()
+        child.start()
+        child.end()
+        child.end(1)
+        assert (child.pid, child.pipes.stdin, child.pipes.is_reading) == (0, -1, False)

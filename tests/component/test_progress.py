@@ -25,6 +25,7 @@ from magicpak import progress, text
 from magicpak.errors import ExitCode
 from magicpak.log import Log
 from magicpak.options import LogLevel
+from magicpak.process.ticker import Ticker
 from support.run_magicpak import SECONDS, as_on_terminal, command, environment, executable, on_screen
 
 pytestmark = pytest.mark.needs("terminal")
@@ -48,9 +49,9 @@ class Terminal:
             self._said += os.read(self._ours, 4096).decode(encoding).replace("\r\n", "\n")
         return self._said
 
-    def shows(self, expected: str) -> bool:
+    def shows(self, expected: str, encoding: str = "utf-8") -> bool:
         """Wait until `expected` is written, for a long time at most."""
-        while expected not in self.said():
+        while expected not in self.said(encoding):
             if not select.select([self._ours], [], [], SECONDS)[0]:
                 return False
         return True
@@ -131,23 +132,23 @@ def test_shares_are_shown_in_percent_and_the_whole_is_asked_for_once(terminal: T
         asked.append(1)
         return 1000
 
-    add = log.doing_all("copying", whole)
-    add(50)
+    done = [50]
+    log.doing_all("copying", lambda: done[0], whole)
     assert not asked
     terminal.seconds = 1
     assert terminal.shows("copying [#                   ] 5 % … 1 s")
-    add(949)
+    done[0] = 999
     assert terminal.shows("copying [################### ] 99 % … 1 s")
-    add(1)
+    done[0] = 1000
     assert terminal.shows("copying [####################] 100 % … 1 s")
-    add(1)
+    done[0] = 1001
     terminal.seconds = 2
     assert terminal.shows("copying [####################] 100 % … 2 s")
     assert asked == [1]
 
 
 def test_of_nothing_nothing_is_done(terminal: Terminal, log: Log) -> None:
-    log.doing_all("copying", lambda: 0)
+    log.doing_all("copying", lambda: 0, lambda: 0)
     terminal.seconds = 1
     assert terminal.shows("copying [                    ] 0 % … 1 s")
 
@@ -172,10 +173,10 @@ def test_a_row_is_harmless_and_never_wider_than_the_terminal(
     what: str, columns: int, row: str, terminal: Terminal, log: Log
 ) -> None:
     terminal.be_wide(columns)
-    with log.waiting(what) as tick:
-        terminal.seconds = 3
-        tick()
-        assert terminal.said() == (f"\r{row}\x1b[K" if row else "")
+    log.doing(what)
+    terminal.seconds = 3
+    assert terminal.shows(f"\r{row}\x1b[K" if row else "")
+    log.rest()
     assert on_screen(terminal.said()) == [""]
 
 
@@ -183,25 +184,24 @@ def test_what_stderr_cannot_carry_is_not_written(terminal: Terminal, log: Log, m
     terminal.be_wide(30)
     with stream_to(terminal.theirs, "latin-1") as stream:
         let_stderr_be(stream, monkeypatch)
-        with log.waiting("running \u7a0b\xfcber alles in der Welt") as tick:
-            terminal.seconds = 3
-            tick()
-            assert terminal.said("latin-1") == "\rrunning \\u7a0b\xfcber al ... 3 s\x1b[K"
-
-
-def test_no_thread_looks_at_the_clock_where_something_may_fork(terminal: Terminal, log: Log) -> None:
-    log.doing("collecting")
-    assert len(own_threads()) == 1
-    terminal.seconds = 2
-    with log.waiting("running") as tick:
-        assert own_threads() == []
-        tick()
-        assert "running" not in terminal.said()
+        log.doing("running \u7a0b\xfcber alles in der Welt")
         terminal.seconds = 3
-        tick()
-        assert on_screen(terminal.said()) == ["running … 1 s"]
-    log.doing("planning")
+        assert terminal.shows("\rrunning \\u7a0b\xfcber al ... 3 s\x1b[K", "latin-1")
+        log.rest()
+
+
+def test_no_thread_looks_at_the_clock_while_the_process_forks(terminal: Terminal, log: Log) -> None:
+    log.doing("running")
+    assert len(own_threads()) == 1
+    with Ticker.all_stopped():
+        assert own_threads() == []
+    assert len(own_threads()) == 1
+    terminal.seconds = 1
+    assert terminal.shows("running … 1 s")
     log.rest()
+    assert own_threads() == []
+    with Ticker.all_stopped():
+        pass
     assert own_threads() == []
 
 
@@ -234,11 +234,9 @@ def test_elsewhere_no_thread_is_started_and_nothing_is_asked_or_written(
             pytest.fail("it is asked for")
 
         log.doing("collecting", lambda: str(never()))
-        log.doing_all("copying", never)(5)
+        log.doing_all("copying", never, never)
+        terminal.seconds = 5
         assert own_threads() == []
-        with log.waiting("running") as tick:
-            terminal.seconds = 5
-            tick()
         log.rest()
     os.close(writing)
     assert (terminal.said(), os.read(reading, 1)) == ("", b"")
@@ -300,12 +298,12 @@ BUNDLE = ["--include=tree", "/bin/ls", "out"]
         ("magicpak.elf.cache.read_facts", 2, BUNDLE, r"looking for libraries: 1 file … 1 s"),
         ("os.scandir", 1, BUNDLE, r"collecting: \d+ entries … 1 s"),
         ("magicpak.collect.include._is_elf", 1, BUNDLE, r"collecting: 1\d\d entries … 1 s"),
-        ("magicpak.collect.include_libraries.tell", 1, BUNDLE, r"looking for libraries: \d+ files … 1 s"),
-        ("magicpak.stages.planning.with_loader_files", 1, BUNDLE, r"planning … 1 s"),
-        ("magicpak.verify.programs.Starter.look", 1, BUNDLE, r"proving: 0 programs … 1 s"),
+        ("magicpak.collect.include_libraries.missing_warnings", 1, BUNDLE, r"looking for libraries: \d+ files … 1 s"),
+        ("magicpak.stages.planning.with_loader_config", 1, BUNDLE, r"planning … 1 s"),
+        ("magicpak.verify.programs.ProgramChecker.look", 1, BUNDLE, r"proving: 0 programs … 1 s"),
         ("magicpak.outputs.tree.open_source", 1, BUNDLE, r"copying \[ {20}\] 0 % … 1 s"),
         ("magicpak.outputs.destination.NewDirectory.commit", 1, BUNDLE, r"copying \[#{20}\] 100 % … 1 s"),
-        ("magicpak.verify.programs.Starter.look", 1, ["--check", "tree"], r"checking tree … 1 s"),
+        ("magicpak.verify.programs.ProgramChecker.look", 1, ["--check", "tree"], r"checking tree … 1 s"),
     ],
 )
 def test_every_stage_is_shown_while_it_takes_its_time_and_gone_in_the_end(

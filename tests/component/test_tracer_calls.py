@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from magicpak.process.exec import Command
 from magicpak.tracing.run import run_traced
 from magicpak.tracing.trace import Backup
 from support.traced_programs import Run, apart
@@ -923,7 +924,8 @@ class TestKept:
             file.seek(1 << 26)
             file.write(b"middle")
             file.truncate(1 << 27)
-        watched = apart(lambda: run_traced(["/bin/sh", "-c", f": <> {here}/sparse"], timeout=20, keep_in=str(kept)))
+        command = Command.found(["/bin/sh", "-c", f": <> {here}/sparse"])
+        watched = apart(lambda: run_traced(command, timeout=20, keep_in=str(kept)))
         (each,) = watched.trace.kept
         assert each.copy is not None
         assert filecmp.cmp(here / "sparse", each.copy, shallow=False)

@@ -238,7 +238,7 @@ class TestLess:
     def test_a_system_that_forbids_tracing_is_told_with_a_cure(self, here: Path, error: int) -> None:
         with pytest.raises(TracingUnavailable) as raised:
             watched_apart(["/bin/true"], here, before=lambda: forbid("ptrace", error))
-        assert str(raised.value) == f"programs cannot be watched here: ptrace(2): {os.strerror(error)}"
+        assert str(raised.value) == f"programs cannot be traced here: ptrace(2): {os.strerror(error)}"
         assert raised.value.hints
 
     @pytest.mark.parametrize("error", [errno.EPERM, errno.ENOSYS], ids=["EPERM", "ENOSYS"])

@@ -16,16 +16,15 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from magicpak import errors
 from magicpak.bundle.path import BundlePath
-from magicpak.errors import TestUnavailable, ToolFailed
 from magicpak.process import prctl
 from magicpak.sandbox import container_fs, kernel, rootfs
 from magicpak.sandbox.user import RunAs
 from magicpak.trial import busybox
-from magicpak.trial.attempt import Attempt, attempt
+from magicpak.trial.attempt import HEAD, Attempt, attempt
 from magicpak.trial.expectations import Expectations
 from magicpak.trial.invocation import ProgramCommand
-from magicpak.trial.output_head import KEPT
 from magicpak.trial.sandbox_fallback import SandboxFallback, SandboxKind
 from support.run_magicpak import compiled, executable, names, tree
 
@@ -235,7 +234,7 @@ def attempted(
     root = os.open(bundle, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fallback = SandboxFallback(root, lambda path: _copy(bundle, path), run_as, network=network)
-        fallback._places = [place]
+        fallback._kinds = [place]
         env = {"DO": " ".join(words), **expectations.pop("env", {})}  # type: ignore[dict-item]
         wanted = Expectations(env=env, run_as=run_as, network=network, **expectations)  # type: ignore[arg-type]
         return attempt(ProgramCommand(BundlePath("/doer")), wanted, fallback)
@@ -555,7 +554,7 @@ def test_when_its_time_is_up_all_is_ended_however_it_defends_itself(place: Sandb
 @everywhere
 def test_output_is_kept_in_bounded_memory_and_all_of_it_is_taken(place: SandboxKind, bundle: Path) -> None:
     done = attempted(bundle, place, "flood=20", "say=end")
-    assert (done.returncode, len(done.stdout.text), done.stdout.is_whole) == (0, KEPT, False)
+    assert (done.returncode, len(done.stdout.text), done.stdout.is_whole) == (0, HEAD, False)
 
 
 @pytest.mark.needs("busybox")
@@ -570,7 +569,7 @@ class TestBusybox:
         source = f"#include <stdio.h>\n#include <unistd.h>\nint main(void) {{ {body} return 0; }}\n"
         program = str(compiled(tmp_path / "busybox", source, "-static"))
         started = time.monotonic()
-        with pytest.raises(ToolFailed) as caught:
+        with pytest.raises(errors.ToolFailed) as caught:
             busybox.find_busybox(program)
         assert (program in caught.value.message, len(caught.value.hints), time.monotonic() - started < 5) == (
             True,
@@ -590,7 +589,7 @@ class TestBusybox:
         assert (found.path, {"sh", "grep"} <= found.applets) == (str(tmp_path / "busybox.static"), True)
 
 
-class TestLadder:
+class TestSandboxFallback:
     """Which place is taken."""
 
     @pytest.fixture
@@ -605,46 +604,46 @@ class TestLadder:
         return os.fsdecode(attempt(ProgramCommand(BundlePath("/doer")), expectations, fallback).stdout.text)
 
     def test_namespaces_and_an_overlay_are_the_best_for_root(self, fallback: SandboxFallback) -> None:
-        assert (self.run(fallback), fallback.place) == ("text", NAMESPACES)
-        assert fallback.place.words == "namespaces, with /proc and /dev, on an overlay"
+        assert (self.run(fallback), fallback.kind) == ("text", NAMESPACES)
+        assert fallback.kind.words == "namespaces, with /proc and /dev, on an overlay"
 
     def test_where_no_overlay_can_be_mounted_it_is_a_copy(
         self, fallback: SandboxFallback, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         refuse(monkeypatch, rootfs, "mount", lambda words: "overlay" in words)
-        assert (self.run(fallback), fallback.place) == ("text", NAMESPACES._replace(is_copied=True))
-        assert fallback.place.words == "namespaces, with /proc and /dev, on a copy"
+        assert (self.run(fallback), fallback.kind) == ("text", NAMESPACES._replace(is_copied=True))
+        assert fallback.kind.words == "namespaces, with /proc and /dev, on a copy"
 
     def test_where_only_a_user_namespace_is_allowed_it_is_one(
         self, fallback: SandboxFallback, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         refuse(monkeypatch, kernel, "unshare", lambda words: not words[0] & kernel.CLONE_NEWUSER)
-        assert (self.run(fallback), fallback.place) == ("text", USER)
-        assert fallback.place.words == "namespaces of a user namespace, with /proc and /dev, on an overlay"
+        assert (self.run(fallback), fallback.kind) == ("text", USER)
+        assert fallback.kind.words == "a user namespace, with /proc and /dev, on an overlay"
 
     @pytest.mark.parametrize("call", ["unshare", "mount", "set_host_name", "start_loopback"])
     def test_where_namespaces_cannot_be_had_whole_it_is_a_bare_chroot(
         self, call: str, fallback: SandboxFallback, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         refuse(monkeypatch, kernel, call, lambda _: True)
-        assert (self.run(fallback), fallback.place, fallback.place.words) == ("text", CHROOT, "a bare chroot on a copy")
+        assert (self.run(fallback), fallback.kind, fallback.kind.words) == ("text", CHROOT, "a bare chroot on a copy")
 
     def test_where_proc_cannot_be_mounted_it_is_a_bare_chroot(
         self, fallback: SandboxFallback, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         refuse(monkeypatch, container_fs, "mount", lambda words: "/proc" in words)
-        assert (self.run(fallback), fallback.place) == ("text", CHROOT)
+        assert (self.run(fallback), fallback.kind) == ("text", CHROOT)
 
     def test_where_nothing_is_allowed_each_refusal_is_told(
         self, fallback: SandboxFallback, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         refuse(monkeypatch, kernel, "unshare", lambda _: True)
         refuse(monkeypatch, os, "chroot", lambda _: True)
-        with pytest.raises(TestUnavailable) as caught:
+        with pytest.raises(errors.TestUnavailable) as caught:
             self.run(fallback)
         assert caught.value.details == (
             "namespaces, with /proc and /dev, on an overlay: unshare: Operation not permitted",
-            "namespaces of a user namespace, with /proc and /dev, on an overlay: unshare: Operation not permitted",
+            "a user namespace, with /proc and /dev, on an overlay: unshare: Operation not permitted",
             f"a bare chroot on a copy: chroot {caught.value.details[2].split()[-4][:-1]}: Operation not permitted",
         )
 
@@ -654,7 +653,7 @@ class TestLadder:
         refuse(monkeypatch, kernel, "unshare", lambda _: True)
         self.run(fallback)
         monkeypatch.undo()
-        assert (self.run(fallback), fallback.place) == ("text", CHROOT)
+        assert (self.run(fallback), fallback.kind) == ("text", CHROOT)
 
     def test_nothing_temporary_is_left(
         self, fallback: SandboxFallback, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -666,7 +665,7 @@ class TestLadder:
         self.run(fallback)
         refuse(monkeypatch, kernel, "unshare", lambda _: True)
         self.run(fallback)
-        assert (fallback.place, os.listdir(tmp_path / "tmp")) == (CHROOT, [])
+        assert (fallback.kind, os.listdir(tmp_path / "tmp")) == (CHROOT, [])
 
 
 def refuse(

@@ -11,6 +11,7 @@ import pytest
 
 from magicpak.errors import Interrupted, RunFailed, ToolFailed
 from magicpak.process import supervisor
+from magicpak.process.exec import Command
 from magicpak.tracing.run import TracedRun, run_traced
 from support.pids import is_gone_soon
 from support.traced_programs import apart, compiled, seen_below, untraced
@@ -28,7 +29,7 @@ def kept(tmp_path: Path) -> str:
 
 def shell(script: str, kept: str, *, timeout: float = 20, **more: bytes | None) -> TracedRun:
     """Watch a shell script, in a process of which nothing may stay."""
-    return apart(lambda: run_traced(["/bin/sh", "-c", script], timeout=timeout, keep_in=kept, **more))  # type: ignore[arg-type]
+    return apart(lambda: run_traced(Command.found(["/bin/sh", "-c", script]), timeout=timeout, keep_in=kept, **more))  # type: ignore[arg-type]
 
 
 class TestFeeding:
@@ -74,7 +75,7 @@ class TestHearing:
         def hearing() -> list[bytes]:
             heard: list[bytes] = []
             script = "echo one; echo; printf 'tw'; sleep 0.05; printf 'o\\nlast\\377'"
-            run_traced(["/bin/sh", "-c", script], timeout=20, keep_in=kept, on_line=heard.append)
+            run_traced(Command.found(["/bin/sh", "-c", script]), timeout=20, keep_in=kept, on_line=heard.append)
             return heard
 
         assert apart(hearing) == [b"one", b"", b"two", b"last\xff"]
@@ -83,7 +84,7 @@ class TestHearing:
         def hearing() -> list[bytes]:
             heard: list[bytes] = []
             script = "seq 1 100000 & seq 200001 300000 >&2; wait"
-            run_traced(["/bin/sh", "-c", script], timeout=20, keep_in=kept, on_line=heard.append)
+            run_traced(Command.found(["/bin/sh", "-c", script]), timeout=20, keep_in=kept, on_line=heard.append)
             return heard
 
         heard = [int(line) for line in apart(hearing)]
@@ -93,7 +94,7 @@ class TestHearing:
 
 class TestStarting:
     def test_the_environment_is_what_is_given(self, kept: str) -> None:
-        watched = apart(lambda: run_traced(["/usr/bin/env"], timeout=20, keep_in=kept, env={"A": "b\udcff"}))
+        watched = apart(lambda: run_traced(Command.found(["/usr/bin/env"], {"A": "b\udcff"}), timeout=20, keep_in=kept))
         assert watched.stdout == b"A=b\xff\n"
 
     def test_without_one_it_is_ours(self, kept: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,12 +102,16 @@ class TestStarting:
         assert shell("echo $OURS", kept).stdout == b"is here\n"
 
     def test_the_program_may_have_another_name(self, kept: str) -> None:
-        watched = apart(lambda: run_traced(["name", "-c", "echo $0"], executable="/bin/sh", timeout=20, keep_in=kept))
+        command = Command.found(["name", "-c", "echo $0"], executable="/bin/sh")
+        watched = apart(lambda: run_traced(command, timeout=20, keep_in=kept))
         assert watched.stdout == b"name\n"
         assert watched.trace.executions[0].path == "/bin/sh"
 
     def test_a_name_is_searched_for_in_path(self, kept: str) -> None:
-        assert apart(lambda: run_traced(["sh", "-c", "echo found"], timeout=20, keep_in=kept)).stdout == b"found\n"
+        assert (
+            apart(lambda: run_traced(Command.found(["sh", "-c", "echo found"]), timeout=20, keep_in=kept)).stdout
+            == b"found\n"
+        )
 
     def test_a_relative_path_is_relative_to_our_directory(self, kept: str, tmp_path: Path) -> None:
         (tmp_path / "script").write_text("#!/bin/sh\npwd -P; echo $0\n")
@@ -114,7 +119,7 @@ class TestStarting:
 
         def watching() -> TracedRun:
             os.chdir(tmp_path)
-            return run_traced(["./script"], timeout=20, keep_in=kept)
+            return run_traced(Command.found(["./script"]), timeout=20, keep_in=kept)
 
         watched = apart(watching)
         assert watched.trace.executions[0].cwd == str(tmp_path)
@@ -122,13 +127,13 @@ class TestStarting:
 
     def test_it_has_no_signal_blocked_or_ignored_and_no_descriptor_of_ours(self, kept: str) -> None:
         script = "grep -E 'Sig(Blk|Ign)|NoNewPrivs' /proc/self/status; ls /proc/self/fd"
-        watched = apart(lambda: run_traced(["/bin/sh", "-c", script], timeout=20, keep_in=kept))
+        watched = apart(lambda: run_traced(Command.found(["/bin/sh", "-c", script]), timeout=20, keep_in=kept))
         alone = apart(lambda: untraced(["/bin/sh", "-c", script]))
         assert watched.stdout == alone.stdout
 
     def test_a_program_that_does_not_exist_is_told(self, kept: str) -> None:
         with pytest.raises(ToolFailed) as raised:
-            apart(lambda: run_traced(["no-such-program"], timeout=20, keep_in=kept))
+            apart(lambda: run_traced(Command.found(["no-such-program"]), timeout=20, keep_in=kept))
         assert str(raised.value) == "no-such-program: no such program"
 
     @pytest.mark.parametrize(
@@ -145,7 +150,7 @@ class TestStarting:
         program.write_text(text)
         program.chmod(0o755)
         with pytest.raises(RunFailed) as raised:
-            apart(lambda: run_traced([str(program)], timeout=20, keep_in=kept))
+            apart(lambda: run_traced(Command.found([str(program)]), timeout=20, keep_in=kept))
         assert str(raised.value) == f"cannot run {program}: {message}"
 
     @pytest.mark.parametrize("closed", [[0], [1], [2], [0, 1, 2]])
@@ -153,7 +158,8 @@ class TestStarting:
         def watching() -> TracedRun:
             for number in closed:
                 os.close(number)
-            return run_traced(["/bin/sh", "-c", "cat; echo out; echo err >&2"], timeout=20, keep_in=kept, stdin=b"in\n")
+            command = Command.found(["/bin/sh", "-c", "cat; echo out; echo err >&2"])
+            return run_traced(command, timeout=20, keep_in=kept, stdin=b"in\n")
 
         watched = apart(watching)
         assert (watched.stdout, watched.stderr, watched.returncode) == (b"in\nout\n", b"err\n", 0)
@@ -164,7 +170,7 @@ def ended_by_us(script: str, kept: str, *, timeout: float = 0.3, grace: float = 
 
     def ending() -> TracedRun:
         supervisor.GRACE = grace
-        return run_traced(["/bin/sh", "-c", script], timeout=timeout, keep_in=kept)
+        return run_traced(Command.found(["/bin/sh", "-c", script]), timeout=timeout, keep_in=kept)
 
     return apart(ending)
 
@@ -252,7 +258,7 @@ class TestInterrupted:
             before = os.listdir("/proc/self/fd")
             script = "trap '' TERM INT; (setsid sleep 61 &); echo line; sleep 60"
             try:
-                run_traced(["/bin/sh", "-c", script], timeout=20, keep_in=kept, on_line=on_line)
+                run_traced(Command.found(["/bin/sh", "-c", script]), timeout=20, keep_in=kept, on_line=on_line)
             except BaseException as raised:  # noqa: BLE001 - one of three
                 assert os.listdir("/proc/self/fd") == before
                 with pytest.raises(ChildProcessError):
@@ -274,7 +280,7 @@ class TestInterrupted:
             for step in range(60):
                 try:
                     signal.setitimer(signal.ITIMER_REAL, 0.0005 * (step + 1))
-                    run_traced(["/bin/sh", "-c", script], timeout=20, keep_in=kept)
+                    run_traced(Command.found(["/bin/sh", "-c", script]), timeout=20, keep_in=kept)
                     signal.setitimer(signal.ITIMER_REAL, 0)
                 except Interrupted:
                     pass
@@ -301,7 +307,7 @@ class TestInterrupted:
         pid = os.fork()
         if pid == 0:
             try:
-                run_traced(["/bin/sh", "-c", script], timeout=20, keep_in=kept)
+                run_traced(Command.found(["/bin/sh", "-c", script]), timeout=20, keep_in=kept)
             finally:
                 os._exit(0)
         for _ in written_soon(tmp_path / "pid"):
@@ -316,16 +322,16 @@ class TestInterrupted:
 
         def watching() -> None:
             script = "echo $PPID; trap '' TERM; (setsid sleep 61 &); sleep 60"
-            run_traced(["/bin/sh", "-c", script], timeout=20, keep_in=kept, on_line=kill_tracer)
+            run_traced(Command.found(["/bin/sh", "-c", script]), timeout=20, keep_in=kept, on_line=kill_tracer)
 
-        with pytest.raises(ToolFailed, match="ended from outside"):
+        with pytest.raises(ToolFailed, match="killed unexpectedly"):
             apart(watching)
 
     def test_one_run_after_another_leaves_nothing(self, kept: str) -> None:
         def watching() -> bool:
             before = os.listdir("/proc/self/fd")
             for _ in range(10):
-                run_traced(["/bin/true"], timeout=20, keep_in=kept)
+                run_traced(Command.found(["/bin/true"]), timeout=20, keep_in=kept)
             return os.listdir("/proc/self/fd") == before and os.listdir(kept) == []
 
         assert apart(watching)

@@ -9,14 +9,8 @@ from pathlib import Path
 import pytest
 
 from magicpak.errors import Interrupted, MagicpakError
-from magicpak.process.tempdirs import (
-    HELD,
-    DirectoryStack,
-    private_directory,
-    raise_if_interrupted,
-    remove_tree,
-    uninterrupted,
-)
+from magicpak.process.signals import deferred, raise_if_interrupted
+from magicpak.process.tempdirs import HELD, DirectoryStack, private_directory, remove_tree
 
 
 @pytest.fixture(autouse=True)
@@ -38,11 +32,11 @@ def open_descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-def test_a_signal_waits_until_the_uninterrupted_part_is_over() -> None:
+def test_a_deferred_signal_waits_until_the_part_is_over() -> None:
     done = []
 
     def work() -> None:
-        with uninterrupted():
+        with deferred():
             send(signal.SIGTERM)
             done.append("all of it")
 
@@ -52,12 +46,12 @@ def test_a_signal_waits_until_the_uninterrupted_part_is_over() -> None:
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
 
 
-def test_an_uninterrupted_part_within_another_does_not_let_signals_in() -> None:
+def test_a_deferring_part_within_another_does_not_let_signals_in() -> None:
     done = []
 
     def work() -> None:
-        with uninterrupted():
-            with uninterrupted():
+        with deferred():
+            with deferred():
                 send(signal.SIGINT)
             done.append("after the inner one")
 
@@ -66,11 +60,11 @@ def test_an_uninterrupted_part_within_another_does_not_let_signals_in() -> None:
     assert done == ["after the inner one"]
 
 
-def test_giving_way_raises_what_is_held_back_and_a_second_signal_does_not_stop_the_undoing() -> None:
+def test_a_deferred_signal_is_raised_where_that_is_asked_for_and_a_second_signal_does_not_stop_the_undoing() -> None:
     done = []
 
     def work() -> None:
-        with uninterrupted():
+        with deferred():
             try:
                 send(signal.SIGHUP)
                 raise_if_interrupted()
@@ -85,10 +79,10 @@ def test_giving_way_raises_what_is_held_back_and_a_second_signal_does_not_stop_t
     assert done == ["undone"]
 
 
-def test_giving_way_does_nothing_where_no_signal_came_or_an_ignored_one() -> None:
+def test_nothing_is_raised_where_no_signal_came_or_an_ignored_one() -> None:
     raise_if_interrupted()
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    with uninterrupted():
+    with deferred():
         send(signal.SIGHUP)
         raise_if_interrupted()
 

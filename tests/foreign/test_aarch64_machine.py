@@ -62,7 +62,7 @@ def test_programs_and_files_of_a_watched_shell_come_in_and_the_bundle_is_tested_
     code, _, stderr = tried["a watched shell"]
     assert code == 0, stderr
     assert "ran 3 programs" in stderr
-    assert "the bundle is tested in namespaces, with /proc and /dev, on an overlay" in stderr
+    assert "testing the bundle in namespaces, with /proc and /dev, on an overlay" in stderr
     brought = {Path(name).name for name in tried["what the shell brought"].stdout.splitlines()}
     assert {"bash", "ls", "perl", "POSIX.pm", "POSIX.so", "ld-linux-aarch64.so.1"} <= brought
 

@@ -27,6 +27,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 import pytest
 
+from magicpak.process.exec import Command
 from magicpak.tracing import attach, ptrace
 from magicpak.tracing.run import TracedRun, run_traced
 from magicpak.tracing.trace import Trace, Use
@@ -233,7 +234,7 @@ def watched_apart(
             return untraced(command, stdin)
         hinder(way)
         with tempfile.TemporaryDirectory(prefix="kept-") as keep_in:
-            watched = run_traced(command, timeout=timeout, keep_in=keep_in, stdin=stdin)
+            watched = run_traced(Command.found(command), timeout=timeout, keep_in=keep_in, stdin=stdin)
             return _with_copies(watched)
 
     return apart(watching)

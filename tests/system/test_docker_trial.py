@@ -76,7 +76,7 @@ def test_what_works_passes(stage: str, tmp_path: Path) -> None:
     result = built(stage, tmp_path, DATE_TRIED, PYTHON_TRIED)
     said = result.stdout + result.stderr
     assert result.code == 0, said
-    assert said.count("the bundle is tested in a bare chroot") == 2
+    assert said.count("testing the bundle in a bare chroot") == 2
 
 
 @pytest.mark.parametrize(("tried", "gone"), [(DATE_TRIED, ZONE), (PYTHON_TRIED, MODULE)], ids=["date", "Python"])

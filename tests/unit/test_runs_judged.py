@@ -48,9 +48,9 @@ def test_a_run_that_ends_well_leaves_nothing_to_say() -> None:
     [
         (1, "exited with code 1"),
         (255, "exited with code 255"),
-        (-signal.SIGSEGV, "was ended by SIGSEGV"),
-        (-signal.SIGKILL, "was ended by SIGKILL"),
-        (-(signal.SIGRTMIN + 3), f"was ended by signal {signal.SIGRTMIN + 3}"),
+        (-signal.SIGSEGV, "was killed by SIGSEGV"),
+        (-signal.SIGKILL, "was killed by SIGKILL"),
+        (-(signal.SIGRTMIN + 3), f"was killed by signal {signal.SIGRTMIN + 3}"),
     ],
 )
 def test_a_run_that_fails_is_refused_or_warned_of_in_the_same_words(returncode: int, words: str) -> None:

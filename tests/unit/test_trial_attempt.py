@@ -5,10 +5,9 @@ import pytest
 
 from magicpak.bundle.path import BundlePath
 from magicpak.process.exit_status import describe_exit, exit_code
-from magicpak.trial.attempt import Attempt, complaint, details
+from magicpak.trial.attempt import HEAD, Attempt, OutputHead, complaint, details
 from magicpak.trial.expectations import PATH, Expectations
 from magicpak.trial.invocation import ProgramCommand
-from magicpak.trial.output_head import KEPT, OutputHead
 
 TOOL = ProgramCommand(BundlePath("/opt/a tool"))
 ALL = Expectations(timeout=2.5)
@@ -33,9 +32,9 @@ def ran(returncode: int | None = 0, stdout: bytes = b"", stderr: bytes = b"", wh
         (128, 128, "exited with code 128"),
         (137, 137, "exited with code 137 (SIGKILL)"),
         (255, 255, "exited with code 255"),
-        (-signal.SIGSEGV, 139, "was ended by SIGSEGV"),
-        (-signal.SIGABRT, 134, "was ended by SIGABRT"),
-        (-(signal.SIGRTMIN + 3), 128 + signal.SIGRTMIN + 3, f"was ended by signal {signal.SIGRTMIN + 3}"),
+        (-signal.SIGSEGV, 139, "was killed by SIGSEGV"),
+        (-signal.SIGABRT, 134, "was killed by SIGABRT"),
+        (-(signal.SIGRTMIN + 3), 128 + signal.SIGRTMIN + 3, f"was killed by signal {signal.SIGRTMIN + 3}"),
     ],
 )
 def test_an_end_has_the_exit_code_of_a_shell_and_words(returncode: int, code: int, words: str) -> None:
@@ -50,14 +49,14 @@ def test_an_end_has_the_exit_code_of_a_shell_and_words(returncode: int, code: in
         (ran(3), ALL, "'/opt/a tool' exited with code 3"),
         (ran(3), ALL._replace(exit_code=3), None),
         (ran(), ALL._replace(exit_code=3), "'/opt/a tool' exited with code 0 instead of 3"),
-        (ran(-11), ALL, "'/opt/a tool' was ended by SIGSEGV"),
+        (ran(-11), ALL, "'/opt/a tool' was killed by SIGSEGV"),
         (ran(-11), ALL._replace(exit_code=139), None),
         (ran(stdout=b" x\n"), ALL._replace(stdout=b"x\t"), None),
         (ran(), ALL._replace(stdout=b" "), None),
-        (ran(stdout=b"y"), ALL._replace(stdout=b"x"), "'/opt/a tool' printed something else than expected"),
+        (ran(stdout=b"y"), ALL._replace(stdout=b"x"), "'/opt/a tool' did not print the expected output"),
         (ran(3, b"y"), ALL._replace(stdout=b"x"), "'/opt/a tool' exited with code 3"),
         (ran(None, why="cannot run"), ALL, "cannot run"),
-        (ran()._replace(timed_out=True), ALL, "'/opt/a tool' had not ended after 2.5 s"),
+        (ran()._replace(timed_out=True), ALL, "'/opt/a tool' did not finish within 2.5 seconds"),
     ],
 )
 def test_what_is_wrong_with_a_run_is_one_line(
@@ -104,10 +103,10 @@ def test_space_at_both_ends_does_not_count_wherever_it_was_cut() -> None:
 
 
 def test_much_is_kept_in_part_and_space_alone_is_no_more() -> None:
-    full = b"x" * KEPT
-    assert (head(full, b" \n" * KEPT).text, head(full, b" \n").is_whole) == (full, True)
+    full = b"x" * HEAD
+    assert (head(full, b" \n" * HEAD).text, head(full, b" \n").is_whole) == (full, True)
     assert (head(full, b" y").text, head(full, b" y").is_whole) == (full, False)
-    assert (head(b" " * KEPT, full).text, head(b" " * KEPT, full + b"y").is_whole) == (full, False)
+    assert (head(b" " * HEAD, full).text, head(b" " * HEAD, full + b"y").is_whole) == (full, False)
 
 
 def test_the_environment_is_dockers_with_what_is_asked_for_on_top() -> None:

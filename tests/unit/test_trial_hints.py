@@ -1,4 +1,4 @@
-"""Which paths that were looked for in vain are told, in which order, and with which flag.
+"""Which paths that were looked for and not found are suggested, in which order, and with which flag.
 
 The host's part is a directory of the test's own, whose paths stand for those of a system.
 """
@@ -14,7 +14,7 @@ from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Because, BundlePlan, Item, made_directory
 from magicpak.tracing.trace import Access
 from magicpak.trial.failed_lookups import FailedLookup
-from magicpak.trial.suggestions import TrialPlans, suggest, worth_telling
+from magicpak.trial.suggestions import TrialPlans, suggest, worth_suggesting
 
 EMPTY = TrialPlans(BundlePlan(), exclude(BundlePlan(), []))
 
@@ -43,8 +43,8 @@ def told(*each: FailedLookup | str, plans: TrialPlans = EMPTY, said: str = "") -
     return suggest([sought(one) if isinstance(one, str) else one for one in each], plans, said)
 
 
-def left_out(path: str, *patterns: str) -> TrialPlans:
-    """Return the plans where a file at `path` is left out by some of the patterns."""
+def excluding(path: str, *patterns: str) -> TrialPlans:
+    """Return the plans where a file at `path` is excluded by some of the patterns."""
     because = Because("a test")
     item = Item(BundlePath(path), Copy(path, 0, (1, 1), Attributes(0o644)), because)
     parents, parent = [], item.path.parent
@@ -110,9 +110,9 @@ def test_many_files_of_one_directory_are_one_hint_for_the_directory(host: Callab
     assert told(*paths) == [f"--include {directory}"]
 
 
-def test_what_was_left_out_is_told_first_with_the_pattern_that_did_it(host: Callable[..., str]) -> None:
+def test_what_was_excluded_comes_first_with_the_pattern_that_did_it(host: Callable[..., str]) -> None:
     path, other = host("srv/data"), host("srv/libother.so")
-    plans = left_out(path, "/none", "*/data", "*")
+    plans = excluding(path, "/none", "*/data", "*")
     assert told(path, other, plans=plans) == [
         f"{path} is excluded by --exclude '*/data'",
         f"--include {other} (a library)",
@@ -129,8 +129,8 @@ def test_control_characters_of_a_path_are_not_let_through(host: Callable[..., st
     assert told(path) == [f"--include $'{path[:-5]}\\033[31m'"]
 
 
-def test_what_was_not_looked_for_by_name_is_told_where_it_is_named_or_left_out() -> None:
+def test_what_was_not_looked_for_by_name_is_told_where_it_is_named_or_excluded() -> None:
     unseen = [sought("/srv/module.py", Access.LISTED), sought("/srv/other.py", Access.LISTED)]
-    assert worth_telling(unseen, EMPTY, "No module named 'module'") == unseen[:1]
-    assert worth_telling(unseen, EMPTY, "nothing") == []
-    assert worth_telling(unseen, left_out("/srv/other.py", "/srv/*"), "nothing") == unseen[1:]
+    assert worth_suggesting(unseen, EMPTY, "No module named 'module'") == unseen[:1]
+    assert worth_suggesting(unseen, EMPTY, "nothing") == []
+    assert worth_suggesting(unseen, excluding("/srv/other.py", "/srv/*"), "nothing") == unseen[1:]

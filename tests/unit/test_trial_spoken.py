@@ -43,8 +43,8 @@ PLAN = BundlePlan().adding(
 
 def split(invocation: Invocation) -> tuple[str, str]:
     """Return the script with a name in place of the secret, and the secret."""
-    secret = (re.findall(r"(\S*/\.magicpak-[0-9a-f]{32}/busybox)", invocation.words[2]) or [""])[0]
-    return invocation.words[2].replace(secret, "SECRET") if secret else invocation.words[2], secret
+    secret = (re.findall(r"(\S*/\.magicpak-[0-9a-f]{32}/busybox)", invocation.argv[2]) or [""])[0]
+    return invocation.argv[2].replace(secret, "SECRET") if secret else invocation.argv[2], secret
 
 
 def test_an_executable_is_run_by_its_path_without_arguments() -> None:
@@ -86,14 +86,14 @@ def test_without_proc_it_is_called_by_a_path_that_nobody_can_guess() -> None:
     first, second = (split(command.invocation(has_proc=False)) for _ in range(2))
     assert first[0] == 'grep() { SECRET grep "$@"; }; grep x'
     assert (first[1].startswith("/.magicpak-"), first[1] != second[1]) == (True, True)
-    assert command.invocation(has_proc=False).words[:2] == ("sh", "-c")
+    assert command.invocation(has_proc=False).argv[:2] == ("sh", "-c")
 
 
 def test_only_words_of_the_command_become_functions() -> None:
     for line in ("egrep x", "grepped", "echo x; [ -e x ]", "run-parts /x", "wcx"):
-        assert BusyboxCommand(line, BUSYBOX, {"wc": "/usr/bin/wc"}).invocation(has_proc=True).words[2] == line
+        assert BusyboxCommand(line, BUSYBOX, {"wc": "/usr/bin/wc"}).invocation(has_proc=True).argv[2] == line
     for line in ("(grep x)", "x|grep", "`grep`", "$(grep x)", "a;grep\nb", "'grep'"):
-        assert BusyboxCommand(line, BUSYBOX, {}).invocation(has_proc=True).words[2].startswith("grep() {")
+        assert BusyboxCommand(line, BUSYBOX, {}).invocation(has_proc=True).argv[2].startswith("grep() {")
 
 
 def test_the_shell_of_the_bundle_is_lent_a_busybox_only_where_there_are_applets() -> None:
@@ -111,5 +111,5 @@ def test_it_is_told_a_path_for_the_applets(has_proc: bool, directory: str) -> No
     invocation = ShellCommand("tool | grep x", BUSYBOX, {}).invocation(has_proc=has_proc)
     script, secret = split(invocation)
     assert script == 'grep() { SECRET grep "$@"; }; tool | grep x'
-    assert (secret.startswith(f"{directory}/.magicpak-"), invocation.path) == (True, "/bin/sh")
+    assert (secret.startswith(f"{directory}/.magicpak-"), invocation.executable) == (True, "/bin/sh")
     assert invocation.tool == LentTool("/opt/busybox", secret, is_first=False)

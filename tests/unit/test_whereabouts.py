@@ -63,14 +63,14 @@ def test_what_is_seen_during_a_move_is_not_remembered(system: System) -> None:
 def test_a_child_begins_where_its_maker_is(system: System) -> None:
     whereabouts = CwdCache()
     assert whereabouts.of(1) == "/a"
-    whereabouts.inherits(3, 1)
+    whereabouts.inherit(3, 1)
     assert whereabouts.of(3) == "/a"
     assert system.asked == 1
 
 
 def test_a_child_of_one_that_is_not_known_is_asked_for(system: System) -> None:
     whereabouts = CwdCache()
-    whereabouts.inherits(2, 1)
+    whereabouts.inherit(2, 1)
     assert (whereabouts.of(2), system.asked) == ("/b", 1)
 
 
@@ -78,5 +78,5 @@ def test_a_number_that_is_used_again_is_another_thread(system: System) -> None:
     whereabouts = CwdCache()
     assert whereabouts.of(1) == "/a"
     system.directories[1] = "/c"
-    whereabouts.is_new(1)
+    whereabouts.forget(1)
     assert whereabouts.of(1) == "/c"

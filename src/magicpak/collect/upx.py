@@ -1,4 +1,4 @@
-"""The INPUTs as upx packs them, each a private copy that takes the place of the program in the plan."""
+"""The INPUTs as upx packs them: each is a private copy that replaces the program in the plan."""
 
 import os
 import re
@@ -15,10 +15,11 @@ from magicpak.errors import MagicpakError, SourceChanged, ToolFailed, reason
 from magicpak.ldso.helper_build import last_lines
 from magicpak.process.child import Completed, run
 from magicpak.process.exec import find_program
+from magicpak.process.exit_status import describe_exit
 from magicpak.resolve.inputs import Program
 from magicpak.text import printable, shell_line
 
-# What upx throws for a file that it does not pack (its except.h); its exit codes do not tell that from a failure.
+# What upx throws for a file that it does not pack (its except.h); its exit codes do not distinguish it from a failure.
 _REFUSAL = re.compile(
     rb": ((?:AlreadyPacked|CantPack|NotCompressible|UnknownExecutableFormat)Exception\b.{,400}"
     rb"|\w+Exception: .{,400} -- skipped.{,400})"
@@ -26,7 +27,7 @@ _REFUSAL = re.compile(
 
 
 class Upx(NamedTuple):
-    """How upx is called: its path or name, the user's arguments, and the seconds that one call may take."""
+    """How upx is run: its path or name, the user's arguments, and the seconds that one run may take."""
 
     program: str
     arguments: tuple[str, ...]
@@ -34,14 +35,14 @@ class Upx(NamedTuple):
 
     @property
     def line(self) -> str:
-        """The call as a line for people."""
+        """The command as a line for people."""
         return shell_line((self.program, *self.arguments))
 
     def check(self) -> None:
         """Raise ToolFailed where there is no such program."""
         if find_program(self.program) is None:
             raise ToolFailed(
-                f"{printable(self.program)}: no such program, which --compress needs",
+                f"{printable(self.program)}: no such program (needed by --compress)",
                 hints=["apt-get install upx-ucl (Debian 12 has it in bookworm-backports), or --upx with its path"],
             )
 
@@ -53,7 +54,7 @@ class UpxRefusal(NamedTuple):
 
 
 def to_pack(programs: Sequence[Program], plan: BundlePlan) -> list[tuple[Program, Copy]]:
-    """Return each of `programs` that stands in `plan`, with its entry there; of those that are one file the first."""
+    """Return each of `programs` that is in `plan`, with its entry there; of those that are one file, the first."""
     by_inode = {item.entry.inode: item.entry for item in plan if isinstance(item.entry, Copy)}
     found: dict[tuple[int, int], tuple[Program, Copy]] = {}
     for program in programs:
@@ -69,35 +70,37 @@ def to_pack(programs: Sequence[Program], plan: BundlePlan) -> list[tuple[Program
 def pack(program: Program, copy: Copy, upx: Upx, directory: str) -> Copy | UpxRefusal:
     """Let upx pack a copy of `copy`, the entry of `program`, in the private `directory`, which must outlive the plan.
 
-    Returns the entry for what it made, which has all else from the original. Raises ToolFailed where upx fails, hangs,
-    or makes no program that it can unpack again; SourceChanged; and MagicpakError where no copy can be made.
+    Returns the entry for the packed file, with everything else from the original, or why upx refuses. Raises ToolFailed
+    where upx fails, hangs, or writes no program that it can unpack again; SourceChanged; and MagicpakError where no
+    copy can be made.
     """
     name = printable(program.argument)
     original, packed = os.path.join(directory, "original"), os.path.join(directory, "packed")
-    _take(copy, original)
+    _copy(copy, original)
     # With -o before the user's arguments, upx refuses all other files that they name; -v overrules a -q among them.
-    ran = _called(upx, "-o", packed, *upx.arguments, "-v", original)
-    refused = _REFUSAL.search(ran.output) if ran.returncode else None
+    done = _run(upx, "-o", packed, *upx.arguments, "-v", original)
+    refused = _REFUSAL.search(done.output) if done.returncode else None
     if refused:
         return UpxRefusal(printable(os.fsdecode(refused[1])))
-    if ran.returncode:
-        raise ToolFailed(f"{upx.line} cannot pack {name} ({_ending(ran)})", details=_words(ran, upx, original, name))
-    trouble = _trouble(packed, program.file.facts.kind)
-    if trouble:
-        message = f"{upx.line} has made no program of {name}: {trouble}"
-        raise ToolFailed(message, details=_words(ran, upx, original, name))
-    tested = _called(upx, "-t", packed)
+    if done.returncode:
+        message = f"{upx.line} cannot pack {name}: it {describe_exit(done.returncode)}"
+        raise ToolFailed(message, details=_messages(done, upx, original, name))
+    problem = _problem(packed, program.file.facts.kind)
+    if problem:
+        message = f"{upx.line} produced no program from {name}: {problem}"
+        raise ToolFailed(message, details=_messages(done, upx, original, name))
+    tested = _run(upx, "-t", packed)
     if tested.returncode:
-        message = f"{shell_line([upx.program])} -t rejects the packed {name} ({_ending(tested)})"
-        raise ToolFailed(message, details=_words(tested, upx, packed, name))
-    os.utime(packed, ns=(copy.attributes.mtime_ns or 0,) * 2)  # a copy is held against its plan when it is written
+        message = f"{shell_line([upx.program])} -t rejects the packed {name}: it {describe_exit(tested.returncode)}"
+        raise ToolFailed(message, details=_messages(tested, upx, packed, name))
+    os.utime(packed, ns=(copy.attributes.mtime_ns or 0,) * 2)  # a copy is compared with its plan when it is written
     status = os.stat(packed)
     inode = (status.st_dev, status.st_ino)
     return copy._replace(source=packed, size=status.st_size, inode=inode, extended=copy.source)
 
 
 def with_packed(plan: BundlePlan, packed: Mapping[tuple[int, int], Copy]) -> BundlePlan:
-    """Return `plan` with each copy of an inode in `packed` replaced, by whatever path it came in."""
+    """Return `plan` with each copy of an inode in `packed` replaced, at whatever path."""
     items = {item.path: item for item in plan}
     for item in plan:
         if isinstance(item.entry, Copy) and item.entry.inode in packed:
@@ -105,7 +108,7 @@ def with_packed(plan: BundlePlan, packed: Mapping[tuple[int, int], Copy]) -> Bun
     return BundlePlan(items)
 
 
-def _take(copy: Copy, target: str) -> None:
+def _copy(copy: Copy, target: str) -> None:
     """Copy the bytes of `copy` to the new file `target`, which upx can use whatever the mode of the original."""
     try:
         shutil.copyfile(copy.source, target)
@@ -117,33 +120,29 @@ def _take(copy: Copy, target: str) -> None:
         raise SourceChanged(copy.source, "was written to")
 
 
-def _called(upx: Upx, *arguments: str) -> Completed:
+def _run(upx: Upx, *arguments: str) -> Completed:
     try:
         return run([upx.program, *arguments], timeout=upx.timeout)
     except ToolFailed as error:
-        error.hints = ("--upx-timeout gives it more time, --upx names another upx",)
+        error.hints = ("give it more time with --upx-timeout, or name another upx with --upx",)
         raise
 
 
-def _trouble(packed: str, kind: ElfTarget) -> str | None:
-    """Tell why what upx left at `packed` is no program of `kind`; None if it is."""
+def _problem(packed: str, kind: ElfTarget) -> str | None:
+    """Return why the output of upx at `packed` is not a program of `kind`; None if it is."""
     if os.path.islink(packed):
-        return "what it left is a link"
+        return "its output is a link"
     try:
-        return None if read_path(packed).kind == kind else "what it left is made for another machine"
+        return None if read_path(packed).kind == kind else "its output is for another machine"
     except ElfError as error:
-        return f"what it left {error}"
+        return f"its output {error}"
     except FileNotFoundError:
-        return "it left no file"
+        return "it wrote no output"
     except OSError as error:
-        return f"what it left cannot be read: {reason(error)}"
+        return f"its output cannot be read: {reason(error)}"
 
 
-def _ending(ran: Completed) -> str:
-    return f"exit code {ran.returncode}" if ran.returncode > 0 else f"signal {-ran.returncode}"
-
-
-def _words(ran: Completed, upx: Upx, path: str, name: str) -> list[str]:
-    """Return what upx says went wrong, without its banner, and with `name` for our own `path`."""
-    lines = [line.replace(path, name) for line in last_lines(ran.output)]
+def _messages(done: Completed, upx: Upx, path: str, name: str) -> list[str]:
+    """Return what upx reports, without its banner, and with `name` for our own `path`."""
+    lines = [line.replace(path, name) for line in last_lines(done.output)]
     return [line for line in lines if line.startswith(f"{os.path.basename(upx.program)}: ")] or lines

@@ -1,4 +1,4 @@
-/* Tells where the dynamic loader that runs this program finds a library.
+/* Reports where the dynamic loader that runs this program finds a library.
  *
  * A question on stdin: 'D' (load it) or 'N' (is it loaded already?), a name, NUL. An answer on stdout: one of
  * `enum kind`, a text, NUL. Before the first answer stands READY, so that what a preloaded library prints before main()
@@ -107,7 +107,7 @@ static void look_up(struct answer *answer, const char *name, int mode)
         dlclose(handle);
 }
 
-static int asker_is_gone(void)
+static int requester_is_gone(void)
 {
     struct pollfd question;
 
@@ -132,7 +132,7 @@ static int ends_in_time(pid_t child)
         if (sigtimedwait(&child_ended, NULL, &tick) >= 0 || errno != EAGAIN)
             continue;
         ticks--;
-        if (asker_is_gone())
+        if (requester_is_gone())
             return 0;
     }
     return 0;

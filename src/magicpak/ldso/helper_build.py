@@ -1,4 +1,4 @@
-"""Compiles the small C program `helper.c`, which asks the real dynamic loader."""
+"""Compiles the small C program `helper.c`, which queries the real dynamic loader."""
 
 import os
 from types import TracebackType
@@ -6,7 +6,10 @@ from typing import NoReturn, Self
 
 from magicpak import resources
 from magicpak.errors import ToolFailed
-from magicpak.process.child import Child, Completed
+from magicpak.process.child import OUTPUT_KEPT, Child
+from magicpak.process.exec import Command
+from magicpak.process.exit_status import describe_exit
+from magicpak.process.pipes import OutputTail
 from magicpak.text import printable
 
 STATIC_HINT = "search without running the loader: --resolver static"
@@ -14,22 +17,22 @@ _SOURCE = "ldso/helper.c"
 
 
 class CompiledHelper:
-    """The helper, compiled in the background."""
+    """The helper, compiled in the background.
+
+    Args:
+        compiler: a path or a name, with or without arguments, as CC has it.
+        interpreter: the absolute path that becomes the program's PT_INTERP.
+        directory: a private directory for the program; the caller removes it, after `close()`.
+        seconds: how long `path()` waits at most.
+    """
 
     def __init__(self, compiler: str, interpreter: str, directory: str, *, seconds: float = 60) -> None:
-        """Take what is needed to compile; nothing is started yet.
-
-        Args:
-            compiler: a path or a name, with or without arguments, as CC has it.
-            interpreter: the absolute path that becomes the program's PT_INTERP.
-            directory: a private directory for the program; the caller removes it, after `close()`.
-            seconds: how long `path()` waits at most.
-        """
         self._compiler = compiler
         self._path = os.path.join(os.path.abspath(directory), "helper")
         self._interpreter = interpreter
         self._seconds = seconds
-        self._running: Child | None = None
+        self._child: Child | None = None
+        self._output = OutputTail(OUTPUT_KEPT)
         self._is_compiled = False
 
     def start(self) -> None:
@@ -38,15 +41,16 @@ class CompiledHelper:
         Raises:
             ToolFailed: the compiler cannot be found or started.
         """
-        if self._running is not None or self._is_compiled:
+        if self._child is not None or self._is_compiled:
             return
         with open(f"{self._path}.c", "wb") as file:  # where magicpak is a single file, it is in no directory yet
             file.write(resources.read(_SOURCE) or b"")
         own = {name: value for name, value in os.environ.items() if not name.startswith("LD_")}
         environment = own | {"TMPDIR": os.path.dirname(self._path)}  # what a killed compiler leaves, goes with it
-        self._running = Child(self._command(), env=environment)
+        argv, self._output = self._argv(), OutputTail(OUTPUT_KEPT)
         try:
-            self._running.start()
+            self._child = Child(Command.found(argv, environment), self._output.take)
+            self._child.start()
         except ToolFailed as error:
             self.close()
             self._fail(f"cannot be started: {error.message}")
@@ -61,19 +65,19 @@ class CompiledHelper:
             ToolFailed: the compiler cannot be started, fails, hangs, or makes no ELF executable.
         """
         self.start()
-        if self._running is not None:
+        if self._child is not None:
             try:
-                self._check(self._ran(self._running))
+                self._finish(self._child)
                 self._is_compiled = True
             finally:
                 self.close()
         return self._path
 
     def close(self) -> None:
-        """End the compiler if it is still running; the program stays."""
-        if self._running is not None:
-            self._running.end()
-            self._running = None
+        """Kill the compiler if it is still running; the program stays."""
+        if self._child is not None:
+            self._child.end()
+            self._child = None
 
     def __enter__(self) -> Self:
         return self
@@ -83,49 +87,47 @@ class CompiledHelper:
     ) -> None:
         self.close()
 
-    def _command(self) -> list[str]:
+    def _argv(self) -> list[str]:
         import shlex
 
         try:
             compiler = shlex.split(self._compiler)
         except ValueError as error:
-            self._fail(f"is no command: {error}")
+            self._fail(f"is not a command: {error}")
         if not compiler:
-            self._fail("is no command")
+            self._fail("is not a command")
         # Without what needs more of a libc than every libc has: the program runs under another than it is linked with.
         plain = ["-O1", "-w", "-U_FORTIFY_SOURCE", "-fno-stack-protector"]
         # -Xlinker and not -Wl, which a comma in the path would split.
         interpreter = ["-Xlinker", f"--dynamic-linker={self._interpreter}"]
         return [*compiler, *plain, "-o", self._path, f"{self._path}.c", *interpreter, "-ldl"]
 
-    def _ran(self, running: Child) -> Completed:
+    def _finish(self, child: Child) -> None:
+        """Wait for the compiler, and check what it has done. Raises ToolFailed."""
         try:
-            return running.finish(timeout=self._seconds)
-        except ToolFailed as error:
-            self._fail(f"has to be ended: {error.message}")
-
-    def _check(self, ran: Completed) -> None:
-        if ran.returncode != 0:
-            how = f"exit code {ran.returncode}" if ran.returncode > 0 else f"signal {-ran.returncode}"
-            self._fail(f"failed ({how})", ran.output)
+            returncode = child.finish(timeout=self._seconds)
+        except ToolFailed:
+            self._fail(f"did not finish within {self._seconds:g} seconds")
+        if returncode != 0:
+            self._fail(describe_exit(returncode))
         try:
             with open(self._path, "rb") as program:
                 is_program = program.read(4) == b"\x7fELF" and os.access(self._path, os.X_OK)
         except OSError:
             is_program = False
         if not is_program:
-            self._fail("made no executable program", ran.output)
+            self._fail("did not produce an executable")
 
-    def _fail(self, how: str, output: bytes = b"") -> NoReturn:
+    def _fail(self, how: str) -> NoReturn:
         message = f"the C compiler {printable(self._compiler)} {how}"
         raise ToolFailed(
             message,
-            details=last_lines(output),
+            details=last_lines(bytes(self._output.kept)),
             hints=["install one, for example: apt-get install gcc libc6-dev", STATIC_HINT],
         )
 
 
 def last_lines(output: bytes) -> list[str]:
-    """Return the last ten lines with something in them of a program's `output`, harmless to a terminal."""
+    """Return the last ten lines of a program's `output` that are not blank, harmless to a terminal."""
     lines = os.fsdecode(output[-4000:]).splitlines()
     return [printable(line) for line in lines if line.strip()][-10:]

@@ -9,6 +9,8 @@ from typing import NamedTuple, NoReturn, Self
 from magicpak.errors import ToolFailed
 from magicpak.ldso.helper_build import STATIC_HINT, last_lines
 from magicpak.process.child import Child
+from magicpak.process.exec import Command
+from magicpak.process.exit_status import describe_exit
 from magicpak.text import shell_line
 
 _READY = b"\0magicpak helper\0"
@@ -27,33 +29,27 @@ class Answer(NamedTuple):
 
 
 class HelperProcess:
-    """A running helper: one process that answers many questions; it starts with the first."""
+    """A running helper: one process that answers many questions; it starts with the first.
+
+    Args:
+        argv: the program's interpreter and the helper, so that it is the program's own loader that answers, whatever
+            the compiler has made of PT_INTERP.
+        search_path: LD_LIBRARY_PATH; no element holds `:` or `;` (ld.so(8)).
+        preload: LD_PRELOAD; no element holds `:` or a space (ld.so(8)).
+        seconds: until a question must be answered; the helper itself gives a library ten.
+    """
 
     def __init__(
-        self,
-        command: Sequence[str],
-        search_path: Sequence[str],
-        preload: Sequence[str] = (),
-        *,
-        seconds: float = 15,
+        self, argv: Sequence[str], search_path: Sequence[str], preload: Sequence[str] = (), *, seconds: float = 15
     ) -> None:
-        """Take the process's command and environment.
-
-        Args:
-            command: the program's interpreter and the helper, so that it is the program's own loader that answers,
-                whatever the compiler has made of PT_INTERP.
-            search_path: LD_LIBRARY_PATH; no element holds `:` or `;` (ld.so(8)).
-            preload: LD_PRELOAD; no element holds `:` or a space (ld.so(8)).
-            seconds: until a question must be answered; the helper itself gives a library ten.
-        """
-        self._command = list(command)
+        self._argv = argv
         self._environment = {name: os.environ[name] for name in ("HOME", "PATH") if name in os.environ}
         if search_path:
             self._environment["LD_LIBRARY_PATH"] = ":".join(search_path)
         if preload:
             self._environment["LD_PRELOAD"] = ":".join(preload)
         self._seconds = seconds
-        self._running: Child | None = None
+        self._child: Child | None = None
         self._received = b""
         self._messages = -1
 
@@ -65,7 +61,7 @@ class HelperProcess:
             noload: find it only among what is loaded already, with what was preloaded.
 
         Raises:
-            ToolFailed: the process cannot be started, dies, is silent for too long, or talks nonsense.
+            ToolFailed: the process cannot be started, dies, is silent for too long, or sends an invalid reply.
         """
         encoded = os.fsencode(name)
         if not encoded or b"\0" in encoded:
@@ -74,19 +70,19 @@ class HelperProcess:
             return Answer(None, "File name too long")
         deadline = monotonic() + self._seconds
         try:
-            running = self._started(deadline)
-            self._send(running, (b"N" if noload else b"D") + encoded + b"\0")
-            return self._understood(self._receive(running, b"\0", deadline))
+            child = self._started(deadline)
+            self._send(child, (b"N" if noload else b"D") + encoded + b"\0")
+            return self._parsed(self._receive(child, b"\0", deadline))
         except BaseException:
             self.close()  # else its late answer would be taken for that to the next question
             raise
 
     def close(self) -> None:
         """End the process, and with it what it runs; another question starts it anew."""
-        running = self._running
-        if running is not None:
-            running.end(_GRACE)
-            self._running = None
+        child = self._child
+        if child is not None:
+            child.end(_GRACE)
+            self._child = None
         messages, self._messages = self._messages, -1
         if messages >= 0:
             os.close(messages)
@@ -101,66 +97,60 @@ class HelperProcess:
         self.close()
 
     def _started(self, deadline: float) -> Child:
-        if self._running is None:
+        if self._child is None:
+            command = Command.found(self._argv, self._environment)
             # stderr is a file and not a pipe, so that nobody needs to read it
             self._messages = os.memfd_create("magicpak")
-            self._running = Child(self._command, env=self._environment, stderr=self._messages)
-            self._running.start()
-            self._receive(self._running, _READY, deadline)  # what stands before it, a preloaded library has printed
-        return self._running
+            self._child = Child(command, self._take, stderr=self._messages)
+            self._child.start()
+            self._receive(self._child, _READY, deadline)  # what stands before it, a preloaded library has printed
+        return self._child
 
-    def _send(self, running: Child, question: bytes) -> None:
+    def _send(self, child: Child, question: bytes) -> None:
         if self._received:
-            self._fail("talks unasked")
+            self._fail("sent unexpected data")
         try:
-            os.write(running.stdin, question)
+            os.write(child.pipes.stdin, question)
         except BrokenPipeError:
-            self._fail("has ended unexpectedly")
+            self._fail("exited unexpectedly")
 
-    def _receive(self, running: Child, until: bytes, deadline: float) -> bytes:
+    def _take(self, chunk: bytes) -> None:
+        if len(self._received) <= _LONGEST_ANSWER:  # while it ends, it may write without end
+            self._received += chunk
+
+    def _receive(self, child: Child, until: bytes, deadline: float) -> bytes:
         """Return what the process writes until `until`, which is taken away."""
-        import select
-
-        poller = select.poll()
-        poller.register(running.stdout, select.POLLIN)
         while until not in self._received:
             if len(self._received) > _LONGEST_ANSWER:
-                self._fail("answers without end")
-            if not poller.poll(max(deadline - monotonic(), 0) * 1000):
-                self._fail(f"did not answer within {self._seconds:g} seconds")
-            chunk = os.read(running.stdout, _LONGEST_ANSWER)
-            if not chunk:
-                self._fail("has ended unexpectedly")
-            self._received += chunk
+                self._fail("sent too much data")
+            if not child.pipes.is_reading:
+                self._fail("exited unexpectedly")
+            if not child.pipes.move(deadline - monotonic()):
+                self._fail(f"did not reply within {self._seconds:g} seconds")
         received, _, self._received = self._received.partition(until)
         return received
 
-    def _understood(self, answer: bytes) -> Answer:
+    def _parsed(self, answer: bytes) -> Answer:
         kind, text = answer[:1], os.fsdecode(answer[1:])
         if kind == b"=" and text:
             return Answer(text, None)
         if kind == b"!":
             return Answer(None, text)
-        if kind not in _DEATHS or not text.isdecimal():
-            self._fail("answers nonsense")
-        return Answer(None, _DEATHS[kind].format(text))
+        if kind not in (b"S", b"X", b"T") or not text.isdecimal():
+            self._fail("sent an invalid reply")
+        if kind == b"T":
+            return Answer(None, f"was not loaded within {text} seconds")
+        returncode = int(text) if kind == b"X" else -int(text)
+        return Answer(None, f"{describe_exit(returncode)} while it was being loaded")
 
     def _fail(self, how: str) -> NoReturn:
         messages = os.pread(self._messages, _LONGEST_ANSWER, 0) if self._messages >= 0 else b""
-        message = f"the dynamic loader, asked through a helper program, {how}"
+        message = f"the helper program that queries the dynamic loader {how}"
         raise ToolFailed(
             message,
-            details=[shell_line(self._command), *last_lines(messages)],
+            details=[shell_line(self._argv), *last_lines(messages)],
             hints=[STATIC_HINT],
         )
-
-
-_DEATHS = {
-    b"S": "died of signal {} while it was being loaded",
-    b"X": "exited with code {} while it was being loaded",
-    b"T": "was not loaded within {} seconds",
-}
-"""What became of the process that loaded the library, by the helper's word for it."""
 
 
 def same_file_in_error(answer: Answer, name: str) -> str | None:

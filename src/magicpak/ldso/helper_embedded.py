@@ -1,4 +1,4 @@
-"""The helper that asks the real dynamic loader, where magicpak carries it compiled: for both libcs of one machine."""
+"""The helper that queries the real dynamic loader, where magicpak carries it compiled: for both libcs of a machine."""
 
 import os
 from typing import Protocol
@@ -8,7 +8,7 @@ from magicpak.ldso.machines import Machine
 
 
 class Helper(Protocol):
-    """A program that the loader runs to be asked, however it comes about."""
+    """A program that the loader runs to be queried, however it is made."""
 
     def start(self) -> None:
         """Begin to make it, if that takes time. Raises ToolFailed."""
@@ -17,14 +17,13 @@ class Helper(Protocol):
         """Return its path, which is good until `close()`. Raises ToolFailed."""
 
     def close(self) -> None:
-        """End what makes it, and give back what it takes."""
+        """Stop making it, and give back what it takes."""
 
 
 class EmbeddedHelper:
-    """A helper that is there already."""
+    """A helper that exists already, as the bytes of an ELF file."""
 
     def __init__(self, program: bytes) -> None:
-        """Take the ELF file."""
         self._program = program
         self._descriptor = -1
 

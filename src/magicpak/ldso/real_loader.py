@@ -1,4 +1,4 @@
-"""Loaders that do not emulate but ask the real one, through the helper."""
+"""Loaders that do not emulate but query the real one, through the helper."""
 
 import os
 from collections.abc import Sequence
@@ -14,10 +14,9 @@ _NOT_LOADED = Answer(None, "not loaded")
 
 
 class RealLoader:
-    """Asks the program's own interpreter: one process for each search path, which answers many names."""
+    """Queries the program's own interpreter, which runs `helper`: a process for each search path answers many names."""
 
     def __init__(self, helper: Helper, interpreter: str) -> None:
-        """Take the helper, which may still be being compiled, and the interpreter that runs it."""
         self._helper = helper
         self._interpreter = interpreter
         self._processes: dict[tuple[str, ...], HelperProcess] = {}
@@ -83,16 +82,18 @@ class RealLoader:
     def _process(self, key: tuple[str, ...], preload: Sequence[str]) -> HelperProcess:
         if key not in self._processes:
             search_path = key[1:] if key[:1] == ("noload",) else key
-            command = [self._interpreter, self._helper.path()]
-            self._processes[key] = HelperProcess(command, search_path, preload)
+            argv = [self._interpreter, self._helper.path()]
+            self._processes[key] = HelperProcess(argv, search_path, preload)
         return self._processes[key]
 
 
 class RealLoaderAdapter:
-    """Finds libraries by asking; the search path of the one who asks is worked out by an emulated loader."""
+    """Finds libraries by the real loader; the search path of the requester is worked out by an emulated one, if any.
+
+    `noload` is whether RTLD_NOLOAD is to be used.
+    """
 
     def __init__(self, real: RealLoader, emulated: EmulatedLoader | None, *, noload: bool) -> None:
-        """Take the real loader, the emulated one where there is one, and whether RTLD_NOLOAD is to be used."""
         self._real = real
         self._emulated = emulated
         self._noload = noload
@@ -142,13 +143,13 @@ class RealLoaderAdapter:
 
 
 def _is_beyond_the_helper(name: str, requester: Loaded, directories: Sequence[str]) -> bool:
-    """Tell whether the helper cannot be put into the place of `requester`: paths, tokens, and DF_1_NODEFLIB."""
+    """Return whether the helper cannot stand in for `requester`: paths, tokens, and DF_1_NODEFLIB."""
     separators = any(set(directory) & set(":;$") for directory in directories)
     return "/" in name or "$" in name or separators or bool(requester.facts.flags_1 & DF_1_NODEFLIB)
 
 
 def _is_not_there(answer: Answer, name: str) -> bool:
-    """Tell whether dlerror(3) says that the file itself is not found, by glibc's and musl's words."""
+    """Return whether dlerror(3) says that the file itself is not found, by glibc's and musl's words."""
     error = answer.error or ""
     by_glibc, by_musl = f"{name}: cannot open shared object file", f"Error loading shared library {name}: No such file"
     return error.startswith((by_glibc, by_musl))

@@ -5,10 +5,11 @@ import fcntl
 import os
 import stat
 from collections.abc import Callable, Iterator
+from threading import Lock
 
 from magicpak.bundle.entry import Copy
 from magicpak.errors import CannotRead, SourceChanged
-from magicpak.process.tempdirs import raise_if_interrupted
+from magicpak.process.signals import raise_if_interrupted
 
 FICLONE = 0x40049409  # ioctl_ficlonerange(2), linux/fs.h
 SMALL = 64 * 1024  # up to this size one read and one write are fastest
@@ -39,16 +40,15 @@ def write_all(target: int, data: bytes | memoryview) -> None:
         data = memoryview(data)[count:]
 
 
-def noop(_count: int) -> None:
-    """Do nothing with the number of bytes that are copied."""
-
-
 class FileCopier:
-    """Copies files, and remembers what the file systems refuse, so that it is tried only once."""
+    """Copies files, from any thread, and remembers what the file systems refuse, so that it is tried only once.
 
-    def __init__(self, on_progress: Callable[[int], object] = noop) -> None:
-        """`on_progress` is called with each number of bytes that are copied, by whatever thread does it."""
-        self._on_progress = on_progress
+    `copied` counts the bytes.
+    """
+
+    def __init__(self) -> None:
+        self.copied = 0
+        self._lock = Lock()
         self._refusing_clones: set[int] = set()
         self._refusing_ranges: set[int] = set()
 
@@ -64,16 +64,20 @@ class FileCopier:
             if len(data) != entry.size:
                 raise SourceChanged(entry.source, "changed in size")
             write_all(target, data)
-            self._on_progress(entry.size)
+            self._count(entry.size)
             return
         if self._cloned(entry, source, target):
-            self._on_progress(entry.size)
+            self._count(entry.size)
         elif sparse:
             self._copy_sparsely(entry, source, target)
         else:
             at = self._copy_in_kernel(entry, source, target, 0, entry.size)
             self._copy_by_reading(entry, source, target, at, entry.size)
         _unchanged(entry, source)
+
+    def _count(self, copied: int) -> None:
+        with self._lock:
+            self.copied += copied
 
     def _cloned(self, entry: Copy, source: int, target: int) -> bool:
         device = entry.inode[0]
@@ -88,12 +92,12 @@ class FileCopier:
 
     def _copy_sparsely(self, entry: Copy, source: int, target: int) -> None:
         at = 0
-        for start, end in _segments(source, entry.size):  # one, where the file system cannot tell
-            self._on_progress(start - at)
+        for start, end in data_segments(source, entry.size):  # one, where the file system cannot tell
+            self._count(start - at)
             self._copy_by_reading(entry, source, target, start, end, zeros=False)
             at = end
         os.ftruncate(target, entry.size)
-        self._on_progress(entry.size - at)
+        self._count(entry.size - at)
 
     def _copy_in_kernel(self, entry: Copy, source: int, target: int, at: int, end: int) -> int:
         """Copy from `at` on as far as the kernel does it by itself, and return the offset that was reached."""
@@ -134,7 +138,7 @@ class FileCopier:
             if count == 0:
                 break
             at += count
-            self._on_progress(count)
+            self._count(count)
         return at
 
     def _copy_by_reading(self, entry: Copy, source: int, target: int, at: int, end: int, *, zeros: bool = True) -> None:
@@ -153,7 +157,7 @@ class FileCopier:
                 write_all(target, data)
             else:
                 os.lseek(target, at, os.SEEK_SET)
-            self._on_progress(len(data))
+            self._count(len(data))
 
 
 def _read(entry: Copy, source: int, count: int) -> bytes:
@@ -175,7 +179,7 @@ def _unchanged(entry: Copy, source: int) -> os.stat_result:
     return status
 
 
-def _segments(source: int, size: int) -> Iterator[tuple[int, int]]:
+def data_segments(source: int, size: int) -> Iterator[tuple[int, int]]:
     """Yield the start and the end of each run of data in a file with holes (lseek(2)), which may end with a hole."""
     at = 0
     while at < size:

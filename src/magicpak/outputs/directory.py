@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 from magicpak.bundle.plan import BundlePlan, Item
 from magicpak.errors import MagicpakError, OutputNotUsable, reason
-from magicpak.outputs.copy import noop
 from magicpak.outputs.destination import Destination, destination_for
 from magicpak.outputs.metadata import MetadataWriter, TimePolicy
 from magicpak.outputs.tree import TreeWriter
-from magicpak.process.tempdirs import DIRECTORY, Committed, interruptible, uninterrupted
+from magicpak.process.signals import Committed, deferred, interruptible
+from magicpak.process.tempdirs import DIRECTORY
 from magicpak.text import printable
 
 
@@ -33,31 +33,31 @@ class DirectoryOutput:
 
     def __init__(self, path: str, source_date_epoch: int | None) -> None:
         self._path = path
+        self._tree: TreeWriter | None = None
         self._source_date_epoch = source_date_epoch
 
     def check(self) -> None:
         """Raise OutputNotUsable if a bundle could not be written now, without changing anything."""
         destination_for(self._path)
 
-    def write(
-        self,
-        plan: BundlePlan,
-        inspect: Callable[[int], object] | None = None,
-        on_progress: Callable[[int], object] = noop,
-    ) -> WriteResult:
+    @property
+    def copied(self) -> int:
+        """The bytes that are copied so far; any thread may look."""
+        return self._tree.copied if self._tree is not None else 0
+
+    def write(self, plan: BundlePlan, inspect: Callable[[int], object] | None = None) -> WriteResult:
         """Write all of `plan`; after a failure or a signal everything is as it was before.
 
         `inspect` is called with the descriptor of the bundle's root when all is written and nothing stands at its place
-        yet; what it raises is a failure like any other. `on_progress` is called with each number of bytes that are
-        copied, by any thread.
+        yet; what it raises is a failure like any other.
 
-        Signals are held back and looked for now and then, so that there is no moment at which a second one could keep
+        Signals are deferred and looked for now and then, so that there is no moment at which a second one could keep
         the first from being cleaned up after. Raises OutputNotUsable, SourceChanged, CannotRead, Interrupted.
         """
         items = tuple(plan)  # sorted once
         metadata = MetadataWriter(TimePolicy.of(items, self._source_date_epoch))
-        with uninterrupted():
-            return self._write(items, destination_for(self._path), metadata, inspect, on_progress)
+        with deferred():
+            return self._write(items, destination_for(self._path), metadata, inspect)
 
     def _write(
         self,
@@ -65,11 +65,10 @@ class DirectoryOutput:
         destination: Destination,
         metadata: MetadataWriter,
         inspect: Callable[[int], object] | None,
-        on_progress: Callable[[int], object],
     ) -> WriteResult:
         try:
             root = destination.create()
-            tree = TreeWriter(root, self._path, metadata, on_progress)
+            tree = self._tree = TreeWriter(root, self._path, metadata)
             tree.write(items)
             if inspect is not None:
                 with interruptible():
@@ -91,7 +90,7 @@ def write_copy(plan: BundlePlan, path: str, source_date_epoch: int | None) -> No
     Raises what `DirectoryOutput.write` does.
     """
     items = tuple(plan)
-    with uninterrupted():
+    with deferred():
         os.mkdir(path, 0o755)
         os.chmod(path, 0o755)  # noqa: S103 - like the root of an image, whatever the umask
         root = os.open(path, DIRECTORY)

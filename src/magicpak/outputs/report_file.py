@@ -7,7 +7,7 @@ from contextlib import suppress
 from magicpak.errors import ReportNotWritable, reason
 from magicpak.files.view import real_path
 from magicpak.outputs.copy import write_all
-from magicpak.process.tempdirs import uninterrupted
+from magicpak.process.signals import deferred
 
 
 class ReportFile:
@@ -41,7 +41,7 @@ class ReportFile:
             if _is_special(self._path):
                 _write(self._path, data, os.O_WRONLY)
             else:
-                with uninterrupted():
+                with deferred():
                     _replace(real_path(self._path), data)
         except OSError as error:
             raise ReportNotWritable(self._path, f"cannot be written: {reason(error)}") from None

@@ -2,17 +2,18 @@
 
 import errno
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import assert_never
 
 from magicpak.bundle.entry import Content, Copy, Directory, Fifo, Link
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Item
 from magicpak.errors import OutputNotUsable, reason
-from magicpak.outputs.copy import FileCopier, noop, open_source, write_all
+from magicpak.outputs.copy import FileCopier, open_source, write_all
 from magicpak.outputs.copy_pool import LARGE, CopyJob, CopyPool
 from magicpak.outputs.metadata import MetadataWriter
-from magicpak.process.tempdirs import DirectoryStack, raise_if_interrupted
+from magicpak.process.signals import raise_if_interrupted
+from magicpak.process.tempdirs import DirectoryStack
 from magicpak.text import printable
 
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -25,26 +26,27 @@ class TreeWriter:
     """Writes a plan, each entry relative to its open directory, which only its owner may enter until it is finished.
 
     `files` and `size` are what it has written.
+
+    `root` is the descriptor of the bundle's root, `output` what messages call it.
     """
 
-    def __init__(
-        self, root: int, output: str, metadata: MetadataWriter, on_progress: Callable[[int], object] = noop
-    ) -> None:
-        """Take the descriptor of the bundle's root, what to call it in messages, and the rule for attributes.
-
-        `on_progress` is called with each number of bytes that are copied, by any thread.
-        """
+    def __init__(self, root: int, output: str, metadata: MetadataWriter) -> None:
         self.files = 0
         self.size = 0
         self._root = root
         self._at = "/"
         self._output = output
         self._metadata = metadata
-        self._copier = FileCopier(on_progress)
-        self._crew = CopyPool(self._copier.copy, self._finish_copied)
+        self._copier = FileCopier()
+        self._pool = CopyPool(self._copier.copy, self._finish_copied)
         self._copied: dict[tuple[int, int], BundlePath] = {}
         self._stack = DirectoryStack(root)
         self._open: list[tuple[str, Directory]] = []
+
+    @property
+    def copied(self) -> int:
+        """The bytes that are copied so far."""
+        return self._copier.copied
 
     def write(self, items: Iterable[Item]) -> None:
         """Write the items of a plan, in its order. Raises OutputNotUsable, SourceChanged, CannotRead, Interrupted."""
@@ -59,11 +61,11 @@ class TreeWriter:
                 self._write(item, name)
             while self._open:
                 self._leave()
-            self._crew.finish_all()
+            self._pool.finish_all()
         except OSError as error:
             raise OutputNotUsable(self._output, f"cannot be written: {printable(self._at)}: {reason(error)}") from error
         finally:
-            self._crew.cancel()
+            self._pool.cancel()
             self._stack.close()
 
     def _write(self, item: Item, name: str) -> None:
@@ -114,7 +116,7 @@ class TreeWriter:
             self.size += entry.size
         job = CopyJob(entry, source, target, path)
         if entry.size >= LARGE:
-            self._crew.add(job)
+            self._pool.add(job)
             return
         try:
             self._copier.copy(entry, source, target)

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 from magicpak.errors import MagicpakError, reason
 from magicpak.packages.database import DatabaseReader, Ownership, Package
-from magicpak.process.child import Child
+from magicpak.process.child import run
+from magicpak.process.exit_status import describe_exit
 from magicpak.text import printable
 
 SECONDS = 60.0
@@ -36,7 +37,7 @@ def query(names: frozenset[bytes], root: str) -> Ownership:
     directories = (os.path.join(root, directory) for directory in DIRECTORIES)
     if directory := next((each for each in directories if _holds_database(reader, each)), None):
         try:
-            answer, problem = _asked(directory)
+            answer, problem = _queried(directory)
         except MagicpakError as error:
             answer, problem = b"", error.message
         except OSError as error:
@@ -52,24 +53,16 @@ def _holds_database(reader: DatabaseReader, directory: str) -> bool:
     return any(os.path.isfile(file) and os.path.getsize(file) for file in files)
 
 
-def _asked(directory: str) -> tuple[bytes, str]:
-    """Return what rpm answers, and its first word of trouble, if any. Raises ToolFailed, OSError."""
+def _queried(directory: str) -> tuple[bytes, str]:
+    """Return what rpm prints, and the first problem that it reports, if any. Raises ToolFailed, OSError."""
     # The directory is named since Debian's rpm looks elsewhere; HOME is not, since it can have settings.
-    command = ["rpm", "--dbpath", directory, "--query", "--all", "--queryformat", _FORMAT]
+    argv = ["rpm", "--dbpath", directory, "--query", "--all", "--queryformat", _FORMAT]
     with os.fdopen(os.memfd_create("magicpak"), "rb") as messages:  # no pipe: they would come between the answers
-        running = Child(command, env={"LC_ALL": "C"}, stderr=messages.fileno())
-        try:
-            running.start()
-            ran = running.finish(timeout=SECONDS, kept=_ANSWER_KEPT)
-        finally:
-            try:
-                running.end()
-            finally:
-                running.end()  # a signal handler may have raised at the first instruction of the other
+        done = run(argv, timeout=SECONDS, env={"LC_ALL": "C"}, stderr=messages.fileno(), kept=_ANSWER_KEPT)
         messages.seek(0)
-        said = os.fsdecode(messages.read(_MESSAGES_READ)).splitlines()
-    errors = [line.removeprefix(_ERROR) for line in said if line.startswith(_ERROR)]
-    return ran.output, next(iter(errors), f"rpm ends with {ran.returncode}" if ran.returncode else "")
+        lines = os.fsdecode(messages.read(_MESSAGES_READ)).splitlines()
+    errors = [line.removeprefix(_ERROR) for line in lines if line.startswith(_ERROR)]
+    return done.output, next(iter(errors), f"rpm {describe_exit(done.returncode)}" if done.returncode else "")
 
 
 def _owners(answer: bytes, names: set[bytes]) -> Iterator[tuple[bytes, Package]]:

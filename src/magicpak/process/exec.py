@@ -1,4 +1,4 @@
-"""Turns a process that was just forked into the program: streams, descriptors, signals, surroundings."""
+"""Turns a process that was just forked into the program: streams, descriptors, signals, sandbox."""
 
 import errno
 import itertools
@@ -8,66 +8,86 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, NoReturn
 
-from magicpak.process.sandbox import Sandbox
+from magicpak.errors import RunFailed, SandboxUnavailable, ToolFailed, reason
+from magicpak.process.sandbox import NoSandbox, Sandbox
+from magicpak.text import printable
 
 _PYTHON_IGNORES = (signal.SIGPIPE, signal.SIGXFSZ)
-_IN_SETTING, _IN_EXECVE = "s", "x"
-_LONGEST = 4096  # bytes that tell of a failure
+_IN_SANDBOX, _IN_EXECVE = "s", "x"
+_LONGEST_FAILURE = 4096  # bytes
 
 
 class Command(NamedTuple):
-    """What is run: its words, the path of the program, its environment, its stdin, stdout and stderr, and where."""
+    """What is run: its arguments, the path of the program, its environment, and where it runs."""
 
-    words: Sequence[str]
+    argv: tuple[str, ...]
     executable: str
     env: Mapping[str, str]
-    streams: tuple[int, int, int]
-    sandbox: Sandbox
+    sandbox: Sandbox = NoSandbox()
+
+    @classmethod
+    def found(
+        cls, argv: Sequence[str], env: Mapping[str, str] | None = None, executable: str | None = None
+    ) -> "Command":
+        """Return `argv` as a command; without an `env` it has ours.
+
+        The program is `executable`, or else the first of `argv`, a path or a name. Raises ToolFailed where there is
+        no such program.
+        """
+        name = executable or argv[0]
+        path = find_program(name)
+        if path is None:
+            raise ToolFailed(f"{printable(name)}: no such program")
+        return cls(tuple(argv), path, dict(os.environ) if env is None else env)
 
 
-class ExecFailure(NamedTuple):
-    """Why a program was not executed: what its surroundings or what execve(2) refused."""
+def exec_command(
+    command: Command,
+    streams: tuple[int, int, int],
+    failure_pipe: int,
+    begin: Callable[[], object],
+    kept: Sequence[int] = (),
+) -> NoReturn:
+    """Turn this process into the program, or write why not to `failure_pipe`, for `exec_failure` to read, and exit.
 
-    is_of_sandbox: bool
-    error: OSError
-
-
-def exec_command(command: Command, said: int, begin: Callable[[], object], kept: Sequence[int] = ()) -> NoReturn:
-    """Turn this process into the program, or write to the pipe `said` why not, for `read_failure` to read, and exit.
-
-    `begin` is called when the streams are in place; but for them, `said` and `kept` all descriptors are closed then.
+    `streams` become its stdin, stdout and stderr. `begin` is called when they are in place; all other descriptors but
+    `failure_pipe` and `kept` are closed then.
     """
-    stage = _IN_SETTING
+    stage = _IN_SANDBOX
     try:
         os.setsid()  # no terminal: what runs in `docker build` has none either, and reading from it would stop us
-        for target, descriptor in enumerate(command.streams):
+        for target, descriptor in enumerate(streams):
             os.dup2(descriptor, target)
-        for first, last in _between(2, said, *kept):
+        for first, last in _between(2, failure_pipe, *kept):
             os.closerange(first, last)
         for number in _PYTHON_IGNORES:
             signal.signal(number, signal.SIG_DFL)
-        words = [os.fsencode(word) for word in command.words]
+        argv = [os.fsencode(argument) for argument in command.argv]
         begin()
         executable = command.sandbox.enter(command.executable)
-        if not _is_read(said):  # who would have ended us has ended before it could be told to
+        if not _is_read(failure_pipe):  # who would have killed us has ended before we could be known to it
             os._exit(127)
         stage = _IN_EXECVE
-        os.execve(executable, words, command.env)
+        os.execve(executable, argv, command.env)
     except OSError as error:
-        os.write(said, f"{stage}{error.errno or errno.EIO} {error.filename or ''}".encode(errors="replace"))
+        failure = f"{stage}{error.errno or errno.EIO} {error.filename or ''}"
+        os.write(failure_pipe, failure.encode(errors="replace"))
     except Exception as error:  # noqa: BLE001 - whatever it is, the program has not run
-        os.write(said, f"{stage}{errno.EINVAL} {error}".encode(errors="replace"))
+        os.write(failure_pipe, f"{stage}{errno.EINVAL} {error}".encode(errors="replace"))
     finally:
         os._exit(127)
 
 
-def read_failure(said: int) -> ExecFailure | None:
-    """Return what `exec_command` has written to the pipe `said`; None if the program was executed or ended before."""
-    text = os.read(said, _LONGEST).decode()
+def exec_failure(command: Command, failure_pipe: int) -> RunFailed | SandboxUnavailable | None:
+    """Return why `exec_command` has failed; None if the program was executed, or the process was killed before."""
+    text = os.read(failure_pipe, _LONGEST_FAILURE).decode()
     if not text:
         return None
     number, _, about = text[1:].partition(" ")
-    return ExecFailure(text[0] == _IN_SETTING, OSError(int(number), os.strerror(int(number)), about or None))
+    error = OSError(int(number), os.strerror(int(number)), about or None)
+    if text[0] == _IN_SANDBOX:
+        return SandboxUnavailable.by(error)
+    return RunFailed(f"cannot run {printable(command.executable)}: {reason(error)}")
 
 
 def _is_read(pipe: int) -> bool:

@@ -7,13 +7,13 @@ _NAMES = {each.value: each.name for each in signal.Signals}
 
 
 def exit_code(returncode: int) -> int:
-    """Return the exit code that a shell or docker tells for a return code, which is negative for a signal."""
+    """Return the exit code that a shell or docker reports for a return code, which is negative for a signal."""
     return returncode if returncode >= 0 else _BY_SIGNAL - returncode
 
 
 def describe_exit(returncode: int) -> str:
-    """Return what `returncode` says, as `os.waitstatus_to_exitcode` has it; a signal by its name."""
+    """Return what `returncode` means, as `os.waitstatus_to_exitcode` has it: what follows the program's name."""
     if returncode < 0:
-        return f"was ended by {_NAMES.get(-returncode, f'signal {-returncode}')}"
+        return f"was killed by {_NAMES.get(-returncode, f'signal {-returncode}')}"
     name = _NAMES.get(returncode - _BY_SIGNAL)
     return f"exited with code {returncode}" + (f" ({name})" if name else "")

@@ -1,10 +1,12 @@
-"""Where a program runs: what of its surroundings is another than ours."""
+"""Where a program runs: what of its surroundings differs from ours."""
 
 from typing import Protocol
 
+from magicpak.errors import SandboxUnavailable
+
 
 class Sandbox(Protocol):
-    """Surroundings that are made in two steps, each in a process that is there for this one run alone."""
+    """Surroundings that are made in two steps, each in a process that exists for this one run alone."""
 
     @property
     def has_own_root(self) -> bool:
@@ -16,7 +18,7 @@ class Sandbox(Protocol):
         ...
 
     def enter(self, executable: str) -> str | int:
-        """Move the calling process, which becomes the program, into the surroundings.
+        """Move the calling process, which becomes the program, into the sandbox.
 
         Returns what is to be executed there: `executable`, or a descriptor of the file. Raises OSError.
         """
@@ -34,3 +36,11 @@ class NoSandbox:
     def enter(self, executable: str) -> str:
         """Return `executable`."""
         return executable
+
+
+def prepare(sandbox: Sandbox) -> None:
+    """Prepare `sandbox`. Raises SandboxUnavailable where the system refuses it."""
+    try:
+        sandbox.prepare()
+    except OSError as error:
+        raise SandboxUnavailable.by(error) from None

@@ -2,66 +2,16 @@
 
 import errno
 import os
-import signal
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from magicpak.errors import Interrupted, MagicpakError, reason
+from magicpak.process.signals import deferred
 from magicpak.text import printable
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 HELD = 64  # descriptors that a DirectoryStack keeps open; the usual limit for a process is 1024
-
-_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
-
-
-@contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Hold SIGINT, SIGTERM and SIGHUP back while inside; one that came meanwhile is acted upon at the end.
-
-    Only the calling thread is guarded (pthread_sigmask(3)). What takes long calls `raise_if_interrupted` now and then.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-    try:
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # runs the handlers of what came just before
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Let SIGINT, SIGTERM and SIGHUP through while inside, where they are held back: they raise Interrupted here."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-    try:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def raise_if_interrupted() -> None:
-    """Raise Interrupted if a signal is being held back, so that what was begun is undone before the signal's turn."""
-    for number in sorted(signal.sigpending() & _SIGNALS):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # the kernel lists what is ignored too, as under nohup(1)
-            raise Interrupted(number)
-
-
-class Committed:
-    """Whether the process has done what it was started for, so that a signal is too late to undo it."""
-
-    _is_so = False
-
-    @classmethod
-    def now(cls) -> None:
-        """Say that it is done: from here on a signal that would end the process has nothing to end."""
-        cls._is_so = True
-
-    @classmethod
-    def already(cls) -> bool:
-        """Tell whether it is done."""
-        return cls._is_so
 
 
 @contextmanager
@@ -72,15 +22,15 @@ def private_directory() -> Iterator[str]:
     """
     path = ""
     try:
-        with uninterrupted():
+        with deferred():
             path = _made_private_directory()
         yield path
     finally:
         try:
-            with uninterrupted():
+            with deferred():
                 remove_tree(path)
-        except Interrupted:  # it came before the signals were held back
-            with uninterrupted():
+        except Interrupted:  # it came before signals were deferred
+            with deferred():
                 remove_tree(path)
             raise
 
@@ -98,19 +48,19 @@ def _made_private_directory() -> str:
         else:
             os.chmod(path, 0o700)  # whatever the umask
             return path
-    message = "no directory for temporary files can be made"
-    raise MagicpakError(message, details=details, hints=["set TMPDIR to a directory in which you may write"])
+    message = "cannot create a directory for temporary files"
+    raise MagicpakError(message, details=details, hints=["set TMPDIR to a directory that you can write to"])
 
 
 class DirectoryStack:
-    """The way from a directory down to one below it, held by descriptors, so that no link or rename can divert it.
+    """The path from a directory down to one below it, held by descriptors, so that no link or rename can divert it.
 
-    However deep it goes, few descriptors are open: one that was closed is opened again as the `..` of the directory
-    below it, and must have the device and inode number that it had. Paths may be longer than PATH_MAX.
+    It begins at the directory with the descriptor `root`, which stays the caller's. However deep it goes, few
+    descriptors are open: one that was closed is opened again as the `..` of the directory below it, and must have the
+    device and inode number that it had. Paths may be longer than PATH_MAX.
     """
 
     def __init__(self, root: int) -> None:
-        """Begin at the directory with the descriptor `root`, which stays the caller's."""
         self.fd = root
         self._above: list[int | tuple[int, int]] = []
 
@@ -153,7 +103,7 @@ def _identity(descriptor: int) -> tuple[int, int]:
 
 
 def remove_tree(path: str, parent: int | None = None) -> bool:
-    """Remove what stands at `path`, relative to the directory with the descriptor `parent`; follows no link.
+    """Remove what stands at `path`, relative to the directory with the descriptor `parent`, and follow no link.
 
     What cannot be removed stays, and does not keep the rest from being removed. Returns whether nothing is left.
     """
@@ -175,32 +125,32 @@ def remove_tree(path: str, parent: int | None = None) -> bool:
 def _remove_contents(path: str, parent: int | None) -> None:
     """Empty a directory, without recursion: a tree may be deeper than Python's stack."""
     root = os.open(path, DIRECTORY, dir_fd=parent)
-    way = DirectoryStack(root)
+    stack = DirectoryStack(root)
     try:
         pending = [_remove_files(root)]
         while pending:
             if pending[-1]:
                 with suppress(OSError):
-                    _unlock(pending[-1][-1], way.fd)
+                    _unlock(pending[-1][-1], stack.fd)
                 try:
-                    way.enter(pending[-1][-1])
+                    stack.enter(pending[-1][-1])
                 except OSError:
                     pending[-1].pop()
                 else:
-                    pending.append(_remove_files(way.fd))
+                    pending.append(_remove_files(stack.fd))
                 continue
             pending.pop()
             if pending:
-                os.close(way.leave())
+                os.close(stack.leave())
                 with suppress(OSError):
-                    os.rmdir(pending[-1].pop(), dir_fd=way.fd)
+                    os.rmdir(pending[-1].pop(), dir_fd=stack.fd)
     finally:
-        way.close()
+        stack.close()
         os.close(root)
 
 
 def _remove_files(directory: int) -> list[str]:
-    """Remove all that is no directory, and return the names of those that are."""
+    """Remove everything but directories, whose names are returned."""
     with os.scandir(directory) as entries:
         found = list(entries)
     for entry in found:
@@ -211,7 +161,7 @@ def _remove_files(directory: int) -> list[str]:
 
 
 def _unlock(name: str, parent: int | None) -> None:
-    """Give the owner of a directory every right to it: unless one is root, its contents cannot be removed else."""
+    """Give the owner of a directory every right to it: otherwise only root can remove its contents."""
     handle = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
     try:
         os.chmod(f"/proc/self/fd/{handle}", 0o700)  # chmod(2) of the name could follow a link

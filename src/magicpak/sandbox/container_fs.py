@@ -1,8 +1,8 @@
-"""What a container finds beside its image: /proc, /sys, /dev, and the files of the network in /etc.
+"""What a container has beside its image: /proc, /sys, /dev, and the network files in /etc.
 
-All is made with the bundle as root directory, so that no link of the bundle leads out of it. What a container finds is
-described by the OCI runtime specification (config-linux, "Default Filesystems" and "Default Devices") and by Docker's
-documentation of `docker run`.
+All is made with the bundle as root directory, so that no link of the bundle leads out of it. It is described by the OCI
+runtime specification (config-linux, "Default Filesystems" and "Default Devices") and by Docker's documentation of
+`docker run`.
 """
 
 import errno
@@ -50,7 +50,7 @@ def opened_devices() -> dict[str, int]:
 
 
 def network_files(*, with_network: bool) -> dict[str, bytes]:
-    """Return what Docker puts into each container, by path: names of hosts, and who answers for others."""
+    """Return what Docker puts into each container, by path: names of hosts, and its resolver configuration."""
     hosts = f"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.0.1\t{HOST_NAME}\n"
     files = {"/etc/hosts": hosts.encode(), "/etc/hostname": f"{HOST_NAME}\n".encode(), _RESOLVER: b""}
     if with_network:
@@ -60,7 +60,7 @@ def network_files(*, with_network: bool) -> dict[str, bytes]:
 
 
 def write_files(files: Mapping[str, bytes]) -> None:
-    """Put files in place of what is there, and a link /etc/mtab where nothing is; what cannot be put there is not."""
+    """Write files over what is there, and a link /etc/mtab where nothing is; skip what cannot be written."""
     for path, data in files.items():
         with suppress(OSError):
             os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -74,7 +74,7 @@ def write_files(files: Mapping[str, bytes]) -> None:
 
 
 def mount_proc() -> None:
-    """Mount /proc, with what changes the host's kernel read-only, and what tells too much of it hidden."""
+    """Mount /proc; what changes the host's kernel is read-only, and what reveals too much of it is hidden."""
     _make_directory("/proc")
     mount("proc", "/proc", "proc", _QUIET)
     for path in filter(os.path.exists, _READ_ONLY):
@@ -119,7 +119,7 @@ def device_numbers() -> dict[str, int]:
 
 
 def make_devices(numbers: Mapping[str, int]) -> None:
-    """Make in /dev the devices with `numbers`, as far as they can be used, and in place of /dev/null else a file.
+    """Make in /dev the devices with `numbers`, as far as they can be used; without a /dev/null, make it a file.
 
     A container may make devices, but on some file systems it cannot open them.
     """
@@ -145,7 +145,7 @@ def _make_device(path: str, number: int) -> None:
 
 
 def put_file(path: str, descriptor: int) -> None:
-    """Let the file with the descriptor stand at the new path `path`, in a directory of its own; /proc must be there."""
+    """Mount the file with the descriptor at the new path `path`, in a new directory; /proc must be there."""
     os.mkdir(os.path.dirname(path), 0o755)
     _put(path, descriptor)
 

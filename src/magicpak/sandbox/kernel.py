@@ -1,4 +1,4 @@
-"""unshare(2), mount(2) and their like with the kernel's names; each raises OSError that names what was tried.
+"""unshare(2), mount(2) and similar calls with the kernel's names; each raises an OSError that names what was tried.
 
 Sources: linux/sched.h, linux/mount.h, linux/if.h, linux/sockios.h, linux/capability.h.
 """
@@ -39,12 +39,12 @@ _sethostname.argtypes = (ctypes.c_char_p, ctypes.c_size_t)
 
 
 def unshare(flags: int) -> None:
-    """Give this process namespaces of its own; one of processes (CLONE_NEWPID) is for its next child."""
+    """Give this process new namespaces; a PID namespace (CLONE_NEWPID) is for its next child."""
     _check(_unshare(flags), "unshare")
 
 
 def mount(source: str, target: str, kind: str, flags: int = 0, options: str = "") -> None:
-    """Mount a file system of the type `kind` at `target`, or what the flags MS_BIND, MS_REMOUNT, MS_PRIVATE say."""
+    """Mount a file system of the type `kind` at `target`, or do what MS_BIND, MS_REMOUNT or MS_PRIVATE say."""
     parts = (os.fsencode(source), os.fsencode(target), kind.encode())
     _check(_mount(*parts, flags, options.encode()), f"mount {target}")
 
@@ -63,11 +63,11 @@ def start_loopback() -> None:
 
 
 def drop_capability(number: int) -> None:
-    """Take a capability from the set that this process and its children can ever have (capabilities(7))."""
+    """Remove a capability from those that this process and its children can ever have (capabilities(7))."""
     try:
         prctl(PR_CAPBSET_DROP, number)
     except OSError as error:
-        if error.errno != errno.EPERM:  # EPERM: it has not the right to give rights away, nor many others then
+        if error.errno != errno.EPERM:  # EPERM: it may not drop capabilities, and has few then
             raise
 
 

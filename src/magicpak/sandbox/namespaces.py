@@ -1,4 +1,4 @@
-"""The settings in which a bundle can be tried: namespaces, as `docker run` makes them, and a bare chroot."""
+"""The sandboxes in which a bundle can be tested: namespaces, as `docker run` makes them, and a bare chroot."""
 
 import os
 import shutil
@@ -13,9 +13,9 @@ _NAMESPACES = kernel.CLONE_NEWNS | kernel.CLONE_NEWPID | kernel.CLONE_NEWIPC | k
 
 
 class LentTool(NamedTuple):
-    """A program of the host that is lent to the run: its path, and where it stands for the run; None for nowhere.
+    """A program of the host that is lent to the run: its path, and its path in the sandbox; None for nowhere.
 
-    `is_first` tells that the run begins with it.
+    `is_first` is whether the run begins with it.
     """
 
     source: str
@@ -26,7 +26,8 @@ class LentTool(NamedTuple):
 class Namespaces:
     """Mount, process, IPC, host name and, without network, network namespaces; as in a container there is a /proc.
 
-    An ordinary user needs a user namespace too, in which nobody is but the guest.
+    An ordinary user needs a user namespace too, in which there is no user but `run_as`. `network` is whether the host's
+    network is used.
     """
 
     has_own_root = True
@@ -34,8 +35,7 @@ class Namespaces:
     def __init__(
         self, root: RootFs, run_as: RunAs, tool: LentTool | None, *, network: bool, user_namespace: bool
     ) -> None:
-        """Take the root directory, who runs, what is lent, whether the host's network is to be used, and how."""
-        self._root, self._guest, self._tool = root, run_as, tool
+        self._root, self._run_as, self._tool = root, run_as, tool
         self._network, self._user_namespace = network, user_namespace
         self._at = ""
         self._files: dict[str, bytes] = {}
@@ -50,8 +50,8 @@ class Namespaces:
         if self._user_namespace:
             prctl(PR_SET_DUMPABLE, 1)  # else the files of /proc/self are root's
             _write("/proc/self/setgroups", "deny")
-            _write("/proc/self/uid_map", f"{self._guest.uid} {user} 1")
-            _write("/proc/self/gid_map", f"{self._guest.gid} {group} 1")
+            _write("/proc/self/uid_map", f"{self._run_as.uid} {user} 1")
+            _write("/proc/self/gid_map", f"{self._run_as.gid} {group} 1")
         kernel.mount("none", "/", "", kernel.MS_REC | kernel.MS_PRIVATE)
         if not self._network:
             kernel.start_loopback()
@@ -59,7 +59,7 @@ class Namespaces:
         self._at = self._root.mount()
 
     def enter(self, executable: str) -> str | int:
-        """Go there, and furnish it."""
+        """Move there, and mount and write what a container has beside its image."""
         capabilities = user.capabilities_to_drop()
         devices = container_fs.opened_devices()
         tool = _opened(self._tool)
@@ -71,21 +71,23 @@ class Namespaces:
         container_fs.write_files(self._files)
         if self._tool and self._tool.at:
             container_fs.put_file(self._tool.at, tool)
-        user.drop_privileges(self._guest, capabilities)
+        user.drop_privileges(self._run_as, capabilities)
         return _first(self._tool, tool, executable)
 
 
 class BareChroot:
-    """Another root directory, with devices as far as they can be made: what a RUN step of `docker build` allows."""
+    """Another root directory, with devices as far as they can be made: what a RUN step of `docker build` allows.
+
+    `path` is a copy of the bundle that exists for the run alone.
+    """
 
     has_own_root = True
 
     def __init__(self, path: str, run_as: RunAs, tool: LentTool | None) -> None:
-        """Take a copy of the bundle that is there for the run alone, who runs, and what is lent."""
-        self._path, self._guest, self._tool = path, run_as, tool
+        self._path, self._run_as, self._tool = path, run_as, tool
 
     def prepare(self) -> None:
-        """Put into the copy what is lent."""
+        """Copy the lent tool into the copy of the bundle."""
         if self._tool and self._tool.at:
             at = self._path + self._tool.at
             os.mkdir(os.path.dirname(at), 0o755)
@@ -93,24 +95,24 @@ class BareChroot:
             os.chmod(at, 0o755)  # noqa: S103 - for all users
 
     def enter(self, executable: str) -> str | int:
-        """Go there."""
+        """Move there."""
         capabilities = user.capabilities_to_drop()
         files, numbers = container_fs.network_files(with_network=True), container_fs.device_numbers()
         tool = _opened(self._tool)
         _change_root(self._path)
         container_fs.write_files(files)
         container_fs.make_devices(numbers)
-        user.drop_privileges(self._guest, capabilities)
+        user.drop_privileges(self._run_as, capabilities)
         return _first(self._tool, tool, executable)
 
 
 def _opened(tool: LentTool | None) -> int:
-    """Return a descriptor of what is lent, while the host's files are in sight; -1 where nothing is."""
+    """Return a descriptor of the lent tool, while the host's files are in sight; -1 where there is none."""
     return os.open(tool.source, os.O_PATH | os.O_CLOEXEC) if tool else -1
 
 
 def _first(tool: LentTool | None, descriptor: int, executable: str) -> str | int:
-    """Return what is executed first: what is lent, by its `descriptor`, or else `executable`."""
+    """Return what is executed first: the lent tool, by its `descriptor`, or else `executable`."""
     return descriptor if tool and tool.is_first else executable
 
 

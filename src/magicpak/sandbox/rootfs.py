@@ -1,4 +1,4 @@
-"""What the program has as its root directory: the bundle with a layer above it that takes all changes, or a copy."""
+"""The root directory of the program: the bundle below a layer that takes all changes, or a copy of it."""
 
 import os
 from typing import NamedTuple, Protocol
@@ -13,7 +13,7 @@ class RootFs(Protocol):
     """Makes a root directory that is a mount point, in a mount namespace of its own."""
 
     def hold(self) -> None:
-        """Do what must come before the namespace is made. Raises OSError."""
+        """Do what must be done before the namespace is made. Raises OSError."""
         ...
 
     def mount(self) -> str:
@@ -52,7 +52,7 @@ class Overlay(NamedTuple):
 
 
 class CopiedRoot(NamedTuple):
-    """A copy of the bundle at `path`, which is there for the program alone."""
+    """A copy of the bundle at `path`, which exists for the program alone."""
 
     path: str
 

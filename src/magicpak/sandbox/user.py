@@ -26,7 +26,7 @@ class RunAs(NamedTuple):
 
 
 def capabilities_to_drop() -> list[int]:
-    """Return the capabilities that a container has not; asks /proc, while that is the host's."""
+    """Return the capabilities that a container lacks, by /proc, while that is the host's."""
     try:
         with open(_LAST_CAPABILITY, "rb") as file:
             last = int(file.read())
@@ -36,7 +36,7 @@ def capabilities_to_drop() -> list[int]:
 
 
 def drop_privileges(run_as: RunAs, capabilities: list[int]) -> None:
-    """Become `run_as` for good, without `capabilities`, and end with the process that started us. Raises OSError."""
+    """Become `run_as` for good, without `capabilities`, to be killed with our starter. Raises OSError."""
     os.umask(_UMASK)
     for number in capabilities:
         drop_capability(number)

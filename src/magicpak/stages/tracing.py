@@ -7,6 +7,7 @@ from typing import NamedTuple
 from magicpak.dynamic.runs import counted_part, judge, planned_runs, trace_lines
 from magicpak.log import Log
 from magicpak.options import LogLevel
+from magicpak.process.exec import Command
 from magicpak.resolve.inputs import Program
 from magicpak.text import printable
 from magicpak.tracing.run import TracedRun, run_traced
@@ -31,17 +32,15 @@ class Tracing(NamedTuple):
         result = []
         for run in planned_runs(programs, self.arguments, self.command):
             log.info(f"running {printable(run.line)} (for at most {self.timeout:g} s)")
-            with log.waiting(f"running {run.line}") as tick:
-                traced = run_traced(
-                    run.argv,
-                    executable=run.executable,
-                    timeout=self.timeout,
-                    keep_in=private(),
-                    stdin=self.stdin,
-                    env=self.env,
-                    on_line=(lambda line: log.debug(printable(os.fsdecode(line)))) if debug else None,
-                    tick=tick,
-                )
+            log.doing(f"running {run.line}")
+            traced = run_traced(
+                Command(run.argv, run.executable, self.env),
+                timeout=self.timeout,
+                keep_in=private(),
+                stdin=self.stdin,
+                on_line=(lambda line: log.debug(printable(os.fsdecode(line)))) if debug else None,
+            )
+            log.rest()
             for line in trace_lines(traced.trace) if debug else ():
                 log.debug(line)
             log.warn_all(judge(run, traced, self.timeout, allow_failure=self.allow_failure))

@@ -1,1 +1,1 @@
-"""Watching programs run: ptrace, seccomp, and what the system calls of a process tell of the files that it uses."""
+"""The tracer: ptrace, seccomp, and which files a program uses by its system calls."""

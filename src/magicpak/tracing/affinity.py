@@ -2,7 +2,7 @@
 
 Each stop hands the work from one process to the other. On one processor that takes a few microseconds; waking the other
 up on a second one that is idle takes ten times as long, in a virtual machine a hundred microseconds. A program of
-several threads has to have all processors, and one that asks which it may use gets a true answer: then both part.
+several threads needs all processors, and one that asks which it may use gets a true answer: then nothing is pinned.
 """
 
 import ctypes
@@ -15,42 +15,41 @@ _ALLOWED = 0.01  # seconds that a second thread may take before all of them get 
 
 
 class Affinity:
-    """Decides which processors the threads that are traced can run on."""
+    """Decides which processors the threads that are traced can run on: at first, all that we were given.
 
-    def __init__(self) -> None:
-        """Begin apart, on the processors that we were given."""
-        self.is_so = False
+    `on_late` is called when several threads have been pinned to one for too long.
+    """
+
+    def __init__(self, on_late: Callable[[], None]) -> None:
+        self.is_pinned = False
         self._all = os.sched_getaffinity(0)
         self._ours = {ctypes.CDLL(None).sched_getcpu()}
         self._is_over = len(self._all) == 1 or not self._ours <= self._all
         self._is_timed = False
+        signal.signal(signal.SIGALRM, lambda _number, _frame: on_late())
 
-    def when_late(self, part: Callable[[], None]) -> None:
-        """Have `part` called when several threads have run together for too long."""
-        signal.signal(signal.SIGALRM, lambda _number, _frame: part())
-
-    def born(self, tid: int, parent: int) -> None:
-        """Take that `parent` has made the thread `tid`, which has inherited its processors, those of that moment."""
-        if self.is_so:
+    def inherited(self, tid: int, parent: int) -> None:
+        """Note that `parent` has made the thread `tid`, which has inherited its processors, those of that moment."""
+        if self.is_pinned:
             if not self._is_timed:
                 self._time(_ALLOWED)
         elif _allowed(tid) == self._ours != _allowed(parent):
             _allow(tid, self._all)
 
-    def alone(self, tid: int) -> None:
-        """Take that the thread `tid` is the only one that is traced."""
-        if self.is_so:
+    def pin(self, tid: int) -> None:
+        """Give the thread `tid`, the only one that is traced, and ourselves, one processor."""
+        if self.is_pinned:
             self._time(0)
         elif not self._is_over:
-            self.is_so = True
+            self.is_pinned = True
             for each in (0, tid):
                 _allow(each, self._ours)
 
-    def part(self, tids: Iterable[int], *, for_good: bool = False) -> None:
+    def unpin(self, tids: Iterable[int], *, for_good: bool = False) -> None:
         """Give all threads, and ourselves, all processors."""
         self._is_over |= for_good
-        if self.is_so:
-            self.is_so = False
+        if self.is_pinned:
+            self.is_pinned = False
             self._time(0)
             for each in (0, *tids):
                 _allow(each, self._all)

@@ -1,14 +1,14 @@
-"""Keeps what the run is about to change as it was before."""
+"""Backups of what the run is about to change."""
 
 import fcntl
 import os
 import stat
 from contextlib import suppress
 
+from magicpak.files.view import link_text
+from magicpak.outputs.copy import FICLONE, data_segments
 from magicpak.tracing.trace import Backup
 
-_FICLONE = 0x40049409  # ioctl_ficlone(2)
-_CHUNK = 1 << 30
 _KEPT = (stat.S_IFREG, stat.S_IFLNK, stat.S_IFDIR, stat.S_IFIFO)
 
 
@@ -20,14 +20,13 @@ class Backups:
     """
 
     def __init__(self, directory: str) -> None:
-        """Take the private directory."""
         self.kept: dict[str, Backup] = {}
         self.made: set[str] = set()
         self._first_names: dict[str, str] = {}
         self._directory = directory
 
     def keep(self, real: str) -> bool:
-        """Keep what stands at the real path `real`, if it was there before the run; tell whether that is new.
+        """Back up what stands at the real path `real`, if it was there before the run; return whether that is new.
 
         Of a hard link that the run has made, the file's first name is meant.
         """
@@ -38,7 +37,7 @@ class Backups:
         try:
             status = os.lstat(real)
             if stat.S_ISLNK(status.st_mode):
-                target = os.readlink(real)
+                target = link_text(real)
         except OSError:
             return False
         if stat.S_IFMT(status.st_mode) not in _KEPT:
@@ -49,7 +48,7 @@ class Backups:
         return True
 
     def forget(self, real: str) -> None:
-        """Give up what was kept of `real`: the change did not come about."""
+        """Drop the backup of `real`: the change did not come about."""
         kept = self.kept.pop(self._first_names.get(real, real), None)
         if kept is not None and kept.copy is not None:
             with suppress(OSError):
@@ -67,7 +66,7 @@ class Backups:
             self._first_names[real] = first
 
     def _is_made(self, real: str) -> bool:
-        """Tell whether `real` or a directory above it was made by the run."""
+        """Return whether `real` or a directory above it was made by the run."""
         while self.made and real != "/":
             if real in self.made:
                 return True
@@ -99,23 +98,13 @@ class Backups:
 
 def _copy_bytes(source: int, target: int, size: int) -> None:
     try:
-        fcntl.ioctl(target, _FICLONE, source)
+        fcntl.ioctl(target, FICLONE, source)
     except OSError:
         os.truncate(target, size)
-        end = 0
-        while (begin := _seek(source, end, os.SEEK_DATA)) < size:
-            end = _seek(source, begin, os.SEEK_HOLE)
-            os.lseek(target, begin, os.SEEK_SET)
-            while begin < end and (count := os.sendfile(target, source, begin, min(end - begin, _CHUNK))):
-                begin += count
-
-
-def _seek(descriptor: int, start: int, what: int) -> int:
-    """Return where the next data or hole begins, the end of the file if there is none (lseek(2))."""
-    try:
-        return os.lseek(descriptor, start, what)
-    except OSError:
-        return os.fstat(descriptor).st_size
+        for start, end in data_segments(source, size):
+            at = os.lseek(target, start, os.SEEK_SET)
+            while at < end and (count := os.sendfile(target, source, at, end - at)):
+                at += count
 
 
 def _copy_attributes(source: int, target: int) -> None:

@@ -1,4 +1,4 @@
-"""The current directory of each thread: asked of /proc once, and again when it may have become another."""
+"""The current directory of each thread: read from /proc once, and again when it may have changed."""
 
 from magicpak.tracing import procfs
 
@@ -11,7 +11,6 @@ class CwdCache:
     """
 
     def __init__(self) -> None:
-        """Begin without any."""
         self._known: dict[int, str | None] = {}
         self._moves = 0
 
@@ -26,19 +25,19 @@ class CwdCache:
         return path
 
     def move_begins(self) -> None:
-        """Take that a call begins that can move. If the thread is killed in it, nothing is remembered any more."""
+        """Note that a call begins that can move. If the thread is killed in it, nothing is remembered any more."""
         self._moves += 1
         self._known.clear()
 
     def move_ends(self) -> None:
-        """Take that such a call has ended."""
+        """Note that such a call has ended."""
         self._moves -= 1
 
-    def is_new(self, tid: int) -> None:
-        """Take that a thread has this number that need not be the one that had it before."""
+    def forget(self, tid: int) -> None:
+        """Forget the thread with this number: another one has it now."""
         self._known.pop(tid, None)
 
-    def inherits(self, tid: int, parent: int) -> None:
-        """Take that the thread `tid`, of which no call has been seen, was made by `parent`, which is stopped there."""
+    def inherit(self, tid: int, parent: int) -> None:
+        """Note that the thread `tid`, of which no call has been seen, was made by `parent`, which is stopped there."""
         if parent in self._known:
             self._known[tid] = self._known[parent]

@@ -7,16 +7,16 @@ process can set that again: so we let it do so, as its next call, in front of wh
 import os
 from contextlib import suppress
 
+from magicpak.process.prctl import PR_SET_DUMPABLE
 from magicpak.tracing import ptrace
 from magicpak.tracing.recorder import OnExit
 from magicpak.tracing.registers import SyscallReader
 
-_PR_SET_DUMPABLE = 4
 _CAP_SYS_PTRACE = 19  # linux/capability.h
 
 
 def is_needed() -> bool:
-    """Tell whether we can have processes of other users, but may not look into them."""
+    """Return whether we can have processes of other users, but may not look into them."""
     if os.geteuid() != 0:
         return False
     try:
@@ -34,7 +34,7 @@ def let_set(reader: SyscallReader, tid: int) -> OnExit:
     """
     mask = ptrace.get_signal_mask(tid)
     ptrace.set_signal_mask(tid, b"\xff" * len(mask))
-    registers = reader.prctl_next(tid, _PR_SET_DUMPABLE, 1, 0, 0, 0)
+    registers = reader.prctl_next(tid, PR_SET_DUMPABLE, 1, 0, 0, 0)
 
     def put_back(_result: int) -> None:
         with suppress(ProcessLookupError):

@@ -1,4 +1,4 @@
-"""What calls that change no file do with it: names are read when a call begins, what came of it when it ends."""
+"""Calls that change no file: names are read when a call begins, its result when it ends."""
 
 import os
 import struct
@@ -18,29 +18,29 @@ _AT_EMPTY_PATH = 0x1000  # linux/fcntl.h
 _AF_UNIX, _SOCKADDR_UN = 1, 110  # unix(7)
 
 
-def on_entry(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
-    """Take the beginning of a call; return what to do when it ends, None if its end does not matter."""
-    if stop.call.moves:
+def on_entry(recorder: Recorder, entry: SyscallEntry) -> OnExit | None:
+    """Handle the beginning of a call; return what to do when it ends, None if its end does not matter."""
+    if entry.call.moves:
         recorder.names.directories.move_begins()
     try:
-        finish = _HANDLERS[stop.call.kind](recorder, stop)
+        on_exit = _HANDLERS[entry.call.kind](recorder, entry)
     except Unreadable:
         recorder.unreadable += 1
-        finish = None
-    return _moving(recorder, finish) if stop.call.moves else finish
+        on_exit = None
+    return _moving(recorder, on_exit) if entry.call.moves else on_exit
 
 
-def _moving(recorder: Recorder, finish: OnExit | None) -> OnExit:
+def _moving(recorder: Recorder, on_exit: OnExit | None) -> OnExit:
     def moved(result: int) -> None:
         recorder.names.directories.move_ends()
-        if finish is not None:
-            finish(result)
+        if on_exit is not None:
+            on_exit(result)
 
     return moved
 
 
 def _move(recorder: Recorder, _stop: SyscallEntry) -> OnExit:
-    """Take a call after which the same names can be other files."""
+    """Handle a call after which the same names can be other files."""
     recorder.something_changes()
     return lambda _result: recorder.something_changes()
 
@@ -48,122 +48,121 @@ def _move(recorder: Recorder, _stop: SyscallEntry) -> OnExit:
 class PendingExec:
     """An execve that has begun: what to do when it has failed, or with result 0 when it has not."""
 
-    def __init__(self, recorder: Recorder, stop: SyscallEntry, named: PathArgument, words: tuple[str, ...]) -> None:
-        """Take the name of the program and its arguments."""
+    def __init__(self, recorder: Recorder, entry: SyscallEntry, named: PathArgument, argv: tuple[str, ...]) -> None:
         self.named = named
-        self.words = words
+        self.argv = argv
         self._recorder = recorder
-        self._stop = stop
+        self._stop = entry
 
     def __call__(self, result: int) -> None:
-        """Take its end."""
+        """Record its end."""
         self._recorder.used(self._stop, Access.EXECUTED, self.named, False, result)
 
 
-def _ask(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
-    named = recorder.names.of(stop)
-    return recorder.use(stop, stop.call.access, named) if named else None
+def _ask(recorder: Recorder, entry: SyscallEntry) -> OnExit | None:
+    named = recorder.names.of(entry)
+    return recorder.use(entry, entry.call.access, named) if named else None
 
 
-def _open(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
-    named = recorder.names.of(stop)
-    flags, resolve = _open_flags(stop)
+def _open(recorder: Recorder, entry: SyscallEntry) -> OnExit | None:
+    named = recorder.names.of(entry)
+    flags, resolve = _open_flags(entry)
     if named is not None and resolve & _RESOLVE_IN_ROOT:
-        root = recorder.names.directory(stop.tid, stop.arguments[0])
+        root = recorder.names.directory(entry.tid, entry.arguments[0])
         named = PathArgument(root, named.name, root) if root is not None else None
     if named is None:
         return None
     writes = flags & _O_ACCMODE in (os.O_WRONLY, os.O_RDWR) or flags & (os.O_CREAT | os.O_TRUNC)
     if writes and not flags & (os.O_PATH | _O_TMPFILE):
-        return mutations.open_for_writing(recorder, stop, named, flags)
-    return recorder.use(stop, Access.READ, named)
+        return mutations.open_for_writing(recorder, entry, named, flags)
+    return recorder.use(entry, Access.READ, named)
 
 
-def _open_flags(stop: SyscallEntry) -> tuple[int, int]:
+def _open_flags(entry: SyscallEntry) -> tuple[int, int]:
     """Return the flags of a call of the open family, and openat2's `resolve`."""
-    if stop.call.name == "creat":
+    if entry.call.name == "creat":
         return os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0
-    if stop.call.name != "openat2":
-        return stop.flags(), 0
-    data = memory.bytes_at(stop.tid, stop.arguments[2], 24)
+    if entry.call.name != "openat2":
+        return entry.flags(), 0
+    data = memory.bytes_at(entry.tid, entry.arguments[2], 24)
     flags, resolve = struct.unpack("=Q8xQ", data) if data else (0, 0)
     return flags, resolve
 
 
-def _open_by_handle(recorder: Recorder, stop: SyscallEntry) -> OnExit:
-    def finish(result: int) -> None:
-        named = recorder.names.descriptor(stop.tid, result) if result >= 0 else None
+def _open_by_handle(recorder: Recorder, entry: SyscallEntry) -> OnExit:
+    def opened(result: int) -> None:
+        named = recorder.names.descriptor(entry.tid, result) if result >= 0 else None
         if named is not None:
-            recorder.used(stop, Access.READ, named, recorder.is_by_loader(stop), 0)
+            recorder.used(entry, Access.READ, named, recorder.is_by_loader(entry), 0)
 
-    return finish
-
-
-def _list(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
-    return _use_descriptor(recorder, stop, stop.arguments[0], Access.LISTED)
+    return opened
 
 
-def _use_descriptor(recorder: Recorder, stop: SyscallEntry, descriptor: int, access: Access) -> OnExit | None:
-    named = recorder.names.descriptor(stop.tid, descriptor)
-    return recorder.use(stop, access, named) if named else None
+def _list(recorder: Recorder, entry: SyscallEntry) -> OnExit | None:
+    return _use_descriptor(recorder, entry, entry.arguments[0], Access.LISTED)
 
 
-def _map(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
-    protection, flags, descriptor = stop.arguments[2:5]
-    if is_old_mmap(stop.call, stop.abi):
-        data = memory.bytes_at(stop.tid, stop.arguments[0], 20)
+def _use_descriptor(recorder: Recorder, entry: SyscallEntry, descriptor: int, access: Access) -> OnExit | None:
+    named = recorder.names.descriptor(entry.tid, descriptor)
+    return recorder.use(entry, access, named) if named else None
+
+
+def _map(recorder: Recorder, entry: SyscallEntry) -> OnExit | None:
+    protection, flags, descriptor = entry.arguments[2:5]
+    if is_old_mmap(entry.call, entry.abi):
+        data = memory.bytes_at(entry.tid, entry.arguments[0], 20)
         protection, flags, descriptor = struct.unpack_from("=8xIII", data) if data else (0, 0, 0)
     if not protection & PROT_EXEC or flags & MAP_ANONYMOUS:
         return None
-    return _use_descriptor(recorder, stop, descriptor, Access.MAPPED)
+    return _use_descriptor(recorder, entry, descriptor, Access.MAPPED)
 
 
-def _enter(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
-    if stop.call.path < 0:
-        return _use_descriptor(recorder, stop, stop.arguments[0], Access.ENTERED)
-    named = recorder.names.of(stop)
-    if stop.call.name != "chdir":
+def _enter(recorder: Recorder, entry: SyscallEntry) -> OnExit | None:
+    if entry.call.path < 0:
+        return _use_descriptor(recorder, entry, entry.arguments[0], Access.ENTERED)
+    named = recorder.names.of(entry)
+    if entry.call.name != "chdir":
         recorder.names.roots_differ = True
         recorder.something_changes()
-    return recorder.use(stop, Access.ENTERED, named) if named else None
+    return recorder.use(entry, Access.ENTERED, named) if named else None
 
 
-def _execute(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
-    call = stop.call
-    named = recorder.names.of(stop)
-    if named is None and stop.flags() & _AT_EMPTY_PATH:
-        named = recorder.names.descriptor(stop.tid, stop.arguments[call.directory])
+def _execute(recorder: Recorder, entry: SyscallEntry) -> OnExit | None:
+    call = entry.call
+    named = recorder.names.of(entry)
+    if named is None and entry.flags() & _AT_EMPTY_PATH:
+        named = recorder.names.descriptor(entry.tid, entry.arguments[call.directory])
     if named is None:
         return None
-    words = memory.words_at(stop.tid, stop.arguments[call.path + 1], stop.abi.pointer)
-    return PendingExec(recorder, stop, named, words)
+    argv = memory.strings_at(entry.tid, entry.arguments[call.path + 1], entry.abi.pointer)
+    return PendingExec(recorder, entry, named, argv)
 
 
-def _connect(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
-    return _socket(recorder, stop, *stop.arguments[1:3])
+def _connect(recorder: Recorder, entry: SyscallEntry) -> OnExit | None:
+    return _socket(recorder, entry, *entry.arguments[1:3])
 
 
-def _socketcall(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
-    """Take apart what i386's socketcall(2) does: its first argument says what, its second where the others are."""
-    name = {SYS_BIND: "bind", SYS_CONNECT: "connect"}.get(stop.arguments[0])
-    data = memory.bytes_at(stop.tid, stop.arguments[1], 12)
+def _socketcall(recorder: Recorder, entry: SyscallEntry) -> OnExit | None:
+    """Handle i386's socketcall(2): its first argument says what it does, its second where the others are."""
+    name = {SYS_BIND: "bind", SYS_CONNECT: "connect"}.get(entry.arguments[0])
+    data = memory.bytes_at(entry.tid, entry.arguments[1], 12)
     if name is None or data is None:
         return None
-    return _socket(recorder, stop._replace(call=CALLS[name]), *struct.unpack_from("=4xII", data))
+    return _socket(recorder, entry._replace(call=CALLS[name]), *struct.unpack_from("=4xII", data))
 
 
-def _socket(recorder: Recorder, stop: SyscallEntry, address: int, length: int) -> OnExit | None:
-    """Take the address of a unix socket: a path with or without a NUL at its end. One that begins with NUL is none."""
-    data = memory.bytes_at(stop.tid, address, min(length & 0xFFFFFFFF, _SOCKADDR_UN)) or b"\0\0"
+def _socket(recorder: Recorder, entry: SyscallEntry, address: int, length: int) -> OnExit | None:
+    """Handle the address of a unix socket: a path, with or without a NUL at its end, unless it begins with NUL."""
+    data = memory.bytes_at(entry.tid, address, min(length & 0xFFFFFFFF, _SOCKADDR_UN)) or b"\0\0"
     name = data[2:].partition(b"\0")[0]
     if struct.unpack_from("=H", data)[0] != _AF_UNIX or not name:
         return None
-    named = recorder.names.starting(stop.tid, name, None)
+    named = recorder.names.starting(entry.tid, name, None)
     if named is None:
         return None
-    if stop.call.access is Access.MADE:
-        return mutations.make(recorder, stop, named)
-    return recorder.use(stop, Access.CONNECTED, named)
+    if entry.call.access is Access.MADE:
+        return mutations.make(recorder, entry, named)
+    return recorder.use(entry, Access.CONNECTED, named)
 
 
 _HANDLERS: dict[str, Callable[[Recorder, SyscallEntry], OnExit | None]] = {

@@ -23,9 +23,9 @@ class Abi(NamedTuple):
 class Registers(NamedTuple):
     """Where PTRACE_GETREGSET has what matters for calls of `abi`, as indices into the words of `layout`.
 
-    `number` is the register that tells a tracer the call's number, `caller` the one that tells the kernel. The
-    instruction that makes a call has `length` bytes; `made_by` are these bytes, where registers of that size serve two
-    ABIs. `prctl` is the number of prctl(2).
+    `number` is the register from which a tracer reads the call's number, `caller` the one from which the kernel does.
+    The instruction that makes a call has `length` bytes; `made_by` are these bytes, where registers of that size serve
+    two ABIs. `prctl` is the number of prctl(2).
     """
 
     abi: str
@@ -48,7 +48,7 @@ class Registers(NamedTuple):
 class SyscallMachine(NamedTuple):
     """One architecture: the ways in which its programs make system calls, and their registers.
 
-    `system_call_set` tells that a call's number is changed by a register set of its own (NT_ARM_SYSTEM_CALL).
+    `system_call_set` is whether a call's number is changed by a register set of its own (NT_ARM_SYSTEM_CALL).
     """
 
     name: str

@@ -13,8 +13,8 @@ from magicpak.tracing import ptrace
 
 PATH_MAX = 4096
 
-_MOST_WORDS = 4096  # of a command line
-_LONGEST_WORD = 1 << 17  # MAX_ARG_STRLEN of linux/binfmts.h
+_MOST_STRINGS = 4096  # of a command line
+_LONGEST_STRING = 1 << 17  # MAX_ARG_STRLEN of linux/binfmts.h
 _PAGE = 4096  # the least size of a page: what is read at once never crosses into one that may not be there
 _AT_FIRST = 256  # bytes; nearly all names are shorter
 _WORD = 8
@@ -59,17 +59,17 @@ def bytes_at(tid: int, address: int, length: int) -> bytes | None:
     return found
 
 
-def words_at(tid: int, address: int, pointer: int) -> tuple[str, ...]:
+def strings_at(tid: int, address: int, pointer: int) -> tuple[str, ...]:
     """Return the strings of a list of pointers, `pointer` bytes each, that ends with a null pointer, as for execve(2).
 
     Raises Unreadable.
     """
     result: list[str] = []
     for place in _pointers_at(tid, address, pointer):
-        word = string_at(tid, place, _LONGEST_WORD)
-        if word is None:
+        text = string_at(tid, place, _LONGEST_STRING)
+        if text is None:
             break
-        result.append(os.fsdecode(word))
+        result.append(os.fsdecode(text))
     return tuple(result)
 
 
@@ -80,7 +80,7 @@ def _pointers_at(tid: int, address: int, pointer: int) -> Iterator[int]:
     """
     layout = "Q" if pointer == 8 else "I"  # noqa: PLR2004 - bytes
     count = 0
-    while address and count < _MOST_WORDS:
+    while address and count < _MOST_STRINGS:
         data = bytes_at(tid, address, max(min(_AT_FIRST, _PAGE - address % _PAGE) // pointer, 1) * pointer)
         places = struct.unpack(f"={len(data) // pointer}{layout}", data) if data else ()
         for place in places:
@@ -109,7 +109,7 @@ def _peeked(tid: int, address: int, length: int, *, until_nul: bool) -> bytes | 
 
 
 def _is_open(tid: int) -> bool:
-    """Tell whether we may read the thread's memory: its code is there for certain."""
+    """Return whether we may read the thread's memory: its code is there for certain."""
     try:
         instruction = ptrace.get_syscall_info(tid).instruction
         ptrace.peek_memory(tid, instruction - instruction % _WORD)

@@ -1,4 +1,4 @@
-"""What calls that change files do: what was there before is kept before the change, and forgotten if it fails."""
+"""Calls that change files: what was there is backed up before the change, and the backup dropped if it fails."""
 
 import os
 import stat
@@ -17,16 +17,16 @@ _Change = tuple[Access, PathArgument, str]
 """What is done to a file, its name, and its real path; that is empty where the file stays as it is."""
 
 
-def open_for_writing(recorder: Recorder, stop: SyscallEntry, named: PathArgument, flags: int) -> OnExit:
-    """Take that a file is opened so that it can be changed, or made."""
+def open_for_writing(recorder: Recorder, entry: SyscallEntry, named: PathArgument, flags: int) -> OnExit:
+    """Handle the opening of a file so that it can be changed, or made."""
     follows = not flags & os.O_NOFOLLOW and flags & (os.O_CREAT | os.O_EXCL) != os.O_CREAT | os.O_EXCL
-    real = real_path(stop.tid, named, follows=follows)
-    changes = [(access, named, "" if access is Access.READ else real) for access in _hows(_mode(real), flags)]
+    real = real_path(entry.tid, named, follows=follows)
+    changes = [(access, named, "" if access is Access.READ else real) for access in _accesses(_mode(real), flags)]
     before = any(access in (Access.CHANGED, Access.EMPTIED) for access, _, _ in changes)
-    return _changing(recorder, stop, changes, [real] if before else [])
+    return _changing(recorder, entry, changes, [real] if before else [])
 
 
-def _hows(mode: int | None, flags: int) -> tuple[Access, ...]:
+def _accesses(mode: int | None, flags: int) -> tuple[Access, ...]:
     """Return what opening for writing does to what has the st_mode `mode`, None where nothing is there."""
     access = flags & _O_ACCMODE
     if mode is None:
@@ -38,51 +38,51 @@ def _hows(mode: int | None, flags: int) -> tuple[Access, ...]:
     return (Access.READ, Access.CHANGED) if access == os.O_RDWR else (Access.CHANGED,)
 
 
-def make(recorder: Recorder, stop: SyscallEntry, named: PathArgument, *others: _Change) -> OnExit:
-    """Take that something is made by the name `named`, and that `others` are used for it."""
-    return _changing(recorder, stop, [*others, (Access.MADE, named, real_path(stop.tid, named, follows=False))])
+def make(recorder: Recorder, entry: SyscallEntry, named: PathArgument, *others: _Change) -> OnExit:
+    """Handle a call that makes something by the name `named`, for which `others` are used."""
+    return _changing(recorder, entry, [*others, (Access.MADE, named, real_path(entry.tid, named, follows=False))])
 
 
-def _make(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
-    named = recorder.names.of(stop)
-    return make(recorder, stop, named) if named else None
+def _make(recorder: Recorder, entry: SyscallEntry) -> OnExit | None:
+    named = recorder.names.of(entry)
+    return make(recorder, entry, named) if named else None
 
 
-def _link(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
-    named = recorder.names.of(stop)
-    old = recorder.names.argument(stop, *((1, 0) if stop.call.directory >= 0 else (0, -1)))
+def _link(recorder: Recorder, entry: SyscallEntry) -> OnExit | None:
+    named = recorder.names.of(entry)
+    old = recorder.names.argument(entry, *((1, 0) if entry.call.directory >= 0 else (0, -1)))
     if named is None or old is None:
-        return make(recorder, stop, named) if named else None
-    real, first = real_path(stop.tid, named, follows=False), real_path(stop.tid, old, follows=_is_followed(stop))
-    finish = make(recorder, stop, named, (Access.TESTED, old, ""))
+        return make(recorder, entry, named) if named else None
+    real, first = real_path(entry.tid, named, follows=False), real_path(entry.tid, old, follows=_is_followed(entry))
+    on_exit = make(recorder, entry, named, (Access.TESTED, old, ""))
 
     def linked(result: int) -> None:
-        finish(result)
+        on_exit(result)
         if not result:
             recorder.backups.link(real, first)
 
     return linked
 
 
-def _is_followed(stop: SyscallEntry) -> bool:
-    return stop.call.name == "linkat" and bool(stop.arguments[4] & _AT_SYMLINK_FOLLOW)
+def _is_followed(entry: SyscallEntry) -> bool:
+    return entry.call.name == "linkat" and bool(entry.arguments[4] & _AT_SYMLINK_FOLLOW)
 
 
-def _remove(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
-    named = recorder.names.of(stop)
+def _remove(recorder: Recorder, entry: SyscallEntry) -> OnExit | None:
+    named = recorder.names.of(entry)
     if named is None:
         return None
-    real = real_path(stop.tid, named, follows=False)
-    return _changing(recorder, stop, [(Access.REMOVED, named, real)], [real])
+    real = real_path(entry.tid, named, follows=False)
+    return _changing(recorder, entry, [(Access.REMOVED, named, real)], [real])
 
 
-def _rename(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
-    first, second = ((0, -1), (1, -1)) if stop.call.directory < 0 else ((1, 0), (3, 2))
-    old, new = recorder.names.argument(stop, *first), recorder.names.argument(stop, *second)
+def _rename(recorder: Recorder, entry: SyscallEntry) -> OnExit | None:
+    first, second = ((0, -1), (1, -1)) if entry.call.directory < 0 else ((1, 0), (3, 2))
+    old, new = recorder.names.argument(entry, *first), recorder.names.argument(entry, *second)
     if old is None or new is None:
         return None
-    flags = stop.flags() if stop.call.name == "renameat2" else 0
-    here, there = real_path(stop.tid, old, follows=False), real_path(stop.tid, new, follows=False)
+    flags = entry.flags() if entry.call.name == "renameat2" else 0
+    here, there = real_path(entry.tid, old, follows=False), real_path(entry.tid, new, follows=False)
     changes = [(Access.REMOVED, old, here)]
     before = [here]
     if not flags & _RENAME_NOREPLACE and _mode(there) is not None:
@@ -91,7 +91,7 @@ def _rename(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
     changes.append((Access.MADE, new, there))
     if flags & _RENAME_EXCHANGE:
         changes.append((Access.MADE, old, here))
-    return _changing(recorder, stop, changes, [path for real in before for path in _with_used(recorder, real)])
+    return _changing(recorder, entry, changes, [path for real in before for path in _with_used(recorder, real)])
 
 
 def _with_used(recorder: Recorder, real: str) -> list[str]:
@@ -102,31 +102,33 @@ def _with_used(recorder: Recorder, real: str) -> list[str]:
     return [real, *sorted(path for path in recorder.used_paths() if path.startswith(f"{real}/"))]
 
 
-def _change(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
-    call, arguments = stop.call, stop.arguments
-    named = recorder.names.of(stop)
+def _change(recorder: Recorder, entry: SyscallEntry) -> OnExit | None:
+    call, arguments = entry.call, entry.arguments
+    named = recorder.names.of(entry)
     if named is not None:
-        real = real_path(stop.tid, named, follows=stop.follows())
-        return _changing(recorder, stop, [(Access.CHANGED, named, real)], [real])
-    if call.directory >= 0 and (not arguments[call.path] or stop.flags() & _AT_EMPTY_PATH):
-        return _change_descriptor(recorder, stop)
+        real = real_path(entry.tid, named, follows=entry.follows())
+        return _changing(recorder, entry, [(Access.CHANGED, named, real)], [real])
+    if call.directory >= 0 and (not arguments[call.path] or entry.flags() & _AT_EMPTY_PATH):
+        return _change_descriptor(recorder, entry)
     return None
 
 
-def _change_descriptor(recorder: Recorder, stop: SyscallEntry) -> OnExit | None:
-    named = recorder.names.descriptor(stop.tid, stop.arguments[0])
-    return _changing(recorder, stop, [(Access.CHANGED, named, named.path)], [named.path]) if named else None
+def _change_descriptor(recorder: Recorder, entry: SyscallEntry) -> OnExit | None:
+    named = recorder.names.descriptor(entry.tid, entry.arguments[0])
+    return _changing(recorder, entry, [(Access.CHANGED, named, named.path)], [named.path]) if named else None
 
 
-def _changing(recorder: Recorder, stop: SyscallEntry, changes: Sequence[_Change], before: Sequence[str] = ()) -> OnExit:
-    """Keep what stands at the real paths `before`; return what records `changes` when the call has ended."""
+def _changing(
+    recorder: Recorder, entry: SyscallEntry, changes: Sequence[_Change], before: Sequence[str] = ()
+) -> OnExit:
+    """Back up what stands at the real paths `before`; return what records `changes` when the call has ended."""
     kept = [real for real in before if recorder.backups.keep(real)]
     recorder.something_changes()
-    return partial(_changed, recorder, stop, changes, kept)
+    return partial(_changed, recorder, entry, changes, kept)
 
 
 def _changed(
-    recorder: Recorder, stop: SyscallEntry, changes: Sequence[_Change], kept: Sequence[str], result: int
+    recorder: Recorder, entry: SyscallEntry, changes: Sequence[_Change], kept: Sequence[str], result: int
 ) -> None:
     error = error_of(result)
     recorder.something_changes()
@@ -135,7 +137,7 @@ def _changed(
     for access, named, real in changes if error not in RESTARTED else ():
         if access is Access.MADE and not error:
             recorder.backups.make(real)
-        recorder.changed(stop, access, named, error, real)
+        recorder.changed(entry, access, named, error, real)
 
 
 def _mode(path: str) -> int | None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from magicpak.bundle.path import ROOT, BundlePath, PathWalk
+from magicpak.files.view import link_text
 from magicpak.tracing import memory, procfs
 from magicpak.tracing.cwd_cache import CwdCache
 from magicpak.tracing.machines import Abi
@@ -16,16 +17,15 @@ _AT_FDCWD = -100 & 0xFFFFFFFF  # as a C int
 
 
 class TracedProcess:
-    """A process that is watched: what it runs now, where the loader's code is in it, and what it has done already.
+    """A process that is traced: what it runs now, where the loader's code is in it, and what it has done already.
 
     `born` is the index of its first execution. `known` are the uses that were a success since the run's last change of
-    anything, counted in `changes`.
+    anything, counted in `changes`. `loader` is the place of the loader, None while it is not known.
     """
 
     __slots__ = ("born", "changes", "execution", "known", "loader", "pid", "seen")
 
     def __init__(self, pid: int, loader: tuple[int, int] | None = None) -> None:
-        """Take its number, and the place of the loader, if it is known."""
         self.pid = pid
         self.execution = self.born = -1
         self.loader = loader
@@ -49,7 +49,7 @@ class SyscallEntry(NamedTuple):
         return self.arguments[self.call.flags] if self.call.flags >= 0 else 0
 
     def follows(self) -> bool:
-        """Tell whether the call acts on what a link leads to; those that open files have other flags."""
+        """Return whether the call acts on what a link leads to; those that open files have other flags."""
         return self.call.follows and (self.call.kind == "open" or not self.flags() & _AT_SYMLINK_NOFOLLOW)
 
 
@@ -67,23 +67,25 @@ class PathArgument(NamedTuple):
 
 
 class PathArgumentReader:
-    """Reads the names of calls while the thread is stopped; only then is what /proc tells of it to be trusted."""
+    """Reads the names of calls while the thread is stopped; only then can what /proc says of it be trusted.
+
+    `roots_differ` is whether there are processes with another root directory than ours.
+    """
 
     def __init__(self, *, roots_differ: bool) -> None:
-        """Take whether there are processes with another root directory than ours."""
         self.roots_differ = roots_differ
         self.directories = CwdCache()
 
-    def of(self, stop: SyscallEntry) -> PathArgument | None:
+    def of(self, entry: SyscallEntry) -> PathArgument | None:
         """Return the name that the call is about, None for none. Raises Unreadable."""
-        return self.argument(stop, stop.call.path, stop.call.directory)
+        return self.argument(entry, entry.call.path, entry.call.directory)
 
-    def argument(self, stop: SyscallEntry, path: int, directory: int) -> PathArgument | None:
+    def argument(self, entry: SyscallEntry, path: int, directory: int) -> PathArgument | None:
         """Return the name that is argument `path`, relative to the descriptor that is argument `directory`, if any."""
-        name = memory.string_at(stop.tid, stop.arguments[path])
+        name = memory.string_at(entry.tid, entry.arguments[path])
         if not name:
             return None
-        return self.starting(stop.tid, name, stop.arguments[directory] if directory >= 0 else None)
+        return self.starting(entry.tid, name, entry.arguments[directory] if directory >= 0 else None)
 
     def starting(self, tid: int, name: bytes, directory: int | None) -> PathArgument | None:
         """Return the name `name`, relative to a descriptor, or to the current directory; None where that is gone."""
@@ -108,47 +110,47 @@ class PathArgumentReader:
 def real_path(tid: int, named: PathArgument, *, follows: bool = True) -> str:
     """Return the real path of what `named` leads to for the thread, which need not be there.
 
-    That of a link itself where it ends the way: if it is the last name and not followed, in a loop of links, and one in
-    /proc/PID whose text is no path (`pipe:[1]`, see proc(5)).
+    A link that is not followed has its own: the last name without `follows`, one of a loop, and one in /proc/PID whose
+    text is no path (`pipe:[1]`, see proc(5)).
     """
-    way = _way(named)
-    while way.step():
-        here = str(way.real)
-        if (way.is_over and not follows) or not _follow(tid, way):
+    walk = _walk(named)
+    while walk.step():
+        here = str(walk.real)
+        if (walk.is_over and not follows) or not _follow(tid, walk):
             return here
-    return str(way.real)
+    return str(walk.real)
 
 
 def path_outside(tid: int, named: PathArgument, directories: tuple[str, ...], *, follows: bool) -> str | None:
     """Return a path for the same as `named`, which begins with one of `directories`, that does not.
 
-    Links are followed only until the way leads out. None where it never does.
+    Links are followed only until the path leads out. None where it never does.
     """
-    way = _way(named)
-    while way.step():
-        if not f"{way.real}/".startswith(directories):
-            return f"{way.real}/{way.ahead}".rstrip("/")
-        if (way.is_over and not follows) or not _follow(tid, way):
+    walk = _walk(named)
+    while walk.step():
+        if not f"{walk.real}/".startswith(directories):
+            return f"{walk.real}/{walk.ahead}".rstrip("/")
+        if (walk.is_over and not follows) or not _follow(tid, walk):
             return None
     return None
 
 
-def _way(named: PathArgument) -> PathWalk:
+def _walk(named: PathArgument) -> PathWalk:
     root = BundlePath(named.root)
     path = named.path
     return PathWalk(path[len(root) :] if root != ROOT and BundlePath(path).is_under(root) else path, root, root, root)
 
 
-def _follow(tid: int, way: PathWalk) -> bool:
-    """Follow what stands at the end of `way` so far, if it is a link; False where that leads no further."""
+def _follow(tid: int, walk: PathWalk) -> bool:
+    """Follow what stands at the end of `walk` so far, if it is a link; return False where that leads no further."""
     try:
-        target = _OURS[way.real](tid) if way.real in _OURS else os.readlink(way.real)
+        target = _OWN_LINKS[walk.real](tid) if walk.real in _OWN_LINKS else link_text(walk.real)
     except OSError:
         return True  # no link, or nothing
-    return not (way.real.startswith("/proc/") and ":" in target) and way.follow(target)
+    return not (walk.real.startswith("/proc/") and ":" in target) and walk.follow(target)
 
 
-_OURS: dict[str, Callable[[int], str]] = {
+_OWN_LINKS: dict[str, Callable[[int], str]] = {
     "/proc/self": lambda tid: str(procfs.process_of(tid)),
     "/proc/thread-self": lambda tid: f"{procfs.process_of(tid)}/task/{tid}",
 }

@@ -1,4 +1,4 @@
-"""What /proc tells of a thread while it is stopped: its directories, its open files, what it runs.
+"""What /proc says of a thread while it is stopped: its directories, its open files, what it runs.
 
 A thread is read by its own number: one whose leader has ended has no current directory in /proc/PID of the leader.
 """
@@ -55,6 +55,13 @@ def process_of(tid: int) -> int:
 def parent_of(pid: int) -> int:
     """Return the number of a process's parent (PPid of proc_pid_status(5)), 0 if unknown."""
     return _status(pid, "PPid:")
+
+
+def is_init_without_handler(tid: int, number: int) -> bool:
+    """Return whether the thread is of process 1 of its namespace, which has no handler for the signal `number`."""
+    fields = dict(line.split(b":", 1) for line in _text(tid, "status").splitlines())
+    is_init = fields.get(b"NSpid", b"").split()[-1:] == [b"1"]
+    return is_init and not int(fields[b"SigCgt"], 16) >> (number - 1) & 1
 
 
 def loader_of(pid: int) -> tuple[int, int]:

@@ -29,7 +29,6 @@ PTRACE_O_TRACEFORK = 0x02
 PTRACE_O_TRACEVFORK = 0x04
 PTRACE_O_TRACECLONE = 0x08
 PTRACE_O_TRACEEXEC = 0x10
-PTRACE_O_TRACEEXIT = 0x40
 PTRACE_O_TRACESECCOMP = 0x80
 PTRACE_O_EXITKILL = 0x100000
 
@@ -42,11 +41,9 @@ PTRACE_EVENT_STOP = 128
 
 PTRACE_SYSCALL_INFO_ENTRY = 1
 PTRACE_SYSCALL_INFO_EXIT = 2
-PTRACE_SYSCALL_INFO_SECCOMP = 3
 
 NT_PRSTATUS = 1
 NT_ARM_SYSTEM_CALL = 0x404
-
 
 CLONE_UNTRACED = 0x00800000
 WALL = 0x40000000
@@ -162,10 +159,9 @@ def set_signal_mask(pid: int, mask: bytes) -> None:
 
 
 class Window:
-    """A buffer through which the memory of other processes is read, made once (process_vm_readv(2))."""
+    """A buffer of `size` bytes through which the memory of other processes is read (process_vm_readv(2))."""
 
     def __init__(self, size: int) -> None:
-        """Take its size in bytes."""
         self._buffer = ctypes.create_string_buffer(size + 1)
         self._local = _Iovec(ctypes.addressof(self._buffer), size)
         self._remote = _Iovec(0, 0)
@@ -196,7 +192,7 @@ class Window:
 def peek_memory(pid: int, address: int) -> bytes:
     """Return the eight bytes at an address that is a multiple of eight, of a thread that is stopped (PTRACE_PEEKDATA).
 
-    The kernel lets us do so for some processes for which process_vm_readv(2) is refused. EIO where it does not, too.
+    The kernel allows it for some processes for which it refuses process_vm_readv(2). EIO where it does not.
     """
     ctypes.set_errno(0)
     word = _ptrace(PTRACE_PEEKDATA, pid, _pointer(address), None)
@@ -211,7 +207,7 @@ def poke_memory(pid: int, address: int, word: int) -> None:
 
 
 def set_file_user(user: int, group: int) -> None:
-    """Set the user and group that we are for files, /proc/PID among them (setfsuid(2), which tells no error)."""
+    """Set the user and group that we are for files, /proc/PID among them (setfsuid(2), which reports no error)."""
     _libc.setfsgid(group)
     _libc.setfsuid(user)
 

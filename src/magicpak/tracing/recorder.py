@@ -23,10 +23,12 @@ _OTHER_NAMES = ("/proc/", "/dev/")
 
 
 class Recorder:
-    """Collects what becomes the Trace."""
+    """Collects what becomes the Trace; `keep_in` is a private directory for backups.
+
+    `has_own_root` is whether the program has another root directory than we have.
+    """
 
     def __init__(self, keep_in: str, *, has_own_root: bool = False) -> None:
-        """Take the private directory for what is kept, and whether the program has a root of its own."""
         self.backups = Backups(keep_in)
         self.names = PathArgumentReader(roots_differ=has_own_root)
         self.unreadable = 0
@@ -42,14 +44,14 @@ class Recorder:
         return Trace(tuple(self._executions), tuple(self._uses), kept, self.unreadable)
 
     def executed(self, process: TracedProcess, path: str, arguments: Sequence[str], *, by: int | None) -> None:
-        """Take that `process` runs the program `path` now; `by` is the index of the execution that called execve."""
+        """Record that `process` runs the program `path` now; `by` is the index of the execution that called execve."""
         real, inode = procfs.executable_of(process.pid)
         execution = Execution(process.pid, by, False, path, real, inode, tuple(arguments), self._cwd(process.pid), None)
         self._become(process, execution)
         process.loader = None
 
     def forked(self, parent: TracedProcess | None, pid: int) -> TracedProcess:
-        """Take that `pid` is a new process, of the one that runs the program of `parent`; return it."""
+        """Record that `pid` is a new process that runs the program of `parent`, and return it."""
         process = TracedProcess(pid, parent.loader if parent else None)
         if parent is None:
             real, inode = procfs.executable_of(pid)
@@ -62,7 +64,7 @@ class Recorder:
         return process
 
     def set_parent(self, child: TracedProcess, parent: TracedProcess) -> None:
-        """Take that `child`, which was seen before anybody could tell, comes from `parent`, unless it is the same."""
+        """Record that `child`, seen before its parent was known, comes from `parent`, unless it is the same."""
         known = self._executions[child.born]
         if known.forked and known.parent is None and child is not parent:
             theirs = self._executions[parent.execution]
@@ -71,7 +73,7 @@ class Recorder:
             )
 
     def ended(self, process: TracedProcess, returncode: int) -> None:
-        """Take that `process` has ended."""
+        """Record that `process` has ended."""
         self._executions[process.execution] = self._executions[process.execution]._replace(returncode=returncode)
 
     def program(self, process: TracedProcess) -> str:
@@ -82,70 +84,70 @@ class Recorder:
         """Return the paths that were used with success so far."""
         return {use.path for use in self._uses if not use.error}
 
-    def is_by_loader(self, stop: SyscallEntry) -> bool:
-        """Tell whether the call comes from the code of the dynamic loader."""
-        first, last = stop.process.loader or self._find_loader(stop)
-        return first <= stop.instruction < last
+    def is_by_loader(self, entry: SyscallEntry) -> bool:
+        """Return whether the call comes from the code of the dynamic loader."""
+        first, last = entry.process.loader or self._find_loader(entry)
+        return first <= entry.instruction < last
 
-    def _find_loader(self, stop: SyscallEntry) -> tuple[int, int]:
+    def _find_loader(self, entry: SyscallEntry) -> tuple[int, int]:
         """Find where the loader is; for a program that has run before only where it begins, a quarter of the work."""
-        execution = self._executions[stop.process.execution]
+        execution = self._executions[entry.process.execution]
         program = execution.inode, execution.cwd  # the loader's name in it can be a relative one
-        base, length = procfs.loader_base(stop.tid), self._loader_lengths.get(program)
+        base, length = procfs.loader_base(entry.tid), self._loader_lengths.get(program)
         if base and length:
             loader = base, base + length
         else:
-            loader = procfs.loader_of(stop.tid)
+            loader = procfs.loader_of(entry.tid)
             if loader[0] == base and execution.real and not self.names.roots_differ:
                 self._loader_lengths[program] = loader[1] - base
-        stop.process.loader = loader
+        entry.process.loader = loader
         return loader
 
-    def use(self, stop: SyscallEntry, access: Access, named: PathArgument) -> OnExit | None:
-        """Take the beginning of a call that changes nothing.
+    def use(self, entry: SyscallEntry, access: Access, named: PathArgument) -> OnExit | None:
+        """Return what is to be done at the end of a call that changes nothing.
 
         None is returned for what the execution has done with success before, while the run has changed no file and no
         rights: nearly all calls of a busy program, and waiting for their end would cost as much again.
         """
-        process = stop.process
-        loader = process.loader or self._find_loader(stop)
-        by_loader = loader[0] <= stop.instruction < loader[1]
+        process = entry.process
+        loader = process.loader or self._find_loader(entry)
+        by_loader = loader[0] <= entry.instruction < loader[1]
         if process.changes != self._changes:
             process.known.clear()
             process.changes = self._changes
-        if (stop.call.name, named, by_loader) in process.known:
+        if (entry.call.name, named, by_loader) in process.known:
             return None
-        return partial(self.used, stop, access, named, by_loader)
+        return partial(self.used, entry, access, named, by_loader)
 
-    def used(self, stop: SyscallEntry, access: Access, named: PathArgument, by_loader: bool, result: int) -> None:  # noqa: FBT001 - a partial's
-        """Take the end of a call that changes nothing."""
-        process, error, key = stop.process, error_of(result), (stop.call.name, named, by_loader)
+    def used(self, entry: SyscallEntry, access: Access, named: PathArgument, by_loader: bool, result: int) -> None:  # noqa: FBT001 - a partial's
+        """Record the end of a call that changes nothing."""
+        process, error, key = entry.process, error_of(result), (entry.call.name, named, by_loader)
         if not error and process.changes == self._changes:
             process.known.add(key)
         if (*key, error) not in process.seen and error not in RESTARTED:
             process.seen.add((*key, error))
-            self._append(stop, access, named, error, by_loader=by_loader)
+            self._append(entry, access, named, error, by_loader=by_loader)
 
     def something_changes(self) -> None:
-        """Take that from now on a call can have another result than before, and a program another loader."""
+        """Note that from now on a call can have another result than before, and a program another loader."""
         self._changes += 1
         self._loader_lengths.clear()
 
-    def changed(self, stop: SyscallEntry, access: Access, named: PathArgument, error: int, real: str) -> None:
-        """Take the end of a call that has changed `real`, or has tried to."""
-        self._append(stop, access, named, error, real, by_loader=self.is_by_loader(stop))
+    def changed(self, entry: SyscallEntry, access: Access, named: PathArgument, error: int, real: str) -> None:
+        """Record the end of a call that has changed `real`, or has tried to."""
+        self._append(entry, access, named, error, real, by_loader=self.is_by_loader(entry))
 
     def _append(
-        self, stop: SyscallEntry, access: Access, named: PathArgument, error: int, real: str = "", *, by_loader: bool
+        self, entry: SyscallEntry, access: Access, named: PathArgument, error: int, real: str = "", *, by_loader: bool
     ) -> None:
         path = named.path
-        use = Use(stop.process.execution, stop.call.name, access, path, real, error, named.root, by_loader)
-        self._add(stop.process, use)
+        use = Use(entry.process.execution, entry.call.name, access, path, real, error, named.root, by_loader)
+        self._add(entry.process, use)
         if not error and not real and path.startswith(_OTHER_NAMES):
-            there = path_outside(stop.tid, named, _OTHER_NAMES, follows=stop.follows())
-            is_itself = there == self._executions[stop.process.execution].real  # as /proc/self/exe, wherever it stands
+            there = path_outside(entry.tid, named, _OTHER_NAMES, follows=entry.follows())
+            is_itself = there == self._executions[entry.process.execution].real  # as /proc/self/exe, wherever it stands
             if there is not None and not is_itself and os.path.lexists(there):
-                self._add(stop.process, use._replace(path=there, root="/"))
+                self._add(entry.process, use._replace(path=there, root="/"))
 
     def _add(self, process: TracedProcess, use: Use) -> None:
         if use not in process.seen:

@@ -12,7 +12,6 @@ class SyscallReader:
     """Reads system call stops of one architecture, in the way that the kernel offers."""
 
     def __init__(self, machine: SyscallMachine) -> None:
-        """Take the architecture's row."""
         self._machine = machine
         self._arches = {abi.name: abi.arch for abi in machine.abis}
         self._has_info = True
@@ -24,7 +23,7 @@ class SyscallReader:
         """The calls that are watched, by what is in a SyscallStop: arch and number."""
 
     def read(self, tid: int, *, ending: bool) -> SyscallStop:
-        """Return what `tid` is stopped at; `ending` tells whether it is the end of a call, for a kernel that does not.
+        """Return what `tid` is stopped at; `ending` is whether a call ends there, for a kernel that does not say so.
 
         Raises OSError: ESRCH where the thread was killed meanwhile.
         """

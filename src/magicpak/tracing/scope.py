@@ -27,14 +27,14 @@ def within(trace: Trace, inodes: Collection[tuple[int, int]]) -> Trace | None:
 def _judge(
     index: int, executions: tuple[Execution, ...], inodes: Collection[tuple[int, int]], inside: dict[int, bool]
 ) -> None:
-    """Tell in `inside` whether the execution at `index` counts, and those from which it came."""
-    line: list[int] = []
+    """Set in `inside` whether the execution at `index` counts, and those from which it came."""
+    lineage: list[int] = []
     here: int | None = index
     while here is not None and here not in inside:
-        line.append(here)
+        lineage.append(here)
         here = executions[here].parent
     counts = here is not None and inside[here]
-    for each in reversed(line):
+    for each in reversed(lineage):
         counts = counts or executions[each].inode in inodes
         inside[each] = counts
 

@@ -17,7 +17,7 @@ _LOAD, _EQUAL, _ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06
 _JUMP = 0x05
 _ALLOW, _TRACE, _ERRNO = 0x7FFF0000, 0x7FF00000, 0x00050000
 OURS = 0x6D70
-"""What comes with our verdict, so that one of the program's own filter is told from it (SECCOMP_RET_DATA)."""
+"""What comes with our verdict, to tell it from one of a filter of the program's own (SECCOMP_RET_DATA)."""
 _NUMBER, _ARCH, _ARGUMENTS = 0, 4, 16  # offsets in struct seccomp_data
 PROT_EXEC, MAP_ANONYMOUS, SYS_BIND, SYS_CONNECT = 4, 0x20, 2, 3
 
@@ -67,5 +67,5 @@ def _argument(index: int) -> _Instruction:
 
 
 def is_old_mmap(call: Call, abi: Abi) -> bool:
-    """Tell whether the call takes its arguments from a structure in memory, as i386's first mmap(2) does."""
+    """Return whether the call takes its arguments from a structure in memory, as i386's first mmap(2) does."""
     return call.name == "mmap" and abi.name == "i386"

@@ -9,9 +9,9 @@ class Call(NamedTuple):
     """One system call that is watched.
 
     `kind` names what it does. `path`, `directory` (a descriptor) and `flags` are indices of arguments, -1 where it has
-    none: without a directory a name is relative to the current one. `follows` tells that it acts on what a link leads
-    to (unless AT_SYMLINK_NOFOLLOW is among its flags), `access` what it does where the kind leaves it open. `moves`
-    tells that it can give threads another current directory, or that directory another name.
+    none: without a directory a name is relative to the current one. `follows` is whether it acts on what a link
+    leads to (unless AT_SYMLINK_NOFOLLOW is among its flags), `access` what it does where the kind leaves it open.
+    `moves` is whether it can give threads another current directory, or that directory another name.
     """
 
     name: str
@@ -85,7 +85,7 @@ _ALL = [
     Call("clone", "clone"),
     Call("clone3", "clone3"),
     Call("io_uring_setup", "refuse"),
-    *[Call(name, "part") for name in ("sched_getaffinity", "sched_setaffinity")],
+    *[Call(name, "affinity") for name in ("sched_getaffinity", "sched_setaffinity")],
     *[Call(f"set{ids}", "change user") for ids in ("uid", "reuid", "resuid", "gid", "regid", "resgid")],
     *[Call(f"set{ids}32", "change user") for ids in ("uid", "reuid", "resuid", "gid", "regid", "resgid")],
 ]

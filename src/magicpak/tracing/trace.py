@@ -33,7 +33,7 @@ class Execution(NamedTuple):
     """A process from its start by execve(2), or by fork(2) with the program of its parent, to its end or next execve.
 
     `parent` is the index of the execution that forked it or that called execve, which can be the larger one; None for
-    the first and where nobody could tell. `path` is the name that was executed, absolute, links as they are; `real` and
+    the first and where it is unknown. `path` is the name that was executed, absolute, links as they are; `real` and
     `inode` (device, inode number) the file that runs, which for a script is its interpreter. `cwd` is where it started.
     `returncode` is as `os.waitstatus_to_exitcode` has it, None for one that went on to another program.
     """
@@ -57,12 +57,12 @@ class Use(NamedTuple):
     resolved in it. `real` is, for MADE, EMPTIED, CHANGED and REMOVED alone, the real path of what was changed (its own
     for a link that is itself removed or made), else empty. `error` is 0 or the errno. `root` is the real path of the
     root directory of the process (chroot(2)): `path` begins with it, and absolute links on the way are taken from
-    there. `by_loader` tells that the call came from the code of glibc's dynamic loader.
+    there. `by_loader` is whether the call came from the code of glibc's dynamic loader.
 
     A use that was a success is not watched to its end again until the run changes a file or a user: that it fails
     later, for want of memory or through somebody else, is not seen.
 
-    MADE tells of the moment: what stood there before the run and was removed meanwhile is in Trace.kept.
+    MADE is about that moment: what stood there before the run and was removed meanwhile is in Trace.kept.
     """
 
     execution: int

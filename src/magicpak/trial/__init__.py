@@ -1,1 +1,1 @@
-"""Tries a finished bundle: alone, as `docker run` would run it from an image that holds nothing else."""
+"""Tests a finished bundle: alone, as `docker run` would run it from an image that holds nothing else."""

@@ -1,27 +1,56 @@
-"""One run of the bundle, and whether it was as it should be."""
+"""One run of the bundle, and whether it met the expectations."""
 
 import difflib
 import os
-from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
 from magicpak.errors import RunFailed
 from magicpak.process import untraced
-from magicpak.process.child import noop
+from magicpak.process.exec import Command
 from magicpak.process.exit_status import describe_exit, exit_code
-from magicpak.process.sandbox import Sandbox
-from magicpak.process.supervisor import OutputTail, supervise
+from magicpak.process.pipes import OutputTail
+from magicpak.process.supervisor import supervise
 from magicpak.text import printable
 from magicpak.trial.expectations import Expectations
-from magicpak.trial.invocation import Invocation, TrialCommand
-from magicpak.trial.output_head import OutputHead
+from magicpak.trial.invocation import TrialCommand
 from magicpak.trial.sandbox_fallback import SandboxFallback
 
-LINES_TOLD = 20
-"""Lines of a difference, and of what was said on stderr, that are told."""
+HEAD = 1 << 18
+"""Bytes that an OutputHead keeps; what is expected comes from one argument, which holds half of that (execve(2))."""
+
+MOST_LINES = 20
+"""Lines that are shown of a difference, and of stderr."""
 
 _LONGEST_LINE = 400  # characters
+
+
+class OutputHead:
+    """The beginning of what a program prints, in bounded memory, without the white space around it.
+
+    It is compared with what the program should print.
+    """
+
+    def __init__(self) -> None:
+        self._kept = bytearray()
+        self._has_more = False
+
+    def take(self, chunk: bytes) -> None:
+        """Add what was read."""
+        new = chunk if self._kept else chunk.lstrip()
+        room = HEAD - len(self._kept)
+        self._kept += new[:room]
+        self._has_more = self._has_more or bool(new[room:].strip())
+
+    @property
+    def text(self) -> bytes:
+        """What is kept, without white space at both ends."""
+        return bytes(self._kept).strip()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether `text` is all that was printed."""
+        return not self._has_more
 
 
 class Attempt(NamedTuple):
@@ -35,32 +64,28 @@ class Attempt(NamedTuple):
     why: str = ""
 
 
-def attempt(
-    command: TrialCommand, expectations: Expectations, fallback: SandboxFallback, tick: Callable[[], object] = noop
-) -> Attempt:
-    """Run `command` as `expectations` say, in the best place; `tick` is called now and then meanwhile.
+def attempt(trial_command: TrialCommand, expectations: Expectations, fallback: SandboxFallback) -> Attempt:
+    """Run `trial_command` as `expectations` say, in the best sandbox.
 
     Raises TestUnavailable, ToolFailed.
     """
     stdout, stderr = OutputHead(), OutputTail()
 
-    def act(invocation: Invocation, sandbox: Sandbox) -> Attempt:
-        program = untraced.Program(invocation.words, invocation.path, expectations.environment, sandbox)
+    def act(command: Command) -> Attempt:
         try:
             done = supervise(
-                partial(untraced.run, program),
-                name=f"the trial of {printable(command.line)}",
+                partial(untraced.run, command),
+                name=f"the test of {printable(trial_command.line)}",
                 timeout=expectations.timeout,
                 stdin=expectations.stdin,
-                takers=(stdout.take, stderr.take),
-                tick=tick,
+                on_output=(stdout.take, stderr.take),
             )
         except RunFailed as error:
             return Attempt(None, timed_out=False, seconds=0, stdout=stdout, stderr=b"", why=error.message)
         code = os.waitstatus_to_exitcode(done.result)
         return Attempt(code, done.timed_out, done.seconds, stdout, bytes(stderr.kept))
 
-    return fallback.run(command, act)
+    return fallback.run(trial_command, expectations.environment, act)
 
 
 def complaint(command: TrialCommand, attempt: Attempt, expectations: Expectations) -> str | None:
@@ -69,7 +94,7 @@ def complaint(command: TrialCommand, attempt: Attempt, expectations: Expectation
     if attempt.why:
         return attempt.why
     if attempt.timed_out:
-        return f"{line} had not ended after {expectations.timeout:g} s"
+        return f"{line} did not finish within {expectations.timeout:g} seconds"
     code = attempt.returncode or 0
     if exit_code(code) != expectations.exit_code:
         wanted = f" instead of {expectations.exit_code}" if expectations.exit_code else ""
@@ -77,32 +102,32 @@ def complaint(command: TrialCommand, attempt: Attempt, expectations: Expectation
     if expectations.stdout is not None and not (
         attempt.stdout.is_whole and attempt.stdout.text == expectations.stdout.strip()
     ):
-        return f"{line} printed something else than expected"
+        return f"{line} did not print the expected output"
     return None
 
 
 def details(attempt: Attempt, expectations: Expectations) -> list[str]:
-    """Return what helps to understand a run that was not as it should be: a difference, and the end of stderr."""
+    """Return what helps to understand a run that failed: the difference to what was expected, and the end of stderr."""
     lines = []
     if expectations.stdout is not None:
         lines += _difference(expectations.stdout.strip(), attempt.stdout)
-    said = attempt.stderr.splitlines()[-LINES_TOLD:]
-    if not said and expectations.stdout is None:
-        said = attempt.stdout.text.splitlines()[-LINES_TOLD:]
-    return [*lines, *map(_line, said)]
+    last = attempt.stderr.splitlines()[-MOST_LINES:]
+    if not last and expectations.stdout is None:
+        last = attempt.stdout.text.splitlines()[-MOST_LINES:]
+    return [*lines, *map(_line, last)]
 
 
 def _line(line: bytes) -> str:
-    """Return a line as it is told: long ones are cut."""
+    """Return a line as it is shown: long ones are cut."""
     text = os.fsdecode(line).expandtabs()
     return text if len(text) <= _LONGEST_LINE else f"{text[:_LONGEST_LINE]}… ({len(line)} bytes)"
 
 
 def _difference(expected: bytes, stdout: OutputHead) -> list[str]:
-    """Return a unified difference of what was expected and what came; none if both are one."""
+    """Return a unified difference of what was expected and what was printed; none if they are equal."""
     before, after = expected.splitlines(), stdout.text.splitlines()
     difference = difflib.diff_bytes(difflib.unified_diff, before, after, b"expected", b"printed", lineterm=b"")
     lines = [_line(line) for line in difference]
     if not stdout.is_whole:
         lines.append(f"(more than {len(stdout.text)} bytes were printed)")
-    return lines if len(lines) <= LINES_TOLD else [*lines[:LINES_TOLD], f"({len(lines) - LINES_TOLD} more lines)"]
+    return lines if len(lines) <= MOST_LINES else [*lines[:MOST_LINES], f"({len(lines) - MOST_LINES} more lines)"]

@@ -1,4 +1,4 @@
-"""The busybox that lends a trial its shell, checked before it is trusted."""
+"""The busybox that lends a test its shell, checked before it is trusted."""
 
 import os
 import re
@@ -27,16 +27,17 @@ class Busybox(NamedTuple):
 def find_busybox(path_or_name: str) -> Busybox:
     """Return the busybox that `--busybox` names; of a name, one that is static is preferred, as Alpine calls it.
 
-    Raises ToolFailed where it is missing, not static, or does not answer as a busybox does.
+    Raises ToolFailed where it is missing, not static, or does not list its applets as a busybox does.
     """
     others = _OTHER_NAMES if path_or_name == "busybox" else ()
     found = [path for name in (path_or_name, *others) if (path := find_program(name))]
     if not found:
-        raise ToolFailed(f"{printable(path_or_name)}: no such program, which --test-command needs", hints=[_HINT])
+        raise ToolFailed(f"{printable(path_or_name)}: no such program (needed by --test-command)", hints=[_HINT])
     complaints = [_why_not_static(path) for path in found]
     static = [path for path, complaint in zip(found, complaints, strict=True) if complaint is None]
     if not static:
-        raise ToolFailed(f"{printable(found[0])} {complaints[0]}, as --test-command needs it", hints=[_HINT])
+        message = f"{printable(found[0])} {complaints[0]} (--test-command needs a static busybox)"
+        raise ToolFailed(message, hints=[_HINT])
     path = os.path.abspath(static[0])
     return Busybox(path, _applets(path))
 
@@ -47,17 +48,17 @@ def _why_not_static(path: str) -> str | None:
     except ElfError:
         return "is not a static program"
     except OSError as error:
-        return f"cannot be read ({reason(error)}), so it is not known to be static"
+        return f"cannot be read: {reason(error)}"
 
 
 def _applets(path: str) -> frozenset[str]:
-    """Return what `busybox --list` prints. Raises ToolFailed where that is no list with a shell in it."""
+    """Return what `busybox --list` prints. Raises ToolFailed where that is not a list with a shell in it."""
     try:
-        ran = run(["busybox", "--list"], executable=path, timeout=_SECONDS)  # it goes by the name that it is called
+        done = run(["busybox", "--list"], executable=path, timeout=_SECONDS)  # it goes by the name that it is called
     except ToolFailed as error:
         error.hints = (_HINT,)
         raise
-    names = os.fsdecode(ran.output).split("\n")[:-1]
-    if ran.returncode != 0 or "sh" not in names or not all(map(_APPLET.fullmatch, names)):
-        raise ToolFailed(f"{printable(path)} is no busybox with a shell: it does not answer to --list", hints=[_HINT])
+    names = os.fsdecode(done.output).split("\n")[:-1]
+    if done.returncode != 0 or "sh" not in names or not all(map(_APPLET.fullmatch, names)):
+        raise ToolFailed(f"{printable(path)} is not a busybox with a shell: --list does not list one", hints=[_HINT])
     return frozenset(names)

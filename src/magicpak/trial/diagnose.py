@@ -1,51 +1,42 @@
-"""A trial that has failed: the run is watched once more, and what it lacked is told."""
+"""A test that has failed: the program is run once more, traced, and what it lacked is reported."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from magicpak.errors import RunFailed, TestFailed, ToolFailed, TracingUnavailable
-from magicpak.process.child import noop
-from magicpak.process.sandbox import Sandbox
+from magicpak.process.exec import Command
 from magicpak.process.tempdirs import private_directory
 from magicpak.text import count_noun, shell_line
 from magicpak.tracing.run import TracedRun, run_traced
 from magicpak.trial.attempt import Attempt, details
 from magicpak.trial.expectations import Expectations
 from magicpak.trial.failed_lookups import FailedLookup, failed_lookups, interpreters_missing, unlisted_files
-from magicpak.trial.invocation import Invocation, ProgramCommand, TrialCommand
+from magicpak.trial.invocation import ProgramCommand, TrialCommand
 from magicpak.trial.sandbox_fallback import SandboxFallback
-from magicpak.trial.suggestions import MOST, TrialPlans, suggest, worth_telling
+from magicpak.trial.suggestions import MOST, TrialPlans, suggest, worth_suggesting
 
 _WHERE_IT_HANGS = 10.0  # seconds for the second run of what has not ended in the first
-_AT_LEAST, _TIMES = 3.0, 20.0  # seconds for the second run, and how much longer than the first it may last
+_AT_LEAST, _TIMES = 3.0, 20.0  # seconds for the second run, and how many times as long as the first it may take
 
 
 def rerun_traced(
-    command: TrialCommand,
-    before: Attempt,
-    expectations: Expectations,
-    fallback: SandboxFallback,
-    tick: Callable[[], object] = noop,
+    trial_command: TrialCommand, before: Attempt, expectations: Expectations, fallback: SandboxFallback
 ) -> TracedRun | str:
-    """Run `command` once more, under the tracer; return why not, where that cannot be. Raises TestUnavailable."""
+    """Run `trial_command` once more, under the tracer; return why not where that fails. Raises TestUnavailable."""
     longest = _WHERE_IT_HANGS if before.timed_out else _AT_LEAST + _TIMES * before.seconds
 
-    def act(invocation: Invocation, sandbox: Sandbox) -> TracedRun:
+    def act(command: Command) -> TracedRun:
         return run_traced(
-            invocation.words,
-            executable=invocation.path,
+            command,
             timeout=min(expectations.timeout, longest),
             keep_in=keep_in,
             stdin=expectations.stdin,
-            env=expectations.environment,
-            sandbox=sandbox,
             to_the_last=False,
-            tick=tick,
         )
 
     with private_directory() as keep_in:
         try:
-            return fallback.run(command, act)
+            return fallback.run(trial_command, expectations.environment, act)
         except (TracingUnavailable, RunFailed, ToolFailed) as error:
             return error.message
 
@@ -54,33 +45,33 @@ def test_failure(
     command: TrialCommand,
     complaint: str,
     attempt: Attempt,
-    watched: TracedRun | str,
+    traced: TracedRun | str,
     expectations: Expectations,
     plans: TrialPlans,
 ) -> TestFailed:
-    """Return the failure of the trial with all that helps to mend the bundle."""
-    said = [attempt.stderr, attempt.stdout.text, watched.stderr if isinstance(watched, TracedRun) else b""]
-    words = "\n".join(map(os.fsdecode, said))
+    """Return the failure of the test, with everything that helps to repair the bundle."""
+    outputs = [attempt.stderr, attempt.stdout.text, traced.stderr if isinstance(traced, TracedRun) else b""]
+    printed = "\n".join(map(os.fsdecode, outputs))
     lines = details(attempt, expectations)
-    sought = _lacking(command, plans)
-    if isinstance(watched, TracedRun):
-        unseen = worth_telling(unlisted_files(watched.trace, plans.plan), plans, words)
-        sought = [*unseen, *failed_lookups(watched.trace, plans.plan), *sought]
-    elif not sought:
-        lines.append(f"what the bundle lacks is not known: {watched}")
-    hints = suggest(sought, plans, words)
+    lookups = _missing_by_plan(command, plans)
+    if isinstance(traced, TracedRun):
+        unlisted = worth_suggesting(unlisted_files(traced.trace, plans.plan), plans, printed)
+        lookups = [*unlisted, *failed_lookups(traced.trace, plans.plan), *lookups]
+    elif not lookups:
+        lines.append(f"cannot determine what the bundle lacks: {traced}")
+    hints = suggest(lookups, plans, printed)
     more = len(hints) - MOST
     if more > 0:
-        hints = [*hints[:MOST], f"{count_noun(more, 'more path')} of the host had been looked for in vain"]
+        hints = [*hints[:MOST], f"the program also looked for {count_noun(more, 'more path')} that the host has"]
     if plans.made is None and any(hint.startswith("--") for hint in hints):
-        hints.append("--dynamic brings in all that a run of the program uses")
+        hints.append("--dynamic adds everything that a run of the program uses")
     return TestFailed(
         f"the bundle fails its test: {complaint}", details=lines, hints=hints or _general_hints(command, attempt)
     )
 
 
-def _lacking(command: TrialCommand, plans: TrialPlans) -> Sequence[FailedLookup]:
-    """Return what the plan alone tells to be missing: the program's interpreter."""
+def _missing_by_plan(command: TrialCommand, plans: TrialPlans) -> Sequence[FailedLookup]:
+    """Return what is missing by the plan alone: the program's interpreter."""
     item = plans.plan.reached(command.path)[0] if isinstance(command, ProgramCommand) else None
     return list(interpreters_missing(item, plans.plan)) if item is not None else []
 
@@ -88,5 +79,5 @@ def _lacking(command: TrialCommand, plans: TrialPlans) -> Sequence[FailedLookup]
 def _general_hints(command: TrialCommand, attempt: Attempt) -> list[str]:
     if isinstance(command, ProgramCommand) and (attempt.returncode or 0) > 0:
         example = shell_line(["--test-command", f"{shell_line([command.path])} --version"])
-        return [f"without --test-command it is run without arguments; with arguments: {example}"]
+        return [f"the program was run without arguments; to pass some: {example}"]
     return []

@@ -1,4 +1,4 @@
-"""What a trial is to show, and how the program is run for it."""
+"""What a test expects, and how the program is run for it."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -13,10 +13,10 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class Expectations(NamedTuple):
-    """How each program is run, and what must come of it.
+    """How each program is run, and what it must do.
 
-    `stdin` is what it can read (None: /dev/null), `stdout` what it must print (None: anything), white space at both
-    ends aside. `timeout` is in seconds. `env` comes on top of Docker's PATH and HOME=/.
+    `stdin` is what it can read (None: /dev/null), `stdout` what it must print (None: anything), but for white space at
+    both ends. `timeout` is in seconds. `env` is added to Docker's PATH and HOME=/.
     """
 
     stdin: bytes | None = None
@@ -37,32 +37,32 @@ def run_as_for(user: str | None, plan: BundlePlan) -> RunAs:
     """Return the user that UID[:GID] means, names included, as Docker takes its USER.
 
     Names, and the groups of a user for whom none is given, are looked up in the bundle's /etc/passwd and /etc/group;
-    a number that is not there has group 0. Raises InvalidUsage for a name that is not there.
+    a number that is not found there has group 0. Raises InvalidUsage for a name that is not.
     """
     if user is None:
         return RunAs()
     name, _, group = user.partition(":")
     users = _records(plan, "/etc/passwd", 4)
-    known = next((words for words in users if name in (words[0], words[2])), None)
+    known = next((fields for fields in users if name in (fields[0], fields[2])), None)
     uid = _number(known[2] if known else name, f"user {name}", "/etc/passwd")
     groups = _records(plan, "/etc/group", 3)
     if not group:
-        further = [words[2] for words in groups if known and known[0] in "".join(words[3:4]).split(",")]
+        further = [fields[2] for fields in groups if known and known[0] in "".join(fields[3:4]).split(",")]
         own, *others = [_number(each, f"group {each}", "/etc/group") for each in (known[3] if known else "0", *further)]
         return RunAs(uid, own, tuple(others))
-    gid = next((words[2] for words in groups if group == words[0]), group)
+    gid = next((fields[2] for fields in groups if group == fields[0]), group)
     return RunAs(uid, _number(gid, f"group {group}", "/etc/group"))
 
 
 def _number(text: str, what: str, file: str) -> int:
     if not (text.isascii() and text.isdecimal() and int(text) < 1 << 31):
         message = f"--test-user: {file} of the bundle has no {what}"
-        raise InvalidUsage(message, hints=[f"give its number, or --include {file}"])
+        raise InvalidUsage(message, hints=[f"use its number, or add the file with --include {file}"])
     return int(text)
 
 
-def _records(plan: BundlePlan, path: str, fields: int) -> list[list[str]]:
-    """Return the lines of a file of the bundle, taken apart at colons; none where there is no such file."""
+def _records(plan: BundlePlan, path: str, least: int) -> list[list[str]]:
+    """Return the lines of a file of the bundle with at least so many fields; none where there is no such file."""
     item = plan.reached(path)[0]
     if item is None or not isinstance(item.entry, Copy):
         return []
@@ -71,4 +71,4 @@ def _records(plan: BundlePlan, path: str, fields: int) -> list[list[str]]:
             lines = [line.rstrip("\n").split(":") for line in file]
     except OSError:
         return []
-    return [words for words in lines if len(words) >= fields]
+    return [fields for fields in lines if len(fields) >= least]

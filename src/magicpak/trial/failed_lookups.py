@@ -1,7 +1,6 @@
-"""What a program looked for in vain in the bundle.
+"""What a program looked for and did not find in the bundle.
 
-Both the trace of a run in the bundle and the plan are asked: the trace for what was looked for, the plan for what is
-missing on the way there.
+The trace of a run in the bundle says what was looked for, and the plan what is missing on the path there.
 """
 
 import errno
@@ -17,7 +16,7 @@ from magicpak.elf.reader import read_path
 from magicpak.files.script import HEAD, MAX_INTERPRETERS, parse_script
 from magicpak.tracing.trace import Access, Trace, Use
 
-_IN_VAIN = (errno.ENOENT, errno.ENOTDIR)
+_NOT_FOUND = (errno.ENOENT, errno.ENOTDIR)
 _NEVER_OURS = ("/proc", "/sys", "/dev")
 _NOT_OURS = (*_NEVER_OURS, "/run", "/var/run")  # of the last two only the directories, to write into
 _LOADERS_OWN = ("/etc/ld.so.cache", "/etc/ld.so.preload")
@@ -26,31 +25,31 @@ _WRITTEN = (Access.MADE, Access.CHANGED, Access.EMPTIED)
 
 
 class FailedLookup(NamedTuple):
-    """A path of the bundle where nothing is, and how it was to be used: for MADE it is the directory that lacks."""
+    """A path of the bundle where nothing is, and how it was to be used: for MADE it is the missing directory."""
 
     path: BundlePath
     access: Access
 
 
 def failed_lookups(trace: Trace, plan: BundlePlan) -> list[FailedLookup]:
-    """Return what the program looked for in vain, each place once, in the order of the last time."""
+    """Return what the program looked for and did not find, each path once, in the order of the last time."""
     uses = list(_in_bundle(trace))
     found = {
         path.name for use, path in uses if not use.error or (use.access is Access.EXECUTED and plan.reached(path)[0])
     }
     result: dict[BundlePath, FailedLookup] = {}
     for use, path in uses:
-        for each in _missed(use, path, plan) if use.error in _IN_VAIN else ():
-            if not _is_idle(use, each, found):
+        for each in _missed(use, path, plan) if use.error in _NOT_FOUND else ():
+            if not _is_irrelevant(use, each, found):
                 before = result.pop(each.path, each)
                 result[each.path] = before if before.access is Access.EXECUTED else each
     return list(result.values())
 
 
 def unlisted_files(trace: Trace, plan: BundlePlan) -> list[FailedLookup]:
-    """Return what the host has, and the bundle has not, in directories that the program listed, and so found nothing.
+    """Return what the host has, and the bundle lacks, in directories that the program listed.
 
-    Some programs look for a file in no other way (Python's import system).
+    Some programs look for files in no other way (Python's import system).
     """
     listed = dict.fromkeys(path for use, path in _in_bundle(trace) if use.access is Access.LISTED and not use.error)
     result = []
@@ -78,28 +77,28 @@ def interpreter_of(item: Item) -> str | None:
 
 
 def interpreters_missing(item: Item, plan: BundlePlan) -> Iterator[FailedLookup]:
-    """Yield the interpreter of `item`, or that one's own, where it is missing."""
+    """Yield the interpreter of `item`, or the interpreter's own, where it is missing."""
     for _ in range(MAX_INTERPRETERS):
         interpreter = interpreter_of(item)
         if interpreter is None:
             return
-        following, place = plan.reached(interpreter)
-        if following is None:
+        next_item, place = plan.reached(interpreter)
+        if next_item is None:
             yield FailedLookup(place, Access.EXECUTED)
             return
-        item = following
+        item = next_item
 
 
-def _is_idle(use: Use, sought: FailedLookup, found: Container[str]) -> bool:
-    """Tell whether nobody can be helped by this: it is not the bundle's, or the search has found it elsewhere."""
-    path = sought.path
-    if sought.access is Access.MADE:
+def _is_irrelevant(use: Use, lookup: FailedLookup, found: Container[str]) -> bool:
+    """Return whether reporting this helps nobody: it is not the bundle's, or the search has found it elsewhere."""
+    path = lookup.path
+    if lookup.access is Access.MADE:
         return any(path.is_under(directory) for directory in _NEVER_OURS)
     if _is_elsewhere(path) or path in _LOADERS_OWN:
         return True
     if use.by_loader:
         return path.name in found or ".so" not in path.name
-    return sought.access is Access.EXECUTED and use.path.endswith(f"/{path.name}") and path.name in found
+    return lookup.access is Access.EXECUTED and use.path.endswith(f"/{path.name}") and path.name in found
 
 
 def _is_elsewhere(path: BundlePath) -> bool:

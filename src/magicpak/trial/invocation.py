@@ -1,8 +1,8 @@
-"""What is executed in a trial: a program of the bundle by its path, or a shell with the user's command.
+"""What is executed in a test: a program of the bundle by its path, or a shell with the user's command.
 
-The shell is the bundle's own /bin/sh or else that of a busybox, which stands nowhere in the bundle. The words of the
-command, and they alone, can be applets of busybox: each becomes a function of the shell, unless the bundle has a
-program of that name. A busybox shell executes itself for it; another shell is told a path that nobody can guess.
+The shell is the bundle's own /bin/sh or else that of a busybox, which is not part of the bundle. Only the words of the
+command can be applets of busybox: each becomes a function of the shell, unless the bundle has a program of that name.
+A busybox shell executes itself for it; another shell is given a path that nobody can guess.
 """
 
 import os
@@ -34,15 +34,15 @@ _ITSELF = "/proc/self/exe"
 
 
 class Invocation(NamedTuple):
-    """The words of a command, the path of what is executed, and what is lent for it."""
+    """The arguments of a command, the path of what is executed, and what is lent for it."""
 
-    words: tuple[str, ...]
-    path: str
+    argv: tuple[str, ...]
+    executable: str
     tool: LentTool | None = None
 
 
 class TrialCommand(Protocol):
-    """Something to be tried."""
+    """A command that is tested."""
 
     @property
     def line(self) -> str:
@@ -96,7 +96,7 @@ class BusyboxCommand(NamedTuple):
 
 
 class ShellCommand(NamedTuple):
-    """A command for the bundle's own shell; `busybox` is lent for the words that the bundle has not, if it is there."""
+    """A command for the bundle's own shell; `busybox`, if there is one, is lent for the words that the bundle lacks."""
 
     command: str
     busybox: Busybox | None
@@ -131,7 +131,7 @@ def own_programs(busybox: Busybox | None, plan: BundlePlan) -> dict[str, str]:
 
 
 def is_program(path: str, plan: BundlePlan) -> bool:
-    """Tell whether `path` leads to an executable file in the bundle."""
+    """Return whether `path` leads to an executable file in the bundle."""
     item = plan.reached(path)[0]
     return item is not None and isinstance(item.entry, Copy) and bool(item.entry.attributes.mode & 0o111)
 

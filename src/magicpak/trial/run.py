@@ -1,7 +1,6 @@
-"""The story of a trial: what is run, in which surroundings, and what comes of it."""
+"""The test from start to finish: what is run, in which sandbox, and the result."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from typing import Protocol
 
 from magicpak.bundle.path import BundlePath
@@ -26,30 +25,34 @@ from magicpak.trial.suggestions import TrialPlans
 
 
 class TrialLog(Protocol):
-    """Who is told what happens, what the user should look at, and that something takes its time."""
+    """Where to report what happens, what the user should look at, and what takes its time."""
 
     def info(self, event: str) -> None:
-        """Tell what has happened."""
+        """Log what has happened."""
         ...
 
     def warn(self, event: str) -> None:
-        """Tell what the user should look at."""
+        """Log what the user should look at."""
         ...
 
-    def waiting(self, what: str) -> AbstractContextManager[Callable[[], None]]:
-        """Give what is to be called now and then while `what` is going on."""
+    def doing(self, what: str) -> None:
+        """Set what is going on."""
+        ...
+
+    def rest(self) -> None:
+        """Set that nothing is going on any more."""
         ...
 
 
 def trial_commands(
     command: str | None, programs: Sequence[BundlePath], plan: BundlePlan, busybox: str
 ) -> list[TrialCommand]:
-    """Return what is to be tried: `command` by a shell, or each of `programs`.
+    """Return what is to be tested: `command` by a shell, or each of `programs`.
 
     Args:
         command: what `--test-command` says.
         programs: the paths of the INPUTs in the bundle.
-        plan: what stands in the bundle.
+        plan: what is in the bundle.
         busybox: the path or name of a busybox, which is needed only for a command where the bundle has no /bin/sh.
 
     Raises ToolFailed for a busybox that is needed and cannot be used.
@@ -71,32 +74,34 @@ def run_trial(
     expectations: Expectations,
     fallback: SandboxFallback,
     plans: TrialPlans,
-    teller: TrialLog,
+    log: TrialLog,
 ) -> None:
     """Run all `commands`, one after the other, each in the bundle as it was written.
 
     Raises TestFailed for the first that does not do what `expectations` say, TestUnavailable, ToolFailed.
     """
     for number, command in enumerate(commands):
-        with teller.waiting(f"testing {command.line}") as tick:
-            done = attempt(command, expectations, fallback, tick)
+        log.doing(f"testing {command.line}")
+        done = attempt(command, expectations, fallback)
+        log.rest()
         if number == 0:
-            _tell_place(fallback, expectations, teller)
+            _report_sandbox(fallback, expectations, log)
         wrong = complaint(command, done, expectations)
         if wrong is not None:
-            with teller.waiting(f"watching {command.line}, which has failed") as tick:
-                watched = rerun_traced(command, done, expectations, fallback, tick)
-            raise test_failure(command, wrong, done, watched, expectations, plans)
-        teller.info(f"tested {printable(command.line)}: as it should be, in {done.seconds:.1f} s")
+            log.doing(f"tracing {command.line}, which failed")
+            traced = rerun_traced(command, done, expectations, fallback)
+            log.rest()
+            raise test_failure(command, wrong, done, traced, expectations, plans)
+        log.info(f"tested {printable(command.line)}: passed in {done.seconds:.1f} s")
 
 
-def _tell_place(fallback: SandboxFallback, expectations: Expectations, teller: TrialLog) -> None:
-    place = fallback.place
-    teller.info(f"the bundle is tested in {place.words}")
-    if not place.has_proc:
-        teller.warn(
-            "mounts are not allowed here, as in a RUN step of docker build: the bundle is tested in a bare chroot,"
-            " where /proc and /dev are missing, but for the simplest devices"
+def _report_sandbox(fallback: SandboxFallback, expectations: Expectations, log: TrialLog) -> None:
+    kind = fallback.kind
+    log.info(f"testing the bundle in {kind.words}")
+    if not kind.has_proc:
+        log.warn(
+            "mounts are not allowed here, as in a RUN step of docker build: testing the bundle in a bare chroot,"
+            " without /proc, and with only the simplest devices in /dev"
         )
-    elif place.user_namespace and expectations.run_as.uid != 0:
-        teller.warn("without root the files of the bundle belong to the user of --test-user while it is tested")
+    elif kind.user_namespace and expectations.run_as.uid != 0:
+        log.warn("not running as root: during the test, the bundle's files belong to the user of --test-user")

@@ -1,4 +1,4 @@
-"""What would bring in what a program looked for in vain, the likeliest cause of trouble first."""
+"""Which arguments would add what a program looked for and did not find, the likeliest cause of the failure first."""
 
 import os
 import re
@@ -10,20 +10,21 @@ from magicpak.bundle.entry import Copy, Directory
 from magicpak.bundle.exclude import Exclusion
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan
+from magicpak.files.view import real_path
 from magicpak.text import printable, shell_line
 from magicpak.tracing.trace import Access
 from magicpak.trial.failed_lookups import FailedLookup
 from magicpak.trial.known_paths import known_path
 
 MOST = 8
-"""How many are told."""
+"""How many are shown."""
 
-_LEFT_OUT, _NAMED, _ESSENTIAL, _TRIFLING = -2, -1, 0, 3
-"""Ranks: what `--exclude` has taken away, what the program's own words name, what nothing goes without, the rest."""
+_EXCLUDED, _NAMED, _ESSENTIAL, _TRIFLING = -2, -1, 0, 3
+"""Ranks: what `--exclude` has removed, what the program's messages name, what nothing works without, the rest."""
 
-_IDLY_ASKED = 1  # how much less a file matters that was only asked for, or a directory
-_SHORTEST = 3  # characters of a name that is worth finding in what was said
-_CROWD = 4  # paths of one directory from which on the directory is told
+_MERELY_TESTED = 1  # how much less a file matters that was only looked at, or a directory
+_SHORTEST = 3  # characters of a name that is worth finding in what was printed
+_CROWD = 4  # from so many paths of one directory on, the directory is suggested
 _DEPTH = 2  # of a directory that holds half a system: /etc, /usr/lib
 
 
@@ -49,47 +50,47 @@ class TrialPlans(NamedTuple):
 
 
 class _Suggestion(NamedTuple):
-    """Something that was sought, and what brings it in as an argument: its path on the host.
+    """Something that was looked for, and the argument that adds it: its path on the host.
 
-    `is_bare` tells that it is a directory of which nothing is needed but that it is there.
+    `is_bare` is whether it is a directory that only has to exist.
     """
 
-    sought: FailedLookup
+    lookup: FailedLookup
     source: str
     is_bare: bool = False
 
 
-def suggest(sought: Sequence[FailedLookup], plans: TrialPlans, said: str) -> list[str]:
-    """Return a hint for each thing of `sought` that the host has, the likeliest first; `said` is what was printed."""
-    relative, holders = _has_relative(plans.plan), {each.path.parent for each in sought}
-    cures = [
+def suggest(lookups: Sequence[FailedLookup], plans: TrialPlans, printed: str) -> list[str]:
+    """Return a hint for each of `lookups` that the host has, the likeliest first, given what the program `printed`."""
+    relative, holders = _has_relative(plans.plan), {each.path.parent for each in lookups}
+    suggestions = [
         _Suggestion(each, source, is_bare=_is_just_a_directory(each, source, holders))
-        for whole in reversed(sought)  # what was looked for last comes first among equals
-        for each in _parts_left_out(whole, plans)
-        if (source := _on_host(each, relative=relative)) and os.path.realpath(source) not in (plans.made or ())
+        for whole in reversed(lookups)  # what was looked for last comes first among equals
+        for each in _excluded_parts(whole, plans)
+        if (source := _on_host(each, relative=relative)) and real_path(source) not in (plans.made or ())
     ]
-    cures.sort(key=lambda cure: _rank(cure, plans, said))
-    return [_hint(cure, plans) for cure in _without_repetition(_gathered(cures, plans.plan), plans)]
+    suggestions.sort(key=lambda suggestion: _rank(suggestion, plans, printed))
+    return [_hint(each, plans) for each in _without_repetition(_gathered(suggestions, plans.plan), plans)]
 
 
-def worth_telling(unseen: Iterable[FailedLookup], plans: TrialPlans, said: str) -> list[FailedLookup]:
-    """Return those of `unseen`, which nobody looked for by name, that `said` names or the user has left out."""
-    return [each for each in unseen if _is_named(each.path, said) or plans.is_excluded(each.path)]
+def worth_suggesting(unlisted: Iterable[FailedLookup], plans: TrialPlans, printed: str) -> list[FailedLookup]:
+    """Return those of `unlisted`, which nobody looked for by name, that `printed` names or the user has excluded."""
+    return [each for each in unlisted if _is_named(each.path, printed) or plans.is_excluded(each.path)]
 
 
-def _parts_left_out(sought: FailedLookup, plans: TrialPlans) -> list[FailedLookup]:
-    """Return `sought`, or the files that `--exclude` has taken from it where it is a directory."""
-    item = plans.before.reached(sought.path)[0] if plans.is_excluded(sought.path) else None
+def _excluded_parts(lookup: FailedLookup, plans: TrialPlans) -> list[FailedLookup]:
+    """Return `lookup`, or the files that `--exclude` has removed from it where it is a directory."""
+    item = plans.before.reached(lookup.path)[0] if plans.is_excluded(lookup.path) else None
     if item is None or not isinstance(item.entry, Directory):
-        return [sought]
+        return [lookup]
     below = [each for each in plans.before if each.path.is_under(item.path) and each.path not in plans.plan]
-    return [FailedLookup(each.path, sought.access) for each in below if not isinstance(each.entry, Directory)] or [
-        sought
+    return [FailedLookup(each.path, lookup.access) for each in below if not isinstance(each.entry, Directory)] or [
+        lookup
     ]
 
 
 def _has_relative(plan: BundlePlan) -> bool:
-    """Tell whether relative paths of the command line stand in the bundle: below its root, not where they are."""
+    """Return whether relative paths of the command line are in the bundle: below its root, not where they are."""
     try:
         here = os.getcwd().rstrip("/")
     except OSError:
@@ -97,42 +98,43 @@ def _has_relative(plan: BundlePlan) -> bool:
     return bool(here) and any(isinstance(each.entry, Copy) and each.entry.source == here + each.path for each in plan)
 
 
-def _on_host(sought: FailedLookup, *, relative: bool) -> str | None:
-    """Return what brings in `sought` as an argument; None where nothing does, or it is half a system."""
-    path = str(sought.path)
-    if sought.access is Access.MADE:
+def _on_host(lookup: FailedLookup, *, relative: bool) -> str | None:
+    """Return the argument that adds `lookup`; None where there is none, or it would be half a system."""
+    path = str(lookup.path)
+    if lookup.access is Access.MADE:
         return path
     source = path if os.path.exists(path) else path.lstrip("/")
     if (source != path and not relative) or not os.path.exists(source):
         return None
-    return None if _is_high(sought.path) and os.path.isdir(source) else source
+    return None if _is_high(lookup.path) and os.path.isdir(source) else source
 
 
-def _rank(cure: _Suggestion, plans: TrialPlans, said: str) -> int:
-    sought = cure.sought
-    rank = known_path(sought.path).rank
-    if plans.is_excluded(sought.path):
-        return _LEFT_OUT
-    if cure.is_bare and sought.access is not Access.MADE:
+def _rank(suggestion: _Suggestion, plans: TrialPlans, printed: str) -> int:
+    lookup = suggestion.lookup
+    rank = known_path(lookup.path).rank
+    if plans.is_excluded(lookup.path):
+        return _EXCLUDED
+    if suggestion.is_bare and lookup.access is not Access.MADE:
         return _TRIFLING
-    if rank < _TRIFLING and _is_named(sought.path, said):
+    if rank < _TRIFLING and _is_named(lookup.path, printed):
         return _NAMED
-    if sought.access in (Access.EXECUTED, Access.MADE):
+    if lookup.access in (Access.EXECUTED, Access.MADE):
         return _ESSENTIAL
-    return rank + (_IDLY_ASKED if os.path.isdir(cure.source) or (sought.access is Access.TESTED and rank) else 0)
+    is_minor = os.path.isdir(suggestion.source) or (lookup.access is Access.TESTED and rank > 0)
+    return rank + (_MERELY_TESTED if is_minor else 0)
 
 
-def _is_named(path: BundlePath, said: str) -> bool:
-    """Tell whether `said` has the path, or its last name, with or without what comes after a dot, as a word."""
-    if re.search(rf"{re.escape(path)}(?![\w/.-]*\w)|(?<!\S){re.escape(path.name)}(?!\w)", said):
+def _is_named(path: BundlePath, printed: str) -> bool:
+    """Return whether `printed` has the path, or its last name, with or without what comes after a dot, as a word."""
+    if re.search(rf"{re.escape(path)}(?![\w/.-]*\w)|(?<!\S){re.escape(path.name)}(?!\w)", printed):
         return True
     stem = path.name.partition(".")[0]
-    return len(stem) >= _SHORTEST and re.search(rf"(?<![\w<]){re.escape(stem)}(?![\w>])", said) is not None
+    return len(stem) >= _SHORTEST and re.search(rf"(?<![\w<]){re.escape(stem)}(?![\w>])", printed) is not None
 
 
-def _gathered(cures: Sequence[_Suggestion], plan: BundlePlan) -> list[_Suggestion]:
-    """Return `cures` with the directory in place of those of many files whose directory is missing too."""
-    parents = Counter(cure.sought.path.parent for cure in cures if cure.source == cure.sought.path)
+def _gathered(suggestions: Sequence[_Suggestion], plan: BundlePlan) -> list[_Suggestion]:
+    """Return `suggestions` with the directory in place of those of many files whose directory is missing too."""
+    parents = Counter(each.lookup.path.parent for each in suggestions if each.source == each.lookup.path)
     crowds = {
         parent
         for parent, count in parents.items()
@@ -140,50 +142,51 @@ def _gathered(cures: Sequence[_Suggestion], plan: BundlePlan) -> list[_Suggestio
     }
     return [
         _Suggestion(FailedLookup(parent, Access.LISTED), str(parent))
-        if (parent := cure.sought.path.parent) in crowds
-        else cure
-        for cure in cures
+        if (parent := each.lookup.path.parent) in crowds
+        else each
+        for each in suggestions
     ]
 
 
 def _is_high(directory: BundlePath) -> bool:
-    """Tell whether half a system can be below `directory`."""
+    """Return whether half a system can be below `directory`."""
     return directory.count("/") <= _DEPTH
 
 
-def _without_repetition(cures: Iterable[_Suggestion], plans: TrialPlans) -> list[_Suggestion]:
-    """Return `cures` without those that are another's file by another path, or stand below another's directory.
+def _without_repetition(suggestions: Iterable[_Suggestion], plans: TrialPlans) -> list[_Suggestion]:
+    """Return `suggestions` without those that are another's file by another path, or are below another's directory.
 
-    Of several paths of one file that counts which was left out, else its real path, else the first.
+    Of several paths of one file, the one that was excluded counts, else its real path, else the first.
     """
     kept: dict[BundlePath, _Suggestion] = {}
     whole: list[BundlePath] = []
-    for cure in cures:
-        real = BundlePath(os.path.realpath(cure.source))
+    for each in suggestions:
+        real = BundlePath(real_path(each.source))
         if any(real.is_under(directory) for directory in whole if directory != real):
             continue
-        known = kept.setdefault(real, cure)
-        if not plans.is_excluded(known.sought.path) and (plans.is_excluded(cure.sought.path) or cure.source == real):
-            kept[real] = cure
-        if os.path.isdir(real) and not cure.is_bare:
+        known = kept.setdefault(real, each)
+        is_better = plans.is_excluded(each.lookup.path) or each.source == real
+        if is_better and not plans.is_excluded(known.lookup.path):
+            kept[real] = each
+        if os.path.isdir(real) and not each.is_bare:
             whole.append(real)
     return list(kept.values())
 
 
-def _hint(cure: _Suggestion, plans: TrialPlans) -> str:
-    path, words = cure.sought.path, known_path(cure.sought.path).words
+def _hint(suggestion: _Suggestion, plans: TrialPlans) -> str:
+    path, words = suggestion.lookup.path, known_path(suggestion.lookup.path).words
     about = f" ({words})" if words else ""
     excluded_by = plans.exclusion.flag_for(path)
     if excluded_by is not None:
         return f"{printable(path)}{about} is excluded by {excluded_by}"
-    flag = "--mkdir" if cure.is_bare else "--include"
-    return f"{shell_line([flag, cure.source])}{about}"
+    flag = "--mkdir" if suggestion.is_bare else "--include"
+    return f"{shell_line([flag, suggestion.source])}{about}"
 
 
-def _is_just_a_directory(sought: FailedLookup, source: str, holders: Collection[BundlePath]) -> bool:
-    """Tell whether the directory itself is enough: something was to be made in it, or nothing in it was sought."""
-    if sought.access is Access.MADE:
+def _is_just_a_directory(lookup: FailedLookup, source: str, holders: Collection[BundlePath]) -> bool:
+    """Return whether the directory itself is enough: something was to be made in it, or nothing in it was sought."""
+    if lookup.access is Access.MADE:
         return True
     if not os.path.isdir(source):
         return False
-    return (sought.access is Access.TESTED and sought.path not in holders) or not os.listdir(source)
+    return (lookup.access is Access.TESTED and lookup.path not in holders) or not os.listdir(source)
