@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from magicpak import errors
 from magicpak.bundle.path import BundlePath
-from magicpak.errors import TestUnavailable, ToolFailed
 from magicpak.process import prctl
 from magicpak.sandbox import container_fs, kernel, rootfs
 from magicpak.sandbox.user import RunAs
@@ -570,7 +570,7 @@ class TestBusybox:
         source = f"#include <stdio.h>\n#include <unistd.h>\nint main(void) {{ {body} return 0; }}\n"
         program = str(compiled(tmp_path / "busybox", source, "-static"))
         started = time.monotonic()
-        with pytest.raises(ToolFailed) as caught:
+        with pytest.raises(errors.ToolFailed) as caught:
             busybox.find_busybox(program)
         assert (program in caught.value.message, len(caught.value.hints), time.monotonic() - started < 5) == (
             True,
@@ -640,7 +640,7 @@ class TestLadder:
     ) -> None:
         refuse(monkeypatch, kernel, "unshare", lambda _: True)
         refuse(monkeypatch, os, "chroot", lambda _: True)
-        with pytest.raises(TestUnavailable) as caught:
+        with pytest.raises(errors.TestUnavailable) as caught:
             self.run(fallback)
         assert caught.value.details == (
             "namespaces, with /proc and /dev, on an overlay: unshare: Operation not permitted",
