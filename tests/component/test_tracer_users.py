@@ -34,9 +34,9 @@ int main(int count, char **words)
 
 WATCH = """
 import os, sys
-from magicpak.tracing.run import watch
+from magicpak.tracing.run import run_traced
 here = os.getcwd()
-watched = watch(["./program"], timeout=60, keep_in=sys.argv[1])
+watched = run_traced(["./program"], timeout=60, keep_in=sys.argv[1])
 names = [(use.path.removeprefix(f"{here}/"), use.error) for use in watched.trace.uses if use.path.startswith(here)]
 print(watched.returncode, watched.trace.unreadable, *sorted(set(names)))
 """
