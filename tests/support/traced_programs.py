@@ -345,7 +345,7 @@ def _answer(action: Callable[[], object], writing: int) -> None:
         except BaseException as failure:  # noqa: BLE001 - whatever it is, it is raised where the test can see it
             failure.add_note(traceback.format_exc())
             answer = (None, failure)
-        with open(writing, "wb") as file:
+        with open(writing, "wb", closefd=False) as file:  # it is closed by the end of this process
             pickle.dump(answer, file)
     finally:
         os._exit(0)
