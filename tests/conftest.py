@@ -1,4 +1,4 @@
-"""What tests need of the machine, and the rule that in CI no test is skipped.
+"""What tests need of the machine, the signals they start with, and the rule that in CI no test is skipped.
 
 `@pytest.mark.needs("root", "mount")` skips a test on a machine that has not what it needs; each need is probed by
 trying the thing, once. With MAGICPAK_NO_SKIP set, every skip, wherever it comes from, is a failure with its reason.
@@ -8,6 +8,7 @@ import ctypes
 import errno
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -154,7 +155,19 @@ def lacking(need: str) -> str | None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    ignore_no_signal()
     config.addinivalue_line("markers", f"needs(*names): what the test needs of the machine: {', '.join(PROBES)}")
+
+
+def ignore_no_signal() -> None:
+    """Catch the signals that `nohup` and a shell in the background have us ignore.
+
+    A signal that is ignored stays ignored in every program we start; one that is caught has its default action there
+    (execve(2)), as the tests expect. We ourselves go on all the same.
+    """
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda _number, _frame: None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

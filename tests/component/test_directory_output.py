@@ -536,16 +536,21 @@ def test_what_appears_at_the_output_meanwhile_is_not_replaced(
     (tmp_path / "source").write_bytes(b"source")
     plan = planned({"/a": copy_of(tmp_path / "source")})
     opened = copy.open_source
+    made: list[tuple[int, int]] = []
+
+    def state() -> tuple[int, int]:
+        return output.lstat().st_ino, output.lstat().st_mtime_ns
 
     def appear(entry: Copy) -> int:
         make(output)
+        made.append(state())
         return opened(entry)
 
     monkeypatch.setattr("magicpak.outputs.tree.open_source", appear)
     with pytest.raises(OutputNotUsable, match="appeared while"):
         DirectoryOutput(str(output), None).write(plan)
     assert sorted(os.listdir(tmp_path)) == ["out", "source"]
-    assert not output.is_dir() or os.listdir(output) == []
+    assert [state()] == made
 
 
 @pytest.mark.parametrize(

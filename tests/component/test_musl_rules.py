@@ -196,10 +196,11 @@ class TestFiles:
         assert agreed_by_musl(tree / "app").missing == (tree / "path.so", "libx.so")
 
 
+@pytest.mark.skipif(not os.path.exists(GLIBC), reason=f"there is no {GLIBC}")
 def test_nothing_of_glibcs_is_searched(tree: Tree) -> None:
     """Neither ld.so.cache nor glibc's default directories."""
     program = tree.program("app", needed=["libstdc++.so.6"])
-    assert agreed_by_musl(program) == missing("libstdc++.so.6") or not os.path.exists(GLIBC)
+    assert agreed_by_musl(program) == missing("libstdc++.so.6")
 
 
 def test_random_trees_are_read_as_musl_reads_them(tmp_path: Path) -> None:

@@ -156,8 +156,10 @@ class TestFailing:
 
 
 class TestInterrupted:
-    @pytest.mark.parametrize("command", [["sleep", "60"], ["true"]])
-    def test_a_signal_handler_that_raises_at_any_moment_leaves_no_process(self, command: list[str]) -> None:
+    @pytest.mark.parametrize(("command", "at_least"), [(["sleep", "60"], 200), (["true"], 1)])
+    def test_a_signal_handler_that_raises_at_any_moment_leaves_no_process(
+        self, command: list[str], at_least: int
+    ) -> None:
         def interrupt(number: int, _frame: FrameType | None) -> None:
             raise Interrupted(number)
 
@@ -177,7 +179,7 @@ class TestInterrupted:
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, earlier)
-        assert interrupted == 200 or command == ["true"]
+        assert interrupted >= at_least
 
     def test_ending_what_was_never_started_or_has_ended_is_harmless(self) -> None:
         child = Child(Command.found(["true"]), lambda _chunk: None)

@@ -133,7 +133,7 @@ class TestMaking:
             """,
             CLONING,
         )
-        assert seen.seen == seen.told or not seen.seen
+        assert seen.seen == seen.expected
 
     def test_a_clone_that_is_a_sibling_of_the_first_process_is_followed(self, run: Run) -> None:
         seen = run(

@@ -44,7 +44,8 @@ def program_included() -> list[str]:
 def environment(**more: str) -> dict[str, str]:
     """Return an environment that neither the user's settings nor the current directory has a part in."""
     source = str(Path(__file__).parent.parent.parent / "src")
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "MAGICPAK") if name in os.environ}
+    names = ("PATH", "HOME", "TMPDIR", "MAGICPAK", "COVERAGE_PROCESS_CONFIG")
+    kept = {name: os.environ[name] for name in names if name in os.environ}
     return {**kept, "PYTHONPATH": source, **more}
 
 

@@ -137,12 +137,18 @@ TRACED = (Way.FILTER, Way.STOPS, Way.BARE)
 
 
 class Ran(NamedTuple):
-    """How a program ended, what it said, the uses that it told and those that were seen, each in order, by process."""
+    """How a program was run, how it ended, what it said, the uses it told and those that were seen, by process."""
 
+    way: Way
     watched: TracedRun
     words: Sequence[str]
     told: Said
     seen: Said
+
+    @property
+    def expected(self) -> Said:
+        """What must have been seen: what was told, and nothing without a tracer."""
+        return {} if self.way is Way.UNTRACED else self.told
 
     @property
     def trace(self) -> Trace:
@@ -212,7 +218,7 @@ def ran(
     watched = watched_apart([str(here / "program"), *arguments], here, way, stdin=stdin, before=before)
     assert watched.returncode != 99, watched.stderr.decode()
     words, told = _told(watched.stdout)
-    return Ran(watched, words, told, seen_below(watched.trace, here))
+    return Ran(way, watched, words, told, seen_below(watched.trace, here))
 
 
 def watched_apart(
@@ -340,7 +346,7 @@ def _answer(action: Callable[[], object], writing: int) -> None:
         except BaseException as failure:  # noqa: BLE001 - whatever it is, it is raised where the test can see it
             failure.add_note(traceback.format_exc())
             answer = (None, failure)
-        with open(writing, "wb") as file:
+        with open(writing, "wb", closefd=False) as file:  # it is closed by the end of this process
             pickle.dump(answer, file)
     finally:
         os._exit(0)

@@ -2,6 +2,7 @@
 
 It is built where it is not yet in ~/.cache/magicpak-standalone, which takes three minutes at first, and seconds when
 only magicpak has changed. What magicpak does, the other tests ask of it too: MAGICPAK=… pytest tests/cli tests/system.
+The first of these are a step of .ci/check.
 """
 
 import os
