@@ -32,7 +32,7 @@ from support.run_magicpak import (
 
 HELLO = '#include <stdio.h>\nint main(int n, char **a) { return printf("%d %s\\n", n, a[n - 1]) < 0; }\n'
 CAPABILITY = struct.pack("<5I", 0x02000001, 1 << 10, 0, 0, 0)  # cap_net_bind_service=ep, linux/capability.h
-HINT = "hint: --upx-timeout gives it more time, --upx names another upx\n"
+HINT = "hint: --upx-timeout gives it more time, --upx selects another upx\n"
 
 
 @pytest.fixture
@@ -164,10 +164,10 @@ def test_what_is_packed_already_goes_in_as_it_is_however_quiet_upx_is_to_be(here
 @pytest.mark.parametrize(
     ("arguments", "how"),
     [
-        (["--bestest"], "upx --bestest cannot pack big (exit code 1)\n  upx: unrecognized option '--bestest'\n"),
-        (["-d"], "upx -d cannot pack big (exit code 2)\n  upx: big: NotPackedException: not packed by UPX\n"),
-        (["-9", "-ofile"], "upx -9 -ofile cannot pack big (exit code 1)\n  upx: option '-o' more than once given\n"),
-        (["other"], "upx other cannot pack big (exit code 1)\n  upx: need exactly one argument when using '-o'\n"),
+        (["--bestest"], "upx --bestest cannot compress big (exit code 1)\n  upx: unrecognized option '--bestest'\n"),
+        (["-d"], "upx -d cannot compress big (exit code 2)\n  upx: big: NotPackedException: not packed by UPX\n"),
+        (["-9", "-ofile"], "upx -9 -ofile cannot compress big (exit code 1)\n  upx: option '-o' more than once given\n"),
+        (["other"], "upx other cannot compress big (exit code 1)\n  upx: need exactly one argument when using '-o'\n"),
     ],
 )  # fmt: skip
 def test_a_bad_argument_is_an_error_in_the_words_of_upx(
@@ -185,7 +185,7 @@ def test_a_bad_argument_is_an_error_in_the_words_of_upx(
 @pytest.mark.parametrize("argument", ["--help", "-V", "-L"])
 def test_an_argument_that_makes_upx_do_something_else_is_an_error(argument: str, here: Path, big: Path) -> None:
     result = magicpak("-c", "--upx-arg", argument, "big", "out", cwd=here)
-    first = f"error: upx {argument} has made no program of big: it left no file"
+    first = f"error: upx {argument} did not create a program from big: it wrote no file"
     assert (result.code, result.stderr.splitlines()[0], big.exists()) == (1, first, True)
     assert names(here) == ["big"]
 
@@ -233,18 +233,18 @@ def test_arguments_reach_upx_in_order_and_may_begin_with_a_hyphen(here: Path, fa
 
 SAYS = "  \\x1b[31mred\\x00\\xff\n"
 FAILURES = {
-    "crashes": ("kill -SEGV $$", "{upx} cannot pack big (signal 11)"),
-    "fails": ("exit 7", "{upx} cannot pack big (exit code 7)"),
-    "leaves nothing": ("exit 0", "{upx} has made no program of big: it left no file"),
-    "empty": (': > "$out"', "{upx} has made no program of big: what it left is empty"),
-    "text": ('echo x > "$out"', "{upx} has made no program of big: what it left is not an ELF file"),
-    "link": ('ln -s "$PWD/other" "$out"', "{upx} has made no program of big: what it left is a link"),
-    "directory": ('mkdir "$out"', "{upx} has made no program of big: what it left is a directory"),
+    "crashes": ("kill -SEGV $$", "{upx} cannot compress big (signal 11)"),
+    "fails": ("exit 7", "{upx} cannot compress big (exit code 7)"),
+    "leaves nothing": ("exit 0", "{upx} did not create a program from big: it wrote no file"),
+    "empty": (': > "$out"', "{upx} did not create a program from big: its output is empty"),
+    "text": ('echo x > "$out"', "{upx} did not create a program from big: its output is not an ELF file"),
+    "link": ('ln -s "$PWD/other" "$out"', "{upx} did not create a program from big: its output is a link"),
+    "directory": ('mkdir "$out"', "{upx} did not create a program from big: its output is a directory"),
     "other machine": (
-        'cat other > "$out"', "{upx} has made no program of big: what it left is made for another machine"
+        'cat other > "$out"', "{upx} did not create a program from big: its output is for another machine"
     ),
-    "test": ('[ $test ] && exit 3; cat "$in" > "$out"', "{upx} -t rejects the packed big (exit code 3)"),
-    "destroys its input": ('rm "$in"; exit 2', "{upx} cannot pack big (exit code 2)"),
+    "test": ('[ $test ] && exit 3; cat "$in" > "$out"', "{upx} -t rejects the compressed big (exit code 3)"),
+    "destroys its input": ('rm "$in"; exit 2', "{upx} cannot compress big (exit code 2)"),
 }  # fmt: skip
 
 

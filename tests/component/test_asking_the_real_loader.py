@@ -169,8 +169,8 @@ class TestHarmfulLibraries:
     @pytest.mark.parametrize(
         ("body", "why"),
         [
-            ("abort();", "died of signal 6 while it was being loaded"),
-            ("*(volatile int *)0 = 0;", "died of signal 11 while it was being loaded"),
+            ("abort();", "crashed with signal 6 while it was being loaded"),
+            ("*(volatile int *)0 = 0;", "crashed with signal 11 while it was being loaded"),
             ("exit(0);", "exited with code 0 while it was being loaded"),
             ("_exit(7);", "exited with code 7 while it was being loaded"),
             ("for (;;) pause();", "was not loaded within 1 seconds"),
@@ -259,7 +259,7 @@ class TestHarmfulLibraries:
     ) -> None:
         path = build(constructor("abort();"))
         process = HelperProcess([interpreter, helper], [], [path])
-        with pytest.raises(ToolFailed, match=r"has ended unexpectedly$"):
+        with pytest.raises(ToolFailed, match=r"exited unexpectedly$"):
             process.ask("libm.so.6", noload=True)
 
 
@@ -315,7 +315,7 @@ class TestMusl:
         missing = "Error loading shared library libno.so: No such file or directory"
         assert {name: musl_loader.ask(f"lib{name}.so", noload=False) for name in ("good", "crash", "hang", "no")} == {
             "good": Answer(f"{tmp_path}/libgood.so", None),
-            "crash": Answer(None, "died of signal 11 while it was being loaded"),
+            "crash": Answer(None, "crashed with signal 11 while it was being loaded"),
             "hang": Answer(None, "was not loaded within 1 seconds"),
             "no": Answer(None, missing),
         }
@@ -391,8 +391,8 @@ class TestCompiling:
         ("compiler", "how"),
         [
             ("no-such-cc -m32", "no-such-cc -m32 cannot be started: no-such-cc: no such program"),
-            ("", " is no command"),
-            ("'", "' is no command: No closing quotation"),
+            ("", " is not a command"),
+            ("'", "' is not a valid command: No closing quotation"),
         ],
     )
     def test_a_compiler_that_cannot_be_started_is_named(self, tmp_path: Path, compiler: str, how: str) -> None:
@@ -401,7 +401,7 @@ class TestCompiling:
     def test_a_compiler_that_hangs_is_ended(self, fake: Callable[[str], str], tmp_path: Path) -> None:
         compiler = fake("sleep 60")
         message = self.failure(compiler, tmp_path, seconds=0.3).message
-        assert message.endswith(f"{compiler} has to be ended: {compiler} did not finish within 0.3 seconds")
+        assert message.endswith(f"{compiler} was stopped: {compiler} did not finish within 0.3 seconds")
 
     def test_a_compiler_that_is_not_waited_for_is_ended(self, fake: Callable[[str], str], tmp_path: Path) -> None:
         with CompiledHelper(fake(f"echo $$ > {tmp_path}/pid; sleep 60"), "/lib/ld.so", str(tmp_path)) as program:
@@ -425,7 +425,7 @@ class TestCompiling:
         self, fake: Callable[[str], str], tmp_path: Path, script: str
     ) -> None:
         compiler = fake(script)
-        assert self.failure(compiler, tmp_path).message == f"the C compiler {compiler} made no executable program"
+        assert self.failure(compiler, tmp_path).message == f"the C compiler {compiler} did not create an executable program"
 
 
 class TestProcess:
@@ -444,18 +444,18 @@ class TestProcess:
     @pytest.mark.parametrize(
         ("script", "how"),
         [
-            ("exit 127", "has ended unexpectedly"),
-            ("greet; exit 1", "has ended unexpectedly"),
-            ("greet; listen; exit 1", "has ended unexpectedly"),
+            ("exit 127", "exited unexpectedly"),
+            ("greet; exit 1", "exited unexpectedly"),
+            ("greet; listen; exit 1", "exited unexpectedly"),
             ("sleep 60", "did not answer within 0.5 seconds"),
             ("greet; listen; printf '=/lib'; sleep 60", "did not answer within 0.5 seconds"),
-            ("exec yes", "answers without end"),
-            ("greet; listen; exec yes", "answers without end"),
-            (r"printf '\0magicpak helper\0=/libx.so\0'; sleep 60", "talks unasked"),
-            (r"greet; listen; printf '?what\0'; sleep 60", "answers nonsense"),
-            (r"greet; listen; printf 'Sx\0'; sleep 60", "answers nonsense"),
-            (r"greet; listen; printf '=\0'; sleep 60", "answers nonsense"),
-            (r"greet; listen; printf '\0'; sleep 60", "answers nonsense"),
+            ("exec yes", "sent an endless reply"),
+            ("greet; listen; exec yes", "sent an endless reply"),
+            (r"printf '\0magicpak helper\0=/libx.so\0'; sleep 60", "sent unexpected data"),
+            (r"greet; listen; printf '?what\0'; sleep 60", "sent an invalid reply"),
+            (r"greet; listen; printf 'Sx\0'; sleep 60", "sent an invalid reply"),
+            (r"greet; listen; printf '=\0'; sleep 60", "sent an invalid reply"),
+            (r"greet; listen; printf '\0'; sleep 60", "sent an invalid reply"),
         ],
     )
     def test_a_process_that_dies_or_is_silent_or_talks_nonsense_is_a_failure(self, script: str, how: str) -> None:

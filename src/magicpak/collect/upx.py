@@ -81,14 +81,14 @@ def pack(program: Program, copy: Copy, upx: Upx, directory: str) -> Copy | UpxRe
     if refused:
         return UpxRefusal(printable(os.fsdecode(refused[1])))
     if ran.returncode:
-        raise ToolFailed(f"{upx.line} cannot pack {name} ({_ending(ran)})", details=_words(ran, upx, original, name))
+        raise ToolFailed(f"{upx.line} cannot compress {name} ({_ending(ran)})", details=_words(ran, upx, original, name))
     trouble = _trouble(packed, program.file.facts.kind)
     if trouble:
-        message = f"{upx.line} has made no program of {name}: {trouble}"
+        message = f"{upx.line} did not create a program from {name}: {trouble}"
         raise ToolFailed(message, details=_words(ran, upx, original, name))
     tested = _called(upx, "-t", packed)
     if tested.returncode:
-        message = f"{shell_line([upx.program])} -t rejects the packed {name} ({_ending(tested)})"
+        message = f"{shell_line([upx.program])} -t rejects the compressed {name} ({_ending(tested)})"
         raise ToolFailed(message, details=_words(tested, upx, packed, name))
     os.utime(packed, ns=(copy.attributes.mtime_ns or 0,) * 2)  # a copy is held against its plan when it is written
     status = os.stat(packed)
@@ -121,22 +121,22 @@ def _called(upx: Upx, *arguments: str) -> Completed:
     try:
         return run([upx.program, *arguments], timeout=upx.timeout)
     except ToolFailed as error:
-        error.hints = ("--upx-timeout gives it more time, --upx names another upx",)
+        error.hints = ("--upx-timeout gives it more time, --upx selects another upx",)
         raise
 
 
 def _trouble(packed: str, kind: ElfTarget) -> str | None:
     """Tell why what upx left at `packed` is no program of `kind`; None if it is."""
     if os.path.islink(packed):
-        return "what it left is a link"
+        return "its output is a link"
     try:
-        return None if read_path(packed).kind == kind else "what it left is made for another machine"
+        return None if read_path(packed).kind == kind else "its output is for another machine"
     except ElfError as error:
-        return f"what it left {error}"
+        return f"its output {error}"
     except FileNotFoundError:
-        return "it left no file"
+        return "it wrote no file"
     except OSError as error:
-        return f"what it left cannot be read: {reason(error)}"
+        return f"its output cannot be read: {reason(error)}"
 
 
 def _ending(ran: Completed) -> str:

@@ -89,9 +89,9 @@ class CompiledHelper:
         try:
             compiler = shlex.split(self._compiler)
         except ValueError as error:
-            self._fail(f"is no command: {error}")
+            self._fail(f"is not a valid command: {error}")
         if not compiler:
-            self._fail("is no command")
+            self._fail("is not a command")
         # Without what needs more of a libc than every libc has: the program runs under another than it is linked with.
         plain = ["-O1", "-w", "-U_FORTIFY_SOURCE", "-fno-stack-protector"]
         # -Xlinker and not -Wl, which a comma in the path would split.
@@ -102,7 +102,7 @@ class CompiledHelper:
         try:
             return running.finish(timeout=self._seconds)
         except ToolFailed as error:
-            self._fail(f"has to be ended: {error.message}")
+            self._fail(f"was stopped: {error.message}")
 
     def _check(self, ran: Completed) -> None:
         if ran.returncode != 0:
@@ -114,7 +114,7 @@ class CompiledHelper:
         except OSError:
             is_program = False
         if not is_program:
-            self._fail("made no executable program", ran.output)
+            self._fail("did not create an executable program", ran.output)
 
     def _fail(self, how: str, output: bytes = b"") -> NoReturn:
         message = f"the C compiler {printable(self._compiler)} {how}"

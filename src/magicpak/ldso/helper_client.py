@@ -65,7 +65,7 @@ class HelperProcess:
             noload: find it only among what is loaded already, with what was preloaded.
 
         Raises:
-            ToolFailed: the process cannot be started, dies, is silent for too long, or talks nonsense.
+            ToolFailed: the process cannot be started, dies, is silent for too long, or sends an invalid reply.
         """
         encoded = os.fsencode(name)
         if not encoded or b"\0" in encoded:
@@ -111,11 +111,11 @@ class HelperProcess:
 
     def _send(self, running: Child, question: bytes) -> None:
         if self._received:
-            self._fail("talks unasked")
+            self._fail("sent unexpected data")
         try:
             os.write(running.stdin, question)
         except BrokenPipeError:
-            self._fail("has ended unexpectedly")
+            self._fail("exited unexpectedly")
 
     def _receive(self, running: Child, until: bytes, deadline: float) -> bytes:
         """Return what the process writes until `until`, which is taken away."""
@@ -125,12 +125,12 @@ class HelperProcess:
         poller.register(running.stdout, select.POLLIN)
         while until not in self._received:
             if len(self._received) > _LONGEST_ANSWER:
-                self._fail("answers without end")
+                self._fail("sent an endless reply")
             if not poller.poll(max(deadline - monotonic(), 0) * 1000):
                 self._fail(f"did not answer within {self._seconds:g} seconds")
             chunk = os.read(running.stdout, _LONGEST_ANSWER)
             if not chunk:
-                self._fail("has ended unexpectedly")
+                self._fail("exited unexpectedly")
             self._received += chunk
         received, _, self._received = self._received.partition(until)
         return received
@@ -142,7 +142,7 @@ class HelperProcess:
         if kind == b"!":
             return Answer(None, text)
         if kind not in _DEATHS or not text.isdecimal():
-            self._fail("answers nonsense")
+            self._fail("sent an invalid reply")
         return Answer(None, _DEATHS[kind].format(text))
 
     def _fail(self, how: str) -> NoReturn:
@@ -156,7 +156,7 @@ class HelperProcess:
 
 
 _DEATHS = {
-    b"S": "died of signal {} while it was being loaded",
+    b"S": "crashed with signal {} while it was being loaded",
     b"X": "exited with code {} while it was being loaded",
     b"T": "was not loaded within {} seconds",
 }
