@@ -13,7 +13,7 @@ from magicpak.tracing.run import TracedRun
 from magicpak.tracing.trace import Access, Execution, Trace, Use
 from support.elf_files import X86_64
 
-ALLOWED = "--dynamic-allow-failure bundles what was seen nevertheless"
+ALLOWED = "--dynamic-allow-failure bundles the files seen so far"
 
 
 def program(path: str, inode: int) -> Program:
@@ -61,7 +61,7 @@ def test_a_run_that_fails_is_refused_or_warned_of_in_the_same_words(returncode: 
 
 def test_a_run_without_arguments_that_fails_may_lack_some() -> None:
     watched = WATCHED._replace(returncode=2)
-    hint = "--dynamic-arg gives it arguments: --dynamic-arg --version"
+    hint = "--dynamic-arg passes arguments: --dynamic-arg --version"
     assert failure(watched, PlannedRun(("server",), "/bin/server")) == (
         "server exited with code 2",
         (),
@@ -85,15 +85,17 @@ def test_the_last_twenty_lines_tell_why(stdout: bytes, stderr: bytes, told: tupl
 
 def test_a_run_that_had_to_be_ended_has_not_failed() -> None:
     watched = WATCHED._replace(returncode=-15, timed_out=True, still_running=("/bin/server", "sh", "/bin/server"))
-    told = "still running after 2.5 s: /bin/server, sh; it was ended, and what was seen counts"
-    assert judge(RUN, watched, 2.5, allow_failure=False) == [f"{told} (--dynamic-timeout sets the time)"]
+    stopped = "stopped after 2.5 s (--dynamic-timeout): /bin/server, sh; files seen so far are included"
+    assert judge(RUN, watched, 2.5, allow_failure=False) == [stopped]
 
 
 def test_names_that_could_not_be_read_are_told() -> None:
-    told = "the names of 3 calls could not be read, of processes that had changed their user"
+    unknown = (
+        "the file names of 3 system calls are unknown: the processes had changed their user, and magicpak may not read"
+    )
     watched = WATCHED._replace(trace=NOTHING._replace(unreadable=3))
     assert judge(RUN, watched, 60, allow_failure=False) == [
-        f"{told} (docker run --cap-add SYS_PTRACE lets magicpak read them)"
+        f"{unknown} their memory (docker run --cap-add SYS_PTRACE allows it)"
     ]
 
 
@@ -119,7 +121,7 @@ def test_of_a_command_only_what_the_inputs_do_counts() -> None:
     assert counted_part(PlannedRun(("sh",), "/bin/sh", (SERVER,)), trace) == (alone, [])
     assert counted_part(PlannedRun(("sh",), "/bin/sh", (SERVER, CLIENT)), trace) == (
         alone,
-        ["the command of --dynamic-command has not run /bin/client"],
+        ["the command of --dynamic-command did not run /bin/client"],
     )
 
 
@@ -127,8 +129,8 @@ def test_a_command_that_has_run_no_input_has_failed() -> None:
     with pytest.raises(RunFailed) as caught:
         counted_part(PlannedRun(("sh",), "/bin/sh", (SERVER, CLIENT)), Trace(SHELL, (), ()))
     assert (caught.value.message, caught.value.hints) == (
-        "the command of --dynamic-command has not run /bin/server, /bin/client",
-        ("let it run the INPUT itself, by its path: nothing else that it does counts",),
+        "the command of --dynamic-command did not run /bin/server, /bin/client",
+        ("run INPUT itself in the command, by its path: only files that INPUT uses are added",),
     )
 
 

@@ -30,7 +30,7 @@ def with_loader_config(plan: BundlePlan, all_placed: Sequence[Placed]) -> tuple[
     plan = plan.without(lambda item: item.path in paths and isinstance(item.entry, Copy))
     made = [parent for item in items for parent in _parents(item.path, item.because) if parent.path not in plan]
     warnings = [
-        f"created {printable(item.path)}, by which the loader finds libraries outside its default directories; "
+        f"created {printable(item.path)} so that the loader finds libraries outside its default directories; "
         "copied onto a base image, it replaces the image's own"
         for item in items
     ]
@@ -69,7 +69,7 @@ def loader_config_items(all_placed: Sequence[Placed]) -> list[Item]:
             little[path] = interpreter.facts.kind.little
     cached = {(e.name, e.flags): e.path for entries in caches.values() for e in entries if e.hwcaps is None}
     refuse_conflicts(all_placed, cached, paths)
-    because = Because("by which the loader finds libraries outside its default directories")
+    because = Because("lets the loader find libraries outside its default directories")
     result = [_content(p, make_cache(_once(e), little=little[p]), because) for p, e in caches.items()]
     for path, directories in paths.items():
         text = "\n".join(dict.fromkeys(directories)) + "\n"

@@ -83,7 +83,7 @@ def pack(program: Program, copy: Copy, upx: Upx, directory: str) -> Copy | UpxRe
     if refused:
         return UpxRefusal(printable(os.fsdecode(refused[1])))
     if done.returncode:
-        message = f"{upx.line} cannot pack {name}: it {describe_exit(done.returncode)}"
+        message = f"{upx.line} cannot compress {name}: it {describe_exit(done.returncode)}"
         raise ToolFailed(message, details=_messages(done, upx, original, name))
     problem = _problem(packed, program.file.facts.kind)
     if problem:
@@ -91,7 +91,7 @@ def pack(program: Program, copy: Copy, upx: Upx, directory: str) -> Copy | UpxRe
         raise ToolFailed(message, details=_messages(done, upx, original, name))
     tested = _run(upx, "-t", packed)
     if tested.returncode:
-        message = f"{shell_line([upx.program])} -t rejects the packed {name}: it {describe_exit(tested.returncode)}"
+        message = f"{shell_line([upx.program])} -t rejects the compressed {name}: it {describe_exit(tested.returncode)}"
         raise ToolFailed(message, details=_messages(tested, upx, packed, name))
     os.utime(packed, ns=(copy.attributes.mtime_ns or 0,) * 2)  # a copy is compared with its plan when it is written
     status = os.stat(packed)

@@ -86,7 +86,7 @@ class FileCollector:
         return end
 
     def _add_mount_point(self, path: BundlePath) -> None:
-        because = Because("a mount point of running systems")
+        because = Because("a mount point of a running system")
         self.mirror.directory(path.parent, because)
         try:
             status = os.stat(path)

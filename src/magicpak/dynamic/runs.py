@@ -79,7 +79,9 @@ def counted_part(run: PlannedRun, trace: Trace) -> tuple[Trace, list[str]]:
     scope = within(trace, {each.file.inode for each in run.counted})
     message = f"the command of --dynamic-command did not run {', '.join(absent)}"
     if scope is None:
-        raise RunFailed(message, hints=["run INPUT itself in it, by its path: only what INPUT does counts"])
+        raise RunFailed(
+            message, hints=["run INPUT itself in the command, by its path: only files that INPUT uses are added"]
+        )
     return scope, [message] if absent else []
 
 
@@ -108,7 +110,7 @@ def _last_lines(traced: TracedRun) -> list[str]:
 
 
 def _hints(run: PlannedRun) -> list[str]:
-    hints = ["--dynamic-allow-failure uses what was seen in spite of the failure"]
+    hints = ["--dynamic-allow-failure bundles the files seen so far"]
     if len(run.argv) == 1:
         hints.insert(0, "--dynamic-arg passes arguments: --dynamic-arg --version")
     return hints

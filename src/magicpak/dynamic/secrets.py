@@ -54,7 +54,7 @@ _KINDS = (
 def secret_warnings(plan: BundlePlan, used: Collection[BundlePath], programs: Sequence[Program]) -> list[str]:
     """Return a line for each kind of secret among the files of `plan` that a run has `used`.
 
-    What is below a home directory counts too, except what is beside or below one of `programs`, the INPUTs, where that
+    What is in a home directory counts too, except what is beside or below one of `programs`, the INPUTs, where that
     is in the home.
     """
     found: dict[str, list[str]] = {}
@@ -106,9 +106,9 @@ def _secret_lines(found: Mapping[str, Sequence[str]]) -> Iterator[str]:
 
 def _home_line(home: str, paths: Sequence[str]) -> str:
     if len(paths) == 1:
-        return f"{printable(paths[0])} is below a home directory: exclude it with {_exclude_flag(paths[0])}"
+        return f"{printable(paths[0])} is in a home directory: exclude it with {_exclude_flag(paths[0])}"
     flag = shell_line(["--exclude", f"{literal_pattern(home)}/*"])
-    return f"{list_names(paths)} are below a home directory: exclude them with {flag}"
+    return f"{list_names(paths)} are in a home directory: exclude them with {flag}"
 
 
 def _exclude_flag(path: str) -> str:

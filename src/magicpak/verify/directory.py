@@ -43,7 +43,7 @@ def check_directory(directory: str, programs: Sequence[str], *, symbols: bool = 
         return DirectoryCheck(len(programs), tuple(found), tuple(_unknown_loaders(checker)))
     count, found = checker.check_all()
     unreadable = [*view.unreadable, *checker.unreadable]
-    not_checked = [f"not checked, since they cannot be read: {list_names(unreadable)}"] if unreadable else []
+    not_checked = [f"skipped {list_names(unreadable)}: not readable"] if unreadable else []
     return DirectoryCheck(count, tuple(found), (*_unknown_loaders(checker), *not_checked, *_dangling_links(view)))
 
 
