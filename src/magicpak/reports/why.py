@@ -13,10 +13,10 @@ _MOST_ASKERS = 20
 class Why:
     """Answers for one document."""
 
-    def __init__(self, document: Document, taken_by: Callable[[str], str | None]) -> None:
+    def __init__(self, document: Document, excluded_by: Callable[[str], str | None]) -> None:
         """Take the document, and what tells which `--exclude` has taken a path of the bundle away, if one has."""
         self._document = document
-        self._taken_by = taken_by
+        self._excluded_by = excluded_by
         self._entries = {entry.path: entry for entry in document.entries}
         self._askers: Mapping[str, list[str]] = _askers(document)
 
@@ -74,9 +74,9 @@ class Why:
     def _absence(self, path: str) -> str:
         """Return why `path` is not there, as far as is known."""
         named = [each.path for each in self._document.excluded if BundlePath(each.path).name == path]
-        pattern = next(filter(None, map(self._taken_by, named or [path])), None)
-        if pattern is not None:
-            return f"--exclude {printable(pattern)} has left it out"
+        flag = next(filter(None, map(self._excluded_by, named or [path])), None)
+        if flag is not None:
+            return f"{flag} has left it out"
         for each in self._document.missing:
             if path in (each.name, BundlePath(each.name).name):
                 return f"it is missing, needed by {', which is needed by '.join(map(printable, each.needed_by))}"
