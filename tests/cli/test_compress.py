@@ -166,7 +166,7 @@ def test_what_is_packed_already_goes_in_as_it_is_however_quiet_upx_is_to_be(here
     [
         (["--bestest"], "upx --bestest cannot compress big (exit code 1)\n  upx: unrecognized option '--bestest'\n"),
         (["-d"], "upx -d cannot compress big (exit code 2)\n  upx: big: NotPackedException: not packed by UPX\n"),
-        (["-9", "-ofile"], "upx -9 -ofile cannot compress big (exit code 1)\n  upx: option '-o' more than once given\n"),
+        (["-9", "-oa"], "upx -9 -oa cannot compress big (exit code 1)\n  upx: option '-o' more than once given\n"),
         (["other"], "upx other cannot compress big (exit code 1)\n  upx: need exactly one argument when using '-o'\n"),
     ],
 )  # fmt: skip

@@ -425,7 +425,7 @@ class TestCompiling:
         self, fake: Callable[[str], str], tmp_path: Path, script: str
     ) -> None:
         compiler = fake(script)
-        assert self.failure(compiler, tmp_path).message == f"the C compiler {compiler} did not create an executable program"
+        assert self.failure(compiler, tmp_path).message == f"the C compiler {compiler} did not create an executable"
 
 
 class TestProcess:

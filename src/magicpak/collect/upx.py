@@ -81,7 +81,8 @@ def pack(program: Program, copy: Copy, upx: Upx, directory: str) -> Copy | UpxRe
     if refused:
         return UpxRefusal(printable(os.fsdecode(refused[1])))
     if ran.returncode:
-        raise ToolFailed(f"{upx.line} cannot compress {name} ({_ending(ran)})", details=_words(ran, upx, original, name))
+        message = f"{upx.line} cannot compress {name} ({_ending(ran)})"
+        raise ToolFailed(message, details=_words(ran, upx, original, name))
     trouble = _trouble(packed, program.file.facts.kind)
     if trouble:
         message = f"{upx.line} did not create a program from {name}: {trouble}"

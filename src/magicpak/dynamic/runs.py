@@ -79,7 +79,8 @@ def counted_part(run: PlannedRun, trace: Trace) -> tuple[Trace, list[str]]:
     scope = within(trace, {each.file.inode for each in run.counted})
     message = f"the command of --dynamic-command did not run {', '.join(absent)}"
     if scope is None:
-        raise RunFailed(message, hints=["run INPUT itself in the command, by its path: only files that INPUT uses are added"])
+        hint = "run INPUT itself in the command, by its path: only files used by INPUT are added"
+        raise RunFailed(message, hints=[hint])
     return scope, [message] if absent else []
 
 

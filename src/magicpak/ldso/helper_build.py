@@ -114,7 +114,7 @@ class CompiledHelper:
         except OSError:
             is_program = False
         if not is_program:
-            self._fail("did not create an executable program", ran.output)
+            self._fail("did not create an executable", ran.output)
 
     def _fail(self, how: str, output: bytes = b"") -> NoReturn:
         message = f"the C compiler {printable(self._compiler)} {how}"
