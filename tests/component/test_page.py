@@ -252,6 +252,7 @@ def test_the_head_tells_what_was_made_of_what_and_how_much_it_is() -> None:
     assert told.startswith("magicpak 2.0 out made of bin/app 1.5 MB in all 3 files 0 links 0 directories 3 packages")
     assert "The largest packages Package Version Files Size app 1.0-1 1 20.0 kB liba 1.2 1 3.0 kB" in told
     assert "only-links" not in told
+    assert "Path Type Size Package Why it is there" in told
     assert words(page(DOCUMENTS["incomplete"])).startswith("magicpak 2.0 a dry run made of")
 
 

@@ -8,7 +8,7 @@ from magicpak.reports.html.places import Places, anchor
 from magicpak.text import format_size
 
 TYPES = {"file": "file", "link": "link", "directory": "directory", "fifo": "named pipe"}
-_COLUMNS = ("Path", "Type", "Size", "ReportPackage", "Why it is there")
+_COLUMNS = ("Path", "Type", "Size", "Package", "Why it is there")
 _MOST_STEPS = 10  # of a chain of reasons: more of them in each row would be more than the page can hold
 
 

@@ -124,7 +124,7 @@ def largest(packages: Sequence[ReportPackage]) -> Markup:
     ranked = sorted(sized, key=lambda package: (-package.size, package.name))[:_LARGEST]
     if not ranked:
         return joined(())
-    heading = [element("th", each, scope="col") for each in ("ReportPackage", "Version", "Files", "Size", "")]
+    heading = [element("th", each, scope="col") for each in ("Package", "Version", "Files", "Size", "")]
     rows = [
         element(
             "tr",
