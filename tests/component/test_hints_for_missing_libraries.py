@@ -37,7 +37,7 @@ def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeTool:
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> Path:
+def disk(tmp_path: Path) -> Path:
     (tmp_path / "disk").mkdir()
     return tmp_path / "disk"
 
