@@ -253,7 +253,7 @@ def test_at_info_each_stage_says_one_line_and_at_debug_each_file_its_reason(here
         "info: prog needs 0 libraries",
         "info: excluded 1 entry",
         "info: planned 2 entries",
-        "info: proved: 1 program will lack nothing",
+        "info: verified 1 program: nothing is missing",
         "debug: /prog: the executable to be bundled",
         "debug: /tmp: --mkdir /tmp",
         f"info: wrote 1 file, {static.stat().st_size} B",
@@ -274,7 +274,7 @@ def test_names_that_are_not_utf_8_work_everywhere_and_are_shown_escaped(here: Pa
     assert [line for line in result.stderr.splitlines() if "included" not in line and "planned" not in line] == [
         f"info: {SHOWN} needs 0 libraries",
         f"warning: --include none{SHOWN} matches nothing",
-        "info: proved: 2 programs will lack nothing",
+        "info: verified 2 programs: nothing is missing",
         f"info: wrote 2 files, {static.stat().st_size} B",
     ]
     assert not set(result.stderr) & {"\x1b", "\u202e", "\udcff"}

@@ -119,11 +119,11 @@ def test_each_input_is_packed_and_those_that_are_one_file_once(here: Path, big: 
     result = magicpak("-vc", "--upx-arg=-9", "./link", "same", "other", "big", "-r=kit/", "out", cwd=here)
     assert (result.code, result.stdout) == (0, "")
     old, new = (here / "big").stat().st_size, (here / "out/kit/big").stat().st_size
-    assert [line for line in result.stderr.splitlines() if "pack" in line] == [
-        "info: packing ./link with upx -9",
-        f"info: packed ./link: {old / 1000:.1f} kB to {new / 1000:.1f} kB, {100 * new / old:.0f} %",
-        "info: packing other with upx -9",
-        f"info: packed other: {(old + 1) / 1000:.1f} kB to {new / 1000:.1f} kB, {100 * new / old:.0f} %",
+    assert [line for line in result.stderr.splitlines() if "compress" in line] == [
+        "info: compressing ./link with upx -9",
+        f"info: compressed ./link: {old / 1000:.1f} kB to {new / 1000:.1f} kB, {100 * new / old:.0f} %",
+        "info: compressing other with upx -9",
+        f"info: compressed other: {(old + 1) / 1000:.1f} kB to {new / 1000:.1f} kB, {100 * new / old:.0f} %",
     ]
     assert names(here / "out") == ["kit/", "kit/big", "kit/link", "kit/other", "kit/same"]
     assert [node.same_as for node in tree(here / "out/kit").values()] == [None, None, "big", None, "big"]
@@ -146,7 +146,7 @@ def test_what_upx_refuses_goes_in_as_it_is_with_a_warning_in_its_words(
     why: str, data: bytes, here: Path, big: Path
 ) -> None:
     executable(here / "odd", data)
-    done("-c", "odd", "big", "out", cwd=here, stderr=f"warning: odd goes in as it is: upx says {why}\n")
+    done("-c", "odd", "big", "out", cwd=here, stderr=f"warning: odd is not compressed: upx reports {why}\n")
     assert ((here / "out/odd").read_bytes() == data, is_packed(here / "out/big")) == (True, True)
     assert big.read_bytes() == packable()
 
@@ -154,7 +154,7 @@ def test_what_upx_refuses_goes_in_as_it_is_with_a_warning_in_its_words(
 @pytest.mark.needs("upx")
 def test_what_is_packed_already_goes_in_as_it_is_however_quiet_upx_is_to_be(here: Path, big: Path) -> None:
     done("-c", "./big", "first", cwd=here)
-    told = "warning: first/big goes in as it is: upx says AlreadyPackedException\n"
+    told = "warning: first/big is not compressed: upx reports AlreadyPackedException\n"
     done("-c", "--upx-arg=-qqq", "first/big", "-rbig", "second", cwd=here, stderr=told)
     assert tree(here / "first") == tree(here / "second")
     assert big.read_bytes() == packable()
@@ -268,7 +268,7 @@ def test_a_upx_that_talks_without_end_or_says_odd_things_harms_nothing(here: Pat
     endless = fake("printf 'upx: x: CantPackException: '; head -c 90000 /dev/zero | tr '\\0' '\\033'; exit 1")
     result = magicpak("-c", "--upx", endless, "big", "out2", cwd=here)
     shown = "CantPackException: " + "\\x1b" * 398
-    assert result == Result(0, "", f"warning: big goes in as it is: upx says {shown}\n")
+    assert result == Result(0, "", f"warning: big is not compressed: upx reports {shown}\n")
 
 
 def test_a_upx_that_is_missing_is_told_before_any_work(here: Path, tmp_path: Path) -> None:
@@ -327,7 +327,7 @@ def test_how_to_pack_has_no_effect_where_nothing_is_packed(here: Path) -> None:
 @pytest.mark.usefixtures("big")
 def test_on_a_terminal_it_is_told_what_is_being_packed(here: Path, fake: Callable[[str], str]) -> None:
     upx = fake('[ $test ] || cat "$in" > "$out"')
-    for level, expected in {"warn": f"packing big with {upx} -9\n", "off": ""}.items():
+    for level, expected in {"warn": f"compressing big with {upx} -9\n", "off": ""}.items():
         said = on_terminal("-c", f"--upx={upx}", "--upx-arg=-9", f"--log-level={level}", "big", level, cwd=here)
         assert said.partition(f"{level}: 1 file")[0] == expected
 
@@ -337,7 +337,7 @@ def test_on_a_terminal_it_is_told_what_is_being_packed(here: Path, fake: Callabl
 def test_on_a_terminal_it_is_told_how_long_it_takes_and_gone_at_the_end(here: Path, fake: Callable[[str], str]) -> None:
     upx = fake('[ $test ] || { sleep 1.2; cat "$in" > "$out"; }')
     said = on_terminal("-c", f"--upx={upx}", "big", "out", cwd=here, TERM="xterm")
-    assert said.startswith(f"packing big with {upx}\n\rpacking big … 1 s\x1b[K\r\x1b[Kout: 1 file")
+    assert said.startswith(f"compressing big with {upx}\n\rcompressing big … 1 s\x1b[K\r\x1b[Kout: 1 file")
     assert "\r" not in on_terminal("-c", f"--upx={upx}", "big", "out2", cwd=here, TERM="dumb")
 
 
@@ -349,9 +349,9 @@ def test_on_a_terminal_it_is_told_how_many_programs_are_packed_already(here: Pat
         '[ $test ] || { [ ! -e once ] || until [ -e open ]; do sleep 0.01; done; : > once; cat "$in" > "$out"; }'
     )
     words = command("-c", f"--upx={upx}", "big", "other", "out")
-    told = r"\rpacking 2 of 2: other … 1 s\x1b\[K"
+    told = r"\rcompressing 2 of 2: other … 1 s\x1b\[K"
     said = as_on_terminal(
         words, here, environment(TERM="xterm"), awaited=told, then=lambda _process: (here / "open").touch()
     )
-    assert on_screen(said)[:2] == [f"packing {name} with {upx}" for name in ("big", "other")]
+    assert on_screen(said)[:2] == [f"compressing {name} with {upx}" for name in ("big", "other")]
     assert re.fullmatch(r"out: 2 files, \d+\.\d kB, in \d+\.\d s", on_screen(said)[2])

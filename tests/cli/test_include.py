@@ -105,11 +105,11 @@ def test_an_included_tree_is_what_it_is_on_the_host(here: Path) -> None:
 @pytest.mark.usefixtures("listening")
 def test_sockets_and_devices_are_left_out_with_a_warning_and_never_read(here: Path) -> None:
     made(here, "t/file")
-    here_socket = f"{here}/t/socket left out: it is a socket"
+    here_socket = f"skipped {here}/t/socket: a socket"
     assert bundled(here, "t", told=[here_socket]) == ["t/", "t/file"]
     assert bundled(here, "t/*", told=[here_socket]) == ["t/", "t/file"]
     assert bundled(here, "t/socket", told=[here_socket]) == ["t/"]
-    assert bundled(here, "/dev/zero", "/dev/full", told=["/dev/zero and 1 more left out: it is a device"]) == ["dev/"]
+    assert bundled(here, "/dev/zero", "/dev/full", told=["skipped /dev/zero and 1 more: a device"]) == ["dev/"]
 
 
 @pytest.fixture
@@ -124,13 +124,13 @@ def listening(here: Path) -> Iterator[None]:
 @pytest.mark.needs("root")
 def test_a_relative_device_is_left_out_too(here: Path) -> None:
     os.mknod(here / "zero", stat.S_IFCHR | 0o666, os.makedev(1, 5))
-    told = [f"{here}/zero left out: it is a device"]
+    told = [f"skipped {here}/zero: a device"]
     assert bundled(here, "zero", told=told) == bundled(here, "z*", told=told) == []
 
 
 def test_what_the_kernel_makes_is_left_out_with_a_warning(here: Path) -> None:
     made(here, "t/mtab -> /proc/self/mounts")
-    told = ["/proc left out: what is there is made by the kernel, and no file"]
+    told = ["skipped /proc: provided by the kernel at run time"]
     assert bundled(here, "/proc/self/exe", told=told) == []
     assert bundled(here, "t", told=told) == ["t/", "t/mtab -> /proc/self/mounts"]
 
@@ -138,10 +138,10 @@ def test_what_the_kernel_makes_is_left_out_with_a_warning(here: Path) -> None:
 def test_links_that_lead_nowhere_stay_links_and_are_one_line(here: Path) -> None:
     made(here, "t/dangling -> gone", "t/far -> /none/gone", "t/loop -> pool", "t/pool -> loop")
     lines = ["t/", "t/dangling -> gone", "t/far -> /none/gone", "t/loop -> pool", "t/pool -> loop"]
-    told = "{} to what is not there, the first from {}/t/{}"
-    assert bundled(here, "t", told=[told.format("4 links", "", "dangling to gone")]) == lines
-    assert below(here, bundled(here, f"{here}/t", told=[told.format("4 links", here, "dangling to gone")])) == lines
-    assert bundled(here, "t/loop", told=[told.format("2 links", "", "loop to pool")]) == [lines[0], *lines[3:]]
+    many = "{} dangling links, such as {}/t/{}"
+    assert bundled(here, "t", told=[many.format(4, "", "dangling -> gone")]) == lines
+    assert below(here, bundled(here, f"{here}/t", told=[many.format(4, here, "dangling -> gone")])) == lines
+    assert bundled(here, "t/loop", told=[many.format(2, "", "loop -> pool")]) == [lines[0], *lines[3:]]
     done(
         "-i",
         "t",
@@ -152,14 +152,14 @@ def test_links_that_lead_nowhere_stay_links_and_are_one_line(here: Path) -> None
         "prog",
         "one",
         cwd=here,
-        stderr=f"warning: {told}\n".format("1 link", "", "far to /none/gone"),
+        stderr="warning: dangling link: /t/far -> /none/gone\n",
     )
     done("-i", "t", "--no-verify", "prog", "two", cwd=here)
 
 
 def test_a_link_into_the_output_is_one_to_what_is_not_there(here: Path) -> None:
     made(here, "t/latest -> out", "t/out/")
-    told = "warning: 1 link to what is not there, the first from /t/latest to out\n"
+    told = "warning: dangling link: /t/latest -> out\n"
     done("-i", "t", "-r", "/prog", "prog", "t/out", cwd=here, stderr=told)
 
 
@@ -234,12 +234,12 @@ def test_an_elf_file_brings_its_libraries_and_broken_ones_are_warnings(here: Pat
     result = magicpak("-it", "prog", "out", cwd=here)
     assert (result.code, result.stdout) == (0, "")
     broken, cut, *others = result.stderr.splitlines()
-    assert broken.startswith(f"warning: {here}/t/broken.so goes in as it is: ")
-    assert cut.startswith(f"warning: {here}/t/cut.so goes in as it is: ")
+    assert broken.startswith(f"warning: {here}/t/broken.so is included without libraries: it ")
+    assert cut.startswith(f"warning: {here}/t/cut.so is included without libraries: it ")
     assert others == [
-        f"warning: {here}/t/foreign.so goes in without libraries: it is made for another machine",
+        f"warning: {here}/t/foreign.so is included without libraries: it is for another machine",
         f"warning: {here}/t/noloader cannot run: its interpreter /none/ld.so cannot be read: No such file or directory",
-        f"warning: libgone.so is missing: needed by {here}/t/plugin.so, and by 1 more",
+        f"warning: libgone.so is missing: needed by {here}/t/plugin.so and 1 more",
     ]
     assert "usr/lib/x86_64-linux-gnu/libc.so.6" in names(here / "out")
     assert tree(here / "out/t") == tree(here / "t")

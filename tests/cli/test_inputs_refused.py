@@ -31,7 +31,7 @@ def test_scripts_are_refused_with_a_hint(here: Path) -> None:
     executable(here / "script", b"#!/usr/bin/env python3\nprint()\n")
     assert refusal(here, "script") == (
         "error: script is a script (it begins with #!/usr/bin/env python3)\n"
-        "hint: bundle its interpreter as INPUT and bring the script with --include\n"
+        "hint: bundle its interpreter as INPUT and add the script with --include\n"
     )
 
 
@@ -47,8 +47,8 @@ def test_a_script_cannot_put_control_characters_on_the_terminal(here: Path) -> N
     [
         ("core", make_elf(type=4), "is a core dump"),
         ("x.o", make_elf(type=1), "is a relocatable object file (.o)"),
-        ("none", make_elf(type=0), "is an ELF file of type 0, no executable"),
-        ("odd", make_elf(type=0xFE00), "is an ELF file of type 65024, no executable"),
+        ("none", make_elf(type=0), "is an ELF file of type 0, not an executable"),
+        ("odd", make_elf(type=0xFE00), "is an ELF file of type 65024, not an executable"),
         ("empty", b"", "is empty"),
         ("text", b"hello\n", "is not an ELF file"),
         ("zeros", bytes(5000), "is not an ELF file"),
@@ -137,7 +137,7 @@ def test_a_file_that_may_not_be_read_is_refused(public: Path) -> None:
 def test_a_file_in_proc_has_no_place_in_a_bundle_unless_one_is_given(here: Path) -> None:
     (here / "prog").rename(here / "moved")
     assert refusal(here, "/proc/self/exe") == (
-        "error: /proc/self/exe stands in /proc, which no bundle holds\nhint: say where it goes with --install-to\n"
+        "error: /proc/self/exe is in /proc, which no bundle has\nhint: set its place with --install-to\n"
     )
     descriptor = os.open(here / "moved", os.O_RDONLY)
     result = magicpak(f"/proc/{os.getpid()}/fd/{descriptor}", "out", "--install-to=x", cwd=here)

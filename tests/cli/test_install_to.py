@@ -50,7 +50,7 @@ def test_the_root_is_no_place_for_an_executable(place: str, here: Path) -> None:
     assert magicpak("prog", "out", "-r", place, cwd=here) == Result(
         2,
         "",
-        f"error: --install-to {place!r} is the bundle's root, where no file can be\n"
+        f"error: --install-to {place!r} is the root directory of the bundle, not a file\n"
         "hint: end it with / to keep the name of the executable\n",
     )
     assert not (here / "out").exists()

@@ -79,7 +79,7 @@ class TestOutsideTheDefaultDirectories:
         assert cached(bundle) == {"liba.so.1": ["/usr/local/lib/liba.so.1"], "libb.so.10": ["/opt/b/libb.so.10"]}
         assert bundle.runs("/app")
         assert len(bundle.warnings) == 1
-        assert bundle.warnings[0].startswith("/etc/ld.so.cache is made")
+        assert bundle.warnings[0].startswith("created /etc/ld.so.cache so that the loader finds libraries outside")
 
     def test_what_is_in_default_directories_needs_no_cache(self, world: World) -> None:
         world.library("lib/liba.so", soname="liba.so", needed=["libb.so"])
@@ -125,7 +125,7 @@ class TestOutsideTheDefaultDirectories:
     def test_nodeflib_cannot_be_served_from_below_a_default_directory(self, world: World) -> None:
         world.library("usr/lib/deep/liba.so")
         world.program("app", needed=["liba.so"], flags_1=DF_1_NODEFLIB)
-        with pytest.raises(MagicpakError, match=r"MagicpakError: /app forbids its loader the default directories"):
+        with pytest.raises(MagicpakError, match=r"MagicpakError: /app excludes the default directories"):
             bundled(world, options("/app", library_path="/usr/lib/deep"))
         assert not (world.root / "bundle").exists()
 

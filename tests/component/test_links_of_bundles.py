@@ -82,7 +82,7 @@ def test_dead_ends_of_the_host_and_those_in_output_are_one_line(tmp_path: Path) 
     for link, target in zip(links, ("gone", "out", "link2"), strict=True):
         link.symlink_to(target)
     plan = plan_of(*links).without(lambda item: item.path.name == "out")
-    line = f"3 links to what is not there, the first from {links[0]} to gone"
+    line = f"3 dangling links, such as {links[0]} -> gone"
     assert proved(plan, str(tmp_path / "out")) == ([], [line])
 
 
@@ -150,7 +150,7 @@ def test_what_a_link_leads_to_comes_with_it(
             reject()
     warnings = [line for line in log.warnings if "matches nothing" not in line and "directory above itself" not in line]
     dead = [path for path in output.rglob("*") if path.is_symlink() and not _leads(output, path)]
-    told = [line for line in warnings if "not there" in line]
+    told = [line for line in warnings if "dangling link" in line]
     assert warnings == told
     assert bool(told) == bool(dead)
 

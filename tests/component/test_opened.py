@@ -211,7 +211,7 @@ def test_what_only_others_may_read_is_left_out_with_a_warning(small: Small) -> N
 
     assert inside(Path("/"), look) == (
         ["d/", "d/open", "prog"],
-        (f"{small / 'd/hidden'} left out: it was looked at, but only others may read it",),
+        (f"skipped {small / 'd/hidden'}: the program used it, but the current user may not read it",),
     )
 
 
@@ -343,8 +343,11 @@ def test_a_file_whose_former_bytes_could_not_be_kept_is_told(small: Small) -> No
         run.kept.append(Backup(small / name, None, None, status.st_mode, 0, 0, 0))
         run.use(Access.CHANGED, small / name)
     os.unlink(small / "d/gone")
-    told = "was changed by the run and could not be kept as it was"
-    warnings = [f"{small / 'd/there'} {told}: it goes in as it is now", f"{small / 'd/gone'} {told}: it does not go in"]
+    told = "was changed by the run and could not be saved beforehand"
+    warnings = [
+        f"{small / 'd/there'} {told}: it is included as it is now",
+        f"{small / 'd/gone'} {told}: it is not included",
+    ]
     assert small.brought(run, warnings=warnings) == ["d/", "d/there"]
 
 

@@ -1,4 +1,4 @@
-"""The proof says that a program starts in the empty image exactly where it does."""
+"""The proof says that a program starts in an empty image exactly where it does."""
 
 import os
 import shutil
@@ -54,7 +54,7 @@ def made(world: World, *, include: str | None = "lib/liba.so", exclude: str | No
 
 def test_what_stands_in_the_way_of_a_library_is_told(world: World) -> None:
     world.add("work/lib/liba.so", b"no library")
-    assert made(world) == "LibrariesMissing: in the empty image /app would not start"
+    assert made(world) == "LibrariesMissing: in an empty image /app would not start"
     assert made(world, verify=False) == ""
 
 
@@ -87,7 +87,7 @@ def test_the_libraries_of_plugins_are_looked_for_too(plugins: World) -> None:
 
 def test_what_stands_in_the_way_of_a_plugin_s_library_is_a_warning(plugins: World) -> None:
     plugins.add("work/lib/libb.so", b"no library")
-    end = "/lib/libb.so is not an ELF file, at which the loader stops, needed by /plugins/p1.so"
+    end = "libb.so cannot be loaded (/lib/libb.so is not an ELF file), needed by /plugins/p1.so"
     expected = f"/plugins/p1.so and 1 other library will not load: {end}"
     assert said(plugins, "/plugins", "lib/libb.so") == (expected, True)
 
@@ -102,7 +102,7 @@ def test_what_a_pattern_has_taken_from_plugins_is_told_with_the_pattern(plugins:
 
 def test_what_a_plugin_lacks_on_the_host_is_told_once(plugins: World) -> None:
     (plugins.root / "usr/lib/libb.so").unlink()
-    told = "libb.so is missing: needed by /plugins/p1.so, and by 1 more"
+    told = "libb.so is missing: needed by /plugins/p1.so and 1 more"
     assert said(plugins, "/plugins") == (told, True)
 
 
@@ -122,5 +122,5 @@ def test_an_input_is_looked_at_though_nobody_may_execute_it(world: World) -> Non
     end = "/app will not start without /usr/lib/liba.so, which is excluded by --exclude usr/lib/liba.so"
     assert said(world, exclude="usr/lib/liba.so")[0] == f"{told}\n{end}"
     world.add("work/lib/liba.so", b"no library")
-    assert said(world, "lib/liba.so")[0] == "LibrariesMissing: in the empty image /app would not start"
+    assert said(world, "lib/liba.so")[0] == "LibrariesMissing: in an empty image /app would not start"
     assert said(world, exclude="/app")[0] == ""

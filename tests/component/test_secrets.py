@@ -112,27 +112,28 @@ def test_several_of_a_kind_are_one_line_that_can_be_pasted() -> None:
     hashes, credentials = told("/etc/shadow", "/etc/gshadow", "/srv/a b/.netrc", "/srv/[x]/.netrc")
     assert hashes == (
         "/etc/gshadow, /etc/shadow look like secrets (password hashes): "
-        "--exclude /etc/gshadow --exclude /etc/shadow leave them out"
+        "exclude them with --exclude /etc/gshadow --exclude /etc/shadow"
     )
     assert credentials == (
         "/srv/[x]/.netrc, /srv/a b/.netrc look like secrets (credentials): "
-        "--exclude '/srv/[[]x]/.netrc' --exclude '/srv/a b/.netrc' leave them out"
+        "exclude them with --exclude '/srv/[[]x]/.netrc' --exclude '/srv/a b/.netrc'"
     )
 
 
 def test_of_very_many_the_first_are_named() -> None:
     (line,) = told(*(f"/srv/{number:02}/.netrc" for number in range(12)))
     assert line.startswith("/srv/00/.netrc, ")
-    assert "/srv/07/.netrc and 4 more look like secrets (credentials): --exclude /srv/00/.netrc " in line
-    assert line.endswith(" --exclude /srv/07/.netrc, and so on, leave them out")
+    exclude = "exclude them with --exclude /srv/00/.netrc "
+    assert f"/srv/07/.netrc and 4 more look like secrets (credentials): {exclude}" in line
+    assert line.endswith(" --exclude /srv/07/.netrc and so on")
 
 
 def test_files_below_a_home_directory_are_told_by_home() -> None:
     assert told("/root/a", "/root/b/c", "/root/.netrc", "/home/alice/x", "/srv/me/file", "/srv/me/other") == [
         "/root/.netrc looks like a secret (credentials): exclude it with --exclude /root/.netrc",
-        "/home/alice/x is below a home directory: exclude it with --exclude /home/alice/x",
-        "/root/a and 1 other file are below a home directory: --exclude '/root/*' leaves them out",
-        "/srv/me/file and 1 other file are below a home directory: --exclude '/srv/me/*' leaves them out",
+        "/home/alice/x is in a home directory: exclude it with --exclude /home/alice/x",
+        "/root/a and 1 more are in a home directory: exclude them with --exclude '/root/*'",
+        "/srv/me/file and 1 more are in a home directory: exclude them with --exclude '/srv/me/*'",
     ]
 
 

@@ -129,6 +129,11 @@ def test_what_a_path_led_to_was_excluded_by_one_option(path: str, flag: str | No
     assert exclude(plan_of(*MERGED), ["/usr/bin/tool", "*/libx.so.1.2"]).flag_for(path) == flag
 
 
+def test_of_several_options_that_excluded_what_a_path_led_to_the_first_is_named() -> None:
+    exclusion = exclude(plan_of(*MERGED), ["/lib/libx.so.1", "*/libx*"])
+    assert exclusion.flag_for("/usr/lib/libx.so.1") == "--exclude /lib/libx.so.1"
+
+
 def test_no_pattern_changes_nothing() -> None:
     plan = plan_of(*MERGED)
     assert exclude(plan, []) == (plan, plan, {}, ())

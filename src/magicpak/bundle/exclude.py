@@ -14,10 +14,11 @@ _MAX_NAMES = 64  # of one directory: only links in a loop give more
 
 
 class Removed(NamedTuple):
-    """An item that is excluded, and the pattern that took it."""
+    """An item that is excluded, the pattern that took it, and the position of that pattern on the command line."""
 
     item: Item
     pattern: str
+    position: int
 
 
 class Exclusion(NamedTuple):
@@ -29,11 +30,12 @@ class Exclusion(NamedTuple):
     unused: tuple[str, ...] = ()
 
     def flag_for(self, path: str) -> str | None:
-        """Return the option that excluded what `path` led to, as `--exclude '*.so'`; None if none did."""
+        """Return the first option that excluded what `path` led to, as `--exclude '*.so'`; None if none did."""
         end = resolve(path, self.before.target)
         places = () if end.error else (end.place, *end.passed)
         taken = (self.removed[place] for place in places if place in self.removed)
-        return next((shell_line(["--exclude", each.pattern]) for each in taken), None)
+        first = min(taken, key=lambda each: each.position, default=None)
+        return None if first is None else shell_line(["--exclude", first.pattern])
 
     def warnings(self) -> list[str]:
         """Return a line for each pattern that matches nothing."""
@@ -61,7 +63,7 @@ def exclude(plan: BundlePlan, patterns: Sequence[str]) -> Exclusion:
         if first is not None:
             taken[item.path] = first
     _take_dependents(plan, taken)
-    removed = {item.path: Removed(item, patterns[taken[item.path]]) for item in plan if item.path in taken}
+    removed = {path: Removed(item, patterns[taken[path]], taken[path]) for item in plan if (path := item.path) in taken}
     unused = tuple(pattern for index, pattern in enumerate(patterns) if index not in used)
     return Exclusion(plan, plan.without(lambda item: item.path in removed), removed, unused)
 

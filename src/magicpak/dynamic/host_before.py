@@ -141,4 +141,4 @@ def _unread(emptied: set[str], uses: Iterable[Use], before: Mapping[str, Previou
 
 def _warning(path: str) -> str:
     result = "it is included as it is now" if os.path.exists(path) else "it is not included"
-    return f"{printable(path)} was changed by the run and could not be saved before: {result}"
+    return f"{printable(path)} was changed by the run and could not be saved beforehand: {result}"

@@ -136,5 +136,5 @@ def _problems(verdict: Verdict | None) -> Iterator[doc.ReportProblem]:
 
 
 def _excluded(exclusion: Exclusion) -> Iterator[doc.ReportExcluded]:
-    for item, _ in exclusion.removed.values():
-        yield doc.ReportExcluded(item.path, _type(item.entry), _size(item.entry))
+    for each in exclusion.removed.values():
+        yield doc.ReportExcluded(each.item.path, _type(each.item.entry), _size(each.item.entry))

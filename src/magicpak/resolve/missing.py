@@ -53,7 +53,7 @@ def describe_need(missing: MissingNeed) -> list[str]:
     need = missing.need
     lines = [f"{printable(need.name)} is needed by {describe_chain(missing.resolved, need.by)}"]
     if need.load_error:
-        lines.append(f"  the loader stops at {printable(need.load_error)}")
+        lines.append(f"  the loader stops because {printable(need.load_error)}")
     else:
         searched = searched_places(missing)
         if searched.directories:

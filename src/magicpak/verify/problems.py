@@ -57,7 +57,7 @@ def missing_problems(resolved: Resolved) -> Iterator[Problem]:
     for each in missing_needs([resolved]):
         need, chain = each.need, describe_chain(resolved, each.need.by)
         if need.load_error:
-            message = f"the loader stops at {printable(need.load_error)}, needed by {chain}"
+            message = f"{printable(need.name)} cannot be loaded ({printable(need.load_error)}), needed by {chain}"
             yield Problem(resolved.name, need.name, need.by.path, message)
         else:
             message = f"{printable(need.name)} is missing, needed by {chain}"
