@@ -10,7 +10,7 @@ import pytest
 
 from magicpak.bundle.entry import Attributes, Copy, Directory, Layout, Link
 from magicpak.bundle.plan import Because, BundlePlan
-from magicpak.collect.trees import TreeCollector
+from magicpak.collect.include import TreeCollector
 from magicpak.tracing.trace import Access, Backup
 from support.elf_files import X86_64_EXIT_0, make_elf
 from support.handmade_traces import Run, bundled, lines, text, traced

@@ -13,9 +13,9 @@ from magicpak.elf.cache import ElfCache
 from magicpak.elf.errors import ElfError
 from magicpak.elf.facts import ElfFacts
 from magicpak.ldso.factory import emulated_loaders
+from magicpak.verify.directory import SymbolCheck
 from magicpak.verify.programs import ProgramChecker
 from magicpak.verify.root_view import DirectoryView
-from magicpak.verify.symbols import SymbolCheck
 from support.loader_oracle import GLIBC
 
 pytestmark = pytest.mark.skipif(not os.path.exists(GLIBC), reason=f"there is no {GLIBC}")
@@ -50,7 +50,7 @@ def by_ldd(path: str) -> set[str] | None:
 
 
 def test_undefined_symbols_are_those_that_ldd_tells(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("magicpak.verify.symbols.MAX_NAMED", 1 << 20)
+    monkeypatch.setattr("magicpak.verify.directory.MAX_NAMED", 1 << 20)
     starter = ProgramChecker(WORLD, emulated_loaders(STORE), SymbolCheck(WORLD).problems)
     paths = sample()
     with ThreadPoolExecutor(2) as pool:

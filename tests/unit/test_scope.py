@@ -1,5 +1,4 @@
-from magicpak.tracing.scope import within
-from magicpak.tracing.trace import Access, Backup, Execution, Trace, Use
+from magicpak.tracing.trace import Access, Backup, Execution, Trace, Use, within
 
 SHELL, SERVER, CLIENT, TOOL = (1, 1), (1, 2), (1, 3), (1, 4)
 

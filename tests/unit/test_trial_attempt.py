@@ -4,7 +4,7 @@ from collections.abc import Sequence
 import pytest
 
 from magicpak.bundle.path import BundlePath
-from magicpak.process.exit_status import describe_exit, exit_code
+from magicpak.process.child import describe_exit, exit_code
 from magicpak.trial.attempt import HEAD, Attempt, OutputHead, complaint, details
 from magicpak.trial.expectations import PATH, Expectations
 from magicpak.trial.invocation import ProgramCommand

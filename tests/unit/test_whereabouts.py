@@ -3,7 +3,7 @@
 import pytest
 
 from magicpak.tracing import procfs
-from magicpak.tracing.cwd_cache import CwdCache
+from magicpak.tracing.path_args import CwdCache
 
 
 class System:

@@ -32,7 +32,7 @@ class Exclusion(NamedTuple):
     def flag_for(self, path: str) -> str | None:
         """Return the first option that excluded what `path` led to, as `--exclude '*.so'`; None if none did."""
         end = resolve(path, self.before.target)
-        places = () if end.error else (end.place, *end.passed)
+        places = () if end.error else end.passed
         taken = (self.removed[place] for place in places if place in self.removed)
         first = min(taken, key=lambda each: each.position, default=None)
         return None if first is None else shell_line(["--exclude", first.pattern])

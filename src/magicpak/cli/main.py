@@ -49,7 +49,7 @@ def _run(arguments: Sequence[str]) -> int:
 def _check(options: CheckOptions) -> int:
     """Print each problem on a line of stdout. Raises MagicpakError, and OSError that names the stream."""
     from magicpak.log import Log
-    from magicpak.stages.directory_check import DirectoryChecking
+    from magicpak.stages.verification import DirectoryChecking
 
     checking = DirectoryChecking(options.directory, options.programs, options.symbols)
     lines, error = checking.run(Log(options.log_level))

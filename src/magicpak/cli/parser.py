@@ -7,8 +7,7 @@ import click
 from magicpak import __version__
 from magicpak.bundle.entry import Layout
 from magicpak.cli.grouped_help import LAST_GROUP, GroupedCommand, option_group
-from magicpak.cli.types import EXIT_STATUS, SIZE, TIME_LIMIT, VARIABLE
-from magicpak.cli.validation import bundle_options, check_options
+from magicpak.cli.validation import EXIT_STATUS, SIZE, TIME_LIMIT, VARIABLE, bundle_options, check_options
 from magicpak.ldso.resolver import Resolver
 from magicpak.options import CheckOptions, LogLevel, Options, Report
 

@@ -1,5 +1,6 @@
-"""Validates what click has parsed, and builds the options from it."""
+"""The types of option values, and what click has parsed as `Options`."""
 
+import math
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +10,7 @@ import click
 from magicpak.cli.grouped_help import missing_argument
 from magicpak.ldso.resolver import Resolver
 from magicpak.options import CheckOptions, LogLevel, Options, Report
-from magicpak.text import printable
+from magicpak.text import parse_size, printable
 
 Values = Mapping[str, Any]
 """The values of arguments and options by their names in Python, as click passes them."""
@@ -103,3 +104,54 @@ def _source_date_epoch() -> int | None:
         message = f"SOURCE_DATE_EPOCH is {printable(text)}, not a number of seconds"
         raise click.UsageError(message)
     return int(text)
+
+
+class Size(click.ParamType[int]):
+    """A number of bytes, with a unit or without one."""
+
+    name = "size"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return `value` as bytes. Raises click.BadParameter."""
+        size = parse_size(value)
+        if size is None:
+            self.fail(f"{value!r} is not a size such as 20MB, 800k or 64MiB", param, ctx)
+        return size
+
+
+class Variable(click.ParamType[tuple[str, str]]):
+    """An environment variable, as `NAME=VALUE`."""
+
+    name = "variable"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """Return the name and the value. Raises click.BadParameter."""
+        name, equals_sign, content = value.partition("=")
+        if not (name and equals_sign):
+            self.fail(f"{value!r} is not NAME=VALUE", param, ctx)
+        return name, content
+
+
+class TimeLimit(click.FloatRange):
+    """A number of seconds. NaN, which lies in every range of click's, is not one."""
+
+    name = "number of seconds"
+
+    def convert(self, value: float, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return `value` as a number. Raises click.BadParameter."""
+        seconds = super().convert(value, param, ctx)
+        if math.isnan(seconds):
+            self.fail(f"{value!r} is not a valid {self.name}.", param, ctx)
+        return seconds
+
+
+class ExitStatus(click.IntRange):
+    """An exit code, with a name of its own for click's messages."""
+
+    name = "exit code"
+
+
+SIZE = Size()
+VARIABLE = Variable()
+TIME_LIMIT = TimeLimit(0, 86_400, min_open=True)
+EXIT_STATUS = ExitStatus(0, 255)

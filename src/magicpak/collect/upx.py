@@ -13,9 +13,8 @@ from magicpak.elf.facts import ElfTarget
 from magicpak.elf.reader import read_path
 from magicpak.errors import MagicpakError, SourceChanged, ToolFailed, reason
 from magicpak.ldso.helper_build import last_lines
-from magicpak.process.child import Completed, run
+from magicpak.process.child import Completed, describe_exit, run
 from magicpak.process.exec import find_program
-from magicpak.process.exit_status import describe_exit
 from magicpak.resolve.inputs import Program
 from magicpak.text import printable, shell_line
 

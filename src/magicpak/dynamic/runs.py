@@ -7,12 +7,11 @@ from typing import NamedTuple
 
 from magicpak.errors import RunFailed
 from magicpak.files.cli_path import parse_cli_path
-from magicpak.process.exit_status import describe_exit
+from magicpak.process.child import describe_exit
 from magicpak.resolve.inputs import Program
 from magicpak.text import count_noun, printable, shell_line
 from magicpak.tracing.run import TracedRun
-from magicpak.tracing.scope import within
-from magicpak.tracing.trace import Execution, Trace, Use
+from magicpak.tracing.trace import Execution, Trace, Use, within
 
 _MAX_LINES = 20
 """Lines of a program's output that are printed when it fails."""

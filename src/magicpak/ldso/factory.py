@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from magicpak.elf.cache import ElfCache
-from magicpak.errors import ToolFailed
+from magicpak.elf.facts import ElfFacts
+from magicpak.errors import MagicpakError, ToolFailed
 from magicpak.files.view import read_file
 from magicpak.ldso.cache import CacheEntry, parse_cache
 from magicpak.ldso.closure import Closure, load
-from magicpak.ldso.fallback import FallbackLoader
 from magicpak.ldso.glibc import GlibcLoader
 from magicpak.ldso.interpreter import Glibc, Interpreter, Musl, built_in
-from magicpak.ldso.loader import EmulatedLoader, Found, Loaded, Loader, Rule
+from magicpak.ldso.loader import EmulatedLoader, Found, Loaded, LoadedNames, Loader, Rule, Wanted
 from magicpak.ldso.machines import machine_of
 from magicpak.ldso.musl import MuslLoader, path_file, system_path
 from magicpak.ldso.resolver import Resolver
@@ -170,3 +170,35 @@ def emulated_loaders(elf: ElfCache) -> Loaders:
         raise AssertionError
 
     return Loaders(Resolver.STATIC, "", "", elf, nowhere)
+
+
+class FallbackLoader:
+    """Emulates, and asks the real loader, which `real_loader` makes at the first need, for what is not found."""
+
+    def __init__(self, emulated: EmulatedLoader, real_loader: Callable[[], Loader]) -> None:
+        self._emulated = emulated
+        self._real_loader = real_loader
+        self._is_unavailable = False
+
+    def names(self) -> LoadedNames:
+        """Return an empty record of names."""
+        return self._emulated.names()
+
+    def wanted(self, facts: ElfFacts) -> list[Wanted]:
+        """Return what an object with `facts` needs, in order."""
+        return self._emulated.wanted(facts)
+
+    def searched(self, requester: Loaded) -> list[str]:
+        """Return the directories that are searched for `requester`, in order."""
+        return self._emulated.searched(requester)
+
+    def find(self, name: str, requester: Loaded) -> Found | None:
+        """Return where `name` is found, if anywhere. Raises LoadError."""
+        found = self._emulated.find(name, requester)
+        if found is not None or self._is_unavailable:
+            return found
+        try:
+            return self._real_loader().find(name, requester)
+        except MagicpakError:  # no compiler, or it fails: the emulated loader's answer stands
+            self._is_unavailable = True
+            return None

@@ -6,9 +6,8 @@ from typing import NoReturn, Self
 
 from magicpak import resources
 from magicpak.errors import ToolFailed
-from magicpak.process.child import OUTPUT_KEPT, Child
+from magicpak.process.child import OUTPUT_KEPT, Child, describe_exit
 from magicpak.process.exec import Command
-from magicpak.process.exit_status import describe_exit
 from magicpak.process.pipes import OutputTail
 from magicpak.text import printable
 

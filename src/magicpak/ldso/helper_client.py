@@ -8,9 +8,8 @@ from typing import NamedTuple, NoReturn, Self
 
 from magicpak.errors import ToolFailed
 from magicpak.ldso.helper_build import STATIC_HINT, last_lines
-from magicpak.process.child import Child
+from magicpak.process.child import Child, describe_exit
 from magicpak.process.exec import Command
-from magicpak.process.exit_status import describe_exit
 from magicpak.text import shell_line
 
 _READY = b"\0magicpak helper\0"

@@ -1,11 +1,18 @@
-"""The package of the system that owns a file."""
+"""Which package of the system owns which file.
 
-from collections.abc import Iterable, Mapping
+Even if `/lib` is a link to `usr/lib`, a package may list `/lib/x`: dpkg keeps the name that the package was built with.
+The links that count are those in the root directory, and in those of its directories that hold a file in question
+(Fedora's `/usr/sbin`). Links further below do not: no package of Debian lists a file through one.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from magicpak.bundle.path import resolve
+from magicpak.files.view import link_text
 from magicpak.packages import apk, dpkg, rpm
 from magicpak.packages.database import Package
-from magicpak.packages.names import names_of
 
 _DATABASES = (dpkg.query, dpkg.query_distroless, apk.query, rpm.query)
 """Each is queried for the paths that have no owner yet."""
@@ -37,3 +44,43 @@ def owners(paths: Iterable[str], root: str = "/") -> FileOwners:
                 by_path[path] = owner
         unowned = {path: names for path, names in unowned.items() if path not in by_path}
     return FileOwners(by_path, tuple(warnings))
+
+
+def names_of(paths: Iterable[str], root: str) -> dict[str, tuple[bytes, ...]]:
+    """Return for each of `paths`, in order, the names that a database may have: the path itself, then those by links.
+
+    The paths are absolute, as seen in `root`, and no directory in them is a link.
+    """
+    parts = {path: os.path.split(path) for path in paths}
+    directories = {directory for directory, _ in parts.values()}
+    links = _links(root, directories)
+    aliases = {directory: (directory, *_aliases(links, directory)) for directory in directories}
+    return {
+        path: tuple(os.fsencode(os.path.join(each, name)) for each in aliases[directory])
+        for path, (directory, name) in parts.items()
+    }
+
+
+def _aliases(links: Mapping[str, str], directory: str) -> list[str]:
+    """Return the names of `directory` that lead through one of `links`."""
+    prefix = os.path.join(directory, "")
+    return [os.path.join(link, prefix[len(end) :]).rstrip("/") for link, end in links.items() if prefix.startswith(end)]
+
+
+def _links(root: str, directories: Iterable[str]) -> dict[str, str]:
+    """Return the links that count, each with the directory that it leads to, which ends in a slash."""
+    tops = {"/" + directory.split("/")[1] for directory in directories}
+    texts = {link: text for each in sorted({"/", *tops}) for link, text in _links_in(root, each)}
+    return {link: os.path.join(resolve(link, texts.get).place, "") for link in texts}
+
+
+def _links_in(root: str, directory: str) -> Iterator[tuple[str, str]]:
+    """Yield the links in one directory with their texts, in order."""
+    try:
+        with os.scandir(root + directory) as entries:
+            names = sorted(entry.name for entry in entries if entry.is_symlink())
+        for name in names:
+            link = os.path.join(directory, name)
+            yield link, link_text(root + link)
+    except OSError:  # as if it had no more links
+        return

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 
 from magicpak.errors import MagicpakError, reason
 from magicpak.packages.database import DatabaseReader, Ownership, Package
-from magicpak.process.child import run
-from magicpak.process.exit_status import describe_exit
+from magicpak.process.child import describe_exit, run
 from magicpak.text import printable
 
 SECONDS = 60.0

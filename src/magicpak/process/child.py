@@ -1,6 +1,6 @@
-"""Runs other programs: bounded in time and memory, and none of them outlives the call that started it.
+"""Runs other programs, with limits on time and memory; none of them outlives the call that started it.
 
-Programs are started with posix_spawn(3) and not with `subprocess`, which costs 12 ms at import and forgets the child
+Programs are started with posix_spawn(3) and not with `subprocess`, which costs 12 ms at import and loses the child
 when a signal handler raises just after the fork.
 """
 
@@ -15,6 +15,9 @@ from magicpak.process.exec import Command
 from magicpak.process.pipes import ChildPipes, OutputTail
 from magicpak.process.signals import Mask, blocked
 from magicpak.text import printable, shell_line
+
+_BY_SIGNAL = 128  # what a shell, and docker, add to the number of a signal
+_NAMES = {each.value: each.name for each in signal.Signals}
 
 OUTPUT_KEPT = 1 << 20
 """Bytes of a program's output that are kept: its end, for that is where it says what went wrong."""
@@ -185,3 +188,16 @@ class Child:
                 status = 0
             self.pid = 0
         return os.waitstatus_to_exitcode(status)
+
+
+def exit_code(returncode: int) -> int:
+    """Return the exit code that a shell or docker reports for a return code, which is negative for a signal."""
+    return returncode if returncode >= 0 else _BY_SIGNAL - returncode
+
+
+def describe_exit(returncode: int) -> str:
+    """Return what `returncode` means, as `os.waitstatus_to_exitcode` has it: what follows the program's name."""
+    if returncode < 0:
+        return f"was killed by {_NAMES.get(-returncode, f'signal {-returncode}')}"
+    name = _NAMES.get(returncode - _BY_SIGNAL)
+    return f"exited with code {returncode}" + (f" ({name})" if name else "")

@@ -1,4 +1,4 @@
-"""Turns a process that was just forked into the program: streams, descriptors, signals, sandbox."""
+"""What is run, and where; and how a forked process becomes the program: streams, descriptors, signals, sandbox."""
 
 import errno
 import itertools
@@ -6,15 +6,55 @@ import os
 import select
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn, Protocol
 
 from magicpak.errors import RunFailed, SandboxUnavailable, ToolFailed, reason
-from magicpak.process.sandbox import NoSandbox, Sandbox
 from magicpak.text import printable
 
 _PYTHON_IGNORES = (signal.SIGPIPE, signal.SIGXFSZ)
 _IN_SANDBOX, _IN_EXECVE = "s", "x"
 _LONGEST_FAILURE = 4096  # bytes
+
+
+class Sandbox(Protocol):
+    """Surroundings that are made in two steps, each in a process that exists for this one run alone."""
+
+    @property
+    def has_own_root(self) -> bool:
+        """Whether the program has another root directory than we have."""
+        ...
+
+    def prepare(self) -> None:
+        """Do what comes before the program's own process is made, in the one that makes it. Raises OSError."""
+        ...
+
+    def enter(self, executable: str) -> str | int:
+        """Move the calling process, which becomes the program, into the sandbox.
+
+        Returns what is to be executed there: `executable`, or a descriptor of the file. Raises OSError.
+        """
+        ...
+
+
+class NoSandbox:
+    """Our own surroundings, as they are."""
+
+    has_own_root = False
+
+    def prepare(self) -> None:
+        """Do nothing."""
+
+    def enter(self, executable: str) -> str:
+        """Return `executable`."""
+        return executable
+
+
+def prepare(sandbox: Sandbox) -> None:
+    """Prepare `sandbox`. Raises SandboxUnavailable where the system refuses it."""
+    try:
+        sandbox.prepare()
+    except OSError as error:
+        raise SandboxUnavailable.by(error) from None
 
 
 class Command(NamedTuple):

@@ -5,9 +5,8 @@ import signal
 from contextlib import suppress
 
 from magicpak.process import prctl
-from magicpak.process.exec import Command, exec_command, exec_failure
+from magicpak.process.exec import Command, exec_command, exec_failure, prepare
 from magicpak.process.pipes import pipe
-from magicpak.process.sandbox import prepare
 from magicpak.process.supervisor import AT_ONCE, GENTLY, SupervisorInput
 
 _ROUNDS = 1000  # of killing what forks as fast as we kill

@@ -1,12 +1,13 @@
-"""What a finished plan lacks, before it is written."""
+"""What is missing in a finished plan, or with `--check` in a directory."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from magicpak.collect.result import Result
+from magicpak.errors import LibrariesMissing
 from magicpak.ldso.factory import Loaders
 from magicpak.log import Log
 from magicpak.text import count_noun, printable
-from magicpak.verify.plan import PlanChecker
 
 if TYPE_CHECKING:
     from magicpak.verify.severity import Verdict
@@ -22,6 +23,8 @@ class Verification(NamedTuple):
 
         Returns what is wrong, if anything is, and logs everything but errors.
         """
+        from magicpak.verify.plan import PlanChecker
+
         checker = PlanChecker(result.plan, result.placed, loaders)
         log.doing("verifying:", lambda: count_noun(len(checker), "program"))
         count, problems = checker.check_all(self.output)
@@ -42,3 +45,32 @@ class Verification(NamedTuple):
         for line in verdict.infos:
             log.info(line)
         return verdict
+
+
+class DirectoryChecking(NamedTuple):
+    """The directory, the programs by their paths in it (none: all), and `--symbols`."""
+
+    directory: str
+    programs: Sequence[str]
+    symbols: bool
+
+    def run(self, log: Log) -> tuple[list[str], LibrariesMissing | None]:
+        """Return a line for each thing that keeps a program from starting, its path first; and the error, if any.
+
+        Raises MagicpakError where there is nothing to check.
+        """
+        from magicpak.verify.directory import check_directory
+
+        log.doing(f"checking {self.directory}")
+        try:
+            checked = check_directory(self.directory, self.programs, symbols=self.symbols)
+        finally:
+            log.rest()
+        log.warn_all(checked.warnings)
+        executables, directory = count_noun(checked.programs, "executable"), printable(self.directory)
+        if not checked.problems:
+            log.info(f"checked {executables} in {directory}: nothing is missing")
+            return [], None
+        bad = len({each.subject for each in checked.problems})
+        error = LibrariesMissing(f"{bad} of {executables} in {directory} would not start")
+        return [f"{each.subject}: {each.message}" for each in checked.problems], error

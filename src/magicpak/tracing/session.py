@@ -6,8 +6,7 @@ from typing import Any, NamedTuple
 
 from magicpak.errors import RunFailed, TracingUnavailable
 from magicpak.process import prctl
-from magicpak.process.exec import Command, exec_failure
-from magicpak.process.sandbox import prepare
+from magicpak.process.exec import Command, exec_failure, prepare
 from magicpak.process.supervisor import AT_ONCE, GENTLY, SupervisorInput
 from magicpak.text import printable
 from magicpak.tracing import attach, machines, seccomp

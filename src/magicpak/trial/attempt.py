@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from magicpak.errors import RunFailed
 from magicpak.process import untraced
+from magicpak.process.child import describe_exit, exit_code
 from magicpak.process.exec import Command
-from magicpak.process.exit_status import describe_exit, exit_code
 from magicpak.process.pipes import OutputTail
 from magicpak.process.supervisor import supervise
 from magicpak.text import printable

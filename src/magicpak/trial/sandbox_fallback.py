@@ -5,8 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeVar
 
 from magicpak.errors import OverlayUnavailable, SandboxUnavailable, TestUnavailable
-from magicpak.process.exec import Command
-from magicpak.process.sandbox import Sandbox
+from magicpak.process.exec import Command, Sandbox
 from magicpak.process.tempdirs import private_directory
 from magicpak.sandbox.namespaces import BareChroot, LentTool, Namespaces
 from magicpak.sandbox.rootfs import CopiedRoot, Overlay
