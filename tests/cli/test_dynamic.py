@@ -319,7 +319,7 @@ def test_an_input_that_the_command_has_not_run_is_warned_of(work: Path) -> None:
 
 
 def test_6_for_a_command_that_has_run_no_input(work: Path) -> None:
-    hint = "hint: run INPUT itself in the command, by its path: only files used by INPUT are added\n"
+    hint = "hint: run INPUT itself in the command, by its path: only files that INPUT uses are added\n"
     expected = Result(6, "", f"error: the command of --dynamic-command did not run ./doer\n{hint}")
     assert magicpak(*by_command("cat etc/one"), cwd=work) == expected
     assert not (work / "out").exists()

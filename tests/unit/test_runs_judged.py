@@ -130,7 +130,7 @@ def test_a_command_that_has_run_no_input_has_failed() -> None:
         counted_part(PlannedRun(("sh",), "/bin/sh", (SERVER, CLIENT)), Trace(SHELL, (), ()))
     assert (caught.value.message, caught.value.hints) == (
         "the command of --dynamic-command did not run /bin/server, /bin/client",
-        ("run INPUT itself in the command, by its path: only files used by INPUT are added",),
+        ("run INPUT itself in the command, by its path: only files that INPUT uses are added",),
     )
 
 
