@@ -98,7 +98,7 @@ class Planning(NamedTuple):
         included = resolve_included(matches.elf_files, resolved, loaders)
         log.warn_all((*matches.warnings, *included.warnings))
         patterns, files = count_noun(len(self.include), "pattern"), count_noun(len(matches.elf_files), "ELF file")
-        log.info(f"included the matches of {patterns}, with {files}")
+        log.info(f"included the files matching {patterns} ({files})")
         return included.resolved
 
 
