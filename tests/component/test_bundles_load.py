@@ -174,6 +174,19 @@ class TestOrigin:
         assert bundle.loads("/opt/app") == loaded(world, "/opt/app")
 
 
+def refusal_of_two_libraries_of_one_name(world: World) -> str:
+    """Return why two programs are refused of which the second is setuid, and so finds another library of that name."""
+    world.library("opt/liba.so")
+    world.library("usr/lib/liba.so")
+    world.program("one", needed=["liba.so"])
+    world.program("two", needed=["liba.so"])
+    os.chmod(world / "two", 0o4755)
+    with pytest.raises(MagicpakError) as caught:
+        bundled(world, options("/one", "/two", library_path="/opt"))
+    assert not (world.root / "bundle").exists()
+    return str(caught.value)
+
+
 class TestNames:
     @pytest.mark.parametrize("is_link", [True, False])
     def test_a_second_name_of_one_file_is_there_and_is_one_file(self, world: World, *, is_link: bool) -> None:
@@ -190,16 +203,8 @@ class TestNames:
 
     def test_two_programs_with_two_libraries_of_one_name_are_refused_with_nothing_written(self, world: World) -> None:
         """One finds it by the cache, the other in a default directory: a cache would lead both to the first."""
-        world.library("opt/liba.so")
-        world.library("usr/lib/liba.so")
-        world.program("one", needed=["liba.so"])
-        world.program("two", needed=["liba.so"])
-        os.chmod(world / "two", 0o4755)
-        with pytest.raises(MagicpakError) as caught:
-            bundled(world, options("/one", "/two", library_path="/opt"))
-        text = str(caught.value)
+        text = refusal_of_two_libraries_of_one_name(world)
         assert all(part in text for part in ("liba.so", "/opt/liba.so", "/usr/lib/liba.so", "/two"))
-        assert not (world.root / "bundle").exists()
 
     def test_two_programs_that_find_each_its_own_by_runpath_are_not(self, world: World) -> None:
         for name in ("one", "two"):
@@ -331,14 +336,7 @@ class TestMusl:
         self.agreed(world, bundle, "/app", library_path="/opt")
 
     def test_two_programs_with_two_libraries_of_one_name_are_refused_with_nothing_written(self, world: World) -> None:
-        world.library("opt/liba.so")
-        world.library("usr/lib/liba.so")
-        world.program("one", needed=["liba.so"])
-        world.program("two", needed=["liba.so"])
-        os.chmod(world / "two", 0o4755)
-        with pytest.raises(MagicpakError, match=r"liba\.so"):
-            bundled(world, options("/one", "/two", library_path="/opt"))
-        assert not (world.root / "bundle").exists()
+        assert "liba.so" in refusal_of_two_libraries_of_one_name(world)
 
     def test_rpath_comes_before_the_path_file_and_libraries_that_inherit_it_load(self, world: World) -> None:
         world.library("opt/lib/liba.so", needed=["libb.so"])

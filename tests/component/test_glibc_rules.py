@@ -23,9 +23,11 @@ from support.loader_oracle import (
     Tree,
     World,
     agreed,
+    found,
     inside,
     listed,
     listing_of,
+    missing,
     ours,
     resolved,
 )
@@ -44,14 +46,6 @@ def tree(tmp_path: Path) -> Tree:
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     return World(tmp_path)
-
-
-def found(*pairs: tuple[str, str]) -> Listing:
-    return Listing(pairs)
-
-
-def missing(*names: str) -> Listing:
-    return Listing((), names)
 
 
 STOPS = Listing(stops=True)

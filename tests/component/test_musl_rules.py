@@ -9,7 +9,7 @@ import pytest
 
 from magicpak.elf.facts import DF_1_PIE, FileType
 from support.elf_files import I386, make_elf
-from support.loader_oracle import GLIBC, MUSL, Listing, Tree, World, agreed_by_musl, inside, resolved
+from support.loader_oracle import GLIBC, MUSL, Listing, Tree, World, agreed_by_musl, found, inside, missing, resolved
 from support.random_trees import differences
 
 pytestmark = pytest.mark.skipif(not os.path.exists(MUSL), reason=f"there is no {MUSL}: install musl")
@@ -32,14 +32,6 @@ class MuslWorld(World):
 @pytest.fixture
 def world(tmp_path: Path) -> MuslWorld:
     return MuslWorld(tmp_path)
-
-
-def found(*pairs: tuple[str, str]) -> Listing:
-    return Listing(pairs)
-
-
-def missing(*names: str) -> Listing:
-    return Listing((), names)
 
 
 @pytest.mark.needs("chroot")

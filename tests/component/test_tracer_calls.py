@@ -515,8 +515,7 @@ class TestNames:
     def test_a_thread_can_have_its_own_current_directory(self, run: Run) -> None:
         seen = run(
             """
-            pthread_t thread;
-            check(pthread_create(&thread, NULL, elsewhere, NULL) == 0 && pthread_join(thread, NULL) == 0);
+            run_thread(elsewhere, NULL);
             works(open("there", O_RDONLY), "openat read there");
             """,
             """
@@ -534,9 +533,8 @@ class TestNames:
     def test_a_thread_can_have_its_own_descriptors(self, run: Run) -> None:
         seen = run(
             """
-            pthread_t thread;
             int d = works(open("d", O_PATH), "openat read d");
-            check(pthread_create(&thread, NULL, elsewhere, (void *)(long)d) == 0 && pthread_join(thread, NULL) == 0);
+            run_thread(elsewhere, (void *)(long)d);
             works(openat(d, "in", O_RDONLY), "openat read d/in");
             """,
             """
@@ -554,8 +552,7 @@ class TestNames:
     def test_threads_share_a_current_directory_otherwise(self, run: Run) -> None:
         seen = run(
             """
-            pthread_t thread;
-            check(pthread_create(&thread, NULL, elsewhere, NULL) == 0 && pthread_join(thread, NULL) == 0);
+            run_thread(elsewhere, NULL);
             works(open("in", O_RDONLY), "openat read d/in");
             """,
             """

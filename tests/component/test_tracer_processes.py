@@ -150,8 +150,7 @@ class TestMaking:
     def test_a_thread_is_part_of_its_process(self, run: Run) -> None:
         seen = run(
             """
-            pthread_t thread;
-            check(pthread_create(&thread, NULL, opening, NULL) == 0 && pthread_join(thread, NULL) == 0);
+            run_thread(opening, NULL);
             works(open("there", O_RDONLY), "openat read there");
             """,
             """

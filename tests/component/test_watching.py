@@ -32,6 +32,17 @@ def shell(script: str, kept: str, *, timeout: float = 20, **more: bytes | None) 
     return apart(lambda: run_traced(Command.found(["/bin/sh", "-c", script]), timeout=timeout, keep_in=kept, **more))  # type: ignore[arg-type]
 
 
+def heard(script: str, kept: str) -> list[bytes]:
+    """Watch a shell script, and return each line of its that was heard."""
+
+    def hearing() -> list[bytes]:
+        lines: list[bytes] = []
+        run_traced(Command.found(["/bin/sh", "-c", script]), timeout=20, keep_in=kept, on_line=lines.append)
+        return lines
+
+    return apart(hearing)
+
+
 class TestFeeding:
     def test_what_is_given_is_read_and_then_its_end(self, kept: str) -> None:
         assert shell("cat; echo end", kept, stdin=b"a\0\xff\n").stdout == b"a\0\xff\nend\n"
@@ -72,24 +83,13 @@ class TestHearing:
         assert (1 << 16) <= len(said) < MUCH
 
     def test_each_line_is_heard_once_and_in_its_order(self, kept: str) -> None:
-        def hearing() -> list[bytes]:
-            heard: list[bytes] = []
-            script = "echo one; echo; printf 'tw'; sleep 0.05; printf 'o\\nlast\\377'"
-            run_traced(Command.found(["/bin/sh", "-c", script]), timeout=20, keep_in=kept, on_line=heard.append)
-            return heard
-
-        assert apart(hearing) == [b"one", b"", b"two", b"last\xff"]
+        script = "echo one; echo; printf 'tw'; sleep 0.05; printf 'o\\nlast\\377'"
+        assert heard(script, kept) == [b"one", b"", b"two", b"last\xff"]
 
     def test_many_lines_of_both_streams_are_heard(self, kept: str) -> None:
-        def hearing() -> list[bytes]:
-            heard: list[bytes] = []
-            script = "seq 1 100000 & seq 200001 300000 >&2; wait"
-            run_traced(Command.found(["/bin/sh", "-c", script]), timeout=20, keep_in=kept, on_line=heard.append)
-            return heard
-
-        heard = [int(line) for line in apart(hearing)]
-        assert [number for number in heard if number <= 100000] == list(range(1, 100001))
-        assert [number for number in heard if number > 100000] == list(range(200001, 300001))
+        numbers = [int(line) for line in heard("seq 1 100000 & seq 200001 300000 >&2; wait", kept)]
+        assert [number for number in numbers if number <= 100000] == list(range(1, 100001))
+        assert [number for number in numbers if number > 100000] == list(range(200001, 300001))
 
 
 class TestStarting:

@@ -62,6 +62,16 @@ class Listing(NamedTuple):
     stops: bool = False
 
 
+def found(*pairs: tuple[str, str]) -> Listing:
+    """Return the listing of a program that finds all it needs: these names at these paths."""
+    return Listing(pairs)
+
+
+def missing(*names: str) -> Listing:
+    """Return the listing of a program that finds nothing, of these names."""
+    return Listing((), names)
+
+
 class Tree:
     """A directory with programs and libraries that do nothing, made on the spot."""
 

@@ -107,6 +107,12 @@ static inline long ended(int line, const char *call, long result, int wanted, co
 #define fails(error, call, ...) ended(__LINE__, #call, (long)(call), error, USES(__VA_ARGS__))
 #define check(truth) ((truth) ? (void)0 : (dprintf(2, "line %d: not %s\n", __LINE__, #truth), _exit(99)))
 
+static inline void run_thread(void *run(void *), void *argument)
+{
+    pthread_t thread;
+    check(pthread_create(&thread, NULL, run, argument) == 0 && pthread_join(thread, NULL) == 0);
+}
+
 static inline int end_of(pid_t child)
 {
     int status;
