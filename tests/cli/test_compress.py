@@ -164,10 +164,10 @@ def test_what_is_packed_already_goes_in_as_it_is_however_quiet_upx_is_to_be(here
 @pytest.mark.parametrize(
     ("arguments", "how"),
     [
-        (["--bestest"], "--bestest cannot pack big: it exited with code 1\n  upx: unrecognized option '--bestest'\n"),
-        (["-d"], "-d cannot pack big: it exited with code 2\n  upx: big: NotPackedException: not packed by UPX\n"),
-        (["-9", "-of"], "-9 -of cannot pack big: it exited with code 1\n  upx: option '-o' more than once given\n"),
-        (["other"], "other cannot pack big: it exited with code 1\n  upx: need exactly one argument when using '-o'\n"),
+        (["--bestest"], "--bestest cannot compress big: it exited with code 1\n  upx: unrecognized option '--bestest'\n"),
+        (["-d"], "-d cannot compress big: it exited with code 2\n  upx: big: NotPackedException: not packed by UPX\n"),
+        (["-9", "-of"], "-9 -of cannot compress big: it exited with code 1\n  upx: option '-o' more than once given\n"),
+        (["other"], "other cannot compress big: it exited with code 1\n  upx: need exactly one argument when using '-o'\n"),
     ],
 )  # fmt: skip
 def test_a_bad_argument_is_an_error_in_the_words_of_upx(
@@ -233,8 +233,8 @@ def test_arguments_reach_upx_in_order_and_may_begin_with_a_hyphen(here: Path, fa
 
 SAYS = "  \\x1b[31mred\\x00\\xff\n"
 FAILURES = {
-    "crashes": ("kill -SEGV $$", "{upx} cannot pack big: it was killed by SIGSEGV"),
-    "fails": ("exit 7", "{upx} cannot pack big: it exited with code 7"),
+    "crashes": ("kill -SEGV $$", "{upx} cannot compress big: it was killed by SIGSEGV"),
+    "fails": ("exit 7", "{upx} cannot compress big: it exited with code 7"),
     "leaves nothing": ("exit 0", "{upx} produced no program from big: it wrote no output"),
     "empty": (': > "$out"', "{upx} produced no program from big: its output is empty"),
     "text": ('echo x > "$out"', "{upx} produced no program from big: its output is not an ELF file"),
@@ -243,8 +243,8 @@ FAILURES = {
     "other machine": (
         'cat other > "$out"', "{upx} produced no program from big: its output is for another machine"
     ),
-    "test": ('[ $test ] && exit 3; cat "$in" > "$out"', "{upx} -t rejects the packed big: it exited with code 3"),
-    "destroys its input": ('rm "$in"; exit 2', "{upx} cannot pack big: it exited with code 2"),
+    "test": ('[ $test ] && exit 3; cat "$in" > "$out"', "{upx} -t rejects the compressed big: it exited with code 3"),
+    "destroys its input": ('rm "$in"; exit 2', "{upx} cannot compress big: it exited with code 2"),
 }  # fmt: skip
 
 
