@@ -300,10 +300,10 @@ BUNDLE = ["--include=tree", "/bin/ls", "out"]
         ("magicpak.collect.include._is_elf", 1, BUNDLE, r"collecting: 1\d\d entries … 1 s"),
         ("magicpak.collect.include_libraries.missing_warnings", 1, BUNDLE, r"looking for libraries: \d+ files … 1 s"),
         ("magicpak.stages.planning.with_loader_config", 1, BUNDLE, r"planning … 1 s"),
-        ("magicpak.verify.programs.ProgramChecker.look", 1, BUNDLE, r"proving: 0 programs … 1 s"),
+        ("magicpak.verify.programs.ProgramChecker.check", 1, BUNDLE, r"verifying: 0 programs … 1 s"),
         ("magicpak.outputs.tree.open_source", 1, BUNDLE, r"copying \[ {20}\] 0 % … 1 s"),
         ("magicpak.outputs.destination.NewDirectory.commit", 1, BUNDLE, r"copying \[#{20}\] 100 % … 1 s"),
-        ("magicpak.verify.programs.ProgramChecker.look", 1, ["--check", "tree"], r"checking tree … 1 s"),
+        ("magicpak.verify.programs.ProgramChecker.check", 1, ["--check", "tree"], r"checking tree … 1 s"),
     ],
 )
 def test_every_stage_is_shown_while_it_takes_its_time_and_gone_in_the_end(
