@@ -28,7 +28,8 @@ def missing_error(all_resolved: Sequence[Resolved]) -> LibrariesMissing:
     parts = []
     if bad_interpreters:
         paths = dict.fromkeys(printable(each.closure.program.facts.interpreter or "") for each in bad_interpreters)
-        parts.append(f"the interpreter {', '.join(paths)} cannot be used")
+        noun = "interpreter" if len(paths) == 1 else "interpreters"
+        parts.append(f"the {noun} {', '.join(paths)} cannot be used")
     if names:
         subject = "a library is" if len(names) == 1 else f"{count_noun(len(names), 'library')} are"
         parts.append(f"{subject} missing: {', '.join(map(printable, names))}")
