@@ -138,7 +138,7 @@ def _tracing(options: Options) -> "Tracing":
     return Tracing(
         options.dynamic_arg,
         options.dynamic_command,
-        None if options.dynamic_stdin is None else os.fsencode(options.dynamic_stdin),
+        _encoded(options.dynamic_stdin),
         {**os.environ, **options.dynamic_env},
         options.dynamic_timeout,
         options.dynamic_allow_failure,
@@ -146,17 +146,22 @@ def _tracing(options: Options) -> "Tracing":
 
 
 def _test_run(options: Options) -> "TestRun":
-    from magicpak.stages.test_run import TestRun, expectations_of
+    from magicpak.stages.test_run import TestRun
+    from magicpak.trial.expectations import Expectations
 
-    expectations = expectations_of(
-        options.test_stdin,
-        options.test_stdout,
-        options.test_exit_code,
-        options.test_timeout,
-        options.test_env,
+    expectations = Expectations(
+        stdin=_encoded(options.test_stdin),
+        stdout=_encoded(options.test_stdout),
+        exit_code=options.test_exit_code,
+        timeout=options.test_timeout,
+        env=options.test_env,
         network=options.test_network,
     )
     return TestRun(options.test_command, options.busybox, options.test_user, expectations, options.source_date_epoch)
+
+
+def _encoded(text: str | None) -> bytes | None:
+    return None if text is None else os.fsencode(text)
 
 
 def _verify(result: Result, loaders: Loaders, output: str | None, log: Log) -> "Verdict | None":

@@ -164,12 +164,18 @@ def test_what_is_packed_already_goes_in_as_it_is_however_quiet_upx_is_to_be(here
 @pytest.mark.parametrize(
     ("arguments", "how"),
     [
-        (["--bestest"], "--bestest cannot compress big: it exited with code 1\n  upx: unrecognized option '--bestest'\n"),
+        (
+            ["--bestest"],
+            "--bestest cannot compress big: it exited with code 1\n  upx: unrecognized option '--bestest'\n",
+        ),
         (["-d"], "-d cannot compress big: it exited with code 2\n  upx: big: NotPackedException: not packed by UPX\n"),
         (["-9", "-of"], "-9 -of cannot compress big: it exited with code 1\n  upx: option '-o' more than once given\n"),
-        (["other"], "other cannot compress big: it exited with code 1\n  upx: need exactly one argument when using '-o'\n"),
+        (
+            ["other"],
+            "other cannot compress big: it exited with code 1\n  upx: need exactly one argument when using '-o'\n",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_bad_argument_is_an_error_in_the_words_of_upx(
     arguments: Sequence[str], how: str, here: Path, big: Path
 ) -> None:

@@ -14,9 +14,8 @@ from types import FrameType
 import pytest
 
 from magicpak.errors import Interrupted, ToolFailed
-from magicpak.ldso.helper_build import CompiledHelper
+from magicpak.ldso.helper_build import CompiledHelper, EmbeddedHelper, embedded_helper
 from magicpak.ldso.helper_client import Answer, HelperProcess, same_file_in_error
-from magicpak.ldso.helper_embedded import EmbeddedHelper, embedded_helper
 from magicpak.ldso.machines import MACHINES
 from support.pids import is_alive, is_gone_soon
 

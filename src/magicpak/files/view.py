@@ -5,7 +5,11 @@
 
 import errno
 import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import Protocol
+
+from magicpak.bundle.path import ROOT, BundlePath, resolve
 
 OPEN_TO_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
@@ -93,3 +97,80 @@ def link_target(path: str) -> str | None:
 def is_below(path: str, directories: tuple[str, ...]) -> bool:
     """Return whether `path`, which is normalised, is one of `directories` or below one."""
     return path.startswith(directories) and any(path == each or path.startswith(f"{each}/") for each in directories)
+
+
+class RootView(ABC):
+    """A view with a root of its own, in which paths are followed by ourselves, so that nothing leads out.
+
+    Its current directory is its root. Where a directory leads is found out once.
+    """
+
+    def __init__(self) -> None:
+        self._directories: dict[str, BundlePath | None] = {}
+
+    @abstractmethod
+    def target(self, place: BundlePath) -> str | None:
+        """Return the text of the link at `place`, None for what is not a link. Raises OSError for nothing.
+
+        There is no link on the way to `place`, here and in `is_directory_at`.
+        """
+
+    @abstractmethod
+    def is_directory_at(self, place: BundlePath) -> bool:
+        """Return whether a directory is at `place`. Raises OSError for nothing."""
+
+    @abstractmethod
+    def open(self, path: str) -> int:
+        """Return a descriptor for reading what `path` leads to; nothing blocks. Raises OSError."""
+
+    @abstractmethod
+    def has_capabilities(self, path: str) -> bool:
+        """Return whether `path` leads to a file with capabilities(7) of its own."""
+
+    @abstractmethod
+    def is_executable(self, path: str) -> bool:
+        """Return whether `path` leads to a file that somebody may execute."""
+
+    @abstractmethod
+    def executables(self) -> Iterator[BundlePath]:
+        """Yield the files that somebody may execute, in order."""
+
+    def is_directory(self, path: str) -> bool:
+        """Return whether `path` leads to a directory."""
+        try:
+            return self.is_directory_at(self.reached(path))
+        except OSError:
+            return False
+
+    def current_directory(self) -> str:
+        """Return the root."""
+        return ROOT
+
+    def reached(self, path: str) -> BundlePath:
+        """Return where `path` leads, all links resolved, `..` stopping at the root.
+
+        Raises OSError; its `filename` is how far a path with links leads, with what would come after it.
+        """
+        above, _, name = path.rpartition("/")
+        if name in ("", ".", ".."):
+            return self._followed(path)
+        if above not in self._directories:
+            self._directories[above] = self._directory(above)
+        directory = self._directories[above]
+        if directory is None:
+            raise OSError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        place = directory.joined(name)
+        return place if self.target(place) is None else self._followed(name, directory)
+
+    def _directory(self, path: str) -> BundlePath | None:
+        try:
+            place = self._followed(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return place if self.is_directory_at(place) else None
+
+    def _followed(self, path: str, start: BundlePath = ROOT) -> BundlePath:
+        end = resolve(path, self.target, start)
+        if end.error:
+            raise OSError(end.error, os.strerror(end.error), end.missing)
+        return end.place

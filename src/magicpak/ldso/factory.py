@@ -19,7 +19,7 @@ from magicpak.ldso.musl import MuslLoader, path_file, system_path
 from magicpak.ldso.resolver import Resolver
 
 if TYPE_CHECKING:
-    from magicpak.ldso.helper_embedded import Helper
+    from magicpak.ldso.helper_build import Helper
     from magicpak.ldso.real_loader import RealLoader
 
 
@@ -140,8 +140,7 @@ class Loaders:
         return self._real[interpreter.path]
 
     def _helper(self, interpreter: Interpreter) -> "Helper":
-        from magicpak.ldso.helper_build import CompiledHelper
-        from magicpak.ldso.helper_embedded import embedded_helper
+        from magicpak.ldso.helper_build import CompiledHelper, embedded_helper
 
         if self._compiler is None and (helper := embedded_helper(machine_of(interpreter.facts.kind))) is not None:
             return helper

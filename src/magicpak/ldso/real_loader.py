@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from magicpak.elf.facts import DF_1_NODEFLIB, ElfFacts
 from magicpak.errors import ToolFailed
 from magicpak.ldso.glibc import GlibcNames, wanted_by_glibc
+from magicpak.ldso.helper_build import Helper
 from magicpak.ldso.helper_client import Answer, HelperProcess, same_file_in_error
-from magicpak.ldso.helper_embedded import Helper
 from magicpak.ldso.loader import EmulatedLoader, Found, Loaded, LoadedNames, LoadError, Rule, Wanted
 
 _NOT_LOADED = Answer(None, "not loaded")

@@ -12,7 +12,7 @@ from magicpak.outputs.report_file import ReportFile
 from magicpak.packages.database import Package
 from magicpak.reports.build import build_document
 from magicpak.reports.document import Document
-from magicpak.reports.style import ASCII, PLAIN, Style
+from magicpak.reports.tree import ASCII, PLAIN, Style
 
 if TYPE_CHECKING:
     from magicpak.verify.severity import Verdict

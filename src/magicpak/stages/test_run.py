@@ -1,7 +1,6 @@
 """`--test`: runs the finished bundle alone."""
 
-import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -63,17 +62,3 @@ def _made_by(runs: Sequence[TracedRun]) -> Collection[str]:
     """Return the real paths of what the runs have made."""
     uses = (use for run in runs for use in run.trace.uses)
     return {use.real for use in uses if use.access is Access.MADE and not use.error}
-
-
-def expectations_of(
-    stdin: str | None, stdout: str | None, exit_code: int, timeout: float, env: Mapping[str, str], *, network: bool
-) -> Expectations:
-    """Return what `--test-…` options say, for a run as root."""
-    return Expectations(
-        stdin=None if stdin is None else os.fsencode(stdin),
-        stdout=None if stdout is None else os.fsencode(stdout),
-        exit_code=exit_code,
-        timeout=timeout,
-        env=env,
-        network=network,
-    )

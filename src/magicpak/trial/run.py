@@ -1,11 +1,11 @@
 """The test from start to finish: what is run, in which sandbox, and the result."""
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan
 from magicpak.errors import ToolFailed
+from magicpak.log import Log
 from magicpak.text import printable
 from magicpak.trial.attempt import attempt, complaint
 from magicpak.trial.busybox import find_busybox
@@ -22,26 +22,6 @@ from magicpak.trial.invocation import (
 )
 from magicpak.trial.sandbox_fallback import SandboxFallback
 from magicpak.trial.suggestions import TrialPlans
-
-
-class TrialLog(Protocol):
-    """Where to report what happens, what the user should look at, and what takes its time."""
-
-    def info(self, event: str) -> None:
-        """Log what has happened."""
-        ...
-
-    def warn(self, event: str) -> None:
-        """Log what the user should look at."""
-        ...
-
-    def doing(self, what: str) -> None:
-        """Set what is going on."""
-        ...
-
-    def rest(self) -> None:
-        """Set that nothing is going on any more."""
-        ...
 
 
 def trial_commands(
@@ -74,7 +54,7 @@ def run_trial(
     expectations: Expectations,
     fallback: SandboxFallback,
     plans: TrialPlans,
-    log: TrialLog,
+    log: Log,
 ) -> None:
     """Run all `commands`, one after the other, each in the bundle as it was written.
 
@@ -95,7 +75,7 @@ def run_trial(
         log.info(f"tested {printable(command.line)}: passed in {done.seconds:.1f} s")
 
 
-def _report_sandbox(fallback: SandboxFallback, expectations: Expectations, log: TrialLog) -> None:
+def _report_sandbox(fallback: SandboxFallback, expectations: Expectations, log: Log) -> None:
     kind = fallback.kind
     log.info(f"testing the bundle in {kind.words}")
     if not kind.has_proc:

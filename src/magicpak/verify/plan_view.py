@@ -5,12 +5,11 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from magicpak.bundle.entry import Content, Copy, Directory, Entry, Fifo, Link
-from magicpak.bundle.path import ROOT, BundlePath
+from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan, Item
 from magicpak.elf.cache import ElfCache, ElfFile
 from magicpak.elf.errors import ElfError
-from magicpak.files.view import OPEN_TO_READ, has_capabilities
-from magicpak.files.walk import PathResolver
+from magicpak.files.view import OPEN_TO_READ, RootView, has_capabilities
 
 _MAY_EXECUTE = 0o111
 
@@ -22,16 +21,12 @@ class DanglingLink(NamedTuple):
     end: BundlePath
 
 
-class PlanView:
-    """The finished plan taken as its own root; the current directory is its root too, as in an image."""
+class PlanView(RootView):
+    """The finished plan taken as its own root."""
 
     def __init__(self, plan: BundlePlan) -> None:
+        super().__init__()
         self._plan = plan
-        self._resolver = PathResolver(self)
-
-    def reached(self, path: str) -> BundlePath:
-        """Return where `path` leads, all links resolved. Raises OSError where that is nothing."""
-        return self._resolver.reached(path)
 
     def entry(self, path: str) -> Entry | None:
         """Return the entry that `path` leads to; None for the root itself. Raises OSError."""
@@ -52,21 +47,10 @@ class PlanView:
             case _:
                 return os.open("/", OPEN_TO_READ)  # one directory is like another
 
-    def is_directory(self, path: str) -> bool:
-        """Return whether `path` leads to a directory."""
-        try:
-            return isinstance(self.entry(path), Directory | None)
-        except OSError:
-            return False
-
     def has_capabilities(self, path: str) -> bool:
         """Return whether `path` leads to a file that gets capabilities of its own."""
         entry = self.entry(path)
         return isinstance(entry, Copy) and has_capabilities(entry.extended or entry.source)
-
-    def current_directory(self) -> str:
-        """Return the root."""
-        return ROOT
 
     def is_executable(self, path: str) -> bool:
         """Return whether `path` leads to a file that somebody may execute."""

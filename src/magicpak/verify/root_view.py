@@ -6,8 +6,15 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from magicpak.bundle.path import ROOT, BundlePath
-from magicpak.files.view import KERNEL_DIRECTORIES, OPEN_TO_READ, has_capabilities, link_target, link_text, real_path
-from magicpak.files.walk import PathResolver
+from magicpak.files.view import (
+    KERNEL_DIRECTORIES,
+    OPEN_TO_READ,
+    RootView,
+    has_capabilities,
+    link_target,
+    link_text,
+    real_path,
+)
 
 _MAY_EXECUTE = 0o111
 
@@ -19,39 +26,24 @@ class LinkAt(NamedTuple):
     target: str
 
 
-class DirectoryView:
+class DirectoryView(RootView):
     """A directory taken as root. Links are followed one by one, as in the plan: that needs no privilege.
 
     `unreadable` are the directories that we may not list.
     """
 
     def __init__(self, directory: str) -> None:
+        super().__init__()
         self._root = real_path(directory).rstrip("/")
-        self._resolver = PathResolver(self)
         self.unreadable: dict[str, None] = {}
-
-    def reached(self, path: str) -> BundlePath:
-        """Return where `path` leads, all links resolved. Raises OSError where that is nothing."""
-        return self._resolver.reached(path)
 
     def open(self, path: str) -> int:
         """Return a descriptor for reading what `path` leads to. Raises OSError."""
         return os.open(self._real(path), OPEN_TO_READ | os.O_NOFOLLOW)
 
-    def is_directory(self, path: str) -> bool:
-        """Return whether `path` leads to a directory."""
-        try:
-            return self.is_directory_at(self.reached(path))
-        except OSError:
-            return False
-
     def has_capabilities(self, path: str) -> bool:
         """Return whether `path` leads to a file with capabilities of its own."""
         return has_capabilities(self._real(path))
-
-    def current_directory(self) -> str:
-        """Return the root."""
-        return ROOT
 
     def is_executable(self, path: str) -> bool:
         """Return whether `path` leads to a file that somebody may execute."""
