@@ -10,7 +10,7 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from magicpak.bundle.size import check_size_limit, total_size
+from magicpak.bundle.plan import check_size_limit, total_size
 from magicpak.collect.result import Result
 from magicpak.elf.cache import ElfCache
 from magicpak.errors import LibrariesMissing, MagicpakError

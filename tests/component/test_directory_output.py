@@ -14,8 +14,7 @@ import pytest
 
 from magicpak.bundle.entry import Attributes, Content, Copy, Directory, Entry, Fifo, Link
 from magicpak.bundle.path import BundlePath
-from magicpak.bundle.plan import Because, BundlePlan, Item
-from magicpak.bundle.size import total_size
+from magicpak.bundle.plan import Because, BundlePlan, Item, total_size
 from magicpak.errors import CannotRead, OutputNotUsable, SourceChanged
 from magicpak.outputs import copy
 from magicpak.outputs.directory import DirectoryOutput, WriteResult

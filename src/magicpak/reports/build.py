@@ -7,8 +7,7 @@ from magicpak import __version__
 from magicpak.bundle.entry import Content, Copy, Directory, Entry, Fifo, Link
 from magicpak.bundle.exclude import Exclusion
 from magicpak.bundle.path import BundlePath
-from magicpak.bundle.plan import Item
-from magicpak.bundle.size import file_sizes
+from magicpak.bundle.plan import Item, file_sizes
 from magicpak.collect.result import Result
 from magicpak.packages.database import Package
 from magicpak.reports import document as doc

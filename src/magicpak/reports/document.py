@@ -1,7 +1,7 @@
-"""All that a report tells of a bundle, as plain values: what each form of report is made from.
+"""Everything that a report has of a bundle, as plain values, of which each form of report is a rendering.
 
-Its fields are those of the JSON report, `docs/report.schema.json`. A change that its readers notice gets a new
-SCHEMA_VERSION. Paths are text with undecodable bytes as lone surrogates (PEP 383).
+The fields are those of the JSON report, `docs/report.schema.json`: a change that its readers notice gets a new
+SCHEMA_VERSION. Undecodable bytes of paths are lone surrogates (PEP 383).
 """
 
 from typing import Literal, NamedTuple
@@ -10,11 +10,11 @@ SCHEMA_VERSION = 1
 
 
 class ReportEntry(NamedTuple):
-    """What stands at one path of the bundle.
+    """What is at one path of the bundle.
 
     `size` is in bytes, 0 for all but files; `source` is the path of the host that it is taken from, None for what
-    magicpak makes; `target` is the text of a link. `reason` is why it is there, in words; `asked_by` the path of the
-    bundle that asked for it, if one did; `package` the index in the packages of the one that owns it.
+    magicpak makes; `target` the text of a link; `reason` why it is there; `asked_by` the path of the bundle that needs
+    it, if one does; `package` the index in the packages of the one that owns it.
     """
 
     path: str
@@ -33,10 +33,9 @@ class ReportEntry(NamedTuple):
 class ReportNeed(NamedTuple):
     """One name that an object needs (DT_NEEDED and the like).
 
-    `found` is the path by which the loader finds it on the host, `rule` the rule of ld.so(8) by which it does so;
-    both are None where nothing goes by that name. `path` is where that stands in the bundle, links resolved; None
-    where it does not. `optional` tells that the loader forgives that it is missing; `trouble` why it stops at what it
-    finds.
+    `found` is the path by which the loader finds it on the host, `rule` the rule of ld.so(8); both are None where
+    nothing has that name. `path` is its place in the bundle, links resolved, None for none. `optional` says that the
+    loader forgives that it is missing, `trouble` why it stops at what it finds.
     """
 
     name: str
@@ -48,7 +47,7 @@ class ReportNeed(NamedTuple):
 
 
 class ReportObject(NamedTuple):
-    """An ELF file that a loader brings into a process: its path on the host, its place in the bundle (None: none)."""
+    """An ELF file that a loader loads: its path on the host, and its place in the bundle (None: none)."""
 
     file: str
     path: str | None
@@ -57,9 +56,9 @@ class ReportObject(NamedTuple):
 
 
 class ReportProcess(NamedTuple):
-    """What a loader brings in for one program, or for a library that is loaded by itself, in load order, it first.
+    """What a loader loads for a program, or with a library that is loaded at run time, in load order, it first.
 
-    `given` is the INPUT as it was written, None for what is no INPUT. `interpreter` is PT_INTERP, `trouble` why that
+    `given` is the INPUT as it was written, None for what is not one. `interpreter` is PT_INTERP, `trouble` why it
     cannot be used.
     """
 
@@ -70,7 +69,7 @@ class ReportProcess(NamedTuple):
 
 
 class ReportMissing(NamedTuple):
-    """A library or an interpreter that nothing satisfies, for one program: who needs it, the program last."""
+    """A library or an interpreter that nothing satisfies, for one program: what needs it, the program last."""
 
     name: str
     needed_by: tuple[str, ...]
@@ -79,10 +78,9 @@ class ReportMissing(NamedTuple):
 
 
 class ReportProblem(NamedTuple):
-    """Something that the proof has found; `is_error` fails the run.
+    """Something that verification has found; `is_error` fails the run.
 
-    `path` is that of a program that will not start in the empty image, of a library that will not be loaded, or of a
-    link that leads to nothing; None where `words` name it, or several.
+    `path` is that of a program, a library or a link that fails; None where `words` name it, or several.
     """
 
     path: str | None
@@ -91,7 +89,7 @@ class ReportProblem(NamedTuple):
 
 
 class ReportExcluded(NamedTuple):
-    """What stood at a path of the bundle before `--exclude` took it."""
+    """What was at a path of the bundle before `--exclude` removed it."""
 
     path: str
     type: Literal["directory", "file", "link", "fifo"]
@@ -120,10 +118,10 @@ class ReportTotals(NamedTuple):
 
 
 class Document(NamedTuple):
-    """All of a report.
+    """A whole report.
 
-    `complete` tells that nothing is missing that the run asks for: else it ends with an error, and nothing is written.
-    `packages` is None where nobody has looked for them.
+    `complete` says that nothing is missing; otherwise the run fails, and nothing is written. `packages` is None where
+    they were not looked up.
     """
 
     schema_version: int

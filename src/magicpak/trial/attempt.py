@@ -65,10 +65,7 @@ class Attempt(NamedTuple):
 
 
 def attempt(trial_command: TrialCommand, expectations: Expectations, fallback: SandboxFallback) -> Attempt:
-    """Run `trial_command` as `expectations` say, in the best sandbox.
-
-    Raises TestUnavailable, ToolFailed.
-    """
+    """Run `trial_command` as `expectations` say, in the best sandbox. Raises TestUnavailable, ToolFailed."""
     stdout, stderr = OutputHead(), OutputTail()
 
     def act(command: Command) -> Attempt:
