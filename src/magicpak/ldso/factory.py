@@ -101,10 +101,10 @@ class Loaders:
             return emulated, itself
 
         def real_loader() -> Loader:
-            from magicpak.ldso.real_loader import RealLoaderAdapter
+            from magicpak.ldso.real_loader import DlopenLoader, NoloadLoader
 
-            real = self._real_loader(interpreter)
-            return RealLoaderAdapter(real, emulated, noload=self._resolver is Resolver.NOLOAD)
+            adapter = NoloadLoader if self._resolver is Resolver.NOLOAD else DlopenLoader
+            return adapter(self._real_loader(interpreter), emulated)
 
         if self._resolver is Resolver.AUTO and emulated is not None:
             return FallbackLoader(emulated, real_loader), itself

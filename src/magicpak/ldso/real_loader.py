@@ -19,27 +19,32 @@ class RealLoader:
     def __init__(self, helper: Helper, interpreter: str) -> None:
         self._helper = helper
         self._interpreter = interpreter
-        self._processes: dict[tuple[str, ...], HelperProcess] = {}
+        self._opening: dict[tuple[str, ...], HelperProcess] = {}
+        self._loaded: dict[tuple[str, ...], HelperProcess] = {}
         self._preloaded: dict[tuple[str, ...], list[str]] = {}
-        self._answers: dict[tuple[str, tuple[str, ...], bool], Answer] = {}
+        self._answers: dict[tuple[str, tuple[str, ...]], Answer] = {}
+        self._loaded_answers: dict[tuple[str, tuple[str, ...]], Answer] = {}
 
     def start(self) -> None:
         """Begin to make the helper."""
         self._helper.start()
 
     def close(self) -> None:
-        """End all processes, the compiler too."""
-        for process in self._processes.values():
+        """Stop all processes, the compiler too."""
+        for process in (*self._opening.values(), *self._loaded.values()):
             process.close()
-        self._processes.clear()
+        self._opening.clear()
+        self._loaded.clear()
         self._helper.close()
 
     def dlopen(self, name: str, search_path: Sequence[str]) -> Answer:
         """Return the loader's answer for `name` to be loaded, `search_path` before its own. Raises ToolFailed."""
-        key = (name, tuple(search_path), False)
-        if key not in self._answers:
-            self._answers[key] = self._process(tuple(search_path), ()).ask(name, noload=False)
-        return self._answers[key]
+        path = tuple(search_path)
+        if (name, path) not in self._answers:
+            if path not in self._opening:
+                self._opening[path] = self._process(path, ())
+            self._answers[name, path] = self._opening[path].ask(name, noload=False)
+        return self._answers[name, path]
 
     def noload(self, names: Sequence[str], name: str, search_path: Sequence[str]) -> Answer:
         """Return where `name` is in a process that was started with `names` loaded, in this order. Raises ToolFailed.
@@ -49,54 +54,50 @@ class RealLoader:
         of its own is missing, `name` is loaded alone.
         """
         path = tuple(search_path)
-        known = self._answers.get((name, path, True))
+        known = self._loaded_answers.get((name, path))
         if known is not None and known.path is not None:
             return known
         preloaded = self._preloaded.get(path, [])
         answer = self._ask_loaded(path, preloaded, name) if preloaded else _NOT_LOADED
         more = [each for each in names if each not in preloaded and not set(each) & set(": /")]
         if answer.path is None and more:
-            self._end(path)
+            self._stop(path)
             answer = self._ask_loaded(path, [*preloaded, *more], name)
             if answer.path is not None:
                 self._preloaded[path] = [*preloaded, *more]
             else:
-                self._end(path)
+                self._stop(path)
                 answer = self._ask_loaded(path, [name], name)
-                self._end(path)
-        self._answers[name, path, True] = answer
+                self._stop(path)
+        self._loaded_answers[name, path] = answer
         return answer
 
     def _ask_loaded(self, path: tuple[str, ...], preload: Sequence[str], name: str) -> Answer:
-        process = self._process(("noload", *path), preload)
+        if path not in self._loaded:
+            self._loaded[path] = self._process(path, preload)
         try:
-            return process.ask(name, noload=True)
+            return self._loaded[path].ask(name, noload=True)
         except ToolFailed as error:
             return Answer(None, error.message)
 
-    def _end(self, path: tuple[str, ...]) -> None:
-        process = self._processes.pop(("noload", *path), None)
+    def _stop(self, path: tuple[str, ...]) -> None:
+        process = self._loaded.pop(path, None)
         if process is not None:
             process.close()
 
-    def _process(self, key: tuple[str, ...], preload: Sequence[str]) -> HelperProcess:
-        if key not in self._processes:
-            search_path = key[1:] if key[:1] == ("noload",) else key
-            argv = [self._interpreter, self._helper.path()]
-            self._processes[key] = HelperProcess(argv, search_path, preload)
-        return self._processes[key]
+    def _process(self, search_path: Sequence[str], preload: Sequence[str]) -> HelperProcess:
+        return HelperProcess([self._interpreter, self._helper.path()], search_path, preload)
 
 
-class RealLoaderAdapter:
-    """Finds libraries by the real loader; the search path of the requester is worked out by an emulated one, if any.
+class NoloadLoader:
+    """Finds libraries in a process of the real loader that has loaded them at its start (RTLD_NOLOAD).
 
-    `noload` is whether RTLD_NOLOAD is to be used.
+    The search path of the requester is worked out by an emulated loader, if there is one.
     """
 
-    def __init__(self, real: RealLoader, emulated: EmulatedLoader | None, *, noload: bool) -> None:
+    def __init__(self, real: RealLoader, emulated: EmulatedLoader | None) -> None:
         self._real = real
         self._emulated = emulated
-        self._noload = noload
 
     def names(self) -> LoadedNames:
         """Return an empty record of names, by the emulated loader's rules or else glibc's."""
@@ -115,7 +116,7 @@ class RealLoaderAdapter:
         directories = self._emulated.before_cache(requester) if self._emulated else _environment(requester)
         if self._emulated and _is_beyond_the_helper(name, requester, directories):
             return self._emulated.find(name, requester)
-        path, is_loaded = self._ask(name, requester, directories)
+        path, is_loaded = self._query(name, requester, directories)
         try:
             emulated = self._emulated.find(name, requester) if self._emulated else None
         except LoadError:
@@ -131,15 +132,21 @@ class RealLoaderAdapter:
             return None  # not found, but the DT_SONAME of what was loaded beside it
         return Found(path, Rule.ASKED)
 
-    def _ask(self, name: str, requester: Loaded, directories: Sequence[str]) -> tuple[str | None, bool]:
+    def _query(self, name: str, requester: Loaded, directories: Sequence[str]) -> tuple[str | None, bool]:
         """Return where the real loader finds `name`, and whether it can load that, too."""
-        if not self._noload:
-            answer = self._real.dlopen(name, directories)
-            path = answer.path or same_file_in_error(answer, name)
-            if path is not None or _is_not_there(answer, name):
-                return path, answer.path is not None
         path = self._real.noload(requester.facts.needed, name, directories).path
         return path, path is not None
+
+
+class DlopenLoader(NoloadLoader):
+    """Finds libraries by dlopen(3) of the real loader, and in a process that has loaded them where that fails."""
+
+    def _query(self, name: str, requester: Loaded, directories: Sequence[str]) -> tuple[str | None, bool]:
+        answer = self._real.dlopen(name, directories)
+        path = answer.path or same_file_in_error(answer, name)
+        if path is not None or _is_not_there(answer, name):
+            return path, answer.path is not None
+        return super()._query(name, requester, directories)
 
 
 def _is_beyond_the_helper(name: str, requester: Loaded, directories: Sequence[str]) -> bool:
