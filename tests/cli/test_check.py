@@ -60,6 +60,12 @@ def test_each_problem_is_a_line_on_stdout_that_begins_with_the_program(tree: Pat
     assert checked(tree, "/bin/app") == failed("1 of 1 executable", f"/bin/app: {missing}")
 
 
+def test_a_loader_of_no_known_kind_is_a_warning(tree: Path) -> None:
+    executable(tree / "usr/lib/ld.so", make_elf(kind=AARCH64))
+    not_checked = "whether it finds what its programs need is not checked"
+    assert checked(tree) == Result(0, "", f"warning: the loader {LOADER} is not known: {not_checked}\n")
+
+
 def test_a_library_of_another_machine_is_passed_over(tree: Path) -> None:
     executable(tree / "usr/lib/aarch64-linux-gnu/liba.so.1.2", make_elf(kind=I386))
     assert checked(tree, "/bin/app") == failed(

@@ -109,6 +109,18 @@ def test_3_for_an_interpreter_that_cannot_be_used(interpreter: str, why: str, he
     assert names(here) == ["one", "prog"]
 
 
+def test_1_for_a_loader_that_the_static_resolver_does_not_know(here: Path) -> None:
+    executable(here / "ld.so", make_elf(code=X86_64_EXIT_0))
+    executable(here / "one", make_elf(interpreter=f"{here}/ld.so", needed=["liba.so"], code=X86_64_EXIT_0))
+    assert magicpak("one", "out", "--resolver=static", cwd=here) == Result(
+        1,
+        "",
+        f"error: the loader {here}/ld.so is neither a glibc nor a musl that --resolver static knows\n"
+        "hint: use the loader itself, with --resolver dlopen and a C compiler\n",
+    )
+    assert names(here) == ["ld.so", "one", "prog"]
+
+
 @pytest.mark.needs("long paths")
 @pytest.mark.parametrize("output", ["x" * 256, "x/" * 2500], ids=["name", "path"])
 def test_5_for_an_output_whose_name_is_too_long(output: str, here: Path) -> None:

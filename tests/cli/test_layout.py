@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from support.run_magicpak import (
+    NOBODY,
     Node,
     Result,
     chrooted,
@@ -218,6 +219,18 @@ def test_an_ordinary_user_gets_the_same_bundle_but_for_the_owner(public: Path, s
         return {name: node._replace(owner=(0, 0)) for name, node in tree(root).items()}
 
     assert but_owners(public / "theirs") == but_owners(public / "ours")
+
+
+@pytest.mark.needs("root")
+def test_a_set_id_bit_that_the_system_drops_is_a_warning(public: Path, static: Path) -> None:
+    """A file in a directory with the set-group-ID bit has its group, and who is not in it cannot set that bit."""
+    executable(public / "prog", static.read_bytes(), mode=0o2755)
+    (public / "shared").mkdir()
+    os.chown(public / "shared", NOBODY, 0)
+    (public / "shared").chmod(0o2755)
+    dropped = "warning: cannot preserve the set-ID bit of /prog: dropped by the system\n"
+    assert magicpak_as_nobody("prog", "shared/out", cwd=public) == Result(0, "", dropped)
+    assert oct(tree(public / "shared/out")["prog"].mode) == "0o755"
 
 
 def test_missing_parents_of_output_are_made_and_an_empty_directory_stays_the_same(here: Path, static: Path) -> None:

@@ -72,7 +72,7 @@ def magicpak(
 
 
 _AS_NOBODY = f"""
-import ctypes, difflib, importlib, os, pkgutil, traceback
+import ctypes, difflib, importlib, os, pkgutil, shlex, traceback
 import structlog, wcmatch.fnmatch, wcmatch.glob
 import magicpak.__main__
 for module in pkgutil.walk_packages(magicpak.__path__, "magicpak."):
