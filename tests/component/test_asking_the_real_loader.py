@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from types import FrameType
 
@@ -40,13 +41,13 @@ def interpreter() -> str:
 @pytest.fixture(scope="module")
 def helper(interpreter: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The helper with little patience."""
-    with CompiledHelper(QUICK, interpreter, str(tmp_path_factory.mktemp("helper"))) as program:
+    with closing(CompiledHelper(QUICK, interpreter, str(tmp_path_factory.mktemp("helper")))) as program:
         return program.path()
 
 
 @pytest.fixture
 def loader(interpreter: str, helper: str) -> Iterator[HelperProcess]:
-    with HelperProcess([interpreter, helper], []) as process:
+    with closing(HelperProcess([interpreter, helper], [])) as process:
         yield process
     assert_no_process_stays()
 
@@ -105,9 +106,8 @@ class TestAnswers:
         self, interpreter: str, helper: str, build: BuildLibrary, tmp_path: Path
     ) -> None:
         build("", name="one/libonly.so"), build("", name="two/libonly.so")
-        with HelperProcess(
-            [interpreter, helper], [f"{tmp_path}/none", f"{tmp_path}/two", f"{tmp_path}/one"]
-        ) as process:
+        directories = [f"{tmp_path}/none", f"{tmp_path}/two", f"{tmp_path}/one"]
+        with closing(HelperProcess([interpreter, helper], directories)) as process:
             assert process.ask("libonly.so", noload=False) == Answer(f"{tmp_path}/two/libonly.so", None)
 
     def test_our_own_ld_variables_are_not_handed_on(
@@ -115,7 +115,7 @@ class TestAnswers:
     ) -> None:
         build("", name="libonly.so")
         monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
-        with HelperProcess([interpreter, helper], []) as process:
+        with closing(HelperProcess([interpreter, helper], [])) as process:
             assert process.ask("libonly.so", noload=False).path is None
 
     def test_an_answer_does_not_depend_on_what_was_asked_before(self, loader: HelperProcess) -> None:
@@ -242,7 +242,7 @@ class TestHarmfulLibraries:
         refused = loader.ask(path, noload=False)
         assert refused == Answer(None, f"{path}: cannot allocate memory in static TLS block")
         assert same_file_in_error(refused, "libtls.so") == path
-        with HelperProcess([interpreter, helper], [str(tmp_path)], ["libtls.so"]) as process:
+        with closing(HelperProcess([interpreter, helper], [str(tmp_path)], ["libtls.so"])) as process:
             assert process.ask("libtls.so", noload=True) == Answer(path, None)
             assert process.ask("libtls.so", noload=False) == Answer(path, None)
 
@@ -250,7 +250,7 @@ class TestHarmfulLibraries:
         self, interpreter: str, helper: str, build: BuildLibrary
     ) -> None:
         path = build(constructor(r'write(1, "=/wrong\0", 8); printf("later"); write(2, "x", 1);'))
-        with HelperProcess([interpreter, helper], [], [path]) as process:
+        with closing(HelperProcess([interpreter, helper], [], [path])) as process:
             assert process.ask(path, noload=True) == Answer(path, None)
 
     def test_a_preloaded_library_that_crashes_is_a_failure(
@@ -297,9 +297,9 @@ class TestMusl:
         compiler: str = request.param
         if shutil.which(compiler) is None:
             pytest.skip(f"{compiler} is not installed (package musl-tools)")
-        with CompiledHelper(f"{compiler} -DQUESTION_SECONDS=1", MUSL, str(tmp_path)) as program:
+        with closing(CompiledHelper(f"{compiler} -DQUESTION_SECONDS=1", MUSL, str(tmp_path))) as program:
             command = [MUSL, program.path()]
-        with HelperProcess(command, [str(tmp_path)]) as process:
+        with closing(HelperProcess(command, [str(tmp_path)])) as process:
             yield process
 
     def test_it_answers_as_with_glibc(self, musl_loader: HelperProcess, build: BuildLibrary, tmp_path: Path) -> None:
@@ -333,7 +333,7 @@ class TestCarrying:
             program.start()
             path = program.path()
             assert program.path() == path
-            with HelperProcess([interpreter, path], []) as process:
+            with closing(HelperProcess([interpreter, path], [])) as process:
                 assert process.ask("libc.so.6", noload=True).path
             program.close()
             assert not os.path.exists(path)
@@ -363,7 +363,7 @@ class TestCompiling:
         return caught.value
 
     def test_the_compiler_runs_while_we_do_something_else_and_only_once(self, interpreter: str, tmp_path: Path) -> None:
-        with CompiledHelper("cc", interpreter, str(tmp_path)) as program:
+        with closing(CompiledHelper("cc", interpreter, str(tmp_path))) as program:
             started = time.monotonic()
             program.start()
             assert time.monotonic() - started < 0.05
@@ -383,7 +383,7 @@ class TestCompiling:
 
     @pytest.mark.parametrize("path", ["/opt/a,b c/ld.so", "/opt/ä\n/ld.so"])
     def test_the_interpreter_may_have_any_path(self, tmp_path: Path, path: str) -> None:
-        with CompiledHelper("cc", path, str(tmp_path)) as program:
+        with closing(CompiledHelper("cc", path, str(tmp_path))) as program:
             assert os.fsencode(path) + b"\0" in Path(program.path()).read_bytes()
 
     @pytest.mark.parametrize(
@@ -403,7 +403,9 @@ class TestCompiling:
         assert message == f"the C compiler {compiler} did not finish within 0.3 seconds"
 
     def test_a_compiler_that_is_not_waited_for_is_ended(self, fake: Callable[[str], str], tmp_path: Path) -> None:
-        with CompiledHelper(fake(f"echo $$ > {tmp_path}/pid; sleep 60"), "/lib/ld.so", str(tmp_path)) as program:
+        with closing(
+            CompiledHelper(fake(f"echo $$ > {tmp_path}/pid; sleep 60"), "/lib/ld.so", str(tmp_path))
+        ) as program:
             program.start()
             pid = read_when_there(tmp_path / "pid")
         assert not is_alive(pid)
@@ -488,7 +490,7 @@ class TestProcess:
         assert not is_alive(int(note.read_text()))
 
     def test_closing_a_process_that_was_never_asked_is_harmless(self) -> None:
-        with HelperProcess(["/lib/no-ld.so"], []) as process:
+        with closing(HelperProcess(["/lib/no-ld.so"], [])) as process:
             process.close()
 
     def test_a_process_that_was_closed_is_started_anew(self, loader: HelperProcess) -> None:
@@ -503,7 +505,7 @@ class TestProcess:
         note = tmp_path / "pids"
         text = 'FILE *f = fopen("{}.part", "w"); fprintf(f, "%d %d\\n", getppid(), getpid()); fclose(f);'
         hang = build(constructor(f'{text.format(note)} rename("{note}.part", "{note}"); for (;;) pause();'))
-        with CompiledHelper("cc", interpreter, str(tmp_path)) as program:
+        with closing(CompiledHelper("cc", interpreter, str(tmp_path))) as program:
             helper = program.path()
         script = (
             "import sys; from magicpak.ldso.helper_client import HelperProcess;"

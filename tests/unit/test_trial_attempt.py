@@ -4,9 +4,10 @@ from collections.abc import Sequence
 import pytest
 
 from magicpak.bundle.path import BundlePath
+from magicpak.files.script import SEARCH_PATH
 from magicpak.process.child import describe_exit, exit_code
 from magicpak.trial.attempt import HEAD, Attempt, OutputHead, complaint, details
-from magicpak.trial.expectations import PATH, Expectations
+from magicpak.trial.expectations import Expectations
 from magicpak.trial.invocation import ProgramCommand
 
 TOOL = ProgramCommand(BundlePath("/opt/a tool"))
@@ -110,5 +111,5 @@ def test_much_is_kept_in_part_and_space_alone_is_no_more() -> None:
 
 
 def test_the_environment_is_dockers_with_what_is_asked_for_on_top() -> None:
-    assert Expectations().environment == {"PATH": PATH, "HOME": "/"}
+    assert Expectations().environment == {"PATH": ":".join(SEARCH_PATH), "HOME": "/"}
     assert Expectations(env={"A": "b", "PATH": "/x"}).environment == {"PATH": "/x", "HOME": "/", "A": "b"}

@@ -83,7 +83,7 @@ def test_a_name_that_the_bundle_does_not_know_is_refused(user: str, what: str, f
     )
 
 
-@pytest.mark.parametrize("number", ["4294967296", "99999999999999999999"])
+@pytest.mark.parametrize("number", ["4294967296", "9" * 5000])
 def test_a_number_of_the_bundles_own_files_that_is_none_is_refused(number: str, tmp_path: Path) -> None:
     text = f"app:x:1000:{number}::/:\n"
     (tmp_path / "passwd").write_text(text)

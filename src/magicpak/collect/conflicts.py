@@ -22,7 +22,7 @@ PathFiles = Mapping[str, Sequence[str]]
 
 
 def is_found_system_wide(need: Need) -> bool:
-    """Tell whether the bundle's system-wide files and directories must lead to `need`, and no path of its asker."""
+    """Return whether `need` is found by the system-wide files and directories, and no path of its requester."""
     found = need.found
     if found is None or "/" in need.name:
         return False

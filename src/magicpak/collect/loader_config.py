@@ -1,7 +1,7 @@
 """The files by which the loader in the empty image finds libraries: a minimal ld.so.cache, or musl's path file."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from magicpak.bundle.entry import Attributes, Content, Copy, Directory
 from magicpak.bundle.path import BundlePath
@@ -70,7 +70,7 @@ def loader_config_items(all_placed: Sequence[Placed]) -> list[Item]:
     cached = {(e.name, e.flags): e.path for entries in caches.values() for e in entries if e.hwcaps is None}
     refuse_conflicts(all_placed, cached, paths)
     because = Because("lets the loader find libraries outside its default directories")
-    result = [_content(p, make_cache(_once(e), little=little[p]), because) for p, e in caches.items()]
+    result = [_content(p, make_cache(list(dict.fromkeys(e)), little=little[p]), because) for p, e in caches.items()]
     for path, directories in paths.items():
         text = "\n".join(dict.fromkeys(directories)) + "\n"
         result.append(_content(path, os.fsencode(text), because))
@@ -79,10 +79,6 @@ def loader_config_items(all_placed: Sequence[Placed]) -> list[Item]:
 
 def _content(path: str, data: bytes, because: Because) -> Item:
     return Item(BundlePath(path), Content(data, Attributes(0o644)), because)
-
-
-def _once(entries: Iterable[CacheEntry]) -> list[CacheEntry]:
-    return list(dict.fromkeys(entries))
 
 
 def _cache_path(interpreter: Interpreter, entries: Sequence[CacheEntry]) -> str:

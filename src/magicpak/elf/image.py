@@ -56,8 +56,7 @@ _FORMATS = {**_formats(1, "<"), **_formats(2, ">")}  # by EI_CLASS and EI_DATA
 def format_of(head: bytes) -> ElfFormat:
     """Return the format that `head`, the start of a file, declares; `head` then holds the whole ELF header.
 
-    Raises:
-        ElfError: The file is empty, a script, or otherwise not ELF, or it ends inside the header.
+    Raises ElfError where the file is empty, a script, or otherwise not ELF, or ends inside the header.
     """
     if not head:
         raise ElfError(why="is empty")
@@ -91,9 +90,7 @@ class ElfBytes:
     def read(self, offset: int, minimum: int, maximum: int) -> bytes:
         """Return `maximum` bytes at `offset`, or fewer at the end of the file.
 
-        Raises:
-            ElfError: There are fewer than `minimum`.
-            OSError: They cannot be read.
+        Raises ElfError where there are fewer than `minimum`, and OSError.
         """
         if not 0 <= offset <= _MAX_OFFSET - maximum:
             raise truncated(offset + minimum)
@@ -120,9 +117,7 @@ class MappedImage:
         An address that is not mapped is an error, whatever p_offset says, and so is the missing part of a truncated
         file: the loader would crash there, or see less than the file once had.
 
-        Raises:
-            ElfError: There are fewer than `minimum`.
-            OSError: They cannot be read.
+        Raises ElfError where there are fewer than `minimum`, and OSError.
         """
         for _, offset, start, file_size, memory_size in self._loaded:
             end = -(-(start + max(file_size, memory_size)) // PAGE) * PAGE

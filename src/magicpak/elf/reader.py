@@ -30,13 +30,9 @@ SINGLE = (DT_SONAME, DT_RPATH, DT_RUNPATH)
 
 
 def read_path(path: str) -> ElfFacts:
-    """Return the facts of the file at `path`, following links.
+    """Return the facts of the file at `path`, following links; nothing blocks.
 
-    Only a regular file is read, and nothing blocks.
-
-    Raises:
-        ElfError: It is not a regular file, not ELF, or could not be loaded.
-        OSError: It cannot be opened or read.
+    Raises ElfError where it is not a regular file, not ELF, or could not be loaded, and OSError.
     """
     require_regular(os.stat(path).st_mode)  # before: just opening a device can have side effects
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
@@ -54,9 +50,7 @@ def read_facts(descriptor: int) -> ElfFacts:
     PT_INTERP counts (the kernel), and the last PT_DYNAMIC that is not empty (ld.so; separate debug files have empty
     ones).
 
-    Raises:
-        ElfError: It is not ELF, or what its loading needs is missing or too large.
-        OSError: It cannot be read.
+    Raises ElfError where it is not ELF, or what its loading needs is missing or too large, and OSError.
     """
     file = ElfBytes(descriptor)
     form = format_of(file.head)

@@ -122,8 +122,9 @@ def make_cache(entries: list[CacheEntry], *, little: bool) -> bytes:
         if text not in positions:
             positions[text] = base + len(strings)
             strings += text.encode("utf-8", "surrogateescape") + b"\0"
+    masks = {None: 0} | {name: _HWCAP_EXTENSION | index for index, name in enumerate(hwcaps)}
     body = b"".join(
-        struct.pack(order + "iIIIQ", e.flags, positions[e.name], positions[e.path], 0, _mask(e.hwcaps, hwcaps))
+        struct.pack(order + "iIIIQ", e.flags, positions[e.name], positions[e.path], 0, masks[e.hwcaps or None])
         for e in ordered
     )
     extension_at = -(-(base + len(strings)) // 4) * 4
@@ -142,10 +143,6 @@ def make_cache(entries: list[CacheEntry], *, little: bool) -> bytes:
         extension_at if hwcaps else 0,
     )
     return header + body + bytes(strings) + padding + extension
-
-
-def _mask(hwcaps: str | None, names: list[str]) -> int:
-    return _HWCAP_EXTENSION | names.index(hwcaps) if hwcaps else 0
 
 
 def _descending_by_name(ordered: list[CacheEntry]) -> list[CacheEntry]:

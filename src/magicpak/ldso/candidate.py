@@ -44,7 +44,7 @@ def judge_candidate(path: str, program: ElfFacts, machine: Machine, elf: ElfCach
 
 
 def is_usable(path: str, program: ElfFacts, machine: Machine, elf: ElfCache) -> bool:
-    """Tell whether the loader of `program` accepts the file at `path`."""
+    """Return whether the loader of `program` accepts the file at `path`."""
     try:
         return judge_candidate(path, program, machine, elf) is Candidate.ACCEPTED
     except LoadError:
@@ -62,7 +62,7 @@ def _why_not_loadable(facts: ElfFacts) -> str | None:
 
 
 def _is_foreign(path: str, kind: ElfTarget, files: FileView) -> bool:
-    """Tell whether the malformed ELF file at `path` is of another class or machine, which the loader checks first."""
+    """Return whether the malformed ELF file at `path` is of another class or machine, which the loader checks first."""
     size = _HEADER_SIZE[kind.bits]
     try:
         descriptor = files.open(path)

@@ -1,8 +1,7 @@
 """The helper that queries the real dynamic loader: embedded in magicpak, or compiled from `helper.c`."""
 
 import os
-from types import TracebackType
-from typing import NoReturn, Protocol, Self
+from typing import NoReturn, Protocol
 
 from magicpak import resources
 from magicpak.errors import ToolFailed
@@ -83,11 +82,7 @@ class CompiledHelper:
         self._is_compiled = False
 
     def start(self) -> None:
-        """Begin compiling, unless it has begun.
-
-        Raises:
-            ToolFailed: the compiler cannot be found or started.
-        """
+        """Begin compiling, unless it has begun. Raises ToolFailed where the compiler cannot be found or started."""
         if self._child is not None or self._is_compiled:
             return
         with open(f"{self._path}.c", "wb") as file:  # where magicpak is a single file, it is in no directory yet
@@ -108,8 +103,7 @@ class CompiledHelper:
     def path(self) -> str:
         """Return the path of the compiled program; starts to compile if need be, and waits for it.
 
-        Raises:
-            ToolFailed: the compiler cannot be started, fails, hangs, or makes no ELF executable.
+        Raises ToolFailed where the compiler cannot be started, fails, hangs, or makes no ELF executable.
         """
         self.start()
         if self._child is not None:
@@ -125,14 +119,6 @@ class CompiledHelper:
         if self._child is not None:
             self._child.end()
             self._child = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _argv(self) -> list[str]:
         import shlex

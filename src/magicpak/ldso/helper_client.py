@@ -3,8 +3,7 @@
 import os
 from collections.abc import Sequence
 from time import monotonic
-from types import TracebackType
-from typing import NamedTuple, NoReturn, Self
+from typing import NamedTuple, NoReturn
 
 from magicpak.errors import ToolFailed
 from magicpak.ldso.helper_build import STATIC_HINT, last_lines
@@ -59,8 +58,7 @@ class HelperProcess:
             name: a name to search for or, if it has a slash, a path.
             noload: find it only among what is loaded already, with what was preloaded.
 
-        Raises:
-            ToolFailed: the process cannot be started, dies, is silent for too long, or sends an invalid reply.
+        Raises ToolFailed where the process cannot be started, dies, is silent for too long, or sends an invalid reply.
         """
         encoded = os.fsencode(name)
         if not encoded or b"\0" in encoded:
@@ -86,14 +84,6 @@ class HelperProcess:
         if messages >= 0:
             os.close(messages)
         self._received = b""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _started(self, deadline: float) -> Child:
         if self._child is None:

@@ -31,7 +31,7 @@ class Machine(NamedTuple):
     """Other flags in ld.so.cache that this loader accepts."""
 
     def accepts(self, program: ElfFacts, library: ElfFacts) -> bool:
-        """Tell whether the loader of `program` accepts `library`; it skips one for another machine."""
+        """Return whether the loader of `program` accepts `library`; it skips one for another machine."""
         return program.kind == library.kind and not (program.flags ^ library.flags) & self.flags_mask
 
 

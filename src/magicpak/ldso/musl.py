@@ -46,7 +46,7 @@ class MuslNames:
 
 
 def is_built_in(name: str) -> bool:
-    """Tell whether `name` is a library that is built into musl: libc.so, libpthread.so.0 and the like."""
+    """Return whether `name` is a library that is built into musl: libc.so, libpthread.so.0 and the like."""
     return name.startswith("lib") and name[3:].startswith(_BUILT_IN)
 
 
@@ -130,7 +130,7 @@ class MuslLoader:
         return lists
 
     def _opens(self, path: str) -> bool:
-        """Tell whether musl can open `path`: it takes the first file that it can open. Raises LoadError, OSError."""
+        """Return whether musl can open `path`: it takes the first file that it can open. Raises LoadError, OSError."""
         try:
             facts = self._elf.get(path).facts
         except ElfError as error:

@@ -62,17 +62,17 @@ def _names(text: str) -> list[str]:
 
 
 def has_token(text: str) -> bool:
-    """Tell whether `text` has a dynamic string token: `$LIB` or `${LIB}`, but not `$LIBRARY` or `${LIB`."""
+    """Return whether `text` has a dynamic string token: `$LIB` or `${LIB}`, but not `$LIBRARY` or `${LIB`."""
     return "$" in text and re.search(_DST, text) is not None
 
 
 def has_origin(text: str) -> bool:
-    """Tell whether `text` has `$ORIGIN` or `${ORIGIN}`."""
+    """Return whether `text` has `$ORIGIN` or `${ORIGIN}`."""
     return "ORIGIN" in _names(text)
 
 
 def starts_with_origin(text: str) -> bool:
-    """Tell whether `$ORIGIN` is the first component of the path `text`, and nowhere else in it."""
+    """Return whether `$ORIGIN` is the first component of the path `text`, and nowhere else in it."""
     match = re.match(_DST, text) if text.startswith("$") else None
     if match is None or (match[1] or match[2]) != "ORIGIN":
         return False
@@ -125,7 +125,7 @@ def without_repeats(directories: Sequence[SearchDirectory]) -> list[SearchDirect
 
 
 def is_trusted(path: str, trusted_directories: Sequence[str]) -> bool:
-    """Tell whether `path`, normalised as text, is one of the default directories or below one (glibc's dl-load.c)."""
+    """Return whether `path`, normalised as text, is one of the default directories or below one (glibc's dl-load.c)."""
     normal = os.path.normpath(path)
     return any(normal == directory or normal.startswith(directory + "/") for directory in trusted_directories)
 

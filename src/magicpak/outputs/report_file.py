@@ -48,7 +48,7 @@ class ReportFile:
 
 
 def _is_special(path: str) -> bool:
-    """Tell whether `path` exists and stores no bytes, such as a pipe or a device."""
+    """Return whether `path` exists and stores no bytes, such as a pipe or a device."""
     try:
         mode = os.stat(path).st_mode
     except OSError:

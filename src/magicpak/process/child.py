@@ -56,8 +56,7 @@ def run(
         stderr: a descriptor for its stderr; None lets that come with its stdout.
         kept: how many bytes of its output are returned, the last ones.
 
-    Raises:
-        ToolFailed: it cannot be found or started, or it has not ended in time.
+    Raises ToolFailed where it cannot be found or started, or has not ended in time.
     """
     output = OutputTail(kept)
     child = Child(Command.found(argv, env, executable), output.take, stderr=stderr)
@@ -89,11 +88,7 @@ class Child:
         self._stderr = stderr
 
     def start(self) -> None:
-        """Start the program in a process group of its own.
-
-        Raises:
-            ToolFailed: it cannot be started.
-        """
+        """Start the program in a process group of its own. Raises ToolFailed."""
         try:
             with blocked() as mask:
                 self._spawn(mask)
@@ -104,10 +99,7 @@ class Child:
     def finish(self, *, timeout: float, stdin: bytes = b"") -> int:
         """Hand over `stdin`, take all output, wait for the end of the program, and return how that was.
 
-        What it leaves in its process group is killed.
-
-        Raises:
-            ToolFailed: it has not ended within `timeout` seconds.
+        What it leaves in its process group is killed. Raises ToolFailed after `timeout` seconds.
         """
         self.pipes.send(stdin)
         deadline = monotonic() + timeout

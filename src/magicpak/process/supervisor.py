@@ -73,9 +73,7 @@ def supervise(
         on_output: are called with each piece of what comes on its stdout and its stderr, at the end with an empty one.
         grace: seconds.
 
-    Raises:
-        MagicpakError: what the work has raised.
-        ToolFailed: the work has failed otherwise, or its process was killed.
+    Raises the MagicpakError of the work, and ToolFailed where it failed otherwise or its process was killed.
     """
     supervision = _Supervision(on_output)
     started = monotonic()

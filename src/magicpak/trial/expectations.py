@@ -1,15 +1,14 @@
 """What a test expects, and how the program is run for it."""
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from magicpak.bundle.entry import Copy
 from magicpak.bundle.plan import BundlePlan
 from magicpak.errors import InvalidUsage
+from magicpak.files.script import SEARCH_PATH
 from magicpak.sandbox.user import RunAs
-
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-"""The search path that Docker gives to an image which sets none."""
 
 
 class Expectations(NamedTuple):
@@ -30,7 +29,7 @@ class Expectations(NamedTuple):
     @property
     def environment(self) -> dict[str, str]:
         """The whole environment of the program."""
-        return {"PATH": PATH, "HOME": "/", **self.env}
+        return {"PATH": ":".join(SEARCH_PATH), "HOME": "/", **self.env}
 
 
 def run_as_for(user: str | None, plan: BundlePlan) -> RunAs:
@@ -55,7 +54,7 @@ def run_as_for(user: str | None, plan: BundlePlan) -> RunAs:
 
 
 def _number(text: str, what: str, file: str) -> int:
-    if not (text.isascii() and text.isdecimal() and int(text) < 1 << 31):
+    if not re.fullmatch("0*[0-9]{1,10}", text) or int(text) >= 1 << 31:
         message = f"--test-user: {file} of the bundle has no {what}"
         raise InvalidUsage(message, hints=[f"use its number, or add the file with --include {file}"])
     return int(text)

@@ -14,11 +14,11 @@ from magicpak.bundle.plan import BundlePlan, Item
 from magicpak.elf.errors import ElfError
 from magicpak.elf.reader import read_path
 from magicpak.files.script import HEAD, MAX_INTERPRETERS, parse_script
+from magicpak.files.view import KERNEL_DIRECTORIES, RUNTIME_DIRECTORIES, is_below
 from magicpak.tracing.trace import Access, Trace, Use
 
 _NOT_FOUND = (errno.ENOENT, errno.ENOTDIR)
-_NEVER_OURS = ("/proc", "/sys", "/dev")
-_NOT_OURS = (*_NEVER_OURS, "/run", "/var/run")  # of the last two only the directories, to write into
+_NOT_OURS = (*RUNTIME_DIRECTORIES, "/var/run")  # of /run only the directories, to write into
 _LOADERS_OWN = ("/etc/ld.so.cache", "/etc/ld.so.preload")
 _CONTAINERS_OWN = ("/etc/hostname", "/etc/hosts", "/etc/mtab", "/etc/resolv.conf")  # wherever it comes from
 _WRITTEN = (Access.MADE, Access.CHANGED, Access.EMPTIED)
@@ -93,7 +93,7 @@ def _is_irrelevant(use: Use, lookup: FailedLookup, found: Container[str]) -> boo
     """Return whether reporting this helps nobody: it is not the bundle's, or the search has found it elsewhere."""
     path = lookup.path
     if lookup.access is Access.MADE:
-        return any(path.is_under(directory) for directory in _NEVER_OURS)
+        return is_below(path, KERNEL_DIRECTORIES)
     if _is_elsewhere(path) or path in _LOADERS_OWN:
         return True
     if use.by_loader:
@@ -102,7 +102,7 @@ def _is_irrelevant(use: Use, lookup: FailedLookup, found: Container[str]) -> boo
 
 
 def _is_elsewhere(path: BundlePath) -> bool:
-    return path in _CONTAINERS_OWN or any(path.is_under(directory) for directory in _NOT_OURS)
+    return path in _CONTAINERS_OWN or is_below(path, _NOT_OURS)
 
 
 def _in_bundle(trace: Trace) -> Iterator[tuple[Use, BundlePath]]:

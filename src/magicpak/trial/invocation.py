@@ -12,10 +12,10 @@ from typing import NamedTuple, Protocol
 from magicpak.bundle.entry import Copy
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan
+from magicpak.files.script import SEARCH_PATH
 from magicpak.sandbox.namespaces import LentTool
 from magicpak.text import shell_line
 from magicpak.trial.busybox import Busybox
-from magicpak.trial.expectations import PATH
 
 SHELL = "/bin/sh"
 
@@ -121,7 +121,7 @@ class ShellCommand(NamedTuple):
 
 def own_programs(busybox: Busybox | None, plan: BundlePlan) -> dict[str, str]:
     """Return where the bundle has a program by the name of an applet, in the order of PATH."""
-    places = [plan.reached(directory)[1] for directory in PATH.split(":")]
+    places = [plan.reached(directory)[1] for directory in SEARCH_PATH]
     return {
         name: path
         for name in sorted(busybox.applets if busybox else ())

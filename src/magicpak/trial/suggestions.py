@@ -38,11 +38,6 @@ class TrialPlans(NamedTuple):
     exclusion: Exclusion
     made: Collection[str] | None = None
 
-    @property
-    def before(self) -> BundlePlan:
-        """The plan without regard to `--exclude`."""
-        return self.exclusion.before
-
     def is_excluded(self, path: BundlePath) -> bool:
         """Return whether `--exclude` has taken what was at `path`."""
         return self.exclusion.flag_for(path) is not None
@@ -79,10 +74,11 @@ def worth_suggesting(unlisted: Iterable[FailedLookup], plans: TrialPlans, printe
 
 def _excluded_parts(lookup: FailedLookup, plans: TrialPlans) -> list[FailedLookup]:
     """Return `lookup`, or the files that `--exclude` has removed from it where it is a directory."""
-    item = plans.before.reached(lookup.path)[0] if plans.is_excluded(lookup.path) else None
+    before = plans.exclusion.before
+    item = before.reached(lookup.path)[0] if plans.is_excluded(lookup.path) else None
     if item is None or not isinstance(item.entry, Directory):
         return [lookup]
-    below = [each for each in plans.before if each.path.is_under(item.path) and each.path not in plans.plan]
+    below = [each for each in before if each.path.is_under(item.path) and each.path not in plans.plan]
     return [FailedLookup(each.path, lookup.access) for each in below if not isinstance(each.entry, Directory)] or [
         lookup
     ]
