@@ -1,5 +1,6 @@
 """`--exclude`: what the patterns take out of a plan, and which of them took what."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -91,27 +92,24 @@ def matching_patterns(patterns: Sequence[str]) -> Callable[[str], Sequence[int]]
 def _take_dependents(plan: BundlePlan, taken: dict[BundlePath, int]) -> None:
     """Take the directories that become empty and the links that would lead to nothing, until there are no more."""
     passed = {item.path: resolve(item.path, plan.target).passed for item in plan if isinstance(item.entry, Link)}
-    count = -1
-    while len(taken) != count:
-        count = len(taken)
-        _take_emptied(plan, taken)
-        for link, places in passed.items():
-            cause = next((place for place in places if place in taken), None)
-            if link not in taken and cause is not None:
-                taken[link] = taken[cause]
-
-
-def _take_emptied(plan: BundlePlan, taken: dict[BundlePath, int]) -> None:
-    """Take the directories that held something and hold nothing any more."""
-    emptied_by: dict[BundlePath, int] = {}
-    kept: set[BundlePath] = set()
-    for item in reversed(list(plan)):
-        if item.path not in taken and item.path in emptied_by and item.path not in kept:
-            taken[item.path] = emptied_by[item.path]
-        if item.path in taken:
-            emptied_by[item.path.parent] = taken[item.path]
-        else:
-            kept.add(item.path.parent)
+    links_by_place: dict[str, list[BundlePath]] = defaultdict(list)
+    for link, places in passed.items():
+        for place in places:
+            links_by_place[place].append(link)
+    held: dict[BundlePath, list[BundlePath]] = defaultdict(list)
+    for item in plan:
+        held[item.path.parent].append(item.path)
+    left = {directory: len(paths) for directory, paths in held.items()}
+    for path in (queue := list(taken)):
+        for link in links_by_place[path]:
+            if link not in taken:
+                taken[link] = next(taken[place] for place in passed[link] if place in taken)
+                queue.append(link)
+        directory = path.parent
+        left[directory] -= 1
+        if left[directory] == 0 and directory in plan and directory not in taken:
+            taken[directory] = taken[held[directory][0]]
+            queue.append(directory)
 
 
 class _Aliases:
