@@ -15,6 +15,7 @@ LIMITS = {
     "shell": 1.0,  # times ldd and cp in a shell script
     "chain": 1.3,  # times the cost of a library in the chain before; 1 is a growth that is exactly linear
     "tree": 3.0,  # times cp -a
+    "exclude": 1.5,  # times the same run with one pattern
     "proof": 1.15,  # times the same run without proof and report
     "strace": 1.5,  # times strace --seccomp-bpf
     "owners": 1.0,  # times one dpkg --search for all files
@@ -34,6 +35,7 @@ SHELL_ROWS = {"`ffmpeg`": "/usr/bin/ffmpeg", "`clang-format`": "/usr/bin/clang-f
 CHAINS = (100, 300, 1000)
 TREE_FILES = 50_000
 TREE_DIRECTORIES = 250
+PATTERNS = 20
 OWNED_FILES = 500
 
 # The shortest honest form of what people write: one ldd for the whole closure, one cp for all files. It drops links,
@@ -59,7 +61,7 @@ class Bench:
     """Measures rows with one installed magicpak, and remembers the most memory that it took."""
 
     def __init__(self, runner: Runner, magicpak: str, original: str | None, work: str, times: int) -> None:
-        """Take the runner, the paths of both programs and of a private directory, and how often a row is run."""
+        """Prepare to run the `original` and `magicpak` at their paths, in the private directory `work`, `times` each."""
         self.peak = 0
         self._runner = runner
         self._magicpak = magicpak
@@ -108,6 +110,18 @@ class Bench:
         words = ["--include", tree, "/bin/true"]
         copy = Command(["/bin/cp", "-a", tree, self._output], self._clear)
         row = self._pair(f"`--include` of {TREE_FILES:,} files", "`cp -a`", words, copy, LIMITS["tree"], times=5)
+        shutil.rmtree(tree)
+        return [row]
+
+    def exclude(self) -> list[Row]:
+        """Measure many patterns of `--exclude` over a tree of many small files against one, without writing."""
+        tree = os.path.join(self._work, "tree")
+        _make_tree(tree)
+        words = ["--dry-run", "--include", tree, "/bin/true"]
+        patterns = [f"--exclude=*/{directory}/file1?" for directory in range(PATTERNS)]
+        one = self._ours([*patterns[:1], *words])
+        work = f"{PATTERNS} patterns of `--exclude`, {TREE_FILES:,} files"
+        row = self._pair(work, "one pattern", [*patterns, *words], one, LIMITS["exclude"], times=5)
         shutil.rmtree(tree)
         return [row]
 
@@ -206,6 +220,7 @@ PARTS: dict[str, Part] = {
     "proof": Bench.proof,
     "chain": Bench.chains,
     "tree": Bench.tree,
+    "exclude": Bench.exclude,
     "strace": Bench.against_strace,
     "owners": Bench.owners,
 }

@@ -30,7 +30,7 @@ class Runner:
     """Runs commands in one environment, each with an empty stdin and its stdout thrown away."""
 
     def __init__(self, environment: Mapping[str, str], stderr: str) -> None:
-        """Take the environment, and the path of a file that gets what the commands say on stderr."""
+        """Prepare to run commands in `environment`, with the file at the path `stderr` for what they say there."""
         self._environment = environment
         self._stderr = stderr
 
