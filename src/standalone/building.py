@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from standalone import fetching, interpreter
 from standalone.commands import run
-from standalone.interpreter import Interpreter
+from standalone.interpreter import CPython
 from standalone.licensing import licences_of
-from standalone.toolchain import MACHINES, Machine, Zig
+from standalone.toolchain import MACHINES, TargetMachine, Zig
 
 HERE = Path(__file__).parent
 SOURCE = HERE.parent
@@ -41,15 +41,15 @@ class Parts(NamedTuple):
     `native` is the CPython for the machine that builds, `own` the one for `machine`.
     """
 
-    machine: Machine
-    native: Interpreter
-    own: Interpreter
+    machine: TargetMachine
+    native: CPython
+    own: CPython
     musl: Zig
     glibc: Zig
     dependencies: Path
 
 
-def executable(machine: Machine, cache: Path) -> Path:
+def executable(machine: TargetMachine, cache: Path) -> Path:
     """Return the path of magicpak for `machine`, built in `cache` unless `cache` has it for the current sources.
 
     CPython is rebuilt only if its pinned sources, the toolchain or the build steps have changed. Raises
@@ -72,21 +72,21 @@ def executable(machine: Machine, cache: Path) -> Path:
     return built
 
 
-def name_of(machine: Machine) -> str:
+def name_of(machine: TargetMachine) -> str:
     """Return the file name under which the executable for `machine` is published."""
     return f"magicpak-{machine.name}-linux-musl"
 
 
-def parts_of(machine: Machine, cache: Path) -> Parts:
+def parts_of(machine: TargetMachine, cache: Path) -> Parts:
     """Return the components for `machine`; build those that are not in `cache`."""
     this = MACHINES[os.uname().machine]
     toolchain = fetching.wheels(_TOOLCHAIN, cache / f"toolchain-{_hash([_TOOLCHAIN])}")
     dependencies = fetching.wheels(_DEPENDENCIES, cache / f"dependencies-{_hash([_DEPENDENCIES])}")
 
-    def zig(machine: Machine, libc: str) -> Zig:
+    def zig(machine: TargetMachine, libc: str) -> Zig:
         return Zig(toolchain, f"{machine.name}-linux-{libc}", cache / "zig", hidden=cache)
 
-    def cpython(machine: Machine, native: Interpreter | None) -> Interpreter:
+    def cpython(machine: TargetMachine, native: CPython | None) -> CPython:
         target = cache / f"python-{machine.name}-{_hash(_INTERPRETER_SOURCES)}"
         return interpreter.build(machine, zig(machine, "musl"), native, cache / "downloads", target)
 

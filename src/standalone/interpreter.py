@@ -7,7 +7,7 @@ from pathlib import Path
 from standalone import fetching
 from standalone.commands import run
 from standalone.pins import LIBFFI, PYTHON
-from standalone.toolchain import Machine, Zig
+from standalone.toolchain import TargetMachine, Zig
 
 C_MODULES = (
     # for magicpak and everything that it imports
@@ -42,7 +42,7 @@ PYTHONPATH=$here/Lib${PYTHONPATH:+:$PYTHONPATH} exec "$here/python" -S -B "$@"
 """
 
 
-class Interpreter:
+class CPython:
     """A CPython in `directory`: the static libraries, the headers, the standard library, and an executable."""
 
     def __init__(self, directory: Path) -> None:
@@ -56,7 +56,7 @@ class Interpreter:
         return [str(self.directory / "run"), *map(str, arguments)]
 
 
-def build(machine: Machine, zig: Zig, native: Interpreter | None, downloads: Path, target: Path) -> Interpreter:
+def build(machine: TargetMachine, zig: Zig, native: CPython | None, downloads: Path, target: Path) -> CPython:
     """Return CPython for `machine` in the directory `target`, built unless it exists.
 
     To cross-compile, `native` must be an interpreter for this machine; otherwise it is None. Raises CommandFailedError,
@@ -76,7 +76,7 @@ def build(machine: Machine, zig: Zig, native: Interpreter | None, downloads: Pat
         _keep(tree, work / "kept")
         (work / "kept").rename(target)
         shutil.rmtree(work)
-    return Interpreter(target)
+    return CPython(target)
 
 
 def _unpacked(archive: Path, directory: Path) -> Path:
@@ -85,7 +85,7 @@ def _unpacked(archive: Path, directory: Path) -> Path:
     return directory
 
 
-def _build_libffi(tree: Path, machine: Machine, zig: Zig, target: Path) -> None:
+def _build_libffi(tree: Path, machine: TargetMachine, zig: Zig, target: Path) -> None:
     """Build the source in `tree`; put libffi.a, its headers and its licence into `target`.
 
     There are only a few files, and the release has no generated configure script.
@@ -111,7 +111,7 @@ def _build_libffi(tree: Path, machine: Machine, zig: Zig, target: Path) -> None:
     zig.archive(target / "libffi.a", [f"{Path(each).stem}.o" for each in sources], cwd=tree)
 
 
-def _configure(tree: Path, machine: Machine, zig: Zig, native: Interpreter | None) -> None:
+def _configure(tree: Path, machine: TargetMachine, zig: Zig, native: CPython | None) -> None:
     environment = {
         **zig.environment,
         "CC": " ".join(zig.cc),

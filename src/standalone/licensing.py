@@ -7,14 +7,14 @@ from pathlib import Path
 
 from magicpak import __version__
 from magicpak.licences import Licence, as_text, of_distribution
-from standalone.interpreter import Interpreter
+from standalone.interpreter import CPython
 from standalone.pins import LIBFFI, PYTHON
 from standalone.toolchain import Zig
 
 _INCORPORATED = "Licenses and Acknowledgements for Incorporated Software\n"
 
 
-def licences_of(interpreter: Interpreter, zig: Zig, dependencies: Path, project: Path) -> str:
+def licences_of(interpreter: CPython, zig: Zig, dependencies: Path, project: Path) -> str:
     """Return the text that `magicpak --licenses` prints, with our own licences first."""
     return as_text([*_own(project), *_of_dependencies(dependencies), *_of_python(interpreter), *_of_libcs(zig)])
 
@@ -33,7 +33,7 @@ def _of_dependencies(dependencies: Path) -> Iterator[Licence]:
         yield from licences
 
 
-def _of_python(interpreter: Interpreter) -> Iterator[Licence]:
+def _of_python(interpreter: CPython) -> Iterator[Licence]:
     name, directory = f"CPython {PYTHON.version}", interpreter.directory
     yield Licence(name, "LICENSE", (directory / "LICENSE").read_text())
     text = (directory / "Doc" / "license.rst").read_text()

@@ -16,7 +16,7 @@ _FLAGS = (
 )
 
 
-class Machine(NamedTuple):
+class TargetMachine(NamedTuple):
     """A target machine: its name as in uname(2), libffi's name for it, and libffi's files for it."""
 
     name: str
@@ -27,8 +27,8 @@ class Machine(NamedTuple):
 MACHINES = {
     machine.name: machine
     for machine in (
-        Machine("x86_64", "X86_64", ("x86/ffi64.c", "x86/unix64.S", "x86/ffiw64.c", "x86/win64.S")),
-        Machine("aarch64", "AARCH64", ("aarch64/ffi.c", "aarch64/sysv.S")),
+        TargetMachine("x86_64", "X86_64", ("x86/ffi64.c", "x86/unix64.S", "x86/ffiw64.c", "x86/win64.S")),
+        TargetMachine("aarch64", "AARCH64", ("aarch64/ffi.c", "aarch64/sysv.S")),
     )
 }
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from bench.owned import owned_files
-from bench.timing import Command, Run, Runner, middle, on_processors, quickest, ratio
+from bench.timing import Command, Runner, Timing, middle, on_processors, quickest, ratio
 from bench.watching import STRACE, processors_to_run_on, watched_commands
 from support.elf_files import X86_64_EXIT_0, make_elf
 
@@ -61,7 +61,7 @@ class Bench:
     """Measures rows with one installed magicpak, and remembers the most memory that it took."""
 
     def __init__(self, runner: Runner, magicpak: str, original: str | None, work: str, times: int) -> None:
-        """Prepare to run the `original` and `magicpak` at their paths, in the private directory `work`, `times` each."""
+        """Prepare to run `original` and `magicpak` in the private directory `work`, each row that many `times`."""
         self.peak = 0
         self._runner = runner
         self._magicpak = magicpak
@@ -198,7 +198,7 @@ class Bench:
     def _ours(self, words: Sequence[str]) -> Command:
         return Command([self._magicpak, *words, self._output], self._clear)
 
-    def _remember(self, *groups: Sequence[Run]) -> None:
+    def _remember(self, *groups: Sequence[Timing]) -> None:
         self.peak = max(self.peak, *(run.peak for runs in groups for run in runs))
 
     def _clear(self) -> None:

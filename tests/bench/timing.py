@@ -15,7 +15,7 @@ class Command(NamedTuple):
     before: Callable[[], None]
 
 
-class Run(NamedTuple):
+class Timing(NamedTuple):
     """One run: seconds from start to end, and the peak memory of its largest process in KiB (ru_maxrss)."""
 
     seconds: float
@@ -34,7 +34,7 @@ class Runner:
         self._environment = environment
         self._stderr = stderr
 
-    def run(self, command: Command) -> Run:
+    def run(self, command: Command) -> Timing:
         """Return the time and memory of one run. Raises CommandFailed.
 
         The processes are started with posix_spawn(3), since a fork(2) of this process would be part of the time.
@@ -53,9 +53,9 @@ class Runner:
             with open(self._stderr, encoding="utf-8", errors="replace") as said:
                 message = f"{' '.join(command.words)} ends with {os.waitstatus_to_exitcode(status)}: {said.read()}"
             raise CommandFailed(message)
-        return Run(seconds, usage.ru_maxrss)
+        return Timing(seconds, usage.ru_maxrss)
 
-    def in_turns(self, commands: Sequence[Command], times: int) -> list[list[Run]]:
+    def in_turns(self, commands: Sequence[Command], times: int) -> list[list[Timing]]:
         """Return the runs of each command: A B A B …, after one round that is not counted (it fills the page cache)."""
         for command in commands:
             self.run(command)
@@ -74,16 +74,16 @@ def on_processors(processors: Collection[int]) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def middle(runs: Sequence[Run]) -> float:
+def middle(runs: Sequence[Timing]) -> float:
     """Return the median of the runs' times in seconds."""
     return median(run.seconds for run in runs)
 
 
-def quickest(runs: Sequence[Run]) -> float:
+def quickest(runs: Sequence[Timing]) -> float:
     """Return the least of the runs' times in seconds."""
     return min(run.seconds for run in runs)
 
 
-def ratio(ours: Sequence[Run], theirs: Sequence[Run]) -> float:
+def ratio(ours: Sequence[Timing], theirs: Sequence[Timing]) -> float:
     """Return the median of the ratios of neighbouring runs: what else the machine does spoils that least."""
     return median(one.seconds / other.seconds for one, other in zip(ours, theirs, strict=True))

@@ -12,7 +12,7 @@ from magicpak.ldso.cache import parse_cache
 from magicpak.tracing.trace import Access
 from magicpak.verify.problems import FailureKind
 from support.elf_files import I386, X86_64_EXIT_0, make_elf
-from support.handmade_traces import Bundled, Run, bundled, lines
+from support.handmade_traces import Bundled, HandmadeRun, bundled, lines
 from support.loader_oracle import GLIBC, MUSL, Tree
 from support.run_magicpak import Result, chrooted, compiled, magicpak, names
 
@@ -36,15 +36,15 @@ def below(found: Bundled, tree: Tree) -> list[str]:
     return [line for line in lines(found.plan, str(tree.root)) if line not in own and not line.endswith("/")]
 
 
-def brought(tree: Tree, *runs: Run, layout: Layout = Layout.HOST, hwcaps: bool = True) -> list[str]:
+def brought(tree: Tree, *runs: HandmadeRun, layout: Layout = Layout.HOST, hwcaps: bool = True) -> list[str]:
     found = bundled(runs, [tree / "bin/prog"], layout=layout, hwcaps=hwcaps)
     assert found.warnings == ()
     return below(found, tree)
 
 
-def run_of(tree: Tree) -> Run:
+def run_of(tree: Tree) -> HandmadeRun:
     """A run of the program up to its first line: its loader has brought in what it needs."""
-    run = Run(tree / "bin/prog").use(Access.READ, "/etc/ld.so.cache", loader=True)
+    run = HandmadeRun(tree / "bin/prog").use(Access.READ, "/etc/ld.so.cache", loader=True)
     run.use(Access.TESTED, tree / "lib", loader=True)
     return run.load(tree / "bin/../lib/libown.so")
 
@@ -310,7 +310,7 @@ class TestLibraries:
         tree.library("nss/libnss_x.so.2", needed=["libdeep.so"], runpath="$ORIGIN")
         tree.library("nss/libdeep.so")
         program = tree.add("bin/prog", STATIC)
-        run = Run(program).use(Access.READ, tree / "nss/libnss_x.so.2", tree / "nss/libdeep.so")
+        run = HandmadeRun(program).use(Access.READ, tree / "nss/libnss_x.so.2", tree / "nss/libdeep.so")
         run.use(Access.MAPPED, tree / "nss/libnss_x.so.2", tree / "nss/libdeep.so")
         found = bundled([run], [program])
         assert below(found, tree) == ["nss/libdeep.so", "nss/libnss_x.so.2"]
@@ -322,7 +322,7 @@ class TestLibraries:
     def test_what_musl_opens_counts_as_opened_by_a_loader(self, tree: Tree) -> None:
         tree.interpreter = MUSL
         program = tree.program("bin/prog", needed=["libown.so"], runpath="$ORIGIN/../lib")
-        run = Run(program).use(
+        run = HandmadeRun(program).use(
             Access.READ, tree / "bin/../lib/libown.so", tree.library("plugins/x.so", needed=["libown.so"])
         )
         run.use(Access.MAPPED, tree / "lib/libown.so", tree / "plugins/x.so")
@@ -435,7 +435,7 @@ def test_a_library_that_was_loaded_needs_its_versions_too(tmp_path: Path) -> Non
     library = host / "both.d/libf.so"
     source = "int f(void); int g(void) { return f(); }"
     plug = compiled(host / "plug.so", source, "-shared", "-fPIC", library, f"-Wl,-rpath,{host}/both.d")
-    run = Run(str(host / "bin/prog")).load(str(plug), str(library))
+    run = HandmadeRun(str(host / "bin/prog")).load(str(plug), str(library))
     found = bundled([run], [str(host / "bin/prog")])
     item = found.plan.get(str(library))
     assert item is not None

@@ -13,7 +13,7 @@ from magicpak.bundle.plan import Because, BundlePlan
 from magicpak.collect.include import TreeCollector
 from magicpak.tracing.trace import Access, Backup
 from support.elf_files import X86_64_EXIT_0, make_elf
-from support.handmade_traces import Run, bundled, lines, text, traced
+from support.handmade_traces import HandmadeRun, bundled, lines, text, traced
 from support.loader_oracle import inside
 
 READING = (Access.READ, Access.MAPPED, Access.EXECUTED, Access.TESTED)
@@ -46,15 +46,15 @@ class Small:
         (self.root / path).mkdir(parents=True, exist_ok=True)
         return str(self.root / path)
 
-    def run(self) -> Run:
-        return Run(self.program)
+    def run(self) -> HandmadeRun:
+        return HandmadeRun(self.program)
 
-    def plan(self, *runs: Run, layout: Layout = Layout.HOST, warnings: Sequence[str] = ()) -> BundlePlan:
+    def plan(self, *runs: HandmadeRun, layout: Layout = Layout.HOST, warnings: Sequence[str] = ()) -> BundlePlan:
         found = bundled(runs, [self.program], layout=layout)
         assert found.warnings == tuple(warnings)
         return found.plan
 
-    def brought(self, *runs: Run, layout: Layout = Layout.HOST, warnings: Sequence[str] = ()) -> list[str]:
+    def brought(self, *runs: HandmadeRun, layout: Layout = Layout.HOST, warnings: Sequence[str] = ()) -> list[str]:
         """What has come beside the program."""
         found = lines(self.plan(*runs, layout=layout, warnings=warnings), str(self.root))
         found.remove("prog")

@@ -11,7 +11,7 @@ import pytest
 from magicpak.process.exec import Command
 from magicpak.tracing.run import run_traced
 from magicpak.tracing.trace import Backup
-from support.traced_programs import Run, apart
+from support.traced_programs import RunProgram, apart
 
 pytestmark = pytest.mark.needs("compiler", "ptrace")
 
@@ -22,7 +22,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class TestOpening:
-    def test_each_way_to_open_for_reading_is_seen(self, run: Run) -> None:
+    def test_each_way_to_open_for_reading_is_seen(self, run: RunProgram) -> None:
         seen = run("""
             struct open_how how = {.flags = O_RDONLY};
             works(syscall(SYS_openat, AT_FDCWD, "there", O_RDONLY), "openat read there");
@@ -34,7 +34,7 @@ class TestOpening:
         """)
         assert seen.seen == seen.told
 
-    def test_o_path_opens_for_reading_nothing_yet_is_seen(self, run: Run) -> None:
+    def test_o_path_opens_for_reading_nothing_yet_is_seen(self, run: RunProgram) -> None:
         seen = run("""
             works(open("there", O_PATH | O_WRONLY), "openat read there");
             works(open("link", O_PATH | O_NOFOLLOW), "openat read link");
@@ -42,7 +42,7 @@ class TestOpening:
         """)
         assert seen.seen == seen.told
 
-    def test_a_failure_has_its_number(self, run: Run) -> None:
+    def test_a_failure_has_its_number(self, run: RunProgram) -> None:
         seen = run("""
             fails(ENOENT, open("missing", O_RDONLY), "openat read missing");
             fails(ENOENT, open("broken", O_RDONLY), "openat read broken");
@@ -54,7 +54,7 @@ class TestOpening:
         """)
         assert seen.seen == seen.told
 
-    def test_what_was_not_there_is_made(self, run: Run) -> None:
+    def test_what_was_not_there_is_made(self, run: RunProgram) -> None:
         seen = run("""
             works(open("a", O_WRONLY | O_CREAT | O_TRUNC, 0644), "openat made a");
             works(open("b", O_RDWR | O_CREAT, 0644), "openat made b");
@@ -70,7 +70,7 @@ class TestOpening:
         """)
         assert seen.seen == seen.told
 
-    def test_what_was_there_and_is_truncated_is_emptied(self, run: Run) -> None:
+    def test_what_was_there_and_is_truncated_is_emptied(self, run: RunProgram) -> None:
         seen = run("""
             works(open("there", O_WRONLY | O_CREAT | O_TRUNC, 0644), "openat emptied there");
             works(open("dirlink/in", O_RDWR | O_TRUNC), "openat emptied dirlink/in at d/in");
@@ -80,27 +80,27 @@ class TestOpening:
         """)
         assert seen.seen == seen.told
 
-    def test_what_was_there_and_is_written_into_is_changed(self, run: Run) -> None:
+    def test_what_was_there_and_is_written_into_is_changed(self, run: RunProgram) -> None:
         seen = run("""
             works(open("there", O_WRONLY | O_APPEND), "openat changed there");
             works(open("dirlink/in", O_WRONLY | O_CREAT, 0644), "openat changed dirlink/in at d/in");
         """)
         assert seen.seen == seen.told
 
-    def test_what_is_opened_for_both_is_read_and_changed(self, run: Run) -> None:
+    def test_what_is_opened_for_both_is_read_and_changed(self, run: RunProgram) -> None:
         seen = run("""
             works(open("there", O_RDWR), "openat read there", "openat changed there");
             works(open("other", O_RDWR | O_CREAT, 0644), "openat read other", "openat changed other");
         """)
         assert seen.seen == seen.told
 
-    def test_what_must_not_be_there_and_is_has_the_failure(self, run: Run) -> None:
+    def test_what_must_not_be_there_and_is_has_the_failure(self, run: RunProgram) -> None:
         seen = run("""
             fails(EEXIST, open("there", O_WRONLY | O_CREAT | O_EXCL, 0644), "openat changed there");
         """)
         assert seen.seen == seen.told
 
-    def test_openat2_says_which_directory_is_the_root(self, run: Run) -> None:
+    def test_openat2_says_which_directory_is_the_root(self, run: RunProgram) -> None:
         seen = run("""
             int jail = works(open("jail", O_PATH), "openat read jail");
             struct open_how how = {.flags = O_RDONLY, .resolve = RESOLVE_IN_ROOT};
@@ -115,7 +115,7 @@ class TestOpening:
         assert seen.seen == seen.told
 
     @pytest.mark.needs("root")
-    def test_a_handle_opens_the_file_that_it_stands_for(self, run: Run) -> None:
+    def test_a_handle_opens_the_file_that_it_stands_for(self, run: RunProgram) -> None:
         seen = run("""
             struct { struct file_handle head; char rest[MAX_HANDLE_SZ]; } handle = {.head.handle_bytes = MAX_HANDLE_SZ};
             int mount;
@@ -124,7 +124,7 @@ class TestOpening:
         """)
         assert seen.seen == seen.told
 
-    def test_a_nameless_file_is_made_when_it_gets_its_name(self, run: Run) -> None:
+    def test_a_nameless_file_is_made_when_it_gets_its_name(self, run: RunProgram) -> None:
         seen = run("""
             char name[64];
             int file = open("d", O_TMPFILE | O_WRONLY, 0644);
@@ -136,7 +136,7 @@ class TestOpening:
         assert [line for line in seen.seen[process] if "named" in line] == ["linkat made named"]
         assert not [line for line in seen.seen[process] if "deleted" in line]
 
-    def test_a_descriptor_from_another_process_needs_no_name(self, run: Run) -> None:
+    def test_a_descriptor_from_another_process_needs_no_name(self, run: RunProgram) -> None:
         seen = run("""
             int file = works(open("d", O_PATH), "openat read d");
             check(fcntl(file, F_SETFD, 0) == 0);
@@ -165,7 +165,7 @@ class TestExecuting:
             ('fexecve(open("d/p", O_PATH), again, environ)', "execveat executed program"),
         ],
     )
-    def test_a_program_is_executed_by_its_path(self, here: Path, run: Run, call: str, use: str) -> None:
+    def test_a_program_is_executed_by_its_path(self, here: Path, run: RunProgram, call: str, use: str) -> None:
         seen = run(f"""
             char *again[] = {{"again", "argument", NULL}};
             if (argc > 1) return 5;
@@ -193,7 +193,7 @@ class TestExecuting:
         assert (second.real, second.cwd) == (f"{here}/program", str(here))
         assert second.inode == ((here / "program").stat().st_dev, (here / "program").stat().st_ino)
 
-    def test_a_failure_has_its_number(self, run: Run) -> None:
+    def test_a_failure_has_its_number(self, run: RunProgram) -> None:
         seen = run("""
             char *again[] = {"again", NULL};
             fails(ENOENT, execv("missing", again), "execve executed missing");
@@ -207,7 +207,7 @@ class TestExecuting:
         assert [line for line in seen.seen[process] if "executed" in line] == seen.told[process]
         assert len(seen.trace.executions) == 1
 
-    def test_a_script_is_executed_by_its_own_path_and_is_its_interpreter(self, here: Path, run: Run) -> None:
+    def test_a_script_is_executed_by_its_own_path_and_is_its_interpreter(self, here: Path, run: RunProgram) -> None:
         (here / "script").write_text(f"#!{here}/program  one argument \n")
         (here / "script").chmod(0o755)
         seen = run("""
@@ -221,7 +221,7 @@ class TestExecuting:
         assert second.returncode == 4
         assert second.inode == ((here / "program").stat().st_dev, (here / "program").stat().st_ino)
 
-    def test_the_first_program_is_an_execution_and_a_use(self, here: Path, run: Run) -> None:
+    def test_the_first_program_is_an_execution_and_a_use(self, here: Path, run: RunProgram) -> None:
         seen = run("return 3;")
         (only,) = seen.trace.executions
         assert (only.parent, only.forked, only.path, only.real) == (None, False, f"{here}/program", f"{here}/program")
@@ -230,7 +230,7 @@ class TestExecuting:
 
 
 class TestAsking:
-    def test_each_way_to_ask_about_a_file_is_seen(self, run: Run) -> None:
+    def test_each_way_to_ask_about_a_file_is_seen(self, run: RunProgram) -> None:
         seen = run("""
             char text[256];
             struct stat status;
@@ -253,7 +253,7 @@ class TestAsking:
         """)
         assert seen.seen == seen.told
 
-    def test_each_way_to_ask_for_attributes_is_seen(self, run: Run) -> None:
+    def test_each_way_to_ask_for_attributes_is_seen(self, run: RunProgram) -> None:
         seen = run("""
             char text[256];
             works(listxattr("there", text, sizeof text), "listxattr tested there");
@@ -263,7 +263,7 @@ class TestAsking:
         """)
         assert seen.seen == seen.told
 
-    def test_a_failure_has_its_number(self, run: Run) -> None:
+    def test_a_failure_has_its_number(self, run: RunProgram) -> None:
         seen = run("""
             char text[256];
             struct stat status;
@@ -276,7 +276,7 @@ class TestAsking:
         """)
         assert seen.seen == seen.told
 
-    def test_a_directory_that_is_listed_is_opened_and_listed(self, run: Run) -> None:
+    def test_a_directory_that_is_listed_is_opened_and_listed(self, run: RunProgram) -> None:
         seen = run("""
             char entries[4096];
             int d = works(open("dirlink", O_RDONLY | O_DIRECTORY), "openat read dirlink");
@@ -287,7 +287,7 @@ class TestAsking:
         """)
         assert seen.seen == seen.told
 
-    def test_a_directory_that_is_entered_is_seen(self, run: Run) -> None:
+    def test_a_directory_that_is_entered_is_seen(self, run: RunProgram) -> None:
         seen = run("""
             int top = works(open(".", O_PATH), "openat read .");
             works(chdir("dirlink"), "chdir entered dirlink");
@@ -298,13 +298,13 @@ class TestAsking:
         assert seen.seen == seen.told
 
     @pytest.mark.needs("chroot")
-    def test_a_root_that_is_entered_is_seen(self, run: Run) -> None:
+    def test_a_root_that_is_entered_is_seen(self, run: RunProgram) -> None:
         seen = run("""works(chroot("jail"), "chroot entered jail");""")
         assert seen.seen == seen.told
 
 
 class TestMapping:
-    def test_a_file_that_is_mapped_as_code_is_mapped(self, run: Run) -> None:
+    def test_a_file_that_is_mapped_as_code_is_mapped(self, run: RunProgram) -> None:
         seen = run("""
             int file = works(open("link", O_RDONLY), "openat read link");
             check(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, file, 0) != MAP_FAILED);
@@ -317,7 +317,7 @@ class TestMapping:
         """)
         assert seen.seen == seen.told
 
-    def test_a_library_that_is_loaded_is_opened_and_mapped(self, here: Path, run: Run) -> None:
+    def test_a_library_that_is_loaded_is_opened_and_mapped(self, here: Path, run: RunProgram) -> None:
         Path(here / "library.c").write_text("int answer(void) { return 42; }")
         assert os.system(f"cc -shared -fPIC -o {here}/library.so {here}/library.c") == 0
         seen = run("""
@@ -331,7 +331,7 @@ class TestMapping:
 
 
 class TestChanging:
-    def test_what_is_created_is_made(self, run: Run) -> None:
+    def test_what_is_created_is_made(self, run: RunProgram) -> None:
         seen = run("""
             works(mkdirat(AT_FDCWD, "new", 0755), "mkdirat made new");
             works(mknodat(AT_FDCWD, "dirlink/pipe", S_IFIFO | 0644, 0), "mknodat made dirlink/pipe at d/pipe");
@@ -347,7 +347,7 @@ class TestChanging:
         process = next(iter(seen.told))
         assert [line for line in seen.seen[process] if " tested " not in line] == seen.told[process]
 
-    def test_what_cannot_be_created_is_a_failure_with_its_number(self, run: Run) -> None:
+    def test_what_cannot_be_created_is_a_failure_with_its_number(self, run: RunProgram) -> None:
         seen = run("""
             fails(EEXIST, mkdirat(AT_FDCWD, "d", 0755), "mkdirat made d");
             fails(ENOENT, mkdirat(AT_FDCWD, "missing/new", 0755), "mkdirat made missing/new");
@@ -357,7 +357,7 @@ class TestChanging:
         process = next(iter(seen.told))
         assert [line for line in seen.seen[process] if " tested " not in line] == seen.told[process]
 
-    def test_what_is_moved_is_removed_here_and_made_there(self, run: Run) -> None:
+    def test_what_is_moved_is_removed_here_and_made_there(self, run: RunProgram) -> None:
         seen = run("""
             works(syscall(SYS_renameat2, AT_FDCWD, "there", AT_FDCWD, "moved", 0),
                   "renameat2 removed there", "renameat2 made moved");
@@ -373,7 +373,7 @@ class TestChanging:
         """)
         assert seen.seen == seen.told
 
-    def test_what_changes_places_is_removed_and_made_on_both_sides(self, run: Run) -> None:
+    def test_what_changes_places_is_removed_and_made_on_both_sides(self, run: RunProgram) -> None:
         seen = run("""
             works(syscall(SYS_renameat2, AT_FDCWD, "there", AT_FDCWD, "d", RENAME_EXCHANGE),
                   "renameat2 removed there", "renameat2 removed d", "renameat2 made d", "renameat2 made there");
@@ -382,7 +382,7 @@ class TestChanging:
         process = next(iter(seen.told))
         assert sorted(line for line in seen.seen[process] if "EEXIST" not in line) == sorted(seen.told[process])
 
-    def test_what_is_deleted_is_removed(self, run: Run) -> None:
+    def test_what_is_deleted_is_removed(self, run: RunProgram) -> None:
         seen = run("""
             works(unlinkat(AT_FDCWD, "link", 0), "unlinkat removed link");
             works(unlinkat(AT_FDCWD, "dirlink/in", 0), "unlinkat removed dirlink/in at d/in");
@@ -396,7 +396,7 @@ class TestChanging:
         """)
         assert seen.seen == seen.told
 
-    def test_what_gets_another_length_is_changed_or_emptied(self, run: Run) -> None:
+    def test_what_gets_another_length_is_changed_or_emptied(self, run: RunProgram) -> None:
         seen = run("""
             works(truncate("dirlink/in", 3), "truncate changed dirlink/in at d/in");
             int there = works(open("there", O_WRONLY), "openat changed there");
@@ -404,7 +404,7 @@ class TestChanging:
         """)
         assert seen.seen == seen.told
 
-    def test_whose_mode_owner_or_times_are_set_is_changed(self, run: Run) -> None:
+    def test_whose_mode_owner_or_times_are_set_is_changed(self, run: RunProgram) -> None:
         seen = run("""
             int there = works(open("there", O_RDONLY), "openat read there");
             works(fchmod(there, 0600), "fchmod changed there");
@@ -423,7 +423,7 @@ class TestChanging:
         """)
         assert seen.seen == seen.told
 
-    def test_whose_attributes_are_set_is_changed(self, run: Run) -> None:
+    def test_whose_attributes_are_set_is_changed(self, run: RunProgram) -> None:
         seen = run("""
             int there = works(open("there", O_RDONLY), "openat read there");
             works(setxattr("other", "user.a", "b", 1, 0), "setxattr changed other");
@@ -449,7 +449,7 @@ class TestConnecting:
         }
     """
 
-    def test_a_socket_with_a_path_is_made_and_connected_to(self, run: Run) -> None:
+    def test_a_socket_with_a_path_is_made_and_connected_to(self, run: RunProgram) -> None:
         seen = run(
             """
             works(of_unix(listening, "socket", 7), "bind made socket");
@@ -462,7 +462,7 @@ class TestConnecting:
         )
         assert seen.seen == seen.told
 
-    def test_a_socket_without_a_path_is_no_file(self, run: Run) -> None:
+    def test_a_socket_without_a_path_is_no_file(self, run: RunProgram) -> None:
         seen = run(
             """
             works(of_unix(listening, "\\0there", 6));
@@ -479,7 +479,7 @@ class TestConnecting:
 
 
 class TestNames:
-    def test_a_relative_name_is_relative_to_the_current_directory_of_the_moment(self, run: Run) -> None:
+    def test_a_relative_name_is_relative_to_the_current_directory_of_the_moment(self, run: RunProgram) -> None:
         seen = run("""
             works(chdir("d"), "chdir entered d");
             works(open("in", O_RDONLY), "openat read d/in");
@@ -489,7 +489,7 @@ class TestNames:
         """)
         assert seen.seen == seen.told
 
-    def test_an_absolute_name_is_what_it_is(self, here: Path, run: Run) -> None:
+    def test_an_absolute_name_is_what_it_is(self, here: Path, run: RunProgram) -> None:
         seen = run(f"""
             works(open("{here}/there", O_RDONLY), "openat read there");
             works(open("{here}/dirlink/../link", O_RDONLY), "openat read dirlink/../link");
@@ -498,7 +498,7 @@ class TestNames:
         process = next(iter(seen.told))
         assert list(dict.fromkeys(seen.told[process])) == seen.seen[process]
 
-    def test_a_name_after_a_descriptor_is_relative_to_its_directory(self, run: Run) -> None:
+    def test_a_name_after_a_descriptor_is_relative_to_its_directory(self, run: RunProgram) -> None:
         seen = run("""
             int d = works(open("dirlink", O_PATH), "openat read dirlink");
             works(syscall(SYS_renameat2, AT_FDCWD, "d", AT_FDCWD, "moved", 0),
@@ -512,7 +512,7 @@ class TestNames:
         process = next(iter(seen.told))
         assert [line for line in seen.seen[process] if "EBADF" not in line] == seen.told[process]
 
-    def test_a_thread_can_have_its_own_current_directory(self, run: Run) -> None:
+    def test_a_thread_can_have_its_own_current_directory(self, run: RunProgram) -> None:
         seen = run(
             """
             run_thread(elsewhere, NULL);
@@ -530,7 +530,7 @@ class TestNames:
         )
         assert seen.seen == seen.told
 
-    def test_a_thread_can_have_its_own_descriptors(self, run: Run) -> None:
+    def test_a_thread_can_have_its_own_descriptors(self, run: RunProgram) -> None:
         seen = run(
             """
             int d = works(open("d", O_PATH), "openat read d");
@@ -549,7 +549,7 @@ class TestNames:
         )
         assert seen.seen == seen.told
 
-    def test_threads_share_a_current_directory_otherwise(self, run: Run) -> None:
+    def test_threads_share_a_current_directory_otherwise(self, run: RunProgram) -> None:
         seen = run(
             """
             run_thread(elsewhere, NULL);
@@ -565,7 +565,7 @@ class TestNames:
         )
         assert seen.seen == seen.told
 
-    def test_a_current_directory_that_is_renamed_or_removed_is_so_from_then_on(self, run: Run) -> None:
+    def test_a_current_directory_that_is_renamed_or_removed_is_so_from_then_on(self, run: RunProgram) -> None:
         seen = run("""
             works(mkdir("d/new", 0755), "mkdir made d/new");
             works(chdir("d/new"), "chdir entered d/new");
@@ -588,7 +588,7 @@ class TestNames:
 
     @pytest.mark.needs("root", "mount")
     def test_a_current_directory_moves_with_its_mount_and_is_the_root_of_a_namespace_that_is_entered(
-        self, run: Run
+        self, run: RunProgram
     ) -> None:
         seen = run("""
             int before = open("/proc/self/ns/mnt", O_RDONLY);
@@ -604,7 +604,7 @@ class TestNames:
         assert seen.seen == seen.told
         assert ("/missing", errno.ENOENT) in [(use.path, use.error) for use in seen.trace.uses]
 
-    def test_a_thread_goes_on_where_its_leader_has_ended(self, run: Run) -> None:
+    def test_a_thread_goes_on_where_its_leader_has_ended(self, run: RunProgram) -> None:
         seen = run(
             """
             pthread_t thread;
@@ -634,7 +634,7 @@ class TestNames:
         assert seen.watched.returncode == 6
 
     @pytest.mark.needs("chroot")
-    def test_names_below_another_root_begin_with_it(self, run: Run) -> None:
+    def test_names_below_another_root_begin_with_it(self, run: RunProgram) -> None:
         seen = run("""
             int top = works(open(".", O_PATH), "openat read .");
             works(chroot("jail"), "chroot entered jail");
@@ -650,7 +650,7 @@ class TestNames:
         """)
         assert seen.seen == seen.told
 
-    def test_the_links_of_proc_are_those_of_the_process_that_follows_them(self, run: Run) -> None:
+    def test_the_links_of_proc_are_those_of_the_process_that_follows_them(self, run: RunProgram) -> None:
         seen = run("""
             char name[64], use[100];
             int d = works(open("d", O_PATH), "openat read d");
@@ -666,7 +666,7 @@ class TestNames:
         """)
         assert seen.seen == seen.told
 
-    def test_the_program_that_runs_is_no_file_that_it_uses(self, run: Run) -> None:
+    def test_the_program_that_runs_is_no_file_that_it_uses(self, run: RunProgram) -> None:
         seen = run("""
             char text[4096];
             works(open("/proc/self/exe", O_RDONLY));
@@ -675,14 +675,14 @@ class TestNames:
         """)
         assert seen.seen == seen.told
 
-    def test_links_after_a_magic_link_stay(self, run: Run) -> None:
+    def test_links_after_a_magic_link_stay(self, run: RunProgram) -> None:
         seen = run("""
             works(open("/proc/self/cwd/link", O_RDONLY), "openat read link");
             works(open("/proc/self/cwd/dirlink/in", O_RDONLY), "openat read dirlink/in");
         """)
         assert seen.seen == seen.told
 
-    def test_standard_streams_are_those_of_the_program(self, here: Path, run: Run) -> None:
+    def test_standard_streams_are_those_of_the_program(self, here: Path, run: RunProgram) -> None:
         seen = run("""
             check(open("/dev/stdout", O_WRONLY) >= 0 && open("/dev/stdin", O_RDONLY) >= 0);
             int file = works(open("other", O_RDWR), "openat read other", "openat changed other");
@@ -692,7 +692,7 @@ class TestNames:
         assert seen.seen == seen.told
         assert [each.path for each in seen.trace.kept] == [f"{here}/other"]
 
-    def test_an_empty_name_with_a_descriptor_is_its_file(self, run: Run) -> None:
+    def test_an_empty_name_with_a_descriptor_is_its_file(self, run: RunProgram) -> None:
         seen = run("""
             struct stat status;
             int there = works(open("link", O_PATH), "openat read link");
@@ -717,7 +717,7 @@ class TestReadingNames:
         }
     """
 
-    def test_a_name_may_end_with_its_mapping(self, run: Run) -> None:
+    def test_a_name_may_end_with_its_mapping(self, run: RunProgram) -> None:
         seen = run(
             """
             for (int second = 0; second < 2; second++) {
@@ -730,7 +730,7 @@ class TestReadingNames:
         )
         assert seen.seen == seen.told
 
-    def test_a_name_may_cross_pages(self, run: Run) -> None:
+    def test_a_name_may_cross_pages(self, run: RunProgram) -> None:
         seen = run(
             """
             for (size_t before = 0; before <= sizeof "d/in"; before++) {
@@ -744,7 +744,7 @@ class TestReadingNames:
         )
         assert seen.seen == seen.told
 
-    def test_a_name_may_be_of_4095_bytes(self, run: Run) -> None:
+    def test_a_name_may_be_of_4095_bytes(self, run: RunProgram) -> None:
         seen = run("""
             char name[5000];
             memset(name, '/', sizeof name);
@@ -759,7 +759,7 @@ class TestReadingNames:
         process = next(iter(seen.told))
         assert [line for line in seen.seen[process] if "ENAMETOOLONG" not in line] == seen.told[process]
 
-    def test_a_deep_directory_may_make_a_path_of_more_than_4095_bytes(self, run: Run) -> None:
+    def test_a_deep_directory_may_make_a_path_of_more_than_4095_bytes(self, run: RunProgram) -> None:
         seen = run("""
             char part[256];
             memset(part, 'x', 255);
@@ -775,18 +775,18 @@ class TestReadingNames:
         assert seen.watched.returncode == 0
 
     @pytest.mark.parametrize("name", [b"\xff\xfe", b"na\xefve", b"tab\there", b" ", b"-", b"\\x41", b"\x01"])
-    def test_a_name_is_bytes(self, here: Path, run: Run, name: bytes) -> None:
+    def test_a_name_is_bytes(self, here: Path, run: RunProgram, name: bytes) -> None:
         Path(here / os.fsdecode(name)).write_text("")
         spelled = "".join(f"\\{byte:03o}" for byte in name)
         seen = run(f"""works(open("{spelled}", O_RDONLY), "openat read {spelled}");""")
         assert seen.seen == seen.told
 
-    def test_a_name_may_hold_a_line_break(self, here: Path, run: Run) -> None:
+    def test_a_name_may_hold_a_line_break(self, here: Path, run: RunProgram) -> None:
         (here / "a\nb").write_text("")
         seen = run("""works(open("a\\nb", O_RDONLY));""")
         assert [use.path for use in seen.trace.uses][-1] == f"{here}/a\nb"
 
-    def test_a_bad_pointer_is_no_name(self, run: Run) -> None:
+    def test_a_bad_pointer_is_no_name(self, run: RunProgram) -> None:
         seen = run(
             """
             struct stat status;
@@ -811,7 +811,7 @@ class TestReadingNames:
         assert [line for line in seen.seen[process] if "EFAULT" not in line] == seen.told[process]
         assert seen.trace.unreadable == 0
 
-    def test_arguments_of_a_program_may_be_many_and_long(self, run: Run) -> None:
+    def test_arguments_of_a_program_may_be_many_and_long(self, run: RunProgram) -> None:
         seen = run("""
             static char *words[2002], text[100001];
             if (argc > 1) return argc == 2001 && strlen(argv[1]) == 100000 ? 7 : 8;
@@ -844,7 +844,7 @@ class TestKept:
             'utimensat(AT_FDCWD, "there", NULL, 0)',
         ],
     )
-    def test_what_was_there_is_kept_as_it_was(self, here: Path, run: Run, call: str) -> None:
+    def test_what_was_there_is_kept_as_it_was(self, here: Path, run: RunProgram, call: str) -> None:
         (here / "there").chmod(0o640)
         os.utime(here / "there", ns=(10**18, 10**18 + 1))
         owner = (here / "there").stat()
@@ -854,7 +854,7 @@ class TestKept:
         text = "there as it was\n"
         assert kept == [Backup(f"{here}/there", text, None, mode, owner.st_uid, owner.st_gid, 10**18 + 1)]
 
-    def test_the_first_state_is_kept_and_later_ones_are_not(self, here: Path, run: Run) -> None:
+    def test_the_first_state_is_kept_and_later_ones_are_not(self, here: Path, run: RunProgram) -> None:
         seen = run("""
             check(write(open("there", O_WRONLY | O_TRUNC), "second", 6) == 6);
             check(unlink("there") == 0);
@@ -863,7 +863,7 @@ class TestKept:
         """)
         assert [(each.path, each.copy) for each in seen.trace.kept] == [(f"{here}/there", "there as it was\n")]
 
-    def test_a_link_is_kept_as_a_link(self, here: Path, run: Run) -> None:
+    def test_a_link_is_kept_as_a_link(self, here: Path, run: RunProgram) -> None:
         seen = run("""check(unlink("link") == 0); check(rename("broken", "moved") == 0);""")
         kept = [(each.path, each.copy, each.target, stat.S_IFMT(each.mode)) for each in seen.trace.kept]
         assert kept == [
@@ -871,12 +871,12 @@ class TestKept:
             (f"{here}/broken", None, "nowhere", stat.S_IFLNK),
         ]
 
-    def test_a_directory_is_kept_without_a_copy(self, here: Path, run: Run) -> None:
+    def test_a_directory_is_kept_without_a_copy(self, here: Path, run: RunProgram) -> None:
         seen = run("""check(unlink("d/in") == 0); check(rmdir("d") == 0);""")
         kept = [(each.path, each.copy, stat.S_IFMT(each.mode)) for each in seen.trace.kept]
         assert kept == [(f"{here}/d/in", "d/in as it was\n", stat.S_IFREG), (f"{here}/d", None, stat.S_IFDIR)]
 
-    def test_what_the_run_made_is_not_kept(self, run: Run) -> None:
+    def test_what_the_run_made_is_not_kept(self, run: RunProgram) -> None:
         seen = run("""
             check(write(open("new", O_WRONLY | O_CREAT, 0644), "x", 1) == 1);
             check(open("new", O_WRONLY | O_TRUNC) >= 0);
@@ -887,7 +887,7 @@ class TestKept:
         """)
         assert seen.trace.kept == ()
 
-    def test_what_could_not_be_changed_need_not_be_kept(self, here: Path, run: Run) -> None:
+    def test_what_could_not_be_changed_need_not_be_kept(self, here: Path, run: RunProgram) -> None:
         seen = run("""
             check(open("there", O_WRONLY | O_CREAT | O_EXCL, 0644) == -1);
             check(rmdir("d") == -1);
@@ -896,18 +896,18 @@ class TestKept:
         for each in seen.trace.kept:
             assert (here / os.path.relpath(each.path, here)).exists()
 
-    def test_what_only_is_read_is_not_kept(self, run: Run) -> None:
+    def test_what_only_is_read_is_not_kept(self, run: RunProgram) -> None:
         seen = run("""check(open("there", O_RDONLY) >= 0); check(access("other", W_OK) == 0);""")
         assert seen.trace.kept == ()
 
-    def test_a_file_that_is_changed_by_a_link_that_the_run_made_is_kept(self, here: Path, run: Run) -> None:
+    def test_a_file_that_is_changed_by_a_link_that_the_run_made_is_kept(self, here: Path, run: RunProgram) -> None:
         seen = run("""
             check(link("there", "hard") == 0);
             check(write(open("hard", O_WRONLY | O_TRUNC), "second", 6) == 6);
         """)
         assert [(each.path, each.copy) for each in seen.trace.kept] == [(f"{here}/there", "there as it was\n")]
 
-    def test_a_file_that_is_replaced_by_another_is_kept(self, here: Path, run: Run) -> None:
+    def test_a_file_that_is_replaced_by_another_is_kept(self, here: Path, run: RunProgram) -> None:
         seen = run("""
             check(write(open("new", O_WRONLY | O_CREAT | O_EXCL, 0644), "second", 6) == 6);
             check(rename("new", "there") == 0);
@@ -930,7 +930,7 @@ class TestKept:
 
 
 class TestRefused:
-    def test_io_uring_is_not_there(self, run: Run) -> None:
+    def test_io_uring_is_not_there(self, run: RunProgram) -> None:
         seen = run("""
             char parameters[256] = {0};
             fails(ENOSYS, syscall(425 /* io_uring_setup */, 8, parameters));
@@ -940,7 +940,7 @@ class TestRefused:
 
 
 class TestCounting:
-    def test_the_same_use_counts_once(self, run: Run) -> None:
+    def test_the_same_use_counts_once(self, run: RunProgram) -> None:
         seen = run("""
             for (int time = 0; time < 1000; time++) close(open("there", O_RDONLY));
             tell(0, "openat read there");

@@ -12,7 +12,7 @@ import pytest
 from magicpak.errors import TracingUnavailable
 from magicpak.tracing import attach
 from magicpak.tracing.run import TracedRun
-from support.traced_programs import TRACED, Run, Way, as_line, compile_c, compiled, furnish, ran, watched_apart
+from support.traced_programs import TRACED, RunProgram, Way, as_line, compile_c, compiled, furnish, ran, watched_apart
 
 pytestmark = pytest.mark.needs("compiler", "ptrace")
 
@@ -151,7 +151,7 @@ class TestOtherCalls:
         assert seen.trace.executions[-1].arguments == ("again", "x")
 
     @pytest.mark.needs("i386")
-    def test_programs_of_64_and_32_bits_execute_each_other(self, i386: str, here: Path, run: Run) -> None:
+    def test_programs_of_64_and_32_bits_execute_each_other(self, i386: str, here: Path, run: RunProgram) -> None:
         (here / "small").write_bytes(Path(i386).read_bytes())
         (here / "small").chmod(0o755)
         seen = run("""
@@ -166,7 +166,7 @@ class TestOtherCalls:
         assert seen.watched.returncode == 9
 
     @pytest.mark.needs("i386")
-    def test_a_program_of_64_bits_may_make_calls_of_32(self, run: Run) -> None:
+    def test_a_program_of_64_bits_may_make_calls_of_32(self, run: RunProgram) -> None:
         seen = run(
             """
             char *name = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
@@ -190,7 +190,7 @@ class TestOtherCalls:
         )
         assert seen.seen == seen.told
 
-    def test_calls_of_x32_are_seen_where_the_kernel_has_them(self, run: Run) -> None:
+    def test_calls_of_x32_are_seen_where_the_kernel_has_them(self, run: RunProgram) -> None:
         seen = run("""
             #ifdef __x86_64__
             long result = syscall(0x40000000 | SYS_openat, AT_FDCWD, "there", O_RDONLY);
@@ -203,7 +203,7 @@ class TestOtherCalls:
         (process,) = seen.told
         assert [line for line in seen.seen[process] if "ENOSYS" not in line] == seen.told[process]
 
-    def test_a_number_that_no_call_has_is_none(self, run: Run) -> None:
+    def test_a_number_that_no_call_has_is_none(self, run: RunProgram) -> None:
         seen = run("""
             for (int time = 0; time < 3; time++) {
                 long number = time == 0 ? -1 : time == 1 ? 5000 : 0x7fffffff;

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.traced_programs import Run, Way, compiled, furnish, ran, seen_below, watched_apart
+from support.traced_programs import RunProgram, Way, compiled, furnish, ran, seen_below, watched_apart
 
 pytestmark = pytest.mark.needs("compiler", "ptrace")
 
@@ -41,7 +41,7 @@ CLONING = """
 
 
 class TestMaking:
-    def test_a_fork_is_followed(self, run: Run) -> None:
+    def test_a_fork_is_followed(self, run: RunProgram) -> None:
         seen = run("""
             pid_t child = fork();
             if (child == 0) {
@@ -56,7 +56,7 @@ class TestMaking:
         assert second == first._replace(pid=second.pid, parent=0, forked=True, returncode=3)
         assert first.returncode == 0
 
-    def test_a_vfork_is_followed(self, run: Run) -> None:
+    def test_a_vfork_is_followed(self, run: RunProgram) -> None:
         seen = run("""
             pid_t child = vfork();
             if (child == 0) {
@@ -85,7 +85,7 @@ class TestMaking:
             "cloned3(CLONE_UNTRACED | CLONE_CLEAR_SIGHAND)",
         ],
     )
-    def test_a_clone_is_followed(self, run: Run, call: str) -> None:
+    def test_a_clone_is_followed(self, run: RunProgram, call: str) -> None:
         seen = run(f"signal(SIGUSR1, SIG_IGN); check(end_of({call}) == 7);", CLONING)
         assert seen.seen == seen.told
         assert [(each.parent, each.forked, each.returncode) for each in seen.trace.executions] == [
@@ -93,7 +93,7 @@ class TestMaking:
             (0, True, 7),
         ]
 
-    def test_a_clone3_is_given_what_it_asked_for(self, run: Run) -> None:
+    def test_a_clone3_is_given_what_it_asked_for(self, run: RunProgram) -> None:
         seen = run("""
             int number = -1;
             pid_t parent_tid = 0;
@@ -113,7 +113,7 @@ class TestMaking:
         """)
         assert seen.seen == seen.told
 
-    def test_a_clone_that_is_its_parents_sibling_is_followed(self, run_anyway: Run) -> None:
+    def test_a_clone_that_is_its_parents_sibling_is_followed(self, run_anyway: RunProgram) -> None:
         seen = run_anyway(
             """
             int ends[2];
@@ -135,7 +135,7 @@ class TestMaking:
         )
         assert seen.seen == seen.expected
 
-    def test_a_clone_that_is_a_sibling_of_the_first_process_is_followed(self, run: Run) -> None:
+    def test_a_clone_that_is_a_sibling_of_the_first_process_is_followed(self, run: RunProgram) -> None:
         seen = run(
             """
             pid_t sibling = cloned(CLONE_PARENT | SIGCHLD);
@@ -147,7 +147,7 @@ class TestMaking:
         assert seen.seen == seen.told
         assert seen.watched.returncode == 0
 
-    def test_a_thread_is_part_of_its_process(self, run: Run) -> None:
+    def test_a_thread_is_part_of_its_process(self, run: RunProgram) -> None:
         seen = run(
             """
             run_thread(opening, NULL);
@@ -170,7 +170,7 @@ class TestMaking:
         assert seen.seen == seen.told
         assert len(seen.trace.executions) == 2
 
-    def test_an_untraced_thread_is_followed(self, run: Run) -> None:
+    def test_an_untraced_thread_is_followed(self, run: RunProgram) -> None:
         seen = run(
             """
             int flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_UNTRACED;
@@ -184,7 +184,7 @@ class TestMaking:
         assert seen.seen == seen.told
         assert len(seen.seen) == 1
 
-    def test_a_child_that_shares_the_current_directory_changes_it_for_both(self, run: Run) -> None:
+    def test_a_child_that_shares_the_current_directory_changes_it_for_both(self, run: RunProgram) -> None:
         seen = run(
             """
             check(end_of(clone(child_enters, stack + sizeof stack, CLONE_FS | SIGCHLD, NULL)) == 0);
@@ -202,7 +202,7 @@ class TestMaking:
         assert seen.seen == seen.told
 
     @pytest.mark.needs("root")
-    def test_a_process_of_another_pid_namespace_is_followed(self, run: Run) -> None:
+    def test_a_process_of_another_pid_namespace_is_followed(self, run: RunProgram) -> None:
         seen = run("""
             check(unshare(CLONE_NEWPID) == 0);
             pid_t child = fork();
@@ -222,7 +222,7 @@ class TestMaking:
             "openat read other",
         ]
 
-    def test_a_chain_of_processes_is_followed(self, run: Run) -> None:
+    def test_a_chain_of_processes_is_followed(self, run: RunProgram) -> None:
         seen = run("""
             for (int depth = 0; depth < 40; depth++) {
                 pid_t child = fork();
@@ -241,7 +241,7 @@ class TestMaking:
 
 
 class TestExecuting:
-    def test_posix_spawn_is_followed(self, here: Path, run: Run) -> None:
+    def test_posix_spawn_is_followed(self, here: Path, run: RunProgram) -> None:
         seen = run("""
             if (argc > 1) {
                 works(open("d/in", O_RDONLY), "openat read d/in");
@@ -258,7 +258,7 @@ class TestExecuting:
         assert (executed.pid, executed.arguments) == (forked.pid, ("again", "x"))
         assert executed.path == f"{here}/program"
 
-    def test_what_a_shell_runs_is_followed(self, here: Path, run: Run) -> None:
+    def test_what_a_shell_runs_is_followed(self, here: Path, run: RunProgram) -> None:
         (here / "script").write_text("cat < there; (cd d && cat in | cat) && exec ./program x\n")
         seen = run("""
             if (argc > 1) {
@@ -275,7 +275,7 @@ class TestExecuting:
         )
 
     @pytest.mark.parametrize("others", [0, 1, 8])
-    def test_a_thread_that_is_not_the_leader_may_execute(self, run: Run, others: int) -> None:
+    def test_a_thread_that_is_not_the_leader_may_execute(self, run: RunProgram, others: int) -> None:
         seen = run(
             f"""
             if (argc > 1) {{
@@ -311,7 +311,7 @@ class TestExecuting:
             (process, 0, 8),
         ]
 
-    def test_a_thread_may_execute_when_the_leader_has_ended(self, run: Run) -> None:
+    def test_a_thread_may_execute_when_the_leader_has_ended(self, run: RunProgram) -> None:
         seen = run(
             """
             if (argc > 1) {
@@ -335,7 +335,7 @@ class TestExecuting:
         assert seen.watched.returncode == 8
         assert seen.seen == seen.told
 
-    def test_a_program_may_execute_itself_many_times(self, here: Path, run: Run) -> None:
+    def test_a_program_may_execute_itself_many_times(self, here: Path, run: RunProgram) -> None:
         seen = run("""
             char count[20];
             int done = argc > 1 ? atoi(argv[1]) : 0;
@@ -352,7 +352,7 @@ class TestExecuting:
 
 
 class TestOutliving:
-    def test_a_process_may_outlive_its_parent(self, run: Run) -> None:
+    def test_a_process_may_outlive_its_parent(self, run: RunProgram) -> None:
         seen = run("""
             pid_t parent = getpid();
             if (fork()) return 4;
@@ -365,7 +365,7 @@ class TestOutliving:
         assert [each.returncode for each in seen.trace.executions] == [4, 5]
         assert not seen.watched.timed_out
 
-    def test_a_daemon_is_followed_to_its_end(self, run: Run) -> None:
+    def test_a_daemon_is_followed_to_its_end(self, run: RunProgram) -> None:
         seen = run("""
             if (fork()) return 0;
             check(setsid() > 0);
@@ -383,7 +383,7 @@ class TestOutliving:
         assert seen.seen == seen.told
         assert not seen.watched.timed_out
 
-    def test_a_daemon_may_close_its_output(self, run: Run) -> None:
+    def test_a_daemon_may_close_its_output(self, run: RunProgram) -> None:
         seen = run("""
             if (fork()) return 0;
             for (int number = 0; number < 100; number++) close(number);
@@ -393,7 +393,7 @@ class TestOutliving:
         assert "openat read there" in [line for lines in seen.seen.values() for line in lines]
         assert not seen.watched.timed_out
 
-    def test_the_end_of_the_group_ends_its_threads(self, run: Run) -> None:
+    def test_the_end_of_the_group_ends_its_threads(self, run: RunProgram) -> None:
         seen = run(
             """
             pthread_t thread;
@@ -406,7 +406,7 @@ class TestOutliving:
         assert seen.seen == seen.told
         assert seen.watched.returncode == 3
 
-    def test_the_end_of_a_process_is_that_of_its_last_thread(self, run: Run) -> None:
+    def test_the_end_of_a_process_is_that_of_its_last_thread(self, run: RunProgram) -> None:
         seen = run(
             """
             pthread_t thread;
@@ -435,7 +435,7 @@ class TestProcessors:
         }
     """
 
-    def test_processors_are_those_that_the_program_was_given(self, run_anyway: Run) -> None:
+    def test_processors_are_those_that_the_program_was_given(self, run_anyway: RunProgram) -> None:
         seen = run_anyway(
             """
             say_processors();
@@ -450,7 +450,7 @@ class TestProcessors:
         )
         assert seen.ending == (0, [str(len(os.sched_getaffinity(0)))] * 2)
 
-    def test_processors_are_those_that_the_program_chose(self, run_anyway: Run) -> None:
+    def test_processors_are_those_that_the_program_chose(self, run_anyway: RunProgram) -> None:
         seen = run_anyway(
             """
             cpu_set_t set;

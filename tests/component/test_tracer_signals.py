@@ -2,7 +2,7 @@
 
 import pytest
 
-from support.traced_programs import Run, Way
+from support.traced_programs import RunProgram, Way
 
 pytestmark = pytest.mark.needs("compiler", "ptrace")
 
@@ -34,11 +34,11 @@ HANDLING = """
 
 
 class TestHandlers:
-    def test_a_signal_to_itself_is_handled(self, run_anyway: Run) -> None:
+    def test_a_signal_to_itself_is_handled(self, run_anyway: RunProgram) -> None:
         ran = run_anyway('handle(SIGUSR1, 0); raise(SIGUSR1); say("after"); return 3;', HANDLING)
         assert ran.ending == (3, ["USR1", "after"])
 
-    def test_a_signal_from_a_child_is_handled(self, run_anyway: Run) -> None:
+    def test_a_signal_from_a_child_is_handled(self, run_anyway: RunProgram) -> None:
         ran = run_anyway(
             """
             handle(SIGUSR1, SA_RESTART);
@@ -51,7 +51,7 @@ class TestHandlers:
         )
         assert ran.ending == (0, ["USR1", "after"])
 
-    def test_an_interrupted_read_is_restarted_if_it_was_asked_for(self, run_anyway: Run) -> None:
+    def test_an_interrupted_read_is_restarted_if_it_was_asked_for(self, run_anyway: RunProgram) -> None:
         ran = run_anyway(
             """
             int ends[2];
@@ -73,7 +73,7 @@ class TestHandlers:
         )
         assert ran.ending == (0, ["USR1", "read 1"])
 
-    def test_an_interrupted_read_fails_otherwise(self, run_anyway: Run) -> None:
+    def test_an_interrupted_read_fails_otherwise(self, run_anyway: RunProgram) -> None:
         ran = run_anyway(
             """
             int ends[2];
@@ -93,7 +93,7 @@ class TestHandlers:
         )
         assert ran.ending == (0, ["USR1", "read -1"])
 
-    def test_a_watched_call_that_is_restarted_is_seen_once(self, run_anyway: Run) -> None:
+    def test_a_watched_call_that_is_restarted_is_seen_once(self, run_anyway: RunProgram) -> None:
         ran = run_anyway(
             """
             check(mkfifo("pipe", 0600) == 0);
@@ -115,7 +115,7 @@ class TestHandlers:
         assert ran.ending == (0, ["USR1"])
         assert ran.seen == ran.expected
 
-    def test_a_watched_call_that_is_interrupted_fails_and_is_no_use(self, run_anyway: Run) -> None:
+    def test_a_watched_call_that_is_interrupted_fails_and_is_no_use(self, run_anyway: RunProgram) -> None:
         ran = run_anyway(
             """
             check(mkfifo("pipe", 0600) == 0);
@@ -130,7 +130,7 @@ class TestHandlers:
         assert ran.ending == (0, ["handled"])
         assert ran.seen == ran.expected
 
-    def test_what_came_with_a_signal_comes_with_it(self, run_anyway: Run) -> None:
+    def test_what_came_with_a_signal_comes_with_it(self, run_anyway: RunProgram) -> None:
         ran = run_anyway(
             """
             struct sigaction action = {.sa_sigaction = informed, .sa_flags = SA_SIGINFO};
@@ -149,7 +149,7 @@ class TestHandlers:
         )
         assert ran.ending == (0, ["value 40", "value 41", "value 42"])
 
-    def test_a_handler_may_leave_by_a_jump(self, run_anyway: Run) -> None:
+    def test_a_handler_may_leave_by_a_jump(self, run_anyway: RunProgram) -> None:
         ran = run_anyway(
             """
             struct sigaction action = {.sa_sigaction = faulted, .sa_flags = SA_SIGINFO};
@@ -171,7 +171,7 @@ class TestHandlers:
         )
         assert ran.ending == (0, ["right"] * 3)
 
-    def test_a_handler_may_have_its_own_stack(self, run_anyway: Run) -> None:
+    def test_a_handler_may_have_its_own_stack(self, run_anyway: RunProgram) -> None:
         ran = run_anyway(
             """
             static char room[1 << 16];
@@ -184,11 +184,11 @@ class TestHandlers:
         )
         assert ran.ending == (-11, ["handled"])
 
-    def test_a_trap_is_a_signal_like_others(self, run_anyway: Run) -> None:
+    def test_a_trap_is_a_signal_like_others(self, run_anyway: RunProgram) -> None:
         ran = run_anyway('handle(SIGTRAP, 0); raise(SIGTRAP); say("after");', HANDLING)
         assert ran.ending == (0, ["handled", "after"])
 
-    def test_a_handler_may_use_files(self, run_anyway: Run) -> None:
+    def test_a_handler_may_use_files(self, run_anyway: RunProgram) -> None:
         ran = run_anyway(
             """
             signal(SIGUSR1, opening);
@@ -224,13 +224,13 @@ class TestEnding:
             ("if (fork() == 0) { kill(getppid(), SIGKILL); usleep(1000); _exit(0); } for (;;) pause();", -9),
         ],
     )
-    def test_the_end_is_the_same(self, run_anyway: Run, deed: str, returncode: int) -> None:
+    def test_the_end_is_the_same(self, run_anyway: RunProgram, deed: str, returncode: int) -> None:
         ran = run_anyway(f"prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); {deed}")
         assert ran.watched.returncode == returncode
         ends = [] if ran.way is Way.UNTRACED else [returncode]
         assert [each.returncode for each in ran.trace.executions[:1]] == ends
 
-    def test_what_it_left_goes_on_when_a_child_kills_it(self, run: Run) -> None:
+    def test_what_it_left_goes_on_when_a_child_kills_it(self, run: RunProgram) -> None:
         ran = run("""
             pid_t parent = getpid();
             if (fork() == 0) {
@@ -244,7 +244,7 @@ class TestEnding:
         assert ran.watched.returncode == -9
         assert {pid: ran.seen[pid] for pid in ran.told} == ran.told
 
-    def test_a_killed_child_is_seen_by_its_parent(self, run_anyway: Run) -> None:
+    def test_a_killed_child_is_seen_by_its_parent(self, run_anyway: RunProgram) -> None:
         ran = run_anyway("""
             for (int time = 0; time < 10; time++) {
                 pid_t child = fork();
@@ -256,7 +256,7 @@ class TestEnding:
         """)
         assert ran.watched.returncode == 0
 
-    def test_a_death_with_its_parent_is_one(self, run_anyway: Run) -> None:
+    def test_a_death_with_its_parent_is_one(self, run_anyway: RunProgram) -> None:
         ran = run_anyway("""
             int ends[2];
             check(pipe(ends) == 0);
@@ -282,7 +282,7 @@ class TestEnding:
 
 
 class TestTimers:
-    def test_a_timer_ticks(self, run_anyway: Run) -> None:
+    def test_a_timer_ticks(self, run_anyway: RunProgram) -> None:
         ran = run_anyway(
             """
             handle(SIGALRM, 0);
@@ -296,7 +296,7 @@ class TestTimers:
         assert ran.ending[0] == 0
         assert ran.ending[1][:3] == ["handled"] * 3
 
-    def test_a_posix_timer_tells_its_value(self, run_anyway: Run) -> None:
+    def test_a_posix_timer_tells_its_value(self, run_anyway: RunProgram) -> None:
         ran = run_anyway(
             """
             timer_t timer;
@@ -315,7 +315,7 @@ class TestTimers:
         )
         assert ran.ending == (0, ["value 7"])
 
-    def test_an_interrupted_sleep_tells_what_is_left(self, run_anyway: Run) -> None:
+    def test_an_interrupted_sleep_tells_what_is_left(self, run_anyway: RunProgram) -> None:
         ran = run_anyway(
             """
             handle(SIGALRM, 0);
@@ -330,7 +330,7 @@ class TestTimers:
         assert ran.ending == (0, ["handled", "nearly all"])
 
     @pytest.mark.parametrize("call", ["nanosleep(&span, NULL)", "poll(NULL, 0, 200)", "usleep(200000)"])
-    def test_a_sleep_goes_on_after_a_stop(self, run_anyway: Run, call: str) -> None:
+    def test_a_sleep_goes_on_after_a_stop(self, run_anyway: RunProgram, call: str) -> None:
         ran = run_anyway(
             f"""
             pid_t child = fork();
@@ -357,7 +357,7 @@ class TestTimers:
 
 
 class TestWaiting:
-    def test_a_blocked_signal_waits(self, run_anyway: Run) -> None:
+    def test_a_blocked_signal_waits(self, run_anyway: RunProgram) -> None:
         ran = run_anyway(
             """
             sigset_t set, old;
@@ -375,7 +375,7 @@ class TestWaiting:
         )
         assert ran.ending == (0, ["blocked", "USR1", "after"])
 
-    def test_a_signal_may_be_waited_for(self, run_anyway: Run) -> None:
+    def test_a_signal_may_be_waited_for(self, run_anyway: RunProgram) -> None:
         ran = run_anyway(
             """
             sigset_t set;
@@ -396,7 +396,7 @@ class TestWaiting:
         )
         assert ran.ending == (0, ["signal 10"])
 
-    def test_a_signal_may_be_read(self, run_anyway: Run) -> None:
+    def test_a_signal_may_be_read(self, run_anyway: RunProgram) -> None:
         ran = run_anyway(
             """
             sigset_t set;
@@ -415,7 +415,7 @@ class TestWaiting:
         )
         assert ran.ending == (0, ["ended with 6"])
 
-    def test_a_mask_may_be_lifted_while_waiting(self, run_anyway: Run) -> None:
+    def test_a_mask_may_be_lifted_while_waiting(self, run_anyway: RunProgram) -> None:
         ran = run_anyway(
             """
             sigset_t set, none;
@@ -434,7 +434,7 @@ class TestWaiting:
         )
         assert ran.ending == (0, ["CHLD", "after"])
 
-    def test_the_end_of_a_child_is_told_by_a_signal(self, run_anyway: Run) -> None:
+    def test_the_end_of_a_child_is_told_by_a_signal(self, run_anyway: RunProgram) -> None:
         ran = run_anyway(
             """
             struct sigaction action = {.sa_sigaction = informed, .sa_flags = SA_SIGINFO | SA_RESTART};
@@ -463,7 +463,7 @@ class TestWaiting:
         )
         assert ran.ending == (0, ["stopped", "by 19", "continued", "by 18", "killed", "by 15"])
 
-    def test_children_that_nobody_waits_for_go_by_themselves(self, run_anyway: Run) -> None:
+    def test_children_that_nobody_waits_for_go_by_themselves(self, run_anyway: RunProgram) -> None:
         ran = run_anyway("""
             signal(SIGCHLD, SIG_IGN);
             pid_t child = fork();
@@ -475,7 +475,7 @@ class TestWaiting:
 
 class TestStopping:
     @pytest.mark.parametrize(("signal", "number"), [("SIGSTOP", 19), ("SIGTSTP", 20), ("SIGTTIN", 21), ("SIGTTOU", 22)])
-    def test_a_stop_is_seen_by_the_parent(self, run_anyway: Run, signal: str, number: int) -> None:
+    def test_a_stop_is_seen_by_the_parent(self, run_anyway: RunProgram, signal: str, number: int) -> None:
         ran = run_anyway(
             f"""
             int status, ends[2];
@@ -503,7 +503,7 @@ class TestStopping:
         assert ran.ending == (0, [f"stopped {number}", "continued", "ended 5"])
         assert ran.seen == ran.expected
 
-    def test_a_stopped_process_may_be_killed(self, run_anyway: Run) -> None:
+    def test_a_stopped_process_may_be_killed(self, run_anyway: RunProgram) -> None:
         ran = run_anyway("""
             int status;
             pid_t child = fork();
@@ -515,7 +515,7 @@ class TestStopping:
         """)
         assert ran.watched.returncode == 0
 
-    def test_a_stop_stops_all_threads(self, run_anyway: Run) -> None:
+    def test_a_stop_stops_all_threads(self, run_anyway: RunProgram) -> None:
         ran = run_anyway(
             """
             int status, ends[2];
@@ -551,7 +551,7 @@ class TestStopping:
         )
         assert ran.watched.returncode == 0
 
-    def test_a_continuation_may_be_handled(self, run_anyway: Run) -> None:
+    def test_a_continuation_may_be_handled(self, run_anyway: RunProgram) -> None:
         ran = run_anyway(
             """
             int status;
@@ -572,16 +572,16 @@ class TestStopping:
         assert ran.watched.returncode == 0
         assert ran.words[-1] == "ended -12"
 
-    def test_an_ignored_stop_is_none(self, run_anyway: Run) -> None:
+    def test_an_ignored_stop_is_none(self, run_anyway: RunProgram) -> None:
         ran = run_anyway('signal(SIGTSTP, SIG_IGN); raise(SIGTSTP); say("goes on");')
         assert ran.ending == (0, ["goes on"])
 
-    def test_a_group_without_anybody_to_continue_it_does_not_stop(self, run_anyway: Run) -> None:
+    def test_a_group_without_anybody_to_continue_it_does_not_stop(self, run_anyway: RunProgram) -> None:
         ran = run_anyway('check(setsid() > 0 || getsid(0) == getpid()); raise(SIGTSTP); say("goes on");')
         assert ran.ending == (0, ["goes on"])
 
     @pytest.mark.needs("terminal")
-    def test_jobs_are_controlled(self, run_anyway: Run) -> None:
+    def test_jobs_are_controlled(self, run_anyway: RunProgram) -> None:
         ran = run_anyway(
             """
             int master = posix_openpt(O_RDWR | O_NOCTTY);
@@ -616,7 +616,7 @@ class TestStopping:
 
 
 class TestGroups:
-    def test_a_signal_to_the_group_reaches_all_and_nobody_else(self, run_anyway: Run) -> None:
+    def test_a_signal_to_the_group_reaches_all_and_nobody_else(self, run_anyway: RunProgram) -> None:
         ran = run_anyway("""
             signal(SIGTERM, SIG_IGN);
             int ends[2];
@@ -635,7 +635,7 @@ class TestGroups:
         """)
         assert ran.watched.returncode == 5
 
-    def test_a_vfork_that_executes_delays_the_signals_of_its_parent(self, run_anyway: Run) -> None:
+    def test_a_vfork_that_executes_delays_the_signals_of_its_parent(self, run_anyway: RunProgram) -> None:
         ran = run_anyway(
             """
             if (argc > 1) return 6;
@@ -656,7 +656,7 @@ class TestGroups:
 
 
 class TestTracing:
-    def test_a_program_that_asks_to_be_traced_is_refused_and_goes_on(self, run: Run) -> None:
+    def test_a_program_that_asks_to_be_traced_is_refused_and_goes_on(self, run: RunProgram) -> None:
         ran = run("""
             pid_t child = fork();
             if (child == 0) {
@@ -668,7 +668,7 @@ class TestTracing:
         """)
         assert ran.seen == ran.told
 
-    def test_a_program_that_traces_another_is_refused_and_goes_on(self, run: Run) -> None:
+    def test_a_program_that_traces_another_is_refused_and_goes_on(self, run: RunProgram) -> None:
         ran = run("""
             pid_t child = fork();
             if (child == 0) for (;;) pause();
@@ -701,7 +701,7 @@ FILTERING = """
 
 
 class TestFilters:
-    def test_a_call_that_the_programs_own_filter_lets_fail_fails(self, run_anyway: Run) -> None:
+    def test_a_call_that_the_programs_own_filter_lets_fail_fails(self, run_anyway: RunProgram) -> None:
         ran = run_anyway(
             """
             filter(SYS_getppid, SECCOMP_RET_ERRNO | EXDEV, 0);
@@ -713,7 +713,7 @@ class TestFilters:
         assert ran.watched.returncode == 0
         assert ran.seen == ran.expected
 
-    def test_a_watched_call_that_the_programs_own_filter_lets_fail_fails(self, run_anyway: Run) -> None:
+    def test_a_watched_call_that_the_programs_own_filter_lets_fail_fails(self, run_anyway: RunProgram) -> None:
         ran = run_anyway(
             """
             filter(SYS_openat, SECCOMP_RET_ERRNO | EXDEV, SECCOMP_FILTER_FLAG_TSYNC);
@@ -725,7 +725,7 @@ class TestFilters:
         assert ran.watched.returncode == 0
 
     @pytest.mark.parametrize("call", ["getppid", "openat"])
-    def test_a_call_for_which_the_programs_own_filter_kills_kills(self, run_anyway: Run, call: str) -> None:
+    def test_a_call_for_which_the_programs_own_filter_kills_kills(self, run_anyway: RunProgram, call: str) -> None:
         ran = run_anyway(
             f"""
             prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
@@ -736,7 +736,7 @@ class TestFilters:
         )
         assert ran.watched.returncode == -31
 
-    def test_a_call_that_the_programs_own_filter_traps_is_trapped(self, run_anyway: Run) -> None:
+    def test_a_call_that_the_programs_own_filter_traps_is_trapped(self, run_anyway: RunProgram) -> None:
         ran = run_anyway(
             """
             struct sigaction action = {.sa_sigaction = trapped, .sa_flags = SA_SIGINFO};
@@ -750,7 +750,7 @@ class TestFilters:
         assert ran.ending == (0, ["getppid"])
         assert ran.seen == ran.expected
 
-    def test_a_call_that_the_programs_own_filter_hands_to_a_tracer_fails(self, run_anyway: Run) -> None:
+    def test_a_call_that_the_programs_own_filter_hands_to_a_tracer_fails(self, run_anyway: RunProgram) -> None:
         ran = run_anyway(
             """
             filter(SYS_getppid, SECCOMP_RET_TRACE | 7, 0);
@@ -765,7 +765,7 @@ class TestFilters:
 class TestProcess1:
     """The kernel keeps a process 1 that is traced alive whatever it does to itself."""
 
-    def test_a_process_1_that_crashes_ends(self, run_anyway: Run) -> None:
+    def test_a_process_1_that_crashes_ends(self, run_anyway: RunProgram) -> None:
         ran = run_anyway(
             """
             check(unshare(CLONE_NEWPID) == 0);
@@ -778,7 +778,7 @@ class TestProcess1:
         )
         assert ran.ending == (0, ["ended"])
 
-    def test_a_process_1_that_handles_its_crash_goes_on(self, run_anyway: Run) -> None:
+    def test_a_process_1_that_handles_its_crash_goes_on(self, run_anyway: RunProgram) -> None:
         ran = run_anyway(
             """
             check(unshare(CLONE_NEWPID) == 0);
@@ -794,7 +794,7 @@ class TestProcess1:
         )
         assert ran.watched.returncode == 0
 
-    def test_a_process_1_that_sends_itself_a_signal_goes_on(self, run_anyway: Run) -> None:
+    def test_a_process_1_that_sends_itself_a_signal_goes_on(self, run_anyway: RunProgram) -> None:
         ran = run_anyway(
             """
             check(unshare(CLONE_NEWPID) == 0);

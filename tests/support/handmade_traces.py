@@ -27,7 +27,7 @@ from magicpak.verify.problems import FailureKind, Problem
 CHANGES = (Access.MADE, Access.EMPTIED, Access.CHANGED, Access.REMOVED)
 
 
-class Run:
+class HandmadeRun:
     """One run of a program, as it is told step by step; executions go by their indices, the program's is 0."""
 
     def __init__(self, program: str) -> None:
@@ -48,14 +48,14 @@ class Run:
         root: str = "/",
         real: str = "",
         loader: bool = False,
-    ) -> "Run":
+    ) -> "HandmadeRun":
         """Use `paths`; what is changed has its real path from `real`, or else from what is there."""
         for path in paths:
             changed = (real or f"{os.path.realpath(os.path.dirname(path))}/{os.path.basename(path)}") * (how in CHANGES)
             self.uses.append(Use(by, "call", how, path, changed, error, root, loader))
         return self
 
-    def load(self, *paths: str, by: int = 0) -> "Run":
+    def load(self, *paths: str, by: int = 0) -> "HandmadeRun":
         """Open and map libraries, as a loader does by these paths."""
         for path in paths:
             self.use(Access.READ, path, by=by, loader=True).use(
@@ -102,7 +102,7 @@ class Bundled(NamedTuple):
 
 
 def bundled(
-    runs: Sequence[Run],
+    runs: Sequence[HandmadeRun],
     inputs: Sequence[str],
     *,
     layout: Layout = Layout.HOST,
@@ -131,7 +131,7 @@ def bundled(
     return Bundled(plan, stage.brought, (*stage.brought.warnings, *mirror.host.warnings(), *warnings), proof)
 
 
-class Stage(NamedTuple):
+class AfterTraces(NamedTuple):
     """What there is after the traces have been used."""
 
     programs: Sequence[Program]
@@ -142,7 +142,7 @@ class Stage(NamedTuple):
 
 
 def traced(
-    runs: Sequence[Run],
+    runs: Sequence[HandmadeRun],
     inputs: Sequence[str],
     *,
     layout: Layout = Layout.HOST,
@@ -150,7 +150,7 @@ def traced(
     install_to: str | None = None,
     hwcaps: bool = True,
     library_path: str = "",
-) -> Stage:
+) -> AfterTraces:
     """Return what `runs` have used, collected in a mirror."""
     store = ElfCache()
 
@@ -164,7 +164,7 @@ def traced(
     changes = changes_of(traces)
     mirror = Mirror(layout, Host(output, changes.before))
     brought = collect_traced(traces, programs, resolved, loaders, mirror, changes)
-    return Stage(programs, resolved, brought, mirror, loaders)
+    return AfterTraces(programs, resolved, brought, mirror, loaders)
 
 
 def lines(plan: BundlePlan, root: str = "") -> list[str]:

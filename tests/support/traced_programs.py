@@ -165,7 +165,7 @@ class Ran(NamedTuple):
         return self.watched.returncode, self.words
 
 
-class Run(Protocol):
+class RunProgram(Protocol):
     """Runs the program with this body of its main, and `before` it its functions."""
 
     def __call__(self, body: str, before: str = "", *arguments: str, stdin: bytes | None = None) -> Ran: ...

@@ -228,7 +228,7 @@ class Played(NamedTuple):
     made: Sequence[str]
 
 
-class Stage:
+class SceneRunner:
     """A current directory and a home for one scene, with the same files at the beginning of each run."""
 
     def __init__(self, scene: Scene, path: Path, port: int) -> None:
@@ -289,16 +289,16 @@ class Stage:
 
 
 @pytest.fixture
-def stage(scene: Scene, tmp_path: Path) -> Iterator[Stage]:
+def stage(scene: Scene, tmp_path: Path) -> Iterator[SceneRunner]:
     """The stage of a scene; all bundles together would fill a disk."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    yield Stage(scene, tmp_path, port)
+    yield SceneRunner(scene, tmp_path, port)
     shutil.rmtree(tmp_path, ignore_errors=True)
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
-def test_a_program_does_in_its_bundle_what_it_does_on_the_host(scene: Scene, stage: Stage) -> None:
+def test_a_program_does_in_its_bundle_what_it_does_on_the_host(scene: Scene, stage: SceneRunner) -> None:
     absent = [path for path in scene.programs if not os.path.exists(path)]
     if absent:
         pytest.skip(f"{absent[0]} is not installed: see tests/needs.txt")

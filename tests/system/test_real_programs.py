@@ -157,13 +157,13 @@ PROGRAMS = [
 ]
 
 
-class Ran(NamedTuple):
+class ProgramEnding(NamedTuple):
     stdout: bytes
     stderr: bytes
     code: int
 
 
-def ran(what: Program, root: str) -> Ran:
+def ran(what: Program, root: str) -> ProgramEnding:
     """Run a program with `root` as its root directory, in which it finds nothing but files."""
 
     def confine() -> None:
@@ -179,7 +179,7 @@ def ran(what: Program, root: str) -> Ran:
         timeout=60,
         check=False,
     )
-    return Ran(done.stdout, done.stderr, done.returncode)
+    return ProgramEnding(done.stdout, done.stderr, done.returncode)
 
 
 @pytest.fixture

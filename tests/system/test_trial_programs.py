@@ -238,7 +238,7 @@ CASES = [*INTERPRETERS, *SHELLS, *PROGRAMS_THAT_RUN_OTHERS, *SYSTEM, *DATA_AND_T
 OF_NOBODY = [case for case in CASES if re.search(r"python3|perl|date|tput|find|gawk|legacy|mksh|group", case.name)]
 
 
-class Stage:
+class CaseRunner:
     """A current directory with the files of a case, and a place for its bundle."""
 
     def __init__(self, case: Case, path: Path, port: int) -> None:
@@ -293,7 +293,7 @@ class Stage:
 
 
 @pytest.fixture
-def stage(case: Case) -> Iterator[Stage]:
+def stage(case: Case) -> Iterator[CaseRunner]:
     """The stage of a case, in a place that is open to ordinary users."""
     absent = [path for path in case.programs if not os.path.exists(path)]
     if absent:
@@ -301,19 +301,19 @@ def stage(case: Case) -> Iterator[Stage]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as path:
-        yield Stage(case, Path(os.path.realpath(path)), port)
+        yield CaseRunner(case, Path(os.path.realpath(path)), port)
 
 
 def as_root(*args: Text, cwd: Path, **env: str) -> Result:
     return magicpak(*args, cwd=cwd, env=env)
 
 
-def check_that_what_is_bundled_passes(case: Case, stage: Stage, run: Run) -> None:
+def check_that_what_is_bundled_passes(case: Case, stage: CaseRunner, run: Run) -> None:
     assert stage.tried(run) == Result(0, "", stage.filled_in(case.warning))
     assert stage.bundle.is_dir()
 
 
-def check_that_the_first_hint_names_what_is_gone(stage: Stage, run: Run) -> None:
+def check_that_the_first_hint_names_what_is_gone(stage: CaseRunner, run: Run) -> None:
     result = stage.tried(run, "--exclude", stage.gone)
     hints = [line for line in result.stderr.splitlines() if line.startswith("hint: ")]
     named = re.fullmatch(
@@ -325,19 +325,19 @@ def check_that_the_first_hint_names_what_is_gone(stage: Stage, run: Run) -> None
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_bundle_that_works_passes(case: Case, stage: Stage) -> None:
+def test_a_bundle_that_works_passes(case: Case, stage: CaseRunner) -> None:
     check_that_what_is_bundled_passes(case, stage, as_root)
 
 
 @pytest.mark.usefixtures("case")
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_bundle_without_one_file_fails_and_the_first_hint_names_it(stage: Stage) -> None:
+def test_a_bundle_without_one_file_fails_and_the_first_hint_names_it(stage: CaseRunner) -> None:
     check_that_the_first_hint_names_what_is_gone(stage, as_root)
 
 
 @pytest.mark.needs("user namespaces")
 @pytest.mark.parametrize("case", OF_NOBODY, ids=lambda case: case.name)
-def test_an_ordinary_user_learns_the_same(case: Case, stage: Stage) -> None:
+def test_an_ordinary_user_learns_the_same(case: Case, stage: CaseRunner) -> None:
     check_that_what_is_bundled_passes(case, stage, magicpak_as_nobody)
     shutil.rmtree(stage.bundle)
     check_that_the_first_hint_names_what_is_gone(stage, magicpak_as_nobody)
