@@ -120,7 +120,7 @@ def link(parts: Parts, code: Iterable[Path], target: Path, work: Path) -> None:
 
 
 def build_helper(parts: Parts, directory: Path) -> Path:
-    """Compile the helper in `directory`, with the name that `ldso/helper_embedded` expects; return its path."""
+    """Compile the helper in `directory`, with the name that `ldso/helper_build` expects; return its path."""
     plain = ["-U_FORTIFY_SOURCE", "-fno-stack-protector", "-s"]  # the same as in ldso/helper_build, which says why
     target = directory / f"helper-{parts.machine.name}"
     parts.glibc.compile(*plain, _HELPER, "-ldl", "-o", target, cwd=directory)
