@@ -35,7 +35,7 @@ class Directory(NamedTuple):
 
 
 class Copy(NamedTuple):
-    """A regular file with the bytes of `source`, a path on the host that is no symbolic link.
+    """A regular file with the bytes of `source`, a path on the host that is not a symbolic link.
 
     `size` in bytes and `inode` (device, inode number) are what the file was when the plan was made. Two copies of one
     inode become hard links of each other. `extended` is the path of the host whose extended attributes it takes; None
@@ -52,8 +52,8 @@ class Copy(NamedTuple):
 class Link(NamedTuple):
     """A symbolic link with `target` as its text.
 
-    `source` is the path of the host where it stands; None where what the host has at its end is no measure: a link
-    that is followed in another root directory, and one that led to nothing before a program was run.
+    `source` is its path on the host; None where its end on the host says nothing about the bundle: a link that is
+    followed in another root directory, and one that led to nothing before a program was run.
     """
 
     target: str

@@ -60,7 +60,7 @@ def _check(options: CheckOptions) -> int:
 
 
 def _print(data: bytes) -> None:
-    """Write `data` to stdout; a pipe that its reader has closed is no failure. Raises OSError that names the stream."""
+    """Write `data` to stdout; a pipe that its reader has closed is not a failure. Raises OSError naming the stream."""
     try:
         if sys.stdout is not None:
             sys.stdout.buffer.write(data)

@@ -45,7 +45,7 @@ def run(
     stderr: int | None = None,
     kept: int = OUTPUT_KEPT,
 ) -> Completed:
-    """Run a program to its end and return how that was; a failing exit code is no error.
+    """Run a program to its end and return how that was; a failing exit code is not an error.
 
     Args:
         argv: the program (a path or a name) and its arguments.

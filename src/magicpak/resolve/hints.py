@@ -119,7 +119,7 @@ def _directories_of(
 
 
 def _entries(roots: Sequence[str], until: float) -> Iterator[tuple[str, str]]:
-    """Yield the directory and the name of all that is no directory: the shallow before the deep, names in order."""
+    """Yield the directory and the name of all that is not a directory: shallow before deep, names in order."""
     queue = deque(roots)
     seen: set[tuple[int, int]] = set()
     left = ENTRIES

@@ -150,7 +150,7 @@ def real_path(tid: int, named: PathArgument, *, follows: bool = True) -> str:
     """Return the real path of what `named` leads to for the thread, which need not be there.
 
     A link that is not followed has its own: the last name without `follows`, one of a loop, and one in /proc/PID whose
-    text is no path (`pipe:[1]`, see proc(5)).
+    text is not a path (`pipe:[1]`, see proc(5)).
     """
     walk = _walk(named)
     while walk.step():
