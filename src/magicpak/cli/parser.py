@@ -187,6 +187,9 @@ def _print_licences(context: click.Context, _option: click.Parameter, wanted: bo
 )
 @click.version_option(__version__, prog_name="magicpak", message="%(prog)s %(version)s", help="Print the version.")
 def command(**values: Any) -> Options | CheckOptions:  # noqa: ANN401 - click's
-    """Turn executables into the smallest directory they run in. Copy OUTPUT into a FROM scratch image."""
+    """Turn executables into the smallest directory they run in.
+
+    Copy OUTPUT into a FROM scratch image.
+    """
     context = click.get_current_context()
     return bundle_options(values, context) if values["check"] is None else check_options(values, context)
