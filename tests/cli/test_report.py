@@ -446,7 +446,7 @@ def test_a_bundle_up_to_the_limit_is_written_and_a_larger_one_names_the_largest_
     loader = Path(INTERPRETER).resolve()
     lines = result.stderr.splitlines()
     assert result.code == 10
-    assert lines[0] == f"error: the bundle has {sized(size)}, 1 B over the limit of {sized(size - 1)}"
+    assert lines[0] == f"error: the bundle is {sized(size)}, 1 B over the limit of {sized(size - 1)}"
     assert lines[1] == f"  {size_of(loader)}  {loader}: the interpreter (PT_INTERP) of {at}/prog"
     assert len(lines) == 1 + 5 + 1
     assert not (at / "out").exists()

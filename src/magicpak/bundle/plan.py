@@ -185,4 +185,4 @@ def check_size_limit(plan: BundlePlan, most: int) -> None:
         details.append(f"{format_size(weights[path])}  {printable(path)}: {item.because if item else ''}")
     excess = f"{format_size(total)}, {format_size(total - most)} over the limit of {format_size(most)}"
     hints = ["--why PATH explains one file, --report html shows all, --exclude removes what the program does not need"]
-    raise BundleTooLarge(f"the bundle has {excess}", details=details, hints=hints)
+    raise BundleTooLarge(f"the bundle is {excess}", details=details, hints=hints)
