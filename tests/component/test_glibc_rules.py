@@ -36,6 +36,7 @@ from support.random_trees import differences
 pytestmark = pytest.mark.skipif(not os.path.exists(GLIBC), reason=f"there is no {GLIBC}")
 
 NOBODY = 65534
+_WAYS = ("rpath", "runpath", "library_path")
 
 
 @pytest.fixture
@@ -310,7 +311,7 @@ class TestFiles:
         program = tree.program("app", needed=["liba.so"], runpath="$ORIGIN/bad:$ORIGIN/after")
         assert agreed(program) == missing("liba.so")
 
-    @pytest.mark.parametrize("how", ["rpath", "runpath", "library_path"])
+    @pytest.mark.parametrize("how", _WAYS)
     @pytest.mark.parametrize(
         "element", ["loop", "loop/below", "file", "file/below", "x" * 300, "/".join(["x" * 200] * 30)]
     )
@@ -321,9 +322,8 @@ class TestFiles:
         tree.add("file", b"")
         path = tree.library("after/liba.so")
         directories = f"{tree / element}:{tree / 'after'}"
-        by_tag = {how: directories} if how != "library_path" else {}
-        program = tree.program("app", needed=["liba.so"], **by_tag)
-        library_path = directories if how == "library_path" else None
+        rpath, runpath, library_path = (directories if how == each else None for each in _WAYS)
+        program = tree.program("app", needed=["liba.so"], rpath=rpath, runpath=runpath)
         assert agreed(program, library_path=library_path) == found(("liba.so", path))
 
     def test_after_a_directory_that_is_none_the_search_goes_on(self, tree: Tree) -> None:
