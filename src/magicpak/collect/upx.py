@@ -51,7 +51,7 @@ class Upx(NamedTuple):
 
 
 class UpxRefusal(NamedTuple):
-    """Why a file stays as it is, in words that follow `is not compressed:`."""
+    """Why a file stays as it is, in words that follow its name."""
 
     reason: str
 
@@ -84,7 +84,7 @@ def pack(program: Program, copy: Copy, upx: Upx, directory: str) -> Copy | UpxRe
     done = _run(upx, "-o", packed, *upx.arguments, "-v", original)
     refused = _REFUSAL.search(done.output) if done.returncode else None
     if refused:
-        return UpxRefusal(f"upx reports {printable(os.fsdecode(refused[1]))}")
+        return UpxRefusal(f"is not compressed: upx reports {printable(os.fsdecode(refused[1]))}")
     if done.returncode:
         message = f"{upx.line} cannot compress {name}: it {describe_exit(done.returncode)}"
         raise ToolFailed(message, details=_messages(done, upx, original, name))
@@ -98,7 +98,8 @@ def pack(program: Program, copy: Copy, upx: Upx, directory: str) -> Copy | UpxRe
         raise ToolFailed(message, details=_messages(tested, upx, packed, name))
     appended = appended_data(original)
     if appended and _tail(packed, appended) != _tail(original, appended):
-        return UpxRefusal(f"it has {format_size(appended)} of its own data at its end, which upx does not keep there")
+        data = f"{format_size(appended)} of its own data at its end"
+        return UpxRefusal(f"is not compressed: it has {data}, which upx does not keep there")
     os.utime(packed, ns=(copy.attributes.mtime_ns or 0,) * 2)  # a copy is compared with its plan when it is written
     status = os.stat(packed)
     inode = (status.st_dev, status.st_ino)
