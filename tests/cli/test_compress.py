@@ -151,6 +151,32 @@ def test_what_upx_refuses_goes_in_as_it_is_with_a_warning_in_its_words(
     assert big.read_bytes() == packable()
 
 
+@pytest.mark.needs("upx", "compiler")
+@pytest.mark.parametrize("overlay", [[], ["--upx-arg=--overlay=copy"], ["--upx-arg=--overlay=strip"]])
+@pytest.mark.parametrize("place", ["behind its end", "in a section"])
+def test_a_program_with_data_of_its_own_at_its_end_stays_as_it_is(
+    place: str, overlay: Sequence[str], here: Path, tmp_path: Path
+) -> None:
+    data = random.Random(7).randbytes(40_000)
+    program = compiled(here / "self", HELLO)
+    (tmp_path / "data").write_bytes(data)
+    if place == "in a section":
+        subprocess.run(["objcopy", f"--add-section=pydata={tmp_path}/data", program], check=True)
+    else:
+        program.write_bytes(program.read_bytes() + data)
+    said = "it has 40.0 kB of its own data at its end, which upx does not keep there"
+    done("-c", *overlay, "self", "out", cwd=here, stderr=f"warning: self is not compressed: {said}\n")
+    assert (here / "out/self").read_bytes() == program.read_bytes()
+
+
+def test_a_upx_that_keeps_data_at_the_end_may_pack(here: Path, fake: Callable[[str], str]) -> None:
+    data = packable() + b"data of its own"
+    executable(here / "self", data)
+    upx = fake('[ "$test" ] || { head -c 20000 "$in"; printf "data of its own"; } > "$out"; chmod +x "$out"')
+    done("-c", f"--upx={upx}", "self", "out", cwd=here)
+    assert (here / "out/self").read_bytes() == data[:20000] + b"data of its own"
+
+
 @pytest.mark.needs("upx")
 def test_what_is_packed_already_goes_in_as_it_is_however_quiet_upx_is_to_be(here: Path, big: Path) -> None:
     done("-c", "./big", "first", cwd=here)

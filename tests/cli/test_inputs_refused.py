@@ -1,4 +1,6 @@
 import os
+import shlex
+import shutil
 import socket
 import stat
 import threading
@@ -8,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.elf_files import S390X, X86_64_EXIT_0, make_elf, with_header
-from support.run_magicpak import Result, executable, magicpak, magicpak_as_nobody, names, tree
+from support.run_magicpak import Result, chrooted, done, executable, magicpak, magicpak_as_nobody, names, tree
 
 HOLE = 8 << 30
 
@@ -27,11 +29,34 @@ def refusal(here: Path, *arguments: str) -> str:
     return result.stderr
 
 
-def test_scripts_are_refused_with_a_hint(here: Path) -> None:
-    executable(here / "script", b"#!/usr/bin/env python3\nprint()\n")
-    assert refusal(here, "script") == (
-        "error: script is a script (it begins with #!/usr/bin/env python3)\n"
-        "hint: bundle its interpreter as INPUT and add the script with --include\n"
+@pytest.mark.parametrize(
+    ("line", "argument", "interpreter"),
+    [
+        ("/bin/sh", "", "/bin/sh"),
+        ("/bin/sh -e", "--dynamic-arg -e ", "/bin/sh"),
+        ("/usr/bin/env sh", "", "--include /usr/bin/env SH"),
+        ("/usr/bin/env -S sh -u", "--dynamic-arg -u ", "--include /usr/bin/env SH"),
+    ],
+)
+def test_scripts_are_refused_with_the_command_that_bundles_them(
+    line: str, argument: str, interpreter: str, here: Path
+) -> None:
+    executable(here / "a b", f"#!{line}\necho said: $-\n".encode())
+    interpreter = interpreter.replace("SH", shutil.which("sh") or "")
+    hint = f"--dynamic {argument}--dynamic-arg './a b' --include './a b' {interpreter}"
+    command_line = f"magicpak {hint} OUTPUT"
+    assert refusal(here, "./a b") == (
+        f"error: ./a b is a script (it begins with #!{line})\n"
+        f"hint: bundle its interpreter, which runs it: {command_line}\n"
+    )
+    done(*shlex.split(hint), "made", cwd=here)
+    assert chrooted(here / "made", "/a b").stdout == chrooted("/", here / "a b").stdout
+
+
+def test_a_script_whose_interpreter_is_not_there_is_refused_with_its_name(here: Path) -> None:
+    executable(here / "script", b"#!/usr/bin/env no-such-program\n")
+    assert refusal(here, "script").splitlines()[1] == (
+        "hint: install its interpreter, no-such-program, and bundle that: it is the program"
     )
 
 

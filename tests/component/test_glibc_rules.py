@@ -36,6 +36,7 @@ from support.random_trees import differences
 pytestmark = pytest.mark.skipif(not os.path.exists(GLIBC), reason=f"there is no {GLIBC}")
 
 NOBODY = 65534
+_WAYS = ("rpath", "runpath", "library_path")
 
 
 @pytest.fixture
@@ -301,6 +302,29 @@ class TestFiles:
         tree.library("after/liba.so")
         program = tree.program("app", needed=["liba.so"], runpath="$ORIGIN/loop:$ORIGIN/after")
         assert agreed(program) == missing("liba.so")
+
+    @pytest.mark.parametrize("target", ["liba.so", "../file/x", "x" * 300], ids=["loop", "file", "long"])
+    def test_a_library_that_cannot_be_looked_at_ends_the_list(self, tree: Tree, target: str) -> None:
+        tree.add("file", b"")
+        tree.link("bad/liba.so", target)
+        tree.library("after/liba.so")
+        program = tree.program("app", needed=["liba.so"], runpath="$ORIGIN/bad:$ORIGIN/after")
+        assert agreed(program) == missing("liba.so")
+
+    @pytest.mark.parametrize("how", _WAYS)
+    @pytest.mark.parametrize(
+        "element", ["loop", "loop/below", "file", "file/below", "x" * 300, "/".join(["x" * 200] * 30)]
+    )
+    def test_after_a_directory_that_cannot_be_looked_at_the_search_goes_on(
+        self, tree: Tree, element: str, how: str
+    ) -> None:
+        tree.link("loop", "loop")
+        tree.add("file", b"")
+        path = tree.library("after/liba.so")
+        directories = f"{tree / element}:{tree / 'after'}"
+        rpath, runpath, library_path = (directories if how == each else None for each in _WAYS)
+        program = tree.program("app", needed=["liba.so"], rpath=rpath, runpath=runpath)
+        assert agreed(program, library_path=library_path) == found(("liba.so", path))
 
     def test_after_a_directory_that_is_none_the_search_goes_on(self, tree: Tree) -> None:
         tree.add("file", b"")

@@ -1,6 +1,6 @@
 import pytest
 
-from magicpak.files.script import HEAD, Script, env_program, parse_script
+from magicpak.files.script import HEAD, Script, env_command, parse_script
 
 
 @pytest.mark.parametrize(
@@ -39,23 +39,23 @@ def test_a_line_is_cut_off_after_255_bytes_and_a_name_that_may_be_is_none() -> N
 
 
 @pytest.mark.parametrize(
-    ("argument", "program"),
+    ("argument", "words"),
     [
-        ("python3", "python3"),
-        ("python3 -u", "python3 -u"),
-        ("-S python3 -u", "python3"),
-        ("-Spython3 -u", "python3"),
-        ("-vS A=1 B=2 python3 -u", "python3"),
-        ("--split-string=perl -w", "perl"),
-        ("-S -i -u HOME -C /tmp ruby", "ruby"),
-        ("-i", None),
-        ("-S", None),
-        (None, None),
+        ("python3", ["python3"]),
+        ("python3 -u", ["python3 -u"]),
+        ("-S python3 -u", ["python3", "-u"]),
+        ("-Spython3 -u", ["python3", "-u"]),
+        ("-vS A=1 B=2 python3 -u", ["python3", "-u"]),
+        ("--split-string=perl -w", ["perl", "-w"]),
+        ("-S -i -u HOME -C /tmp ruby", ["ruby"]),
+        ("-i", []),
+        ("-S", []),
+        (None, []),
     ],
 )
-def test_env_runs_the_first_word_that_is_no_option_and_no_assignment(argument: str | None, program: str | None) -> None:
-    assert env_program(Script("/usr/bin/env", argument)) == program
+def test_env_runs_the_first_word_that_is_no_option_and_no_assignment(argument: str | None, words: list[str]) -> None:
+    assert env_command(Script("/usr/bin/env", argument)) == words
 
 
 def test_another_interpreter_runs_no_other_program() -> None:
-    assert env_program(Script("/bin/sh", "python3")) is None
+    assert env_command(Script("/bin/sh", "python3")) == []

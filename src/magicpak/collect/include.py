@@ -18,8 +18,13 @@ _ELF_MAGIC = b"\x7fELF"
 
 
 class IncludeMatches(NamedTuple):
-    """The ELF files among what the patterns match, and a line for each thing worth a warning."""
+    """What the patterns match.
 
+    `named` are the places in the bundle of the files that a pattern itself matches, not a directory above them,
+    `elf_files` all ELF files, `warnings` lines worth a warning.
+    """
+
+    named: frozenset[BundlePath]
     elf_files: tuple[Location, ...]
     warnings: tuple[str, ...]
 
@@ -27,6 +32,7 @@ class IncludeMatches(NamedTuple):
 def include(patterns: Sequence[str], mirror: Mirror) -> IncludeMatches:
     """Collect everything that `patterns` match, directories as trees. Raises CannotRead."""
     warnings: list[str] = []
+    named: set[BundlePath] = set()
     trees = TreeCollector(mirror)
     before = len(mirror)
     for pattern in patterns:
@@ -34,9 +40,9 @@ def include(patterns: Sequence[str], mirror: Mirror) -> IncludeMatches:
         matches = _matches(pattern)
         if not matches:
             warnings.append(f"--include {printable(pattern)} matches nothing")
-        for each in matches:
-            trees.collect(each.path, because, each.start)
-    return IncludeMatches(tuple(_elf_files(mirror.after(before))), tuple(warnings))
+        ends = [trees.collect(each.path, because, each.start) for each in matches]
+        named |= {end.bundle for end in ends if end is not None}
+    return IncludeMatches(frozenset(named), tuple(_elf_files(mirror.after(before))), tuple(warnings))
 
 
 def make_directories(paths: Sequence[str], mirror: Mirror) -> None:
@@ -103,13 +109,14 @@ class TreeCollector:
         self._walked: set[Location] = set()
         self._waiting: list[_Branch] = []
 
-    def collect(self, path: str, because: Because, start: Location = HOST_ROOT) -> None:
-        """Collect what `path`, taken from `start`, leads to, if that is anything. Raises CannotRead."""
+    def collect(self, path: str, because: Because, start: Location = HOST_ROOT) -> Location | None:
+        """Collect what `path`, taken from `start`, leads to; return where that is, if anywhere. Raises CannotRead."""
         end = self._mirror.place(path, because, start)
         if end is not None and os.path.isdir(end.host):
             self._waiting.append(_Branch(end))
         while self._waiting:
             self._walk(self._waiting.pop(), because)
+        return end
 
     def _walk(self, branch: _Branch, because: Because) -> None:
         location = branch.location

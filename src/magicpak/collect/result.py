@@ -1,9 +1,10 @@
 """What a run has decided: the plan, and what it was made from."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from magicpak.bundle.exclude import Exclusion
+from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan
 from magicpak.collect.libraries import Placed
 from magicpak.resolve.inputs import Program
@@ -12,13 +13,15 @@ from magicpak.resolve.inputs import Program
 class Result(NamedTuple):
     """What a run has found out before it writes anything.
 
-    `placed` are the closures of the INPUTs, and of what is included or was used; `exclusion` is what `--exclude` did.
+    `placed` are the closures of the INPUTs, and of what is included or was used; `named` are the places of the files
+    that a pattern of `--include` itself matches; `exclusion` is what `--exclude` did.
     In `plan`, packed programs have taken the place of the INPUTs. `private` are the temporary directories with copies
     that were made for this run.
     """
 
     programs: Sequence[Program]
     placed: Sequence[Placed]
+    named: Collection[BundlePath]
     exclusion: Exclusion
     plan: BundlePlan
     private: Sequence[str] = ()

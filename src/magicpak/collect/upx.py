@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from magicpak.bundle.entry import Copy
 from magicpak.bundle.plan import BundlePlan
+from magicpak.elf.appended import appended_data
 from magicpak.elf.errors import ElfError
 from magicpak.elf.facts import ElfTarget
 from magicpak.elf.reader import read_path
@@ -16,13 +17,16 @@ from magicpak.ldso.helper_build import last_lines
 from magicpak.process.child import Completed, describe_exit, run
 from magicpak.process.exec import find_program
 from magicpak.resolve.inputs import Program
-from magicpak.text import printable, shell_line
+from magicpak.text import format_size, printable, shell_line
 
 # What upx throws for a file that it does not pack (its except.h); its exit codes do not distinguish it from a failure.
 _REFUSAL = re.compile(
     rb": ((?:AlreadyPacked|CantPack|NotCompressible|UnknownExecutableFormat)Exception\b.{,400}"
     rb"|\w+Exception: .{,400} -- skipped.{,400})"
 )
+
+
+_PIECE = 1 << 20  # bytes that are read at once
 
 
 class Upx(NamedTuple):
@@ -47,7 +51,7 @@ class Upx(NamedTuple):
 
 
 class UpxRefusal(NamedTuple):
-    """Why upx does not pack a file, in its own words."""
+    """Why a file stays as it is, in words that follow its name."""
 
     reason: str
 
@@ -80,7 +84,7 @@ def pack(program: Program, copy: Copy, upx: Upx, directory: str) -> Copy | UpxRe
     done = _run(upx, "-o", packed, *upx.arguments, "-v", original)
     refused = _REFUSAL.search(done.output) if done.returncode else None
     if refused:
-        return UpxRefusal(printable(os.fsdecode(refused[1])))
+        return UpxRefusal(f"is not compressed: upx reports {printable(os.fsdecode(refused[1]))}")
     if done.returncode:
         message = f"{upx.line} cannot compress {name}: it {describe_exit(done.returncode)}"
         raise ToolFailed(message, details=_messages(done, upx, original, name))
@@ -92,6 +96,10 @@ def pack(program: Program, copy: Copy, upx: Upx, directory: str) -> Copy | UpxRe
     if tested.returncode:
         message = f"{shell_line([upx.program])} -t rejects the compressed {name}: it {describe_exit(tested.returncode)}"
         raise ToolFailed(message, details=_messages(tested, upx, packed, name))
+    appended = appended_data(original)
+    if appended and _tail(packed, appended) != _tail(original, appended):
+        data = f"{format_size(appended)} of its own data at its end"
+        return UpxRefusal(f"is not compressed: it has {data}, which upx does not keep there")
     os.utime(packed, ns=(copy.attributes.mtime_ns or 0,) * 2)  # a copy is compared with its plan when it is written
     status = os.stat(packed)
     inode = (status.st_dev, status.st_ino)
@@ -139,6 +147,18 @@ def _problem(packed: str, kind: ElfTarget) -> str | None:
         return "it wrote no output"
     except OSError as error:
         return f"its output cannot be read: {reason(error)}"
+
+
+def _tail(path: str, size: int) -> bytes:
+    """Return a hash of the last `size` bytes of the file at `path`."""
+    from hashlib import blake2b
+
+    with open(path, "rb") as file:
+        file.seek(-min(size, os.fstat(file.fileno()).st_size), os.SEEK_END)
+        digest = blake2b()
+        while piece := file.read(_PIECE):
+            digest.update(piece)
+    return digest.digest()
 
 
 def _messages(done: Completed, upx: Upx, path: str, name: str) -> list[str]:

@@ -10,7 +10,7 @@ from magicpak.elf.cache import ElfCache, ElfFile
 from magicpak.elf.errors import ElfError
 from magicpak.elf.facts import FileType
 from magicpak.files.cli_path import Location
-from magicpak.files.script import HEAD, MAX_INTERPRETERS, Script, env_program, parse_script
+from magicpak.files.script import HEAD, MAX_INTERPRETERS, Script, env_command, parse_script
 from magicpak.ldso.factory import Loaders
 from magicpak.process.exec import find_program
 from magicpak.resolve.inputs import Program
@@ -100,8 +100,8 @@ class ProgramCollector:
             return
         because = Because("the interpreter (#!) of", location.host)
         self.place(_below(root, script.interpreter), because, root, depth + 1)
-        name = env_program(script)
-        program = find_program(name) if name and root == ROOT else None
+        command = env_command(script)
+        program = find_program(command[0]) if command and root == ROOT else None
         if program is not None:
             self.place(
                 os.path.abspath(program), Because("the program that env runs for", location.host), root, depth + 1

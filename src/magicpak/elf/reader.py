@@ -56,7 +56,7 @@ def read_facts(descriptor: int) -> ElfFacts:
     form = format_of(file.head)
     file_type, machine, entry, phoff, flags, phentsize, phnum = form.header.unpack_from(file.head)
     loadable = file_type in {FileType.EXEC, FileType.DYN} and phnum
-    segments = _segments(file, form.segment, phoff, phentsize, phnum) if loadable else []
+    segments = segments_of(file, form.segment, phoff, phentsize, phnum) if loadable else []
     kind = ElfTarget(form.bits, form.little, machine)
     facts = ElfFacts(kind, file_type, flags, entry, interpreter=_interpreter(file, segments))
     address = _dynamic_address(segments)
@@ -74,7 +74,7 @@ def dynamic_section(descriptor: int) -> tuple[MappedImage, dict[int, int], int, 
     file = ElfBytes(descriptor)
     form = format_of(file.head)
     _, _, _, phoff, _, phentsize, phnum = form.header.unpack_from(file.head)
-    segments = _segments(file, form.segment, phoff, phentsize, phnum) if phnum else []
+    segments = segments_of(file, form.segment, phoff, phentsize, phnum) if phnum else []
     address = _dynamic_address(segments)
     if address is None:
         return None
@@ -105,7 +105,8 @@ def _dynamic_facts(facts: ElfFacts, memory: MappedImage, address: int, form: str
     )
 
 
-def _segments(file: ElfBytes, form: struct.Struct, phoff: int, phentsize: int, phnum: int) -> list[Segment]:
+def segments_of(file: ElfBytes, form: struct.Struct, phoff: int, phentsize: int, phnum: int) -> list[Segment]:
+    """Return the program headers of `file` by the fields of its ELF header. Raises ElfError and OSError."""
     if phentsize != form.size:
         raise ElfError(
             why=f"has program headers of {phentsize} bytes each, not {form.size}", kind=ElfErrorKind.MALFORMED

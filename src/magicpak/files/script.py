@@ -44,13 +44,13 @@ def parse_script(head: bytes) -> Script | None:
     return Script(os.fsdecode(found[1]), os.fsdecode(found[2]) if found[2] else None)
 
 
-def env_program(script: Script) -> str | None:
-    """Return the name of the program that env(1) runs for `script`; None where its interpreter is something else.
+def env_command(script: Script) -> list[str]:
+    """Return the program that env(1) runs for `script`, and its arguments; empty where the interpreter is another.
 
     The kernel hands env all words in one: env takes them apart only with -S.
     """
     if os.path.basename(script.interpreter) != "env" or script.argument is None:
-        return None
+        return []
     split = re.match(r"-\w*S\s*|--split-string[=\s]\s*", script.argument)
     words = script.argument[split.end() :].split() if split else [script.argument]
     while words:
@@ -58,5 +58,5 @@ def env_program(script: Script) -> str | None:
         if word in _WITH_VALUE:
             words = words[1:]
         elif not word.startswith("-") and not _ASSIGNMENT.match(word):
-            return word.strip("'\"")
-    return None
+            return [each.strip("'\"") for each in (word, *words)]
+    return []

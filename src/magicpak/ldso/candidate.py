@@ -11,7 +11,7 @@ from magicpak.files.view import FileView
 from magicpak.ldso.loader import LoadError
 from magicpak.ldso.machines import Machine
 
-_SKIPPED_ERRORS = (errno.ENOENT, errno.EACCES, errno.ENOTDIR)
+_SKIPPED_ERRORS = (errno.ENOENT, errno.EACCES)
 _CLASSES = {32: 1, 64: 2}
 _HEADER_SIZE = {32: 52, 64: 64}
 
@@ -34,7 +34,9 @@ def judge_candidate(path: str, program: ElfFacts, machine: Machine, elf: ElfCach
             return Candidate.SKIPPED
         raise LoadError(path, str(error)) from None
     except OSError as error:
-        return Candidate.SKIPPED if error.errno in _SKIPPED_ERRORS else Candidate.STOPS_LIST
+        # What cannot be looked at only stops the list where its directory can be: any other is taken for absent.
+        stops = error.errno not in _SKIPPED_ERRORS and elf.files.is_directory(os.path.dirname(path))
+        return Candidate.STOPS_LIST if stops else Candidate.SKIPPED
     if not machine.accepts(program, facts):
         return Candidate.SKIPPED
     why = _why_not_loadable(facts)

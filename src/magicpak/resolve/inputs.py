@@ -15,7 +15,7 @@ from magicpak.errors import InputNotBundleable, InvalidUsage, PlanConflict, reas
 from magicpak.files.cli_path import CliPath, Location, parse_cli_path
 from magicpak.files.host import describe_file_type
 from magicpak.files.view import real_path
-from magicpak.text import printable
+from magicpak.text import printable, shell_line
 
 
 class Program(NamedTuple):
@@ -76,7 +76,7 @@ def _program(argument: str, install_to: str | None, layout: Layout, elf: ElfCach
         why = f"cannot be read: {reason(error)}"
         raise InputNotBundleable(argument, why, _hint_for_absent(argument, error)) from None
     except ElfError as error:
-        raise InputNotBundleable(argument, str(error), _hint_for_script(error)) from None
+        raise InputNotBundleable(argument, str(error), _hint_for_script(argument, error)) from None
     if file is None:
         raise InputNotBundleable(argument, f"is {describe_file_type(status.st_mode)}, not an executable")
     _require_program(argument, file)
@@ -117,7 +117,20 @@ def _hint_for_absent(argument: str, error: OSError) -> str | None:
     return f"INPUT is a path; did you mean {printable(found)}?" if found else None
 
 
-def _hint_for_script(error: ElfError) -> str | None:
-    if error.script is None:
+def _hint_for_script(argument: str, error: ElfError) -> str | None:
+    """Return the command that bundles the script `argument` with its interpreter."""
+    from magicpak.bundle.globs import literal_pattern
+    from magicpak.files.script import env_command, parse_script
+    from magicpak.process.exec import find_program
+
+    script = parse_script(b"#!%s\n" % os.fsencode(error.script)) if error.script is not None else None
+    if script is None:
         return None
-    return "bundle its interpreter as INPUT and add the script with --include"
+    command = env_command(script) or [script.interpreter, *([script.argument] if script.argument else [])]
+    interpreter = find_program(command[0])
+    if interpreter is None:
+        return f"install its interpreter, {printable(command[0])}, and bundle that: it is the program"
+    words = ["--dynamic", *(word for each in (*command[1:], argument) for word in ("--dynamic-arg", each))]
+    included = [argument, *([script.interpreter] if env_command(script) else [])]
+    words += [word for each in included for word in ("--include", literal_pattern(each))]
+    return f"bundle its interpreter, which runs it: magicpak {shell_line([*words, interpreter])} OUTPUT"

@@ -43,7 +43,7 @@ class Compression(NamedTuple):
         announce(f"compressing {name} with {self.upx.line}")
         result = pack(program, copy, self.upx, directory)
         if isinstance(result, UpxRefusal):
-            log.warn(f"{name} is not compressed: upx reports {result.reason}")
+            log.warn(f"{name} {result.reason}")
             return None
         ratio = 100 * result.size / copy.size
         log.info(f"compressed {name}: {format_size(copy.size)} to {format_size(result.size)}, {ratio:.0f} %")

@@ -59,7 +59,7 @@ class Planning(NamedTuple):
             log.warn_all(traced.warnings)
             log.info(summary(runs, len(traced.files)))
             resolved, used = [*resolved, *traced.resolved], traced.files
-        placed = self._collect(programs, resolved, loaders, mirror, log)
+        placed, named = self._collect(programs, resolved, loaders, mirror, log)
         log.doing("planning")
         before, warnings = with_loader_config(BundlePlan().adding(mirror.take()), placed)
         log.warn_all((*mirror.host.warnings(), *warnings))
@@ -70,12 +70,15 @@ class Planning(NamedTuple):
 
             log.warn_all(secret_warnings(exclusion.plan, used, programs))
         log.info(f"planned {count_noun(len(exclusion.plan), 'entry')}")
-        return Result(programs, placed, exclusion, exclusion.plan)
+        return Result(programs, placed, named, exclusion, exclusion.plan)
 
     def _collect(
         self, programs: Sequence[Program], resolved: Sequence[Resolved], loaders: Loaders, mirror: Mirror, log: Log
-    ) -> list[Placed]:
-        """Collect the programs, what they need, and what was asked for; return the places of the libraries."""
+    ) -> tuple[list[Placed], Collection[BundlePath]]:
+        """Collect the programs, what they need, and what was asked for.
+
+        Return the places of the libraries, and those of the files that a pattern of `--include` itself matches.
+        """
         of_inputs = zip(programs, resolved, strict=False)
         placed = [place_libraries(each, mirror, program) for program, each in of_inputs]
         placed += [place_libraries(each, mirror) for each in resolved[len(programs) :]]
@@ -84,12 +87,15 @@ class Planning(NamedTuple):
             from magicpak.collect.include import make_directories
 
             make_directories(self.mkdir, mirror)
-        if self.include:
-            placed += [place_libraries(each, mirror) for each in self._include(resolved, loaders, mirror, log)]
-        return placed
+        if not self.include:
+            return placed, ()
+        included, named = self._include(resolved, loaders, mirror, log)
+        return placed + [place_libraries(each, mirror) for each in included], named
 
-    def _include(self, resolved: Sequence[Resolved], loaders: Loaders, mirror: Mirror, log: Log) -> Sequence[Resolved]:
-        """Collect what `--include` matches, and return what its ELF files need."""
+    def _include(
+        self, resolved: Sequence[Resolved], loaders: Loaders, mirror: Mirror, log: Log
+    ) -> tuple[Sequence[Resolved], Collection[BundlePath]]:
+        """Collect what `--include` matches; return what its ELF files need, and the places that a pattern matches."""
         from magicpak.collect.include import include
         from magicpak.collect.include_libraries import resolve_included
 
@@ -99,7 +105,7 @@ class Planning(NamedTuple):
         log.warn_all((*matches.warnings, *included.warnings))
         patterns, files = count_noun(len(self.include), "pattern"), count_noun(len(matches.elf_files), "ELF file")
         log.info(f"included the files matching {patterns} ({files})")
-        return included.resolved
+        return included.resolved, matches.named
 
 
 def _report_exclusion(exclusion: Exclusion, log: Log) -> None:

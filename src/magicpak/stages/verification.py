@@ -40,7 +40,7 @@ class Verification(NamedTuple):
         if result.exclusion.removed:
             before = PlanChecker(result.exclusion.before, result.placed, loaders)
             effects = ExclusionEffects(result.exclusion, before)
-        verdict = judge(problems, result.plan, severities(result.placed, loaders.elf), effects)
+        verdict = judge(problems, result.plan, result.named, severities(result.placed, loaders.elf), effects)
         log.warn_all(verdict.warnings)
         for line in verdict.infos:
             log.info(line)

@@ -24,6 +24,7 @@ class Problem(NamedTuple):
     """One thing that keeps `subject` from starting, being loaded, or resolving.
 
     `missing` is the name of what is missing or wrong, which `requester` needs; `message` is one line, `details` more.
+    `is_of_script` says that `subject` is a script.
     """
 
     subject: str
@@ -32,6 +33,7 @@ class Problem(NamedTuple):
     message: str
     details: tuple[str, ...] = ()
     kind: FailureKind = FailureKind.PROGRAM
+    is_of_script: bool = False
 
 
 def describe_subjects(problems: Sequence[Problem]) -> str:

@@ -68,7 +68,8 @@ class ProgramChecker:
             except ElfError as error:
                 if error.script is None:
                     raise
-                self._known[place] = ProgramCheck(None, tuple(self._script_problems(place, depth)))
+                problems = [each._replace(is_of_script=True) for each in self._script_problems(place, depth)]
+                self._known[place] = ProgramCheck(None, tuple(problems))
         return self._known[place]
 
     def _check_elf(self, place: BundlePath, file: ElfFile) -> ProgramCheck:
@@ -103,7 +104,7 @@ class ProgramChecker:
 
     def _script_problems(self, place: str, depth: int) -> Iterator[Problem]:
         """Yield what is wrong with the interpreters of a script, one behind the other, up to the last."""
-        from magicpak.files.script import HEAD, MAX_INTERPRETERS, SEARCH_PATH, env_program, parse_script
+        from magicpak.files.script import HEAD, MAX_INTERPRETERS, SEARCH_PATH, env_command, parse_script
 
         script = parse_script(read_file(self.view, place, HEAD))
         if script is None or not script.interpreter.startswith("/"):
@@ -112,10 +113,8 @@ class ProgramChecker:
             yield Problem(place, script.interpreter, place, "its interpreter is a script, run by a script, and so on")
             return
         yield from self._script_interpreter_problems(place, script.interpreter, depth)
-        name = env_program(script)
-        if name is None or "/" in name:
-            return
-        if not any(self.view.is_executable(f"{directory}/{name}") for directory in SEARCH_PATH):
+        name = next(iter(env_command(script)), "/")
+        if "/" not in name and not any(self.view.is_executable(f"{directory}/{name}") for directory in SEARCH_PATH):
             yield Problem(place, name, place, f"{printable(name)}, which env runs for it, is missing")
 
     def _script_interpreter_problems(self, place: str, interpreter: str, depth: int) -> Iterator[Problem]:

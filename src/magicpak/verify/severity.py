@@ -1,18 +1,20 @@
 """What it means that something in a finished plan fails: an error, a warning, or a remark in the log."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from enum import Enum, auto
 from typing import NamedTuple
 
 from magicpak.bundle.entry import Content, Copy
 from magicpak.bundle.exclude import Exclusion
+from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan
 from magicpak.collect.libraries import Placed
 from magicpak.elf.cache import ElfCache
 from magicpak.elf.errors import ElfError
 from magicpak.errors import LibrariesMissing
 from magicpak.files.script import SEARCH_PATH
-from magicpak.text import printable
+from magicpak.process.exec import find_program
+from magicpak.text import printable, shell_line
 from magicpak.verify.plan import PlanChecker
 from magicpak.verify.problems import FailureKind, Problem, ProgramCheck, describe_subjects, missing_versions
 
@@ -27,7 +29,7 @@ class Severity(Enum):
     WARNING = auto()
     """It does not start on the host either; or it is a library that a program loads at run time."""
     INFO = auto()
-    """That was reported already, or it was not asked for as a program: a file that was read, or a script."""
+    """That was reported already, or it was not asked for: a file that was read, or is in an included directory."""
 
 
 class Verdict(NamedTuple):
@@ -97,11 +99,13 @@ class ExclusionEffects:
 def judge(
     problems: Sequence[Problem],
     plan: BundlePlan,
+    named: Collection[BundlePath],
     severity_of: Callable[[Inode | None], Severity],
     effects: ExclusionEffects | None,
 ) -> Verdict:
     """Return what `problems` mean, each for a program, a library or a link of `plan`.
 
+    `named` are the files that a pattern of `--include` itself matches: of a script among them there is a warning.
     `severity_of` gives the severity for the inode of a program of the host, `effects` are those of `--exclude`, if any.
     """
     groups: dict[Severity, list[Problem]] = {severity: [] for severity in Severity}
@@ -110,6 +114,8 @@ def judge(
         path = effects.excluded_path(problem) if effects else None
         if path is not None:
             excluded.append((problem, path))
+        elif problem.subject in named and problem.is_of_script:
+            groups[Severity.WARNING].append(_with_cure(problem))
         elif problem.kind is FailureKind.PROGRAM:
             groups[severity_of(_inode(plan, problem.subject))].append(problem)
         else:
@@ -117,6 +123,13 @@ def judge(
             groups[Severity.ERROR if is_link else Severity.WARNING].append(problem)
     warnings = [*(effects.warnings(excluded) if effects else ()), *_lines(groups[Severity.WARNING])]
     return Verdict(tuple(groups[Severity.ERROR]), tuple(warnings), tuple(_lines(groups[Severity.INFO])))
+
+
+def _with_cure(problem: Problem) -> Problem:
+    """Return `problem`, which is that of a script, with the option that adds what is missing, if the host has that."""
+    interpreter = find_program(problem.missing)
+    cure = f"; add it with {shell_line(['--include', interpreter])}" if interpreter is not None else ""
+    return problem._replace(message=problem.message + cure)
 
 
 def severities(placed: Sequence[Placed], elf: ElfCache) -> Callable[[Inode | None], Severity]:
