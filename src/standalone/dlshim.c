@@ -18,14 +18,22 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+/* musl has them, but no header of its own declares them. */
+int capget(void *header, void *data);
+int capset(void *header, const void *data);
+int pivot_root(const char *new_root, const char *put_old);
+
 #define FUNCTION(name) {#name, (void *)&name}
 
 static const struct function {
     const char *name;
     void *address;
 } FUNCTIONS[] = {
+    FUNCTION(capget),
+    FUNCTION(capset),
     FUNCTION(chroot),
     FUNCTION(mount),
+    FUNCTION(pivot_root),
     FUNCTION(prctl),
     FUNCTION(process_vm_readv),
     FUNCTION(process_vm_writev),

@@ -92,9 +92,9 @@ def mount_sys() -> None:
 
 
 def mount_dev(devices: Mapping[str, int]) -> None:
-    """Mount a /dev with `devices`, which are descriptors; /proc must be there."""
+    """Mount a /dev with `devices`, which are descriptors, and where no others can be made; /proc must be there."""
     _make_directory("/dev")
-    mount("tmpfs", "/dev", "tmpfs", MS_NOSUID, "mode=755")
+    mount("tmpfs", "/dev", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
     for name, descriptor in devices.items():
         _put(f"/dev/{name}", descriptor)
     for name, target in _LINKS.items():
