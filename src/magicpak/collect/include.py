@@ -12,6 +12,7 @@ from magicpak.bundle.plan import Because, Item, made_directory
 from magicpak.collect.mirror import Mirror
 from magicpak.errors import CannotRead
 from magicpak.files.cli_path import HOST_ROOT, CliPath, Location, parse_cli_path
+from magicpak.files.view import read_host_file
 from magicpak.text import printable
 
 _ELF_MAGIC = b"\x7fELF"
@@ -76,11 +77,7 @@ def _elf_files(items: Iterable[Item]) -> list[Location]:
 
 def _is_elf(path: str) -> bool:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            return os.read(descriptor, len(_ELF_MAGIC)) == _ELF_MAGIC
-        finally:
-            os.close(descriptor)
+        return read_host_file(path, len(_ELF_MAGIC)) == _ELF_MAGIC
     except OSError as error:
         raise CannotRead(path, error) from None
 
