@@ -1,5 +1,6 @@
 """One class per failure, with its message, its hint and its exit code."""
 
+import errno
 import os
 from collections.abc import Sequence
 from enum import IntEnum
@@ -21,6 +22,15 @@ class ExitCode(IntEnum):
     TEST_FAILED = 8
     TEST_UNAVAILABLE = 9
     TOO_LARGE = 10
+
+
+LIMITS = (errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""What the system says where there are too many processes or descriptors, or too little memory."""
+
+LIMIT_HINTS = {
+    errno.EAGAIN: "allow more processes: ulimit -u, or docker run --pids-limit",
+    errno.EMFILE: "allow more open files: ulimit -n 1024",
+}
 
 
 class MagicpakError(Exception):
@@ -155,6 +165,16 @@ class TestUnavailable(MagicpakError):
     """The system allows none of the sandboxes that a bundle can be tested in."""
 
     exit_code = ExitCode.TEST_UNAVAILABLE
+
+
+class LimitReached(MagicpakError):
+    """The system has no process, descriptor or memory left for what is to be started."""
+
+    @classmethod
+    def by(cls, name: str, error: OSError) -> "LimitReached":
+        """Return the failure of what is called `name`, which `error` has kept from running."""
+        hint = LIMIT_HINTS.get(error.errno or 0)
+        return cls(f"{name} cannot be started: {reason(error)}", hints=[hint] if hint else [])
 
 
 class ToolFailed(MagicpakError):

@@ -5,6 +5,7 @@ It is static, does what the words in its variable DO say, and tells what it sees
 
 import ctypes
 import errno
+import itertools
 import os
 import shutil
 import signal
@@ -624,6 +625,31 @@ def nobody_is_left() -> bool:
     except ChildProcessError:
         return True
     return False
+
+
+@everywhere
+@pytest.mark.parametrize(
+    ("call", "good", "number"),
+    [*(("fork", good, errno.EAGAIN) for good in range(2)), *(("pipe", good, errno.EMFILE) for good in range(4))],
+)
+def test_where_it_cannot_be_started_that_is_no_failure_of_the_bundle(
+    call: str, good: int, number: int, place: SandboxKind, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = itertools.count()
+    refuse(monkeypatch, os, call, lambda _: next(calls) >= good, number)
+    with pytest.raises(errors.TestUnavailable) as caught:
+        seen(bundle, place, "say=on", stdin=b"")
+    assert caught.value.message == f"the test of /doer cannot be started: {os.strerror(number)}"
+    assert len(caught.value.hints) == 1
+
+
+def test_where_the_user_may_have_no_more_processes_it_cannot_be_started_either(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As execve(2) says of a process that has changed its user."""
+    refuse(monkeypatch, os, "execve", lambda _: True, errno.EAGAIN)
+    with pytest.raises(errors.TestUnavailable, match=r"^/doer cannot be started: Resource temporarily unavailable$"):
+        seen(bundle, NAMESPACES, "say=on")
 
 
 @everywhere
