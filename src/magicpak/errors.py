@@ -116,10 +116,13 @@ class PlanConflict(MagicpakError):
 
 
 class SourceChanged(MagicpakError):
-    """A file of the host has changed since the plan was made."""
+    """A file of the host has changed since magicpak has seen it."""
 
     def __init__(self, path: str, how: str) -> None:
-        super().__init__(f"{printable(path)} {how} while it was being bundled")
+        super().__init__(
+            f"{printable(path)} {how} while it was being bundled",
+            hints=["run magicpak again when nothing changes it, or select files by a narrower --include"],
+        )
 
 
 class CannotRead(MagicpakError):
@@ -127,6 +130,13 @@ class CannotRead(MagicpakError):
 
     def __init__(self, path: str, error: OSError) -> None:
         super().__init__(f"cannot read {printable(path)}: {reason(error)}")
+
+
+def read_failure(path: str, error: OSError) -> SourceChanged | CannotRead:
+    """Return the failure for the file at `path`, which was there: it has vanished, or cannot be read."""
+    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ESTALE):
+        return SourceChanged(path, "vanished")
+    return CannotRead(path, error)
 
 
 class RunFailed(MagicpakError):

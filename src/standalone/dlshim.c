@@ -14,6 +14,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -43,6 +44,7 @@ static const struct function {
     FUNCTION(setfsuid),
     FUNCTION(sethostname),
     FUNCTION(setns),
+    FUNCTION(statfs),
     FUNCTION(syscall),
     FUNCTION(umount2),
     FUNCTION(unshare),

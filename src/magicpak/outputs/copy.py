@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from threading import Lock
 
 from magicpak.bundle.entry import Copy
-from magicpak.errors import CannotRead, SourceChanged
+from magicpak.errors import CannotRead, SourceChanged, read_failure
 from magicpak.files.view import open_file
 from magicpak.process.signals import raise_if_interrupted
 
@@ -17,7 +17,6 @@ SMALL = 64 * 1024  # up to this size one read and one write are fastest
 CHUNK = 1024 * 1024
 KERNEL_CHUNK = 64 * 1024 * 1024  # between two checks for a signal
 
-_GONE = {errno.ENOENT, errno.ENOTDIR}
 _NEVER = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM}
 _BLOCK = 512  # the unit of st_blocks, stat(2)
 
@@ -27,11 +26,9 @@ def open_source(entry: Copy) -> int:
     try:
         return open_file(entry.source, os.O_NOFOLLOW)
     except OSError as error:
-        if error.errno in _GONE:
-            raise SourceChanged(entry.source, "vanished") from error
         if error.errno == errno.ELOOP:
             raise SourceChanged(entry.source, "became a symbolic link") from error
-        raise CannotRead(entry.source, error) from error
+        raise read_failure(entry.source, error) from error
 
 
 def write_all(target: int, data: bytes | memoryview) -> None:
