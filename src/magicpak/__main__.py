@@ -47,6 +47,7 @@ def _run() -> NoReturn:
     try:
         sys.unraisablehook = retry_unraisable
         signal.signal(signal.SIGALRM, send_again)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, nobody learns how a child ended (wait(2))
         for each in _INTERRUPTING:
             if signal.getsignal(each) is not signal.SIG_IGN:
                 signal.signal(each, interrupt)

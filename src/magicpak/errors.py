@@ -1,5 +1,6 @@
 """One class per failure, with its message, its hint and its exit code."""
 
+import errno
 import os
 from collections.abc import Sequence
 from enum import IntEnum
@@ -21,6 +22,15 @@ class ExitCode(IntEnum):
     TEST_FAILED = 8
     TEST_UNAVAILABLE = 9
     TOO_LARGE = 10
+
+
+LIMITS = (errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""What the system says where there are too many processes or descriptors, or too little memory."""
+
+LIMIT_HINTS = {
+    errno.EAGAIN: "allow more processes: ulimit -u, or docker run --pids-limit",
+    errno.EMFILE: "allow more open files: ulimit -n 1024",
+}
 
 
 class MagicpakError(Exception):
@@ -106,10 +116,13 @@ class PlanConflict(MagicpakError):
 
 
 class SourceChanged(MagicpakError):
-    """A file of the host has changed since the plan was made."""
+    """A file of the host has changed since magicpak has seen it."""
 
     def __init__(self, path: str, how: str) -> None:
-        super().__init__(f"{printable(path)} {how} while it was being bundled")
+        super().__init__(
+            f"{printable(path)} {how} while it was being bundled",
+            hints=["run magicpak again when nothing changes it, or select files by a narrower --include"],
+        )
 
 
 class CannotRead(MagicpakError):
@@ -117,6 +130,13 @@ class CannotRead(MagicpakError):
 
     def __init__(self, path: str, error: OSError) -> None:
         super().__init__(f"cannot read {printable(path)}: {reason(error)}")
+
+
+def read_failure(path: str, error: OSError) -> SourceChanged | CannotRead:
+    """Return the failure for the file at `path`, which was there: it has vanished, or cannot be read."""
+    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ESTALE):
+        return SourceChanged(path, "vanished")
+    return CannotRead(path, error)
 
 
 class RunFailed(MagicpakError):
@@ -155,6 +175,16 @@ class TestUnavailable(MagicpakError):
     """The system allows none of the sandboxes that a bundle can be tested in."""
 
     exit_code = ExitCode.TEST_UNAVAILABLE
+
+
+class LimitReached(MagicpakError):
+    """The system has no process, descriptor or memory left for what is to be started."""
+
+    @classmethod
+    def by(cls, name: str, error: OSError) -> "LimitReached":
+        """Return the failure of what is called `name`, which `error` has kept from running."""
+        hint = LIMIT_HINTS.get(error.errno or 0)
+        return cls(f"{name} cannot be started: {reason(error)}", hints=[hint] if hint else [])
 
 
 class ToolFailed(MagicpakError):

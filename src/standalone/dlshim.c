@@ -14,9 +14,15 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+/* musl has them, but no header of its own declares them. */
+int capget(void *header, void *data);
+int capset(void *header, const void *data);
+int pivot_root(const char *new_root, const char *put_old);
 
 #define FUNCTION(name) {#name, (void *)&name}
 
@@ -24,8 +30,11 @@ static const struct function {
     const char *name;
     void *address;
 } FUNCTIONS[] = {
+    FUNCTION(capget),
+    FUNCTION(capset),
     FUNCTION(chroot),
     FUNCTION(mount),
+    FUNCTION(pivot_root),
     FUNCTION(prctl),
     FUNCTION(process_vm_readv),
     FUNCTION(process_vm_writev),
@@ -35,6 +44,7 @@ static const struct function {
     FUNCTION(setfsuid),
     FUNCTION(sethostname),
     FUNCTION(setns),
+    FUNCTION(statfs),
     FUNCTION(syscall),
     FUNCTION(umount2),
     FUNCTION(unshare),

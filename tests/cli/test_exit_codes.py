@@ -1,5 +1,7 @@
 import os
+import resource
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -151,6 +153,30 @@ def test_4_for_an_input_and_5_for_an_output_that_will_not_do(here: Path) -> None
         assert (result.code, len(errors(result)), result.stdout) == (5, 1, ""), result
         assert why is None or errors(result) == [f"error: output {output} {why}"]
     assert magicpak("prog", "prog", cwd=here).code == 5
+    assert names(here) == before
+
+
+def few_descriptors(count: int) -> Callable[[], None]:
+    return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (count, count))
+
+
+def test_64_descriptors_are_enough_for_a_deep_tree_and_many_large_files(here: Path) -> None:
+    deep = Path(here, "tree", *["d"] * 100)
+    deep.mkdir(parents=True)
+    for number in range(50):
+        executable(here / f"tree/{number}", os.urandom(300_000))
+        os.link(here / f"tree/{number}", deep / str(number))
+    assert magicpak("prog", "out", "-itree", cwd=here, preexec_fn=few_descriptors(64)) == Result(0, "", "")
+    assert (here / "out" / deep.relative_to(here) / "49").samefile(here / "out/tree/49")
+
+
+def test_5_for_too_few_descriptors_to_write_and_remove_a_bundle_and_nothing_is_written(here: Path) -> None:
+    before = names(here)
+    assert magicpak("prog", "new/out", cwd=here, preexec_fn=few_descriptors(12)) == Result(
+        5,
+        "",
+        "error: output new/out cannot be written: Too many open files\nhint: allow more open files: ulimit -n 1024\n",
+    )
     assert names(here) == before
 
 

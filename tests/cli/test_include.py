@@ -2,13 +2,25 @@ import os
 import shutil
 import socket
 import stat
+import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from support.elf_files import PPC, X86_64_EXIT_0, make_elf, with_header
-from support.run_magicpak import Result, chrooted, compiled, done, executable, magicpak, names, tree
+from support.run_magicpak import (
+    Result,
+    chrooted,
+    command,
+    compiled,
+    done,
+    environment,
+    executable,
+    magicpak,
+    names,
+    tree,
+)
 
 LOADER = "/lib64/ld-linux-x86-64.so.2"
 
@@ -162,6 +174,50 @@ def test_a_link_into_the_output_is_one_to_what_is_not_there(here: Path) -> None:
     made(here, "t/latest -> out", "t/out/")
     told = "warning: dangling link: /t/latest -> out\n"
     done("-i", "t", "-r", "/prog", "prog", "t/out", cwd=here, stderr=told)
+
+
+WHOLE = "hint: include what is needed there by its own path\n"
+
+
+def test_a_link_to_the_root_or_to_what_holds_the_output_is_refused_by_name(here: Path) -> None:
+    outside = here.parent / "outside"
+    made(outside, "near -> ../here", "x")
+    made(here, "t/up -> ..", "s/whole -> /")
+    before = names(here)
+    for pattern, what in (
+        ("/", "/, the whole file system"),
+        ("s/*", f"{here}/s/whole is a link to /, the whole file system"),
+        ("s/whole/.", f"{here}/s/whole is a link to /, the whole file system"),
+        ("t/up", f"{here}/t/up is a link to {here}, which holds OUTPUT"),
+        (f"{outside}/n*", f"{outside}/near is a link to {here}, which holds OUTPUT"),
+        (f"{outside}", f"{outside}/near is a link to {here}, which holds OUTPUT"),
+    ):
+        for layout in ("host", "directories"):
+            result = magicpak("--include", pattern, "--layout", layout, "prog", "new/out", cwd=here)
+            assert result == Result(2, "", f"error: --include {pattern}: {what}\n{WHOLE}")
+    assert names(here) == before
+    assert bundled(here, "s", "t") == ["s/", "s/whole -> /", "t/", "t/up -> .."]
+
+
+@pytest.mark.needs("mount")
+def test_what_the_kernel_makes_is_left_out_wherever_it_is_mounted(here: Path) -> None:
+    made(here, "t/proc/", "t/sys/", "t/pts/", "t/version", "t/memory/")
+    line = (
+        "mount -t proc none t/proc && mount -t sysfs none t/sys && mount -t devpts none t/pts &&"
+        ' mount --bind /proc/version t/version && mount -t tmpfs none t/memory && echo x > t/memory/x && exec "$@"'
+    )
+    ran = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", line, "sh", *command("-it", "--install-to=/prog", "prog", "out")],
+        cwd=here,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    told = f"warning: skipped {here}/t/version and 3 more: provided by the kernel at run time\n"
+    assert (ran.returncode, ran.stderr) == (0, told)
+    assert names(here / "out") == ["prog", "t/", "t/memory/", "t/memory/x"]
 
 
 def test_a_link_brings_what_it_leads_to_with_every_link_on_the_way(here: Path) -> None:

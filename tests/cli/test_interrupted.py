@@ -47,6 +47,24 @@ def running(
                 process.kill()
 
 
+@pytest.mark.needs("root", "mount")
+def test_where_the_ends_of_children_are_ignored_they_are_known_all_the_same(here: Path, static: Path) -> None:
+    executable(here / "prog", static.read_bytes())
+    executable(here / "fails", b"#!/bin/sh\nexit 3\n")
+    ignoring = ["sh", "-c", "trap '' CHLD; exec \"$@\"", "sh"]
+
+    def ran(*args: Text) -> Result:
+        words = [*ignoring, *command(*args)]
+        process = subprocess.run(words, cwd=here, env=environment(), capture_output=True, timeout=SECONDS, check=False)
+        return Result(process.returncode, process.stdout.decode(), process.stderr.decode())
+
+    assert ran("--dynamic", "--test", "prog", "out") == Result(0, "", "")
+    failed = ran("--dynamic", "--dynamic-command", "exit 3", "prog", "out2")
+    assert (failed.code, "exited with code 3" in failed.stderr) == (6, True)
+    failed = ran("--resolver", "dlopen", "--cc", here / "fails", "/bin/ls", "out3")
+    assert (failed.code, "exited with code 3" in failed.stderr) == (1, True)
+
+
 def ended(process: "subprocess.Popen[bytes]") -> Result:
     stdout, stderr = process.communicate(timeout=SECONDS)
     return Result(process.returncode, stdout.decode(), stderr.decode())

@@ -1,6 +1,7 @@
 """What files, directories and links a trace brings into the bundle."""
 
 import os
+import shutil
 import socket
 import stat
 from collections.abc import Sequence
@@ -10,7 +11,11 @@ import pytest
 
 from magicpak.bundle.entry import Attributes, Copy, Directory, Layout, Link
 from magicpak.bundle.plan import Because, BundlePlan
-from magicpak.collect.include import TreeCollector
+from magicpak.collect.include import TreeCollector, include
+from magicpak.collect.mirror import Mirror
+from magicpak.errors import SourceChanged
+from magicpak.files.cli_path import parse_cli_path
+from magicpak.files.host import Host
 from magicpak.tracing.trace import Access, Backup
 from support.elf_files import X86_64_EXIT_0, make_elf
 from support.handmade_traces import HandmadeRun, bundled, lines, text, traced
@@ -382,7 +387,7 @@ def test_what_was_included_is_as_it_was_too_but_what_was_made_is_there(small: Sm
     small.add("d/changed", "after all")
     run.use(Access.EMPTIED, small / "d/changed").use(Access.MADE, small.add("d/made"))
     mirror = traced([run], [small.program]).mirror
-    TreeCollector(mirror).collect(small / "d", Because("test"))
+    TreeCollector(mirror).collect(parse_cli_path(small / "d"), Because("test"))
     plan = BundlePlan().adding(mirror.take())
     assert lines(plan, str(small.root)) == ["d/ written", "d/changed", "d/made"]
     assert text(plan, small / "d/changed") == "before"
@@ -461,3 +466,24 @@ def test_links_are_what_they_were(small: Small) -> None:
     item = small.plan(small.run().use(Access.READ, link)).get(link)
     assert item is not None
     assert isinstance(item.entry, Link)
+
+
+@pytest.mark.parametrize("moment", ["whole_directory", "after"])
+def test_what_vanishes_while_it_is_collected_is_named_with_a_cure(
+    moment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before a directory is listed, and before a file of it is read."""
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d/file").write_text("x")
+    mirror = Mirror(Layout.HOST, Host())
+    original = getattr(mirror, moment)
+
+    def vanishing(*words: object) -> object:
+        shutil.rmtree(tmp_path / "d")
+        return original(*words)
+
+    monkeypatch.setattr(mirror, moment, vanishing)
+    with pytest.raises(SourceChanged) as caught:
+        include([str(tmp_path / "d")], mirror)
+    gone = tmp_path / ("d" if moment == "whole_directory" else "d/file")
+    assert (caught.value.message, len(caught.value.hints)) == (f"{gone} vanished while it was being bundled", 1)

@@ -1,6 +1,7 @@
 """Where the kernel offers less, or a program makes its calls in another way, the trace is the same."""
 
 import errno
+import itertools
 import os
 import struct
 from collections import defaultdict
@@ -10,11 +11,32 @@ from pathlib import Path
 import pytest
 
 from magicpak.errors import TracingUnavailable
+from magicpak.process.exec import Command
 from magicpak.tracing import attach
-from magicpak.tracing.run import TracedRun
+from magicpak.tracing.run import TracedRun, run_traced
 from support.traced_programs import TRACED, RunProgram, Way, as_line, compile_c, compiled, furnish, ran, watched_apart
 
 pytestmark = pytest.mark.needs("compiler", "ptrace")
+
+
+@pytest.mark.parametrize(("call", "number"), [("fork", errno.EAGAIN), ("pipe", errno.EMFILE)])
+@pytest.mark.parametrize("good", [0, 1])
+def test_where_no_process_or_descriptor_is_left_the_program_cannot_be_traced(
+    call: str, number: int, good: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls, original = itertools.count(), getattr(os, call)
+
+    def refused() -> object:
+        if next(calls) < good:
+            return original()
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, call, refused)
+    with pytest.raises(TracingUnavailable) as caught:
+        run_traced(Command.found(["true"]), timeout=60, keep_in=str(tmp_path))
+    assert caught.value.message == f"the tracer of true cannot be started: {os.strerror(number)}"
+    assert len(caught.value.hints) == 1
+
 
 # As raw as a program can be: no library and no header of 32 bits is needed.
 I386_PRELUDE = r"""

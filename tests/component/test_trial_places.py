@@ -3,10 +3,13 @@
 It is static, does what the words in its variable DO say, and tells what it sees on stdout.
 """
 
+import ctypes
 import errno
+import itertools
 import os
 import shutil
 import signal
+import struct
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +22,7 @@ import pytest
 from magicpak import errors
 from magicpak.bundle.path import BundlePath
 from magicpak.process import prctl
-from magicpak.sandbox import container_fs, kernel, rootfs
+from magicpak.sandbox import container_fs, kernel, rootfs, user
 from magicpak.sandbox.user import RunAs
 from magicpak.trial import busybox
 from magicpak.trial.attempt import HEAD, Attempt, attempt
@@ -38,6 +41,7 @@ DOER = r"""
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <net/if.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,6 +105,21 @@ static void talk(void) {
     int server = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
     if (bind(server, (void *)&at, size) || listen(server, 1) || getsockname(server, (void *)&at, &size)) perror("bind");
     else puts(connect(client, (void *)&at, size) ? strerror(errno) : "connected");
+}
+
+static void leave(void) {
+    int above = open("/", O_RDONLY | O_DIRECTORY);
+    mkdir("/inner", 0755);
+    if (chroot("/inner")) printf("chroot: %s\n", strerror(errno));
+    if (fchdir(above)) perror("fchdir");
+    for (int n = 0; n < 64; n++) if (chdir("..")) perror("chdir");
+    list(".");
+}
+
+static void use_device(const char *path) {
+    if (mknod(path, S_IFCHR | 0666, makedev(1, 5))) { printf("%s: not made\n", path); return; }
+    printf("%s: %s\n", path, open(path, O_RDONLY) < 0 ? "not opened" : "opened");
+    remove(path);
 }
 
 static void flood(long long megabytes) {
@@ -182,6 +201,9 @@ int main(int argc, char **argv) {
         }
         else if (!strcmp(word, "daemon")) { if (!fork()) { setsid(); if (!fork()) for (;;) pause(); _exit(0); } }
         else if (!strcmp(word, "child")) { if (!fork()) for (;;) pause(); }
+        else if (!strcmp(word, "leave")) leave();
+        else if (!strcmp(word, "user")) report("user", unshare(CLONE_NEWUSER));
+        else if (!strcmp(word, "device")) use_device(value);
         else if (!strcmp(word, "forever")) { signal(SIGTERM, SIG_IGN); fflush(stdout); for (;;) pause(); }
         else fprintf(stderr, "%s?\n", word), exit(64);
     }
@@ -189,6 +211,8 @@ int main(int argc, char **argv) {
 }
 """
 
+DOCKERS = 0xA80425FB
+WITHOUT_CHROOT = DOCKERS & ~(1 << 18)  # CAP_SYS_CHROOT
 ROOT, USER_1234 = RunAs(), RunAs(1234, 5678)
 NAMESPACES = SandboxKind(has_proc=True)
 USER = SandboxKind(has_proc=True, user_namespace=True)
@@ -297,7 +321,77 @@ def test_no_signal_is_blocked_or_ignored(place: SandboxKind, bundle: Path) -> No
 
 @everywhere
 def test_root_has_the_capabilities_that_docker_gives(place: SandboxKind, bundle: Path) -> None:
-    assert seen(bundle, place, "capabilities") == ["a80425fb 0a80425fb"]
+    """But the one by which it could leave a bare chroot."""
+    given = DOCKERS if place.has_proc else WITHOUT_CHROOT
+    assert seen(bundle, place, "capabilities") == [f"{given:x} {given:09x}"]
+
+
+@everywhere
+def test_the_program_cannot_leave_the_bundle(place: SandboxKind, bundle: Path) -> None:
+    inside = [*(["dev", "doer", "etc", "file", "inner"]), *(["proc", "sys"] if place.has_proc else [])]
+    refused = [] if place.has_proc else ["chroot: Operation not permitted"]
+    assert seen(bundle, place, "leave") == [*refused, *inside]
+    in_user_namespace = ["user: done"] if place.has_proc else ["user: Operation not permitted", *refused]
+    assert seen(bundle, place, "user", "leave") == [*in_user_namespace, *inside]
+
+
+@in_namespaces
+def test_where_the_root_cannot_be_pivoted_the_program_cannot_leave_either(
+    place: SandboxKind, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse(monkeypatch, kernel, "pivot_root", lambda _: True, errno.EINVAL)
+    words = ["leave", "user", "capabilities"]
+    assert seen(bundle, place, *words) == [
+        "chroot: Operation not permitted",
+        *["dev", "doer", "etc", "file", "inner", "proc", "sys"],
+        "user: Operation not permitted",
+        f"{WITHOUT_CHROOT:x} {WITHOUT_CHROOT:09x}",
+    ]
+
+
+def test_where_the_bounding_set_cannot_be_changed_the_program_cannot_leave_a_bare_chroot_either(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse(monkeypatch, kernel, "prctl", lambda words: words[0] == prctl.PR_CAPBSET_DROP)
+    inside = ["dev", "doer", "etc", "file", "inner"]
+    assert seen(bundle, CHROOT, "leave", "run=/doer", env={"DO": "leave"}) == [
+        "chroot: Operation not permitted",
+        *inside,
+    ]
+
+
+@everywhere
+def test_no_capability_is_inherited(place: SandboxKind, bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By execve(2), root would get back what is not in the bounding set."""
+    original = user.capabilities_to_drop
+
+    def with_inheritable() -> list[int]:
+        header = struct.pack("@Ii", 0x20080522, 0)
+        data = ctypes.create_string_buffer(24)
+        assert ctypes.CDLL(None).capget(header, data) == 0
+        words = list(struct.unpack("@6I", data.raw))
+        words[2], words[5] = words[1], words[4]
+        assert ctypes.CDLL(None).capset(header, struct.pack("@6I", *words)) == 0
+        return original()
+
+    monkeypatch.setattr(user, "capabilities_to_drop", with_inheritable)
+    given = DOCKERS if place.has_proc else WITHOUT_CHROOT
+    assert seen(bundle, place, "capabilities") == [f"{given:x} {given:09x}"]
+
+
+@in_namespaces
+def test_no_device_can_be_made_and_used(place: SandboxKind, bundle: Path) -> None:
+    paths = ["/x", "/dev/x", "/dev/shm/x"]
+    why = "not made" if place.user_namespace else "not opened"
+    assert seen(bundle, place, *(f"device={path}" for path in paths)) == [f"{path}: {why}" for path in paths]
+
+
+@in_namespaces
+def test_only_mounts_of_single_devices_and_of_terminals_can_hold_devices(place: SandboxKind, bundle: Path) -> None:
+    mounts = [line.split() for line in seen(bundle, place, "show=/proc/self/mountinfo")]
+    with_devices = {words[4] for words in mounts if "nodev" not in words[5].split(",")}
+    allowed = {"/dev/pts", "/proc/kcore", "/proc/keys", "/proc/timer_list"}
+    assert with_devices - allowed == {f"/dev/{name}" for name in container_fs.DEVICES}
 
 
 @everywhere
@@ -306,7 +400,7 @@ def test_another_user_has_no_capability_in_effect(place: SandboxKind, bundle: Pa
     denied = "done" if place.user_namespace else "Permission denied"  # there all files are the one user's
     assert seen(bundle, place, *words, run_as=USER_1234) == [
         "1234 1234 1234, 5678 5678 5678",
-        "a80425fb 000000000",
+        f"{DOCKERS if place.has_proc else WITHOUT_CHROOT:x} 000000000",
         f"/file: {denied}",
     ]
 
@@ -534,6 +628,31 @@ def nobody_is_left() -> bool:
 
 
 @everywhere
+@pytest.mark.parametrize(
+    ("call", "good", "number"),
+    [*(("fork", good, errno.EAGAIN) for good in range(2)), *(("pipe", good, errno.EMFILE) for good in range(4))],
+)
+def test_where_it_cannot_be_started_that_is_no_failure_of_the_bundle(
+    call: str, good: int, number: int, place: SandboxKind, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = itertools.count()
+    refuse(monkeypatch, os, call, lambda _: next(calls) >= good, number)
+    with pytest.raises(errors.TestUnavailable) as caught:
+        seen(bundle, place, "say=on", stdin=b"")
+    assert caught.value.message == f"the test of /doer cannot be started: {os.strerror(number)}"
+    assert len(caught.value.hints) == 1
+
+
+def test_where_the_user_may_have_no_more_processes_it_cannot_be_started_either(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As execve(2) says of a process that has changed its user."""
+    refuse(monkeypatch, os, "execve", lambda _: True, errno.EAGAIN)
+    with pytest.raises(errors.TestUnavailable, match=r"^/doer cannot be started: Resource temporarily unavailable$"):
+        seen(bundle, NAMESPACES, "say=on")
+
+
+@everywhere
 @pytest.mark.usefixtures("orphans_are_ours")
 @pytest.mark.parametrize("left", ["child", "daemon"])
 def test_all_that_it_leaves_running_is_ended_with_it(left: str, place: SandboxKind, bundle: Path) -> None:
@@ -589,6 +708,11 @@ class TestBusybox:
         assert (found.path, {"sh", "grep"} <= found.applets) == (str(tmp_path / "busybox.static"), True)
 
 
+def is_of_root_alone(words: Sequence[int]) -> bool:
+    """Return whether a call of unshare(2) makes the namespaces without one of users."""
+    return bool(words[0] & kernel.CLONE_NEWPID) and not words[0] & kernel.CLONE_NEWUSER
+
+
 class TestSandboxFallback:
     """Which place is taken."""
 
@@ -617,7 +741,7 @@ class TestSandboxFallback:
     def test_where_only_a_user_namespace_is_allowed_it_is_one(
         self, fallback: SandboxFallback, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        refuse(monkeypatch, kernel, "unshare", lambda words: not words[0] & kernel.CLONE_NEWUSER)
+        refuse(monkeypatch, kernel, "unshare", is_of_root_alone)
         assert (self.run(fallback), fallback.kind) == ("text", USER)
         assert fallback.kind.words == "a user namespace, with /proc and /dev, on an overlay"
 
@@ -661,7 +785,7 @@ class TestSandboxFallback:
         (tmp_path / "tmp").mkdir()
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
         monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
-        refuse(monkeypatch, kernel, "unshare", lambda words: not words[0] & kernel.CLONE_NEWUSER)
+        refuse(monkeypatch, kernel, "unshare", is_of_root_alone)
         self.run(fallback)
         refuse(monkeypatch, kernel, "unshare", lambda _: True)
         self.run(fallback)
@@ -669,14 +793,18 @@ class TestSandboxFallback:
 
 
 def refuse(
-    monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, when: Callable[[Sequence[Any]], bool]
+    monkeypatch: pytest.MonkeyPatch,
+    module: ModuleType,
+    name: str,
+    when: Callable[[Sequence[Any]], bool],
+    number: int = errno.EPERM,
 ) -> None:
-    """Let a call of the module fail with EPERM when `when` is true of its arguments."""
+    """Let a call of the module fail with the error `number` when `when` is true of its arguments."""
     original = getattr(module, name)
 
     def call(*words: Any) -> Any:
         if when(words):
-            raise OSError(errno.EPERM, os.strerror(errno.EPERM), name)
+            raise OSError(number, os.strerror(number), name)
         return original(*words)
 
     monkeypatch.setattr(module, name, call)

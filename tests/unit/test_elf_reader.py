@@ -11,8 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from magicpak.bundle.entry import Attributes, Copy
+from magicpak.bundle.path import BundlePath
+from magicpak.bundle.plan import Because, BundlePlan, Item
+from magicpak.elf.cache import ElfCache
 from magicpak.elf.facts import ElfFacts, ElfTarget, FileType
 from magicpak.elf.reader import ElfError, ElfErrorKind, read_facts, read_path
+from magicpak.files.view import FileView, HostView, read_file, read_host_file
+from magicpak.verify.plan_view import PlanView
+from magicpak.verify.root_view import DirectoryView
 from support.elf_files import (
     AARCH64,
     BIG_PAGE,
@@ -421,6 +428,45 @@ def test_what_is_no_regular_file_is_named_and_never_read(tmp_path: Path, reads: 
     names = ["a directory", "a named pipe", "a socket", "a character device"]
     assert refusals == [(f"is {name}", ElfErrorKind.NOT_ELF) for name in names]
     assert reads == []
+
+
+def test_in_every_view_a_pipe_or_device_is_looked_at_and_not_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To open it could wake who waits for a reader, allocate a terminal, or rewind a tape."""
+    os.mkfifo(tmp_path / "fifo")
+    flags: list[int] = []
+    original = os.open
+
+    def spied(path: str, flag: int, *rest: int) -> int:
+        flags.append(flag)
+        return original(path, flag, *rest)
+
+    monkeypatch.setattr(os, "open", spied)
+    attributes = Attributes(0o644, 0, 0)
+    copies = [Copy("/dev/ptmx", 0, (0, 0), attributes), Copy(str(tmp_path / "fifo"), 0, (0, 1), attributes)]
+    plan = BundlePlan().adding(Item(BundlePath(f"/{n}"), each, Because("")) for n, each in enumerate(copies))
+    places: list[tuple[FileView, str]] = [
+        (HostView(), "/dev/ptmx"),
+        (HostView(), str(tmp_path / "fifo")),
+        (DirectoryView(str(tmp_path)), "/fifo"),
+    ]
+    for view, path in (*places, (PlanView(plan), "/0"), (PlanView(plan), "/1")):
+        with pytest.raises(ElfError, match=r"is a (named pipe|character device)"):
+            ElfCache(view).get(path)
+        with pytest.raises(OSError, match="not a regular file"):
+            read_file(view, path)
+    assert [flag & os.O_PATH for flag in flags] == [os.O_PATH] * 10
+
+
+def test_what_takes_the_place_of_a_file_before_it_is_opened_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    before = os.stat(__file__)
+    monkeypatch.setattr(os, "stat", lambda *_, **__: before)
+    with pytest.raises(OSError, match="not a regular file"):
+        read_host_file(str(tmp_path / "fifo"))
 
 
 def test_a_file_that_cannot_be_opened_keeps_the_reason_of_the_system(tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
 """Who owns a file, by made databases of dpkg, of distroless images and of apk below a root of their own."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from magicpak.packages.database import Package
+from magicpak.packages.database import DatabaseReader, Package
 from magicpak.packages.owners import FileOwners, owners
 
 BASH = Package("dpkg", "bash", "5.2-1", "amd64")
@@ -239,3 +240,10 @@ def test_for_no_paths_no_database_is_read(tmp_path: Path) -> None:
     made(tmp_path, {"var/lib/dpkg": "", "lib/apk": "", "var/lib/rpm": ""})
     assert owners([], str(tmp_path)) == NOBODY
     assert owners(["/x"], str(tmp_path)).warnings
+
+
+def test_what_is_no_regular_file_in_a_database_is_not_opened(tmp_path: Path) -> None:
+    reader = DatabaseReader()
+    assert (reader.content("/dev/null"), reader.warnings) == (b"", ["cannot read /dev/null: not a regular file"])
+    os.mkfifo(tmp_path / "status")
+    assert (reader.content(str(tmp_path / "status")), len(reader.warnings)) == (b"", 2)

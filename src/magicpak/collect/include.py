@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 from magicpak.bundle.entry import Copy, Layout
 from magicpak.bundle.globs import glob_paths, is_literal
-from magicpak.bundle.path import BundlePath
+from magicpak.bundle.path import ROOT, BundlePath
 from magicpak.bundle.plan import Because, Item, made_directory
 from magicpak.collect.mirror import Mirror
-from magicpak.errors import CannotRead
-from magicpak.files.cli_path import HOST_ROOT, CliPath, Location, parse_cli_path
+from magicpak.errors import InvalidUsage, read_failure
+from magicpak.files.cli_path import CliPath, Location, parse_cli_path
+from magicpak.files.view import link_target, read_host_file
 from magicpak.text import printable
 
 _ELF_MAGIC = b"\x7fELF"
@@ -30,7 +31,10 @@ class IncludeMatches(NamedTuple):
 
 
 def include(patterns: Sequence[str], mirror: Mirror) -> IncludeMatches:
-    """Collect everything that `patterns` match, directories as trees. Raises CannotRead."""
+    """Collect everything that `patterns` match, directories as trees.
+
+    Raises CannotRead, SourceChanged, and InvalidUsage for a link to the root, or to a directory that holds OUTPUT.
+    """
     warnings: list[str] = []
     named: set[BundlePath] = set()
     trees = TreeCollector(mirror)
@@ -40,7 +44,10 @@ def include(patterns: Sequence[str], mirror: Mirror) -> IncludeMatches:
         matches = _matches(pattern)
         if not matches:
             warnings.append(f"--include {printable(pattern)} matches nothing")
-        ends = [trees.collect(each.path, because, each.start) for each in matches]
+        try:
+            ends = [trees.collect(each, because) for each in matches]
+        except _TooMuch as error:
+            raise _refusal(pattern, error) from None
         named |= {end.bundle for end in ends if end is not None}
     return IncludeMatches(frozenset(named), tuple(_elf_files(mirror.after(before))), tuple(warnings))
 
@@ -82,13 +89,24 @@ def _elf_files(items: Iterable[Item]) -> list[Location]:
 
 def _is_elf(path: str) -> bool:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            return os.read(descriptor, len(_ELF_MAGIC)) == _ELF_MAGIC
-        finally:
-            os.close(descriptor)
+        return read_host_file(path, len(_ELF_MAGIC)) == _ELF_MAGIC
     except OSError as error:
-        raise CannotRead(path, error) from None
+        raise read_failure(path, error) from None
+
+
+class _TooMuch(Exception):
+    """What is to be collected is at `path`, a link to the directory `end` or that itself, and cannot be meant whole."""
+
+    def __init__(self, path: str, end: BundlePath) -> None:
+        super().__init__(path, end)
+        self.path, self.end = path, end
+
+
+def _refusal(pattern: str, error: _TooMuch) -> InvalidUsage:
+    end = "/, the whole file system" if error.end == ROOT else f"{printable(error.end)}, which holds OUTPUT"
+    what = end if error.path == error.end else f"{printable(error.path)} is a link to {end}"
+    message = f"--include {printable(pattern)}: {what}"
+    return InvalidUsage(message, hints=["include what is needed there by its own path"])
 
 
 class _Branch(NamedTuple):
@@ -109,14 +127,26 @@ class TreeCollector:
         self._walked: set[Location] = set()
         self._waiting: list[_Branch] = []
 
-    def collect(self, path: str, because: Because, start: Location = HOST_ROOT) -> Location | None:
-        """Collect what `path`, taken from `start`, leads to; return where that is, if anywhere. Raises CannotRead."""
-        end = self._mirror.place(path, because, start)
+    def collect(self, path: CliPath, because: Because) -> Location | None:
+        """Collect what `path` leads to, and return where that is, if anywhere.
+
+        Raises CannotRead, SourceChanged, and _TooMuch.
+        """
+        end = self._mirror.place(path.path, because, path.start)
         if end is not None and os.path.isdir(end.host):
+            on_host = BundlePath(path.on_host)
+            if end.host == ROOT or link_target(on_host) is not None:
+                self._require_bounded(on_host, end.host)
             self._waiting.append(_Branch(end))
         while self._waiting:
             self._walk(self._waiting.pop(), because)
         return end
+
+    def _require_bounded(self, path: str, end: BundlePath) -> None:
+        """Raise _TooMuch where `path` leads to the root directory, or to one that holds OUTPUT."""
+        output = self._mirror.host.output
+        if end == ROOT or (output is not None and output != end and BundlePath(output).is_under(end)):
+            raise _TooMuch(path, end)
 
     def _walk(self, branch: _Branch, because: Because) -> None:
         location = branch.location
@@ -130,7 +160,7 @@ class TreeCollector:
             for child in children:
                 self._collect_child(child, branch, because)
         except OSError as error:
-            raise CannotRead(error.filename or location.host, error) from None
+            raise read_failure(error.filename or location.host, error) from None
 
     def _collect_child(self, child: os.DirEntry[str], branch: _Branch, because: Because) -> None:
         if child.is_symlink():
@@ -149,6 +179,7 @@ class TreeCollector:
             return
         directories = (*branch.link_directories, branch.location.host)
         if not any(os.path.commonpath((end.host, each)) == end.host for each in directories):
+            self._require_bounded(branch.location.host.joined(name), end.host)
             self._waiting.append(_Branch(end, directories))
         elif self._mirror.layout is Layout.DIRECTORIES:
             link = branch.location.host.joined(name)

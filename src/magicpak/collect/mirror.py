@@ -139,6 +139,9 @@ class Mirror:
 
     def leaf(self, location: Location, status: os.stat_result, because: Because) -> bool:
         """Collect what is at `location`, neither a link nor a directory; return whether it can be bundled."""
+        if self.host.is_kernels(location.host, status):  # a single file can be mounted, too
+            self.host.skip(location.host, "provided by the kernel at run time")
+            return False
         entry = self.host.file_entry(location.host, status)
         if entry is not None:
             self.add(Item(location.bundle, entry, because))

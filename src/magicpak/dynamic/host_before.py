@@ -87,8 +87,10 @@ class HostBefore(Host):
         return link if link.source is None or self.followed_status(path) is not None else link._replace(source=None)
 
     def is_off_limits(self, real: BundlePath) -> bool:
-        """Return whether `real` is OUTPUT itself, or is filled when a system runs."""
-        return self._is_at_run_time(real) or (self.output is not None and real.is_under(self.output))
+        """Return whether `real` is OUTPUT itself, or is filled when a system runs. Raises CannotRead."""
+        if self._is_at_run_time(real) or (self.output is not None and real.is_under(self.output)):
+            return True
+        return self.is_kernels(real, self.status(real))
 
     def _is_made_by_run(self, path: str) -> bool:
         """Return whether `path` or a directory above it is new."""

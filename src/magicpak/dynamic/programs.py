@@ -11,6 +11,7 @@ from magicpak.elf.errors import ElfError
 from magicpak.elf.facts import FileType
 from magicpak.files.cli_path import Location
 from magicpak.files.script import HEAD, MAX_INTERPRETERS, Script, env_command, parse_script
+from magicpak.files.view import read_host_file
 from magicpak.ldso.factory import Loaders
 from magicpak.process.exec import find_program
 from magicpak.resolve.inputs import Program
@@ -89,8 +90,7 @@ class ProgramCollector:
 
     def _script(self, location: Location) -> Script | None:
         try:
-            with open(self._mirror.host.source(location.host) or location.host, "rb", buffering=0) as file:
-                return parse_script(file.read(HEAD))
+            return parse_script(read_host_file(self._mirror.host.source(location.host) or location.host, HEAD))
         except OSError:
             return None
 

@@ -9,7 +9,7 @@ from magicpak.bundle.entry import Copy
 from magicpak.bundle.globs import literal_pattern
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan
-from magicpak.files.view import real_path
+from magicpak.files.view import read_host_file, real_path
 from magicpak.resolve.inputs import Program
 from magicpak.text import list_names, printable, shell_line
 
@@ -90,8 +90,7 @@ def _has_private_key(copy: Copy) -> bool:
     if copy.size > _LARGEST_KEY:
         return False
     try:
-        with open(copy.source, "rb", buffering=0) as file:
-            data = file.read(_LARGEST_KEY)
+        data = read_host_file(copy.source, _LARGEST_KEY)
     except OSError:  # copying it reports that
         return False
     return b"PRIVATE KEY" in data and _PRIVATE_KEY.search(data) is not None

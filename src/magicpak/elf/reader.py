@@ -12,6 +12,7 @@ from magicpak.elf.errors import ElfError, ElfErrorKind, require_regular
 from magicpak.elf.facts import ElfFacts, ElfTarget, FileType
 from magicpak.elf.image import PAGE, ElfBytes, MappedImage, Segment, format_of
 from magicpak.elf.versions import read_versions
+from magicpak.files.view import open_file
 from magicpak.text import count_noun
 
 __all__ = ["ElfError", "ElfErrorKind", "read_facts", "read_path"]
@@ -34,8 +35,8 @@ def read_path(path: str) -> ElfFacts:
 
     Raises ElfError where it is not a regular file, not ELF, or could not be loaded, and OSError.
     """
-    require_regular(os.stat(path).st_mode)  # before: just opening a device can have side effects
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    require_regular(os.stat(path).st_mode)  # before: a socket cannot be opened
+    descriptor = open_file(path)
     try:
         require_regular(os.fstat(descriptor).st_mode)  # after: the path may have come to name another file
         return read_facts(descriptor)

@@ -11,6 +11,7 @@ from magicpak.bundle.path import ROOT, BundlePath, Resolution, resolve
 from magicpak.bundle.plan import made_directory
 from magicpak.errors import CannotRead
 from magicpak.files.cli_path import Location
+from magicpak.files.file_systems import is_kernels
 from magicpak.files.view import KERNEL_FILE_SYSTEMS, is_below, link_text
 from magicpak.text import list_names
 
@@ -39,6 +40,7 @@ class Host:
         self._previous = previous or {}
         self._status: dict[str, os.stat_result | None] = {path: each.status for path, each in self._previous.items()}
         self._skipped: dict[str, dict[str, None]] = {}
+        self._devices: dict[int, bool] = {}  # st_dev: whether that is a file system of the kernel
 
     def status(self, path: str) -> os.stat_result | None:
         """Return the status of what is at `path`, not following a link; None for nothing. Raises CannotRead."""
@@ -110,13 +112,28 @@ class Host:
         return Fifo(attributes_of(status)) if stat.S_ISFIFO(status.st_mode) else None
 
     def is_off_limits(self, real: BundlePath) -> bool:
-        """Return whether `real` is OUTPUT itself or a file of the kernel's; there is a warning of the latter."""
+        """Return whether `real` is OUTPUT itself or a file of the kernel's; there is a warning of the latter.
+
+        Raises CannotRead.
+        """
         if self.output is not None and real.is_under(self.output):
             return True
-        if is_below(real, KERNEL_FILE_SYSTEMS):
+        if is_below(real, KERNEL_FILE_SYSTEMS) or self.is_kernels(real, self.status(real)):
             self.skip(real, "provided by the kernel at run time")
             return True
         return False
+
+    def is_kernels(self, path: str, status: os.stat_result | None) -> bool:
+        """Return whether `path`, whose status is `status`, is on a file system that the kernel makes.
+
+        Of a link that is not asked: there is a directory above it.
+        """
+        if status is None or path in self._previous or stat.S_ISLNK(status.st_mode):
+            return False
+        known = self._devices.get(status.st_dev)
+        if known is None:
+            known = self._devices[status.st_dev] = is_kernels(path)
+        return known
 
     def skip(self, path: str, why: str) -> None:
         """Remember that `path` is not bundled, and why."""

@@ -5,13 +5,16 @@
 
 import errno
 import os
+import stat
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Protocol
 
 from magicpak.bundle.path import ROOT, BundlePath, resolve
 
-OPEN_TO_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+_OPEN_TO_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+
+_NOT_REGULAR = "not a regular file"
 
 KERNEL_FILE_SYSTEMS = ("/proc", "/sys")
 KERNEL_DIRECTORIES = (*KERNEL_FILE_SYSTEMS, "/dev")
@@ -24,7 +27,7 @@ class FileView(Protocol):
     """All that a loader looks at goes through this; paths are absolute, and links are followed."""
 
     def open(self, path: str) -> int:
-        """Return a descriptor for reading what `path` leads to; nothing blocks. Raises OSError."""
+        """Return a descriptor of what `path` leads to, as `open_file` does. Raises OSError."""
 
     def is_directory(self, path: str) -> bool:
         """Return whether `path` leads to a directory."""
@@ -40,8 +43,8 @@ class HostView:
     """The files of the host, as this process sees them."""
 
     def open(self, path: str) -> int:
-        """Return a descriptor for reading what `path` leads to. Raises OSError."""
-        return os.open(path, OPEN_TO_READ)
+        """Return a descriptor of what `path` leads to, as `open_file` does. Raises OSError."""
+        return open_file(path)
 
     def is_directory(self, path: str) -> bool:
         """Return whether `path` leads to a directory."""
@@ -56,10 +59,30 @@ class HostView:
         return os.getcwd()
 
 
+def open_file(path: str, flags: int = 0) -> int:
+    """Return a descriptor of the file at `path` of the host, opened with `flags` besides; nothing blocks.
+
+    It can read a regular file or a directory. Of a named pipe or device it only shows what that is (O_PATH), since to
+    open one would have side effects. Raises OSError.
+    """
+    mode = os.stat(path, follow_symlinks=not flags & os.O_NOFOLLOW).st_mode
+    if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+        return os.open(path, os.O_PATH | os.O_CLOEXEC | flags)
+    return os.open(path, _OPEN_TO_READ | flags)
+
+
+def read_host_file(path: str, most: int = -1) -> bytes:
+    """Return the first `most` bytes of the regular file at `path` of the host, or all of it. Raises OSError."""
+    return read_file(HostView(), path, most)
+
+
 def read_file(view: FileView, path: str, most: int = -1) -> bytes:
-    """Return the first `most` bytes of what `path` leads to, or all of it. Raises OSError."""
+    """Return the first `most` bytes of the regular file that `path` leads to, or all of it. Raises OSError."""
     descriptor = view.open(path)
     try:
+        mode = os.fstat(descriptor).st_mode  # after: the path may have come to name another file
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # of a directory, the kernel says it
+            raise OSError(_NOT_REGULAR)
         with open(descriptor, "rb", buffering=0, closefd=False) as file:
             return file.read(most) or b""
     finally:
@@ -121,7 +144,7 @@ class RootView(ABC):
 
     @abstractmethod
     def open(self, path: str) -> int:
-        """Return a descriptor for reading what `path` leads to; nothing blocks. Raises OSError."""
+        """Return a descriptor of what `path` leads to, as `open_file` does. Raises OSError."""
 
     @abstractmethod
     def has_capabilities(self, path: str) -> bool:

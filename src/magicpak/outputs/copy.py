@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from threading import Lock
 
 from magicpak.bundle.entry import Copy
-from magicpak.errors import CannotRead, SourceChanged
+from magicpak.errors import CannotRead, SourceChanged, read_failure
+from magicpak.files.view import open_file
 from magicpak.process.signals import raise_if_interrupted
 
 FICLONE = 0x40049409  # ioctl_ficlonerange(2), linux/fs.h
@@ -16,8 +17,6 @@ SMALL = 64 * 1024  # up to this size one read and one write are fastest
 CHUNK = 1024 * 1024
 KERNEL_CHUNK = 64 * 1024 * 1024  # between two checks for a signal
 
-_SOURCE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # not blocked by a FIFO in the file's place
-_GONE = {errno.ENOENT, errno.ENOTDIR}
 _NEVER = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM}
 _BLOCK = 512  # the unit of st_blocks, stat(2)
 
@@ -25,13 +24,11 @@ _BLOCK = 512  # the unit of st_blocks, stat(2)
 def open_source(entry: Copy) -> int:
     """Return a descriptor of `entry.source`. Raises SourceChanged if it is gone or a link, otherwise CannotRead."""
     try:
-        return os.open(entry.source, _SOURCE)
+        return open_file(entry.source, os.O_NOFOLLOW)
     except OSError as error:
-        if error.errno in _GONE:
-            raise SourceChanged(entry.source, "vanished") from error
         if error.errno == errno.ELOOP:
             raise SourceChanged(entry.source, "became a symbolic link") from error
-        raise CannotRead(entry.source, error) from error
+        raise read_failure(entry.source, error) from error
 
 
 def write_all(target: int, data: bytes | memoryview) -> None:

@@ -12,7 +12,8 @@ LARGE = 256 * 1024
 """The size in bytes from which a file is worth handing to a thread."""
 
 _MAX_THREADS = 4
-_MAX_JOBS = 64  # that are unfinished at once; each has two descriptors
+_MAX_JOBS = 16
+"""Jobs that are unfinished at once: four for each thread; each has two descriptors, of at least 64 for a process."""
 
 
 class CopyJob:

@@ -5,13 +5,15 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from magicpak.bundle.plan import BundlePlan, Item
-from magicpak.errors import MagicpakError, OutputNotUsable, reason
+from magicpak.errors import LIMIT_HINTS, MagicpakError, OutputNotUsable, reason
 from magicpak.outputs.destination import Destination, destination_for
 from magicpak.outputs.metadata import MetadataWriter, TimePolicy
 from magicpak.outputs.tree import TreeWriter
 from magicpak.process.signals import Committed, deferred, interruptible
-from magicpak.process.tempdirs import DIRECTORY
+from magicpak.process.tempdirs import DIRECTORY, REMOVING
 from magicpak.text import printable
+
+_HELD_BY_DESTINATION = 2  # descriptors: of OUTPUT or its parent, and of the bundle's root
 
 
 class WriteResult(NamedTuple):
@@ -67,6 +69,7 @@ class DirectoryOutput:
         inspect: Callable[[int], object] | None,
     ) -> WriteResult:
         try:
+            _require_descriptors(self._path)
             root = destination.create()
             tree = self._tree = TreeWriter(root, self._path, metadata)
             tree.write(items)
@@ -82,6 +85,19 @@ class DirectoryOutput:
                 raise OutputNotUsable(self._path, f"cannot be written: {reason(error)}") from error
             raise
         return WriteResult(tree.files, tree.size, metadata.warnings)
+
+
+def _require_descriptors(path: str) -> None:
+    """Raise OutputNotUsable where what is written could not be removed again, for want of descriptors."""
+    probes: list[int] = []
+    try:
+        for _ in range(_HELD_BY_DESTINATION + REMOVING):
+            probes.append(os.open("/", os.O_PATH | os.O_CLOEXEC))  # noqa: PERF401 - if one fails, others are closed
+    except OSError as error:
+        raise OutputNotUsable(path, f"cannot be written: {reason(error)}", LIMIT_HINTS.get(error.errno or 0)) from None
+    finally:
+        for probe in probes:
+            os.close(probe)
 
 
 def write_copy(plan: BundlePlan, path: str, source_date_epoch: int | None) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from magicpak.errors import reason
+from magicpak.files.view import read_host_file
 from magicpak.text import printable
 
 
@@ -42,8 +43,7 @@ class DatabaseReader:
     def content(self, path: str) -> bytes:
         """Return the content of the file at `path`."""
         try:
-            with open(path, "rb", buffering=0) as file:
-                return file.read()
+            return read_host_file(path)
         except FileNotFoundError:
             return b""
         except OSError as error:

@@ -176,7 +176,7 @@ class Child:
         with blocked():
             try:
                 status = os.waitpid(self.pid, 0)[1]
-            except ChildProcessError:  # somebody else reaped it, or SIGCHLD is ignored: taken for success
+            except ChildProcessError:  # somebody else reaped it: taken for success
                 status = 0
             self.pid = 0
         return os.waitstatus_to_exitcode(status)

@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, NoReturn, Protocol
 
-from magicpak.errors import RunFailed, SandboxUnavailable, ToolFailed, reason
+from magicpak.errors import LIMITS, LimitReached, RunFailed, SandboxUnavailable, ToolFailed, reason
 from magicpak.text import printable
 
 _PYTHON_IGNORES = (signal.SIGPIPE, signal.SIGXFSZ)
@@ -118,7 +118,7 @@ def exec_command(
         os._exit(127)
 
 
-def exec_failure(command: Command, failure_pipe: int) -> RunFailed | SandboxUnavailable | None:
+def exec_failure(command: Command, failure_pipe: int) -> LimitReached | RunFailed | SandboxUnavailable | None:
     """Return why `exec_command` has failed; None if the program was executed, or the process was killed before."""
     text = os.read(failure_pipe, _LONGEST_FAILURE).decode()
     if not text:
@@ -127,6 +127,8 @@ def exec_failure(command: Command, failure_pipe: int) -> RunFailed | SandboxUnav
     error = OSError(int(number), os.strerror(int(number)), about or None)
     if text[0] == _IN_SANDBOX:
         return SandboxUnavailable.by(error)
+    if error.errno in LIMITS:
+        return LimitReached.by(printable(command.executable), error)
     return RunFailed(f"cannot run {printable(command.executable)}: {reason(error)}")
 
 

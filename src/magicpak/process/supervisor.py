@@ -9,11 +9,12 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from time import monotonic, sleep
 from typing import Any, NamedTuple, NoReturn
 
 from magicpak import errors
-from magicpak.errors import MagicpakError, ToolFailed
+from magicpak.errors import LIMITS, LimitReached, MagicpakError, ToolFailed
 from magicpak.process.pipes import ChildPipes
 from magicpak.process.signals import Mask, blocked
 from magicpak.process.ticker import Ticker
@@ -67,18 +68,19 @@ def supervise(
     Args:
         work: what the supervisor does, and what it returns, of a type that `marshal` knows. After `timeout` seconds it
             gets the signal GENTLY, and `grace` seconds later AT_ONCE.
-        name: what to call it where it is killed by somebody else.
+        name: what to call it where it cannot be started, or is killed by somebody else.
         timeout: seconds.
         stdin: what the program can read; None is an empty /dev/null.
         on_output: are called with each piece of what comes on its stdout and its stderr, at the end with an empty one.
         grace: seconds.
 
-    Raises the MagicpakError of the work, and ToolFailed where it failed otherwise or its process was killed.
+    Raises the MagicpakError of the work, LimitReached where no process or descriptor is left for it, and ToolFailed
+    where it failed otherwise or its process was killed.
     """
     supervision = _Supervision(on_output)
     started = monotonic()
     try:
-        supervision.start(work, stdin)
+        supervision.start(work, stdin, name)
         supervision.follow(started + timeout, grace)
     finally:
         try:
@@ -98,8 +100,14 @@ class _Supervision:
         self._pipes = ChildPipes()
         self._pid = 0
 
-    def start(self, work: Callable[[SupervisorInput], object], stdin: bytes | None) -> None:
-        """Start the supervisor, and with it the program."""
+    def start(self, work: Callable[[SupervisorInput], object], stdin: bytes | None, name: str) -> None:
+        """Start the supervisor, and with it the program, which is called `name`. Raises LimitReached."""
+        try:
+            self._start(partial(_packed_result, work, name), stdin)
+        except OSError as error:
+            raise LimitReached.by(name, error) from error
+
+    def _start(self, work: Callable[[SupervisorInput], bytes], stdin: bytes | None) -> None:
         theirs: list[int] = []
         with Ticker.all_stopped(), blocked() as mask:
             try:
@@ -151,7 +159,7 @@ class _Supervision:
 
 
 def _be_supervisor(
-    work: Callable[[SupervisorInput], object], setup: SupervisorInput, report: int, pipes: ChildPipes
+    work: Callable[[SupervisorInput], bytes], setup: SupervisorInput, report: int, pipes: ChildPipes
 ) -> NoReturn:
     """Do the work in this process, which was forked for it, report its result, and exit; `pipes` are our starter's."""
     try:
@@ -160,26 +168,32 @@ def _be_supervisor(
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, signal.SIG_DFL)
         pipes.close()
-        packed = _packed_result(work, setup)
+        packed = work(setup)
         with open(report, "wb", closefd=False) as end:
             end.write(packed)
     finally:
         os._exit(0)
 
 
-def _packed_result(work: Callable[[SupervisorInput], object], setup: SupervisorInput) -> bytes:
-    """Do the work, and return what came of it as bytes, be it a failure."""
+def _packed_result(work: Callable[[SupervisorInput], object], name: str, setup: SupervisorInput) -> bytes:
+    """Do the work that is called `name`, and return what came of it as bytes, be it a failure."""
     try:
         return marshal.dumps(("", work(setup)))  # type: ignore[arg-type]  # a type that it does not know is a bug
     except MagicpakError as error:
-        return marshal.dumps((type(error).__name__, error.message, error.hints))
+        return _packed_failure(error)
     except Exception as error:  # noqa: BLE001 - it is reported to the process that can report it to the user
+        if isinstance(error, OSError) and error.errno in LIMITS:
+            return _packed_failure(LimitReached.by(name, error))
         where = sys.exc_info()[2]
         while where is not None and where.tb_next is not None:
             where = where.tb_next
         place = f" at {where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where else ""
         message = f"internal error (a bug in magicpak): {type(error).__name__}: {error}{place}"
-        return marshal.dumps((ToolFailed.__name__, message, ()))
+        return _packed_failure(ToolFailed(message))
+
+
+def _packed_failure(error: MagicpakError) -> bytes:
+    return marshal.dumps((type(error).__name__, error.message, error.hints))
 
 
 def _unpacked(report: bytes, name: str) -> object:

@@ -11,7 +11,11 @@ from magicpak.process.signals import deferred
 from magicpak.text import printable
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-HELD = 64  # descriptors that a DirectoryStack keeps open; the usual limit for a process is 1024
+HELD = 8
+"""Descriptors that a DirectoryStack keeps open: enough for nearly all trees, and little of what a process may have."""
+
+REMOVING = HELD + 4
+"""Descriptors that `remove_tree` opens at once, at most: a DirectoryStack, its root, its end, and one to look at."""
 
 
 @contextmanager

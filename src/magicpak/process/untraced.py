@@ -16,7 +16,7 @@ def run(command: Command, setup: SupervisorInput) -> int:
     """Run `command` in this process, which was forked for it, and return its wait status.
 
     What it leaves behind is killed with it, as in a container. So it is when its time is up, or when we are not needed
-    any more. Raises SandboxUnavailable, RunFailed.
+    any more. Raises SandboxUnavailable, RunFailed, LimitReached, OSError.
     """
     prctl.prctl(prctl.PR_SET_CHILD_SUBREAPER, 1)  # orphans become our children
     killer = _Killer()

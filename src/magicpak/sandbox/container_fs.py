@@ -11,6 +11,7 @@ import stat
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
+from magicpak.files.view import read_host_file
 from magicpak.sandbox.kernel import (
     MS_BIND,
     MS_NODEV,
@@ -54,8 +55,8 @@ def network_files(*, with_network: bool) -> dict[str, bytes]:
     hosts = f"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.0.1\t{HOST_NAME}\n"
     files = {"/etc/hosts": hosts.encode(), "/etc/hostname": f"{HOST_NAME}\n".encode(), _RESOLVER: b""}
     if with_network:
-        with suppress(OSError), open(_RESOLVER, "rb") as file:
-            files[_RESOLVER] = file.read()
+        with suppress(OSError):
+            files[_RESOLVER] = read_host_file(_RESOLVER)
     return files
 
 
@@ -92,9 +93,9 @@ def mount_sys() -> None:
 
 
 def mount_dev(devices: Mapping[str, int]) -> None:
-    """Mount a /dev with `devices`, which are descriptors; /proc must be there."""
+    """Mount a /dev with `devices`, which are descriptors, and where no others can be made; /proc must be there."""
     _make_directory("/dev")
-    mount("tmpfs", "/dev", "tmpfs", MS_NOSUID, "mode=755")
+    mount("tmpfs", "/dev", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
     for name, descriptor in devices.items():
         _put(f"/dev/{name}", descriptor)
     for name, target in _LINKS.items():

@@ -1,5 +1,6 @@
 """The sandboxes in which a bundle can be tested: namespaces, as `docker run` makes them, and a bare chroot."""
 
+import errno
 import os
 import shutil
 from typing import NamedTuple
@@ -59,19 +60,22 @@ class Namespaces:
         self._at = self._root.mount()
 
     def enter(self, executable: str) -> str | int:
-        """Move there, and mount and write what a container has beside its image."""
+        """Move there, mount and write what a container has beside its image, and unmount everything else."""
         capabilities = user.capabilities_to_drop()
+        kernel.unshare(kernel.CLONE_NEWNS)  # who has prepared this keeps its root
         devices = container_fs.opened_devices()
         tool = _opened(self._tool)
-        _change_root(self._at)
-        container_fs.mount_proc()
+        old_root = _pivot_root(self._at)
+        container_fs.mount_proc()  # in a user namespace, it must still see the host's
         container_fs.mount_sys()
         container_fs.mount_dev(devices)
         container_fs.close(list(devices.values()))
         container_fs.write_files(self._files)
         if self._tool and self._tool.at:
             container_fs.put_file(self._tool.at, tool)
-        user.drop_privileges(self._run_as, capabilities)
+        if old_root is not None:
+            _unmount(old_root)
+        user.drop_privileges(self._run_as, capabilities, can_leave=old_root is None)
         return _first(self._tool, tool, executable)
 
 
@@ -102,7 +106,7 @@ class BareChroot:
         _change_root(self._path)
         container_fs.write_files(files)
         container_fs.make_devices(numbers)
-        user.drop_privileges(self._run_as, capabilities)
+        user.drop_privileges(self._run_as, capabilities, can_leave=True)
         return _first(self._tool, tool, executable)
 
 
@@ -114,6 +118,34 @@ def _opened(tool: LentTool | None) -> int:
 def _first(tool: LentTool | None, descriptor: int, executable: str) -> str | int:
     """Return what is executed first: the lent tool, by its `descriptor`, or else `executable`."""
     return descriptor if tool and tool.is_first else executable
+
+
+def _pivot_root(path: str) -> int | None:
+    """Make the mount point `path` the root directory; return a descriptor of the old one, which lies on top of it.
+
+    It is None where our own root directory is not a mount point, or is the initial one (pivot_root(2)): then only this
+    process has another root directory.
+    """
+    old = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    os.chdir(path)
+    try:
+        kernel.pivot_root(".", ".")
+    except OSError as error:
+        os.close(old)
+        if error.errno != errno.EINVAL:
+            raise
+        _change_root(path)
+        return None
+    os.chdir("/")
+    return old
+
+
+def _unmount(old_root: int) -> None:
+    """Unmount the root directory that `_pivot_root` has returned."""
+    os.fchdir(old_root)
+    kernel.detach(".")
+    os.close(old_root)
+    os.chdir("/")
 
 
 def _change_root(path: str) -> None:

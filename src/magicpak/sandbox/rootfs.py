@@ -4,9 +4,10 @@ import os
 from typing import NamedTuple, Protocol
 
 from magicpak.errors import OverlayUnavailable
-from magicpak.sandbox.kernel import MS_BIND, MS_NODEV, MS_NOSUID, MS_REC, mount
+from magicpak.sandbox.kernel import MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REC, MS_REMOUNT, mount
 
 _MODE = 0o755  # of the root directory, as in an image
+_KEPT_FLAGS = MS_RDONLY | MS_NOSUID | MS_NOEXEC  # which a user namespace may not take away (mount_namespaces(7))
 
 
 class RootFs(Protocol):
@@ -45,7 +46,7 @@ class Overlay(NamedTuple):
         os.chdir(self.base)  # names relative to it hold neither comma nor colon
         try:
             notes = ",userxattr" if self.user_namespace else ""
-            mount("overlay", "root", "overlay", 0, f"lowerdir=bundle,upperdir=changes,workdir=work{notes}")
+            mount("overlay", "root", "overlay", MS_NODEV, f"lowerdir=bundle,upperdir=changes,workdir=work{notes}")
         except OSError as error:
             raise OverlayUnavailable.by(error) from None
         return os.path.join(self.base, "root")
@@ -60,6 +61,8 @@ class CopiedRoot(NamedTuple):
         """Do nothing."""
 
     def mount(self) -> str:
-        """Make it a mount point."""
+        """Make it a mount point without devices."""
         mount(self.path, self.path, "", MS_BIND | MS_REC)
+        restricted = os.statvfs(self.path).f_flag & _KEPT_FLAGS
+        mount(self.path, self.path, "", MS_BIND | MS_REMOUNT | MS_NODEV | restricted)
         return self.path

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from magicpak.process.prctl import PR_SET_PDEATHSIG, prctl
-from magicpak.sandbox.kernel import drop_capability
+from magicpak.sandbox.kernel import CAP_SYS_CHROOT, clear_inheritable_capabilities, drop_capability, give_up_capability
 
 # CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE, NET_RAW, SYS_CHROOT, MKNOD,
 # AUDIT_WRITE, SETFCAP: what Docker's documentation of `docker run --cap-add` lists as kept by default.
@@ -35,11 +35,17 @@ def capabilities_to_drop() -> list[int]:
     return [number for number in range(last + 1) if number not in _KEPT_CAPABILITIES]
 
 
-def drop_privileges(run_as: RunAs, capabilities: list[int]) -> None:
-    """Become `run_as` for good, without `capabilities`, to be killed with our starter. Raises OSError."""
+def drop_privileges(run_as: RunAs, capabilities: list[int], *, can_leave: bool) -> None:
+    """Become `run_as` for good, without `capabilities`, to be killed with our starter.
+
+    `can_leave` is whether another chroot(2) would lead out of the root directory; then it is given up. Raises OSError.
+    """
     os.umask(_UMASK)
     for number in capabilities:
         drop_capability(number)
+    clear_inheritable_capabilities()
+    if can_leave:
+        give_up_capability(CAP_SYS_CHROOT)
     for stream in (0, 1, 2):
         if stat.S_ISFIFO(os.fstat(stream).st_mode):
             os.fchown(stream, run_as.uid, run_as.gid)  # else /dev/stdout could not be opened

@@ -5,7 +5,7 @@ import os
 import stat
 from contextlib import suppress
 
-from magicpak.files.view import link_text
+from magicpak.files.view import link_text, open_file
 from magicpak.outputs.copy import FICLONE, data_segments
 from magicpak.tracing.trace import Backup
 
@@ -77,7 +77,7 @@ class Backups:
         """Copy the bytes and extended attributes of a file; None where it cannot be read."""
         copy = os.path.join(self._directory, f"kept-{len(self.kept)}-{os.urandom(4).hex()}")
         try:
-            source = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            source = open_file(real, os.O_NOFOLLOW)
         except OSError:
             return None
         try:

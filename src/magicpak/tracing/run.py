@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from magicpak.errors import RunFailed, TracingUnavailable
+from magicpak.errors import LimitReached, RunFailed, TracingUnavailable
 from magicpak.process import prctl
 from magicpak.process.exec import Command, exec_failure, prepare
 from magicpak.process.pipes import OutputTail
@@ -117,14 +117,17 @@ def run_traced(
     """
     command = command._replace(executable=os.path.abspath(command.executable))
     stdout, stderr = OutputTail(on_line=on_line), OutputTail(on_line=on_line)
-    supervised = supervise(
-        partial(follow, TraceTask(command, keep_in, to_the_last)),
-        name=f"the tracer of {printable(command.argv[0])}",
-        timeout=timeout,
-        stdin=stdin,
-        on_output=[stdout.take, stderr.take],
-        grace=GRACE if to_the_last else 0,
-    )
+    try:
+        supervised = supervise(
+            partial(follow, TraceTask(command, keep_in, to_the_last)),
+            name=f"the tracer of {printable(command.argv[0])}",
+            timeout=timeout,
+            stdin=stdin,
+            on_output=[stdout.take, stderr.take],
+            grace=GRACE if to_the_last else 0,
+        )
+    except LimitReached as error:
+        raise TracingUnavailable(error.message, hints=error.hints) from None
     trace, status, still_running = unpacked(supervised.result)
     timed_out = supervised.timed_out and bool(still_running)
     ends = bytes(stdout.kept), bytes(stderr.kept)

@@ -5,7 +5,7 @@ import os
 from functools import partial
 from typing import NamedTuple
 
-from magicpak.errors import RunFailed
+from magicpak.errors import LimitReached, RunFailed, TestUnavailable
 from magicpak.process import untraced
 from magicpak.process.child import describe_exit, exit_code
 from magicpak.process.exec import Command
@@ -79,6 +79,8 @@ def attempt(trial_command: TrialCommand, expectations: Expectations, fallback: S
             )
         except RunFailed as error:
             return Attempt(None, timed_out=False, seconds=0, stdout=stdout, stderr=b"", why=error.message)
+        except LimitReached as error:
+            raise TestUnavailable(error.message, hints=error.hints) from None
         code = os.waitstatus_to_exitcode(done.result)
         return Attempt(code, done.timed_out, done.seconds, stdout, bytes(stderr.kept))
 

@@ -1,5 +1,6 @@
 """What a test expects, and how the program is run for it."""
 
+import os
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -8,6 +9,7 @@ from magicpak.bundle.entry import Copy
 from magicpak.bundle.plan import BundlePlan
 from magicpak.errors import InvalidUsage
 from magicpak.files.script import SEARCH_PATH
+from magicpak.files.view import read_host_file
 from magicpak.sandbox.user import RunAs
 
 
@@ -66,8 +68,8 @@ def _records(plan: BundlePlan, path: str, least: int) -> list[list[str]]:
     if item is None or not isinstance(item.entry, Copy):
         return []
     try:
-        with open(item.entry.source, encoding="utf-8", errors="surrogateescape") as file:
-            lines = [line.rstrip("\n").split(":") for line in file]
+        text = os.fsdecode(read_host_file(item.entry.source))
     except OSError:
         return []
+    lines = [line.split(":") for line in text.split("\n")]
     return [fields for fields in lines if len(fields) >= least]

@@ -14,7 +14,7 @@ from magicpak.bundle.plan import BundlePlan, Item
 from magicpak.elf.errors import ElfError
 from magicpak.elf.reader import read_path
 from magicpak.files.script import HEAD, MAX_INTERPRETERS, parse_script
-from magicpak.files.view import KERNEL_DIRECTORIES, RUNTIME_DIRECTORIES, is_below
+from magicpak.files.view import KERNEL_DIRECTORIES, RUNTIME_DIRECTORIES, is_below, read_host_file
 from magicpak.tracing.trace import Access, Trace, Use
 
 _NOT_FOUND = (errno.ENOENT, errno.ENOTDIR)
@@ -69,8 +69,7 @@ def interpreter_of(item: Item) -> str | None:
     if not isinstance(item.entry, Copy):
         return None
     try:
-        with open(item.entry.source, "rb") as file:
-            script = parse_script(file.read(HEAD))
+        script = parse_script(read_host_file(item.entry.source, HEAD))
         return script.interpreter if script else read_path(item.entry.source).interpreter
     except (OSError, ElfError):
         return None

@@ -9,7 +9,7 @@ from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan, Item
 from magicpak.elf.cache import ElfCache, ElfFile
 from magicpak.elf.errors import ElfError
-from magicpak.files.view import OPEN_TO_READ, RootView, has_capabilities
+from magicpak.files.view import RootView, has_capabilities, open_file
 
 _MAY_EXECUTE = 0o111
 
@@ -37,7 +37,7 @@ class PlanView(RootView):
         """Return a descriptor of what will be there, as far as a loader can tell. Raises OSError."""
         match self.entry(path):
             case Copy(source=source):
-                return os.open(source, OPEN_TO_READ)
+                return open_file(source)
             case Content(data=data):
                 return _file_of(data)
             case Fifo():
@@ -45,7 +45,7 @@ class PlanView(RootView):
                 os.close(writing)
                 return reading
             case _:
-                return os.open("/", OPEN_TO_READ)  # one directory is like another
+                return open_file("/")  # one directory is like another
 
     def has_capabilities(self, path: str) -> bool:
         """Return whether `path` leads to a file that gets capabilities of its own."""

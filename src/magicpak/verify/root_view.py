@@ -8,11 +8,11 @@ from typing import NamedTuple
 from magicpak.bundle.path import ROOT, BundlePath
 from magicpak.files.view import (
     KERNEL_DIRECTORIES,
-    OPEN_TO_READ,
     RootView,
     has_capabilities,
     link_target,
     link_text,
+    open_file,
     real_path,
 )
 
@@ -38,8 +38,8 @@ class DirectoryView(RootView):
         self.unreadable: dict[str, None] = {}
 
     def open(self, path: str) -> int:
-        """Return a descriptor for reading what `path` leads to. Raises OSError."""
-        return os.open(self._real(path), OPEN_TO_READ | os.O_NOFOLLOW)
+        """Return a descriptor of what `path` leads to, as `open_file` does. Raises OSError."""
+        return open_file(self._real(path), os.O_NOFOLLOW)
 
     def has_capabilities(self, path: str) -> bool:
         """Return whether `path` leads to a file with capabilities of its own."""
