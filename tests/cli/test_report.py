@@ -456,7 +456,7 @@ def test_a_report_file_can_be_a_pipe_and_goes_with_why(at: Path) -> None:
 def test_a_report_file_that_cannot_be_written_ends_the_run_before_any_work(at: Path, file: str, why: str) -> None:
     (at / "out").mkdir()
     result = magicpak("--report=list", "--report-file", file, at / "prog", "out", cwd=at)
-    assert result == Result(5, "", f"error: report {file} {why}\n")
+    assert result == Result(5, "", f"error: report {file or repr('')} {why}\n")
     assert names(at / "out") == []
 
 

@@ -35,6 +35,8 @@ class Destination(Protocol):
 
 def destination_for(path: str) -> Destination:
     """Return the destination for `path`, without changing anything. Raises OutputNotUsable."""
+    if not path:
+        raise OutputNotUsable("''", "is an empty path")
     clean = _without_trailing_dots(path)
     try:
         status = os.stat(clean)

@@ -30,7 +30,7 @@ class ReportFile:
     def check(self) -> None:
         """Raise ReportNotWritable if the file could not be written now, without changing anything."""
         if not self._path:
-            raise ReportNotWritable(self._path, "is an empty path")
+            raise ReportNotWritable("''", "is an empty path")
         descriptor = _own_descriptor(self._path)
         if descriptor is not None:
             _require_writable(self._path, descriptor)
