@@ -11,6 +11,7 @@ import pytest
 from magicpak.bundle.entry import Attributes, Copy, Directory, Layout, Link
 from magicpak.bundle.plan import Because, BundlePlan
 from magicpak.collect.include import TreeCollector
+from magicpak.files.cli_path import parse_cli_path
 from magicpak.tracing.trace import Access, Backup
 from support.elf_files import X86_64_EXIT_0, make_elf
 from support.handmade_traces import HandmadeRun, bundled, lines, text, traced
@@ -382,7 +383,7 @@ def test_what_was_included_is_as_it_was_too_but_what_was_made_is_there(small: Sm
     small.add("d/changed", "after all")
     run.use(Access.EMPTIED, small / "d/changed").use(Access.MADE, small.add("d/made"))
     mirror = traced([run], [small.program]).mirror
-    TreeCollector(mirror).collect(small / "d", Because("test"))
+    TreeCollector(mirror).collect(parse_cli_path(str(small / "d")), Because("test"))
     plan = BundlePlan().adding(mirror.take())
     assert lines(plan, str(small.root)) == ["d/ written", "d/changed", "d/made"]
     assert text(plan, small / "d/changed") == "before"

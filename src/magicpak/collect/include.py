@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from magicpak.bundle.entry import Copy, Layout
@@ -11,21 +11,25 @@ from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Because, Item, made_directory
 from magicpak.collect.mirror import Mirror
 from magicpak.errors import CannotRead
-from magicpak.files.cli_path import HOST_ROOT, CliPath, Location, parse_cli_path
+from magicpak.files.cli_path import CliPath, Location, parse_cli_path
 from magicpak.text import printable
 
 _ELF_MAGIC = b"\x7fELF"
 
 
 class IncludeMatches(NamedTuple):
-    """The ELF files among what the patterns match, and a line for each thing worth a warning."""
+    """The ELF files among what the patterns match, and a line for each thing worth a warning.
+
+    `unreadable` has the failure for each path of the bundle that cannot be read, which `--exclude` may still remove.
+    """
 
     elf_files: tuple[Location, ...]
     warnings: tuple[str, ...]
+    unreadable: Mapping[BundlePath, CannotRead]
 
 
 def include(patterns: Sequence[str], mirror: Mirror) -> IncludeMatches:
-    """Collect everything that `patterns` match, directories as trees. Raises CannotRead."""
+    """Collect everything that `patterns` match, directories as trees."""
     warnings: list[str] = []
     trees = TreeCollector(mirror)
     before = len(mirror)
@@ -35,8 +39,9 @@ def include(patterns: Sequence[str], mirror: Mirror) -> IncludeMatches:
         if not matches:
             warnings.append(f"--include {printable(pattern)} matches nothing")
         for each in matches:
-            trees.collect(each.path, because, each.start)
-    return IncludeMatches(tuple(_elf_files(mirror.after(before))), tuple(warnings))
+            trees.collect(each, because)
+    elf_files = _elf_files(mirror.after(before), trees.unreadable)
+    return IncludeMatches(tuple(elf_files), tuple(warnings), trees.unreadable)
 
 
 def make_directories(paths: Sequence[str], mirror: Mirror) -> None:
@@ -65,12 +70,17 @@ def _literal_directories(pattern: str) -> str:
     return "/".join(parts[:count]) + ("/" if count else "")
 
 
-def _elf_files(items: Iterable[Item]) -> list[Location]:
-    """Return the files that begin as ELF files do, each once."""
+def _elf_files(items: Iterable[Item], unreadable: dict[BundlePath, CannotRead]) -> list[Location]:
+    """Return the files that begin as ELF files do, each once; add to `unreadable` those that cannot be read."""
     found: dict[str, Location] = {}
     for item in items:
-        if isinstance(item.entry, Copy) and item.entry.source not in found and _is_elf(item.entry.source):
-            found[item.entry.source] = Location(BundlePath(item.entry.source), item.path)
+        if not isinstance(item.entry, Copy) or item.entry.source in found:
+            continue
+        try:
+            if _is_elf(item.entry.source):
+                found[item.entry.source] = Location(BundlePath(item.entry.source), item.path)
+        except CannotRead as error:
+            unreadable.setdefault(item.path, error)
     return list(found.values())
 
 
@@ -96,16 +106,18 @@ class TreeCollector:
     """Walks trees, each directory once.
 
     Links in a tree include what they lead to, directories as trees too, except for directories above themselves.
+    `unreadable` has the failure for each path of the bundle of which something could not be read.
     """
 
     def __init__(self, mirror: Mirror) -> None:
+        self.unreadable: dict[BundlePath, CannotRead] = {}
         self._mirror = mirror
         self._walked: set[Location] = set()
         self._waiting: list[_Branch] = []
 
-    def collect(self, path: str, because: Because, start: Location = HOST_ROOT) -> None:
-        """Collect what `path`, taken from `start`, leads to, if that is anything. Raises CannotRead."""
-        end = self._mirror.place(path, because, start)
+    def collect(self, path: CliPath, because: Because) -> None:
+        """Collect what `path` leads to, if that is anything."""
+        end = self._placed(path.path, because, path.start, path.in_bundle)
         if end is not None and os.path.isdir(end.host):
             self._waiting.append(_Branch(end))
         while self._waiting:
@@ -123,7 +135,15 @@ class TreeCollector:
             for child in children:
                 self._collect_child(child, branch, because)
         except OSError as error:
-            raise CannotRead(error.filename or location.host, error) from None
+            self.unreadable.setdefault(location.bundle, CannotRead(error.filename or location.host, error))
+
+    def _placed(self, path: str, because: Because, start: Location, in_bundle: BundlePath) -> Location | None:
+        """Place `path` in the mirror; return where it ends, None for nothing, and for what cannot be read."""
+        try:
+            return self._mirror.place(path, because, start)
+        except CannotRead as error:
+            self.unreadable.setdefault(in_bundle, error)
+            return None
 
     def _collect_child(self, child: os.DirEntry[str], branch: _Branch, because: Because) -> None:
         if child.is_symlink():
@@ -137,7 +157,7 @@ class TreeCollector:
             self._mirror.leaf(location, status, because)
 
     def _collect_link(self, name: str, branch: _Branch, because: Because) -> None:
-        end = self._mirror.place(name, because, branch.location)
+        end = self._placed(name, because, branch.location, branch.location.bundle.joined(name))
         if end is None or not os.path.isdir(end.host):
             return
         directories = (*branch.link_directories, branch.location.host)

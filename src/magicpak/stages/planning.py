@@ -1,6 +1,6 @@
 """The plan: everything that is included, wherever it comes from."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from magicpak.bundle.entry import Layout
@@ -11,6 +11,7 @@ from magicpak.collect.libraries import Placed, place_inputs, place_libraries
 from magicpak.collect.loader_config import with_loader_config
 from magicpak.collect.mirror import Mirror
 from magicpak.collect.result import Result
+from magicpak.errors import CannotRead
 from magicpak.files.host import Host
 from magicpak.files.view import real_path
 from magicpak.ldso.factory import Loaders
@@ -40,7 +41,10 @@ class Planning(NamedTuple):
         loaders: Loaders,
         log: Log,
     ) -> Result:
-        """Return the plan of `programs`, which need what is in `resolved` and have used what was seen in `runs`."""
+        """Return the plan of `programs`, which need what is in `resolved` and have used what was seen in `runs`.
+
+        Raises CannotRead, PlanConflict.
+        """
         output = None if self.output is None else real_path(self.output)
         used: Collection[BundlePath] = ()
         if runs:
@@ -59,11 +63,14 @@ class Planning(NamedTuple):
             log.warn_all(traced.warnings)
             log.info(summary(runs, len(traced.files)))
             resolved, used = [*resolved, *traced.resolved], traced.files
-        placed = self._collect(programs, resolved, loaders, mirror, log)
+        placed, unreadable = self._collect(programs, resolved, loaders, mirror, log)
         log.doing("planning")
         before, warnings = with_loader_config(BundlePlan().adding(mirror.take()), placed)
         log.warn_all((*mirror.host.warnings(), *warnings))
         exclusion = exclude(before, self.exclude)
+        for path, error in unreadable.items():
+            if not exclusion.covers(path):
+                raise error
         _report_exclusion(exclusion, log)
         if used:
             from magicpak.dynamic.secrets import secret_warnings
@@ -74,8 +81,11 @@ class Planning(NamedTuple):
 
     def _collect(
         self, programs: Sequence[Program], resolved: Sequence[Resolved], loaders: Loaders, mirror: Mirror, log: Log
-    ) -> list[Placed]:
-        """Collect the programs, what they need, and what was asked for; return the places of the libraries."""
+    ) -> tuple[list[Placed], Mapping[BundlePath, CannotRead]]:
+        """Collect the programs, what they need, and what was asked for.
+
+        Returns the places of the libraries, and what `--include` matches and cannot be read.
+        """
         of_inputs = zip(programs, resolved, strict=False)
         placed = [place_libraries(each, mirror, program) for program, each in of_inputs]
         placed += [place_libraries(each, mirror) for each in resolved[len(programs) :]]
@@ -84,12 +94,15 @@ class Planning(NamedTuple):
             from magicpak.collect.include import make_directories
 
             make_directories(self.mkdir, mirror)
-        if self.include:
-            placed += [place_libraries(each, mirror) for each in self._include(resolved, loaders, mirror, log)]
-        return placed
+        if not self.include:
+            return placed, {}
+        needs, unreadable = self._include(resolved, loaders, mirror, log)
+        return [*placed, *(place_libraries(each, mirror) for each in needs)], unreadable
 
-    def _include(self, resolved: Sequence[Resolved], loaders: Loaders, mirror: Mirror, log: Log) -> Sequence[Resolved]:
-        """Collect what `--include` matches, and return what its ELF files need."""
+    def _include(
+        self, resolved: Sequence[Resolved], loaders: Loaders, mirror: Mirror, log: Log
+    ) -> tuple[Sequence[Resolved], Mapping[BundlePath, CannotRead]]:
+        """Collect what `--include` matches; return what its ELF files need, and what cannot be read."""
         from magicpak.collect.include import include
         from magicpak.collect.include_libraries import resolve_included
 
@@ -99,7 +112,7 @@ class Planning(NamedTuple):
         log.warn_all((*matches.warnings, *included.warnings))
         patterns, files = count_noun(len(self.include), "pattern"), count_noun(len(matches.elf_files), "ELF file")
         log.info(f"included the files matching {patterns} ({files})")
-        return included.resolved
+        return included.resolved, matches.unreadable
 
 
 def _report_exclusion(exclusion: Exclusion, log: Log) -> None:
