@@ -7,7 +7,7 @@ from magicpak.bundle.entry import Layout
 from magicpak.bundle.exclude import Exclusion, exclude
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan
-from magicpak.collect.libraries import Placed, place_inputs, place_libraries
+from magicpak.collect.libraries import Placed, place_inputs, place_libraries, relative_path_warnings
 from magicpak.collect.loader_config import with_loader_config
 from magicpak.collect.mirror import Mirror
 from magicpak.collect.result import Result
@@ -66,7 +66,7 @@ class Planning(NamedTuple):
         placed, unreadable = self._collect(programs, resolved, loaders, mirror, log)
         log.doing("planning")
         before, warnings = with_loader_config(BundlePlan().adding(mirror.take()), placed)
-        log.warn_all((*mirror.host.warnings(), *warnings))
+        log.warn_all((*mirror.host.warnings(), *warnings, *relative_path_warnings(placed)))
         exclusion = exclude(before, self.exclude)
         for path, error in unreadable.items():
             if not exclusion.covers(path):
