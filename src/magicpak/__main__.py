@@ -1,28 +1,46 @@
-"""The entry point: sets up standard streams and signals before anything else is imported."""
+"""The entry point: sets up standard streams and signals before anything else is imported.
 
-import gc
+Only what every Python has loaded at its start is imported here: during an import, Python still handles SIGINT itself,
+and prints a traceback.
+"""
+
 import os
-import signal
 import sys
-from types import FrameType
-from typing import NoReturn
 
-_INTERRUPTING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import NoReturn
+
 _RETRY_DELAY = 0.001  # seconds
 
 
 def main() -> None:
     """Run the command line of this process and exit with its code."""
+    _exit_quietly_on_sigint()
+
+    import gc
+
     gc.disable()  # a short run leaves hardly any cycles; the search for them takes 7 % of its time
     _open_standard_streams()
     _run()
 
 
-def _run() -> NoReturn:
+def _exit_quietly_on_sigint() -> None:
+    """Handle SIGINT until the real handlers are installed, unless it is ignored."""
+    import _signal  # type: ignore[import-not-found]  # built in: `signal` imports other modules, which takes 5 ms
+
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+        _signal.signal(_signal.SIGINT, lambda number, _frame: os._exit(128 + number))
+
+
+def _run() -> "NoReturn":
     """Run the command line; exit inside `try`, without Python's shutdown, so that no signal arrives outside it."""
+    import signal
+
     interrupted: int | None = None
 
-    def interrupt(signal_number: int, _frame: FrameType | None) -> None:
+    def interrupt(signal_number: int, _frame: "FrameType | None") -> None:
         nonlocal interrupted
         committed = getattr(sys.modules.get("magicpak.process.signals"), "Committed", None)
         if interrupted is not None or (committed is not None and committed.already()):
@@ -31,7 +49,7 @@ def _run() -> NoReturn:
         errors = sys.modules.get("magicpak.errors")  # no import in a handler: one may be in progress
         raise getattr(errors, "Interrupted", KeyboardInterrupt)(signal_number)
 
-    def send_again(_number: int, _frame: FrameType | None) -> None:
+    def send_again(_number: int, _frame: "FrameType | None") -> None:
         nonlocal interrupted
         number, interrupted = interrupted, None
         if number is not None:
@@ -48,7 +66,7 @@ def _run() -> NoReturn:
         sys.unraisablehook = retry_unraisable
         signal.signal(signal.SIGALRM, send_again)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, nobody learns how a child ended (wait(2))
-        for each in _INTERRUPTING:
+        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(each) is not signal.SIG_IGN:
                 signal.signal(each, interrupt)
         from magicpak.cli.main import run  # here, so that a signal during the import leaves no traceback

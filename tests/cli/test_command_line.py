@@ -189,6 +189,13 @@ def test_a_name_that_begins_with_a_hyphen_comes_after_two_hyphens(here: Path, st
         (["--test-exit-code", "9" * 5000, "prog", "out"], f"'{'9' * 5000}' is not a valid exit code"),
         *((["--size-limit", size, "prog", "out"], f"'{size}' is not a size such as 20MB, 800k or 64MiB")
           for size in ("9" * 400, f"{'9' * 300}T")),
+        *(([option, path, "prog", "out"], f"{option}': {message}")
+          for option in ("--mkdir", "--install-to")
+          for path, message in (
+              (f"/tmp/{'x' * 256}/y", f"'{'x' * 40}…' is a name of 256 bytes, of at most 255"),
+              ("€" * 86, f"'{'€' * 13}…' is a name of 258 bytes, of at most 255"),
+              ("/x" * 2048, f"'{'/x' * 20}…' is a path of 4096 bytes, of at most 4095"),
+          )),
         (["prog", "out", "--dynamic-arg"], "Option '--dynamic-arg' requires an argument"),
         (["--none\x1b[31m\n", "prog", "out"], "--none\\x1b[31m\\n"),
     ],

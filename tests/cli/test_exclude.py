@@ -1,10 +1,11 @@
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from support.elf_files import make_elf
-from support.run_magicpak import Result, chrooted, executable, magicpak, names
+from support.run_magicpak import Result, chrooted, executable, magicpak, magicpak_as_nobody, names
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +91,37 @@ def test_a_cache_that_was_made_and_excluded_is_what_a_program_lacks(here: Path) 
     assert result.code == 0
     words = "will not start without /etc/ld.so.cache, which is excluded by --exclude /etc/ld.so.cache"
     assert result.stderr.splitlines()[1:] == [f"warning: {here}/prog {words}"]
+
+
+@pytest.fixture
+def tree_with_secrets(public: Path, static: Path) -> Iterator[Path]:
+    """A directory with a tree in which an ordinary user may not read a file, a directory, and what a link leads to."""
+    executable(public / "prog", static.read_bytes())
+    for name in ("t/secret", "t/closed/x", "t/plain", "away/x"):
+        executable(public / name, b"text", 0o644)
+    (public / "t/link").symlink_to("../away/x")
+    for name in ("t/secret", "t/closed", "away"):
+        os.chown(public / name, 0, 0)
+        (public / name).chmod(0)
+    yield public
+    for name in ("t/closed", "away"):
+        (public / name).chmod(0o755)
+
+
+SECRETS = {"t/secret": "t/secret", "t/closed": "t/closed", "t/link": "away/x"}
+
+
+@pytest.mark.parametrize("include", [["t"], ["t/*", "t/link"]], ids=["tree", "matches"])
+def test_what_cannot_be_read_can_be_excluded_from_a_tree(include: Sequence[str], tree_with_secrets: Path) -> None:
+    options = [*(f"--include={name}" for name in include), *(f"--exclude={name}" for name in SECRETS)]
+    result = magicpak_as_nobody("prog", "out", *options, cwd=tree_with_secrets)
+    assert result == Result(0, "", "")
+    assert [name for name in names(tree_with_secrets / "out") if name.startswith("t/")] == ["t/", "t/plain"]
+
+
+@pytest.mark.parametrize("left", SECRETS)
+def test_what_cannot_be_read_and_is_not_excluded_ends_the_run(left: str, tree_with_secrets: Path) -> None:
+    options = [f"--exclude={name}" for name in SECRETS if name != left]
+    result = magicpak_as_nobody("prog", "out", "--include=t", *options, cwd=tree_with_secrets)
+    path = tree_with_secrets / SECRETS[left]
+    assert result == Result(1, "", f"error: cannot read {path}: Permission denied\n")

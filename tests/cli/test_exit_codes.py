@@ -68,6 +68,49 @@ def test_2_for_one_path_that_is_to_hold_several_executables(here: Path) -> None:
     )
 
 
+RELATIVE = "a relative path is taken from the current directory, in an image from its WORKDIR"
+
+
+@pytest.mark.parametrize("resolver", ["static", "auto"])
+def test_a_library_that_is_needed_by_its_path_is_reported_with_where_it_was_looked_for(
+    resolver: str, here: Path
+) -> None:
+    needed = ["lib/libr.so", "$ORIGIN/lib/libo.so", "/none/liba.so"]
+    executable(here / "one", make_elf(interpreter=LOADER, needed=needed, code=X86_64_EXIT_0))
+    assert magicpak("one", "out", "--resolver", resolver, cwd=here) == Result(
+        3,
+        "",
+        f"error: 3 libraries are missing: {', '.join(needed)}\n"
+        f"  lib/libr.so is needed by {here}/one\n"
+        f"    looked for at {here}/lib/libr.so; {RELATIVE}\n"
+        f"  $ORIGIN/lib/libo.so is needed by {here}/one\n"
+        f"    looked for at {here}/lib/libo.so\n"
+        f"  /none/liba.so is needed by {here}/one\n"
+        "    looked for at /none/liba.so\n",
+    )
+
+
+def test_a_library_that_is_found_by_a_relative_path_needs_a_working_directory(here: Path) -> None:
+    executable(here / "lib/libr.so", make_elf(soname="libr.so"))
+    executable(here / "one", make_elf(interpreter=LOADER, needed=["lib/libr.so"], code=X86_64_EXIT_0))
+    assert magicpak("one", "out", cwd=here) == Result(
+        0,
+        "",
+        f"warning: lib/libr.so is needed by a relative path (DT_NEEDED of {here}/one): the image needs WORKDIR /\n",
+    )
+
+
+def test_a_relative_interpreter_is_taken_from_the_current_directory(here: Path) -> None:
+    executable(here / "one", make_elf(interpreter="ld/none.so", needed=["libc.so.6"], code=X86_64_EXIT_0))
+    assert magicpak("one", "out", cwd=here) == Result(
+        3,
+        "",
+        "error: the interpreter ld/none.so cannot be used\n"
+        "  ld/none.so cannot be read: No such file or directory: it is the interpreter (PT_INTERP) of one; "
+        f"{RELATIVE}\n",
+    )
+
+
 def test_3_for_missing_libraries_all_at_once_with_the_chains_that_lead_to_them(here: Path) -> None:
     executable(here / "libmid.so", make_elf(soname="libmid.so", needed=["libgone2.so", "libgone.so"]))
     for name in ("one", "two"):
@@ -140,7 +183,7 @@ def test_4_for_an_input_and_5_for_an_output_that_will_not_do(here: Path) -> None
         "full": "is not empty (it contains file)",
         "prog": "already exists and is not a directory",
         "prog/x": "cannot be created: prog is not a directory",
-        "": "does not name a directory that can be created",
+        "": "is an empty path",
         "/": f"is not empty (it contains {min(os.listdir('/'))})",
         ".": "is not empty (it contains dangling)",
         "..": "is not empty (it contains here)",
@@ -151,7 +194,7 @@ def test_4_for_an_input_and_5_for_an_output_that_will_not_do(here: Path) -> None
     for output, why in refusals.items():
         result = magicpak("prog", output, cwd=here)
         assert (result.code, len(errors(result)), result.stdout) == (5, 1, ""), result
-        assert why is None or errors(result) == [f"error: output {output} {why}"]
+        assert why is None or errors(result) == [f"error: output {output or repr('')} {why}"]
     assert magicpak("prog", "prog", cwd=here).code == 5
     assert names(here) == before
 

@@ -170,6 +170,24 @@ def test_a_file_in_proc_has_no_place_in_a_bundle_unless_one_is_given(here: Path)
     assert (result, names(here / "out")) == (Result(0, "", ""), ["x"])
 
 
+@pytest.mark.parametrize("kind", ["deleted", "in memory", "replaced"])
+def test_a_file_that_no_path_leads_to_is_refused(kind: str, here: Path, prog: Path) -> None:
+    data, in_memory = prog.read_bytes(), kind == "in memory"
+    descriptor = os.memfd_create("prog") if in_memory else os.open(here / "file", os.O_RDWR | os.O_CREAT, 0o755)
+    os.write(descriptor, data)
+    if not in_memory:
+        (here / "file").unlink()
+    if kind == "replaced":
+        executable(here / "file (deleted)", data)
+    path = f"/proc/{os.getpid()}/fd/{descriptor}"
+    for options in ([], ["--install-to=x"]):
+        assert refusal(here, path, *options) == (
+            f"error: {path} has no path here: it was deleted, is in memory only, or has another root directory\n"
+            f"hint: copy it first: cp {path} FILE\n"
+        )
+    os.close(descriptor)
+
+
 def limited() -> None:
     """Give a run 1 GiB of addresses: far more than it needs, far less than what it could be made to read."""
     import resource  # in the child only

@@ -2,6 +2,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,20 @@ from pathlib import Path
 import pytest
 
 from support.run_magicpak import SECONDS, Node, Result, Text, command, environment, executable, tree
+
+_SIGINT_IN_IMPORT = """
+import os, sys
+at_start = set(sys.modules)
+import magicpak.__main__
+assert set(sys.modules) - at_start == {"magicpak", "magicpak.__main__"}, set(sys.modules) - at_start
+class Finder:
+    def find_spec(name, *_):
+        if name == sys.argv[1]:
+            os.kill(os.getpid(), 2)
+sys.modules.pop(sys.argv[1], None)
+sys.meta_path.insert(0, Finder)
+magicpak.__main__.main()
+"""
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 MOMENTS = (0, 0.01, 0.02, 0.04, 0.06, 0.09, 0.15)  # seconds: in imports, in planning, in writing
@@ -168,3 +183,21 @@ def test_a_signal_whose_error_stream_is_closed_or_full_ends_the_run_all_the_same
             process.send_signal(signal.SIGINT)
             assert ended(process) == Result(130, "", "")
         assert state(host) == before
+
+
+@pytest.mark.parametrize("module", ["gc", "signal", "magicpak.cli", "click", "magicpak.cli.parser"])
+def test_sigint_before_the_handlers_are_installed_ends_silently(module: str) -> None:
+    """Nothing is imported before main(), and from then on no import can be interrupted with a traceback."""
+    ran = subprocess.run(
+        [sys.executable, "-c", _SIGINT_IN_IMPORT, module], env=environment(), capture_output=True, check=False
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, b"", b"")
+
+
+def test_sigint_that_is_ignored_stays_ignored_from_the_start() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", _SIGINT_IN_IMPORT, "signal"],
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN) and None,
+        env=environment(), capture_output=True, check=False,
+    )  # fmt: skip
+    assert (ran.returncode, ran.stderr[:6]) == (2, b"error:")

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import resource
 import subprocess
 import sys
 from functools import partial
@@ -15,7 +16,17 @@ import pytest
 from magicpak.text import format_size as sized
 from support import elf_files
 from support.elf_files import AARCH64, X86_64
-from support.run_magicpak import Result, command, environment, executable, magicpak, magicpak_as_nobody, names, tree
+from support.run_magicpak import (
+    Result,
+    command,
+    done,
+    environment,
+    executable,
+    magicpak,
+    magicpak_as_nobody,
+    names,
+    tree,
+)
 
 SCHEMA = json.loads((Path(__file__).parent.parent.parent / "docs/report.schema.json").read_text())
 KIND, INTERPRETER = {
@@ -380,6 +391,51 @@ def test_a_report_file_is_written_in_the_form_of_its_name(at: Path) -> None:
     assert not [name for name in names(at) if name.startswith(".")]
 
 
+def test_an_existing_report_file_stays_the_same_file(at: Path) -> None:
+    report, other = at / "r.txt", at / "other"
+    report.write_text("old\n" * 10_000)
+    report.chmod(0o640)
+    other.hardlink_to(report)
+    (at / "link").symlink_to("r.txt")
+    before = report.stat()
+    done("--dry-run", "--report-file", at / "link", at / "prog")
+    after = report.stat()
+    assert (after.st_ino, after.st_mode, after.st_uid, after.st_nlink) == (
+        before.st_ino,
+        before.st_mode,
+        before.st_uid,
+        2,
+    )
+    assert other.read_text().startswith(f"{at}/prog  ")
+    assert "old" not in other.read_text()
+    assert (at / "link").is_symlink()
+
+
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "to-stdout"])
+def test_a_report_to_a_redirected_descriptor_follows_what_the_file_has(at: Path, name: str) -> None:
+    (at / "to-stdout").symlink_to("/dev/stdout")
+    (at / "log").write_text("before\n")
+    number = (at / "log").stat().st_ino
+    with open(at / "log", "ab") as log:
+        arguments = command("--report=list", "--report-file", name, "--dry-run", at / "prog")
+        subprocess.run(arguments, stdout=log, env=environment(), cwd=at, check=True)
+        log.write(b"after\n")
+    lines = (at / "log").read_text().splitlines()
+    assert (lines[0], lines[-1], (at / "log").stat().st_ino) == ("before", "after", number)
+    assert any(line.startswith(f"{at}/prog\t") for line in lines)
+
+
+def test_a_report_that_the_disk_has_no_room_for_leaves_the_old_one_as_it_was(at: Path) -> None:
+    (at / "r.json").write_text("old")
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
+
+    result = magicpak("--dry-run", "--report-file", at / "r.json", at / "prog", preexec_fn=limit)
+    assert result == Result(5, "", f"error: report {at}/r.json cannot be written: File too large\n")
+    assert (at / "r.json").read_text() == "old"
+
+
 def test_a_report_file_can_be_a_pipe_and_goes_with_why(at: Path) -> None:
     result = magicpak("--report=list", "--report-file=/dev/stderr", "--why=libone.so", at / "prog", at / "out")
     assert f"{at}/prog\t" in result.stderr
@@ -393,13 +449,23 @@ def test_a_report_file_can_be_a_pipe_and_goes_with_why(at: Path) -> None:
         ("lib", "is a directory"),
         ("out/report", "is inside OUTPUT and would become part of the bundle"),
         ("", "is an empty path"),
+        ("/dev/fd/77", "is not an open file descriptor"),
+        ("x" * 300, "cannot be written: File name too long"),
     ],
 )
 def test_a_report_file_that_cannot_be_written_ends_the_run_before_any_work(at: Path, file: str, why: str) -> None:
     (at / "out").mkdir()
     result = magicpak("--report=list", "--report-file", file, at / "prog", "out", cwd=at)
-    assert result == Result(5, "", f"error: report {file} {why}\n")
+    assert result == Result(5, "", f"error: report {file or repr('')} {why}\n")
     assert names(at / "out") == []
+
+
+def test_a_report_to_a_descriptor_for_reading_is_refused(at: Path) -> None:
+    def read_only() -> None:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+
+    result = magicpak("--report=list", "--report-file=/dev/stdin", at / "prog", at / "out", preexec_fn=read_only)
+    assert result == Result(5, "", "error: report /dev/stdin is open for reading only\n")
 
 
 def test_a_report_to_a_full_device_ends_the_run_and_nothing_is_written(at: Path) -> None:

@@ -836,6 +836,14 @@ class TestHints:
         assert (result.code, result.stderr.splitlines()[-2:]) == (8, ["hint: --mkdir /tmp", DYNAMIC])
         done(*does("write=/tmp/x"), "--mkdir", "/tmp", "./doer", "out", cwd=work)
 
+    def test_in_a_bare_chroot_a_program_that_needs_proc_is_one_for_a_container(self, work: Path) -> None:
+        result = in_chroot(*does("show=/proc/self/exe"), "./doer", "out", cwd=work)
+        hint = (
+            "hint: the program looked for /proc/self/exe, which a bare chroot lacks and a container has: "
+            "run magicpak where mounts are allowed, or test the image with docker run"
+        )
+        assert (result.code, result.stderr.splitlines()[-1]) == (8, hint)
+
     def test_what_exclude_has_removed_is_named_with_its_pattern(self, work: Path) -> None:
         options = [*does("show=/file"), "--include=file"]
         result = magicpak(*options, "--exclude=/none", "--exclude=/fi*", "./doer", "out", cwd=work)

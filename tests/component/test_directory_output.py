@@ -505,6 +505,27 @@ def test_an_existing_directory_is_emptied_again_after_a_failure(host: Path, tmp_
     assert (os.listdir(output), output.stat().st_ino) == ([], before)
 
 
+@pytest.mark.parametrize("output", ["out", "new/parents/out", ""], ids=["new", "with parents", "empty directory"])
+@pytest.mark.parametrize("meanwhile", [None, "other"])
+def test_a_failure_puts_the_time_of_the_directory_back_unless_somebody_else_has_changed_it(
+    output: str, meanwhile: str | None, tmp_path: Path
+) -> None:
+    base = tmp_path / "base"
+    base.mkdir()
+    os.utime(base, ns=(5 * S, 5 * S))
+
+    def fail(_root: int) -> None:
+        if meanwhile is not None:
+            (base / meanwhile).touch()
+            os.utime(base, ns=(7 * S, 7 * S))  # a clock tick later
+        raise OutputNotUsable(output, "fails its test")
+
+    with pytest.raises(OutputNotUsable, match="fails its test"):
+        DirectoryOutput(str(base / output), None).write(planned({"/made": DIRECTORY}), fail)
+    assert os.listdir(base) == ([] if meanwhile is None else [meanwhile])
+    assert (base.stat().st_mtime_ns == 5 * S) is (meanwhile is None)
+
+
 def test_nothing_is_written_through_a_link_that_somebody_plants_and_the_link_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -587,7 +608,7 @@ def test_an_output_that_cannot_become_a_bundle_is_refused_before_and_while_writi
 
 
 def test_an_empty_name_is_refused() -> None:
-    with pytest.raises(OutputNotUsable, match="does not name a directory that can be created"):
+    with pytest.raises(OutputNotUsable, match="output '' is an empty path"):
         DirectoryOutput("", None).check()
 
 

@@ -97,6 +97,28 @@ def test_a_directory_to_write_into_is_made_though_the_host_has_none() -> None:
     assert told(sought("/none/such", Access.MADE)) == ["--mkdir /none/such"]
 
 
+def test_of_directories_for_temporary_files_the_usual_one_comes_first() -> None:
+    tried = [sought(path, Access.MADE) for path in ("/tmp", "/var/tmp", "/usr/tmp")]
+    hints = ["--mkdir /tmp", "--mkdir /var/tmp", "--mkdir /usr/tmp"]
+    assert told(*tried) == told(*tried[::-1]) == hints
+
+
+@pytest.mark.parametrize("access", [Access.MADE, Access.TESTED, Access.LISTED])
+def test_a_directory_of_which_the_program_wants_the_files_is_included(access: Access, host: Callable[..., str]) -> None:
+    path = host("srv/data/deep/file")
+    directory = path.removesuffix("/deep/file")
+    hints = told(sought(directory, access), path)
+    assert f"--include {directory}" in hints
+    assert f"--mkdir {directory}" not in hints
+
+
+def test_a_directory_that_was_tested_is_included_with_its_files_unless_they_are_state(host: Callable[..., str]) -> None:
+    directory = host("srv/data/file").removesuffix("/file")
+    assert told(sought(directory, Access.TESTED)) == [f"--mkdir {directory}"]  # below /tmp
+    assert told(sought("/usr/share/dpkg", Access.TESTED)) == ["--include /usr/share/dpkg"]
+    assert told(sought("/usr/share/dpkg", Access.MADE)) == ["--mkdir /usr/share/dpkg"]
+
+
 def test_several_paths_of_one_file_are_one_hint_with_its_real_path(host: Callable[..., str]) -> None:
     real = host("lib/real")
     link = host("lib/link", "real")

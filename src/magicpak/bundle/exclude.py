@@ -38,6 +38,10 @@ class Exclusion(NamedTuple):
         first = min(taken, key=lambda each: each.position, default=None)
         return None if first is None else shell_line(["--exclude", first.pattern])
 
+    def covers(self, path: str) -> bool:
+        """Return whether anything on the way to `path`, which may lead nowhere, is excluded."""
+        return any(place in self.removed for place in resolve(path, self.before.target).passed)
+
     def warnings(self) -> list[str]:
         """Return a line for each pattern that matches nothing."""
         return [f"--exclude {printable(pattern)} matches nothing" for pattern in self.unused]

@@ -7,7 +7,7 @@ import click
 from magicpak import __version__
 from magicpak.bundle.entry import Layout
 from magicpak.cli.grouped_help import LAST_GROUP, GroupedCommand, option_group
-from magicpak.cli.validation import EXIT_STATUS, SIZE, TIME_LIMIT, VARIABLE, bundle_options, check_options
+from magicpak.cli.validation import EXIT_STATUS, IMAGE_PATH, SIZE, TIME_LIMIT, VARIABLE, bundle_options, check_options
 from magicpak.ldso.resolver import Resolver
 from magicpak.options import CheckOptions, LogLevel, Options, Report
 
@@ -46,11 +46,12 @@ def _print_licences(context: click.Context, _option: click.Parameter, wanted: bo
     help="Add matching files and directories, and the libraries they need.",
 )
 @_contents("-e", "--exclude", metavar="GLOB", multiple=True, help="Exclude matching paths; * also matches /.")
-@_contents("--mkdir", metavar="PATH", multiple=True, help="Create a directory in the bundle.")
+@_contents("--mkdir", metavar="PATH", type=IMAGE_PATH, multiple=True, help="Create a directory in the bundle.")
 @_contents(
     "-r",
     "--install-to",
     metavar="PATH",
+    type=IMAGE_PATH,
     help="Put the executable at PATH in the bundle, or into PATH if it ends with /.",
 )
 @_contents(

@@ -7,10 +7,16 @@ from typing import Any
 
 import click
 
+from magicpak.bundle.path import BundlePath
 from magicpak.cli.grouped_help import missing_argument
 from magicpak.ldso.resolver import Resolver
 from magicpak.options import CheckOptions, LogLevel, Options, Report
 from magicpak.text import parse_size, printable
+
+_NAME_MAX, _PATH_MAX = 255, 4095
+"""The bytes of the longest name, and of the longest path without its NUL (limits.h of Linux, path_resolution(7))."""
+_SHOWN = 40
+"""The bytes of a path that is too long that a message repeats: enough to recognise it."""
 
 Values = Mapping[str, Any]
 """The values of arguments and options by their names in Python, as click passes them."""
@@ -132,6 +138,26 @@ class Variable(click.ParamType[tuple[str, str]]):
         return name, content
 
 
+def _start(path: bytes) -> str:
+    return repr(f"{path[:_SHOWN].decode(errors='ignore')}…")
+
+
+class ImagePath(click.ParamType[str]):
+    """A path in the bundle, which the kernel must be able to look up."""
+
+    name = "path"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return `value`. Raises click.BadParameter for one that is too long."""
+        path = os.fsencode(BundlePath(value))
+        longest = max(path.split(b"/"), key=len)
+        if len(longest) > _NAME_MAX:
+            self.fail(f"{_start(longest)} is a name of {len(longest)} bytes, of at most {_NAME_MAX}", param, ctx)
+        if len(path) > _PATH_MAX:
+            self.fail(f"{_start(path)} is a path of {len(path)} bytes, of at most {_PATH_MAX}", param, ctx)
+        return value
+
+
 class TimeLimit(click.FloatRange):
     """A number of seconds. NaN, which lies in every range of click's, is not one."""
 
@@ -153,5 +179,6 @@ class ExitStatus(click.IntRange):
 
 SIZE = Size()
 VARIABLE = Variable()
+IMAGE_PATH = ImagePath()
 TIME_LIMIT = TimeLimit(0, 86_400, min_open=True)
 EXIT_STATUS = ExitStatus(0, 255)

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from magicpak.bundle.entry import Copy, Layout
@@ -10,10 +10,12 @@ from magicpak.bundle.globs import glob_paths, is_literal
 from magicpak.bundle.path import ROOT, BundlePath
 from magicpak.bundle.plan import Because, Item, made_directory
 from magicpak.collect.mirror import Mirror
-from magicpak.errors import InvalidUsage, read_failure
+from magicpak.errors import CannotRead, InvalidUsage, SourceChanged, read_failure
 from magicpak.files.cli_path import CliPath, Location, parse_cli_path
 from magicpak.files.view import link_target, read_host_file
 from magicpak.text import printable
+
+ReadFailure = CannotRead | SourceChanged
 
 _ELF_MAGIC = b"\x7fELF"
 
@@ -22,18 +24,20 @@ class IncludeMatches(NamedTuple):
     """What the patterns match.
 
     `named` are the places in the bundle of the files that a pattern itself matches, not a directory above them,
-    `elf_files` all ELF files, `warnings` lines worth a warning.
+    `elf_files` all ELF files, `warnings` lines worth a warning, `unreadable` the failure for each path of the bundle that
+    cannot be read, which `--exclude` may still remove.
     """
 
     named: frozenset[BundlePath]
     elf_files: tuple[Location, ...]
     warnings: tuple[str, ...]
+    unreadable: Mapping[BundlePath, ReadFailure]
 
 
 def include(patterns: Sequence[str], mirror: Mirror) -> IncludeMatches:
     """Collect everything that `patterns` match, directories as trees.
 
-    Raises CannotRead, SourceChanged, and InvalidUsage for a link to the root, or to a directory that holds OUTPUT.
+    Raises InvalidUsage for a link to the root, or to a directory that holds OUTPUT.
     """
     warnings: list[str] = []
     named: set[BundlePath] = set()
@@ -49,7 +53,8 @@ def include(patterns: Sequence[str], mirror: Mirror) -> IncludeMatches:
         except _TooMuch as error:
             raise _refusal(pattern, error) from None
         named |= {end.bundle for end in ends if end is not None}
-    return IncludeMatches(frozenset(named), tuple(_elf_files(mirror.after(before))), tuple(warnings))
+    elf_files = _elf_files(mirror.after(before), trees.unreadable)
+    return IncludeMatches(frozenset(named), tuple(elf_files), tuple(warnings), trees.unreadable)
 
 
 def make_directories(paths: Sequence[str], mirror: Mirror) -> None:
@@ -78,12 +83,17 @@ def _literal_directories(pattern: str) -> str:
     return "/".join(parts[:count]) + ("/" if count else "")
 
 
-def _elf_files(items: Iterable[Item]) -> list[Location]:
-    """Return the files that begin as ELF files do, each once."""
+def _elf_files(items: Iterable[Item], unreadable: dict[BundlePath, ReadFailure]) -> list[Location]:
+    """Return the files that begin as ELF files do, each once; add to `unreadable` those that cannot be read."""
     found: dict[str, Location] = {}
     for item in items:
-        if isinstance(item.entry, Copy) and item.entry.source not in found and _is_elf(item.entry.source):
-            found[item.entry.source] = Location(BundlePath(item.entry.source), item.path)
+        if not isinstance(item.entry, Copy) or item.entry.source in found:
+            continue
+        try:
+            if _is_elf(item.entry.source):
+                found[item.entry.source] = Location(BundlePath(item.entry.source), item.path)
+        except (CannotRead, SourceChanged) as error:
+            unreadable.setdefault(item.path, error)
     return list(found.values())
 
 
@@ -120,19 +130,18 @@ class TreeCollector:
     """Walks trees, each directory once.
 
     Links in a tree include what they lead to, directories as trees too, except for directories above themselves.
+    `unreadable` has the failure for each path of the bundle of which something could not be read.
     """
 
     def __init__(self, mirror: Mirror) -> None:
+        self.unreadable: dict[BundlePath, ReadFailure] = {}
         self._mirror = mirror
         self._walked: set[Location] = set()
         self._waiting: list[_Branch] = []
 
     def collect(self, path: CliPath, because: Because) -> Location | None:
-        """Collect what `path` leads to, and return where that is, if anywhere.
-
-        Raises CannotRead, SourceChanged, and _TooMuch.
-        """
-        end = self._mirror.place(path.path, because, path.start)
+        """Collect what `path` leads to, and return where that is, if anywhere. Raises _TooMuch."""
+        end = self._placed(path.path, because, path.start, path.in_bundle)
         if end is not None and os.path.isdir(end.host):
             on_host = BundlePath(path.on_host)
             if end.host == ROOT or link_target(on_host) is not None:
@@ -160,7 +169,15 @@ class TreeCollector:
             for child in children:
                 self._collect_child(child, branch, because)
         except OSError as error:
-            raise read_failure(error.filename or location.host, error) from None
+            self.unreadable.setdefault(location.bundle, read_failure(error.filename or location.host, error))
+
+    def _placed(self, path: str, because: Because, start: Location, in_bundle: BundlePath) -> Location | None:
+        """Place `path` in the mirror; return where it ends, None for nothing, and for what cannot be read."""
+        try:
+            return self._mirror.place(path, because, start)
+        except (CannotRead, SourceChanged) as error:
+            self.unreadable.setdefault(in_bundle, error)
+            return None
 
     def _collect_child(self, child: os.DirEntry[str], branch: _Branch, because: Because) -> None:
         if child.is_symlink():
@@ -174,7 +191,7 @@ class TreeCollector:
             self._mirror.leaf(location, status, because)
 
     def _collect_link(self, name: str, branch: _Branch, because: Because) -> None:
-        end = self._mirror.place(name, because, branch.location)
+        end = self._placed(name, because, branch.location, branch.location.bundle.joined(name))
         if end is None or not os.path.isdir(end.host):
             return
         directories = (*branch.link_directories, branch.location.host)

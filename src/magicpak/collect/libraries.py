@@ -12,6 +12,7 @@ from magicpak.ldso.interpreter import Glibc, Interpreter
 from magicpak.ldso.loader import Found, Loaded, Need, Rule
 from magicpak.resolve.inputs import Program
 from magicpak.resolve.libraries import Resolved
+from magicpak.text import list_names, printable
 
 
 class Placed(NamedTuple):
@@ -103,3 +104,16 @@ def _place_preload_file(interpreter: Interpreter, closure: Closure, mirror: Mirr
         and any(each.preloaded and each.satisfied_by for each in closure.program.needs)
     ):
         mirror.place(inside.preload, Because("names what the loader preloads into", closure.program.path))
+
+
+def relative_path_warnings(all_placed: Sequence[Placed]) -> list[str]:
+    """Return a line for each library that is needed by a relative path, and so found only from the right directory."""
+    by_name: dict[str, dict[str, None]] = {}
+    for placed in all_placed:
+        for need in placed.places:
+            if need.found is not None and need.found.rule is Rule.PATH and need.found.relative:
+                by_name.setdefault(need.name, {})[need.by.path] = None
+    return [
+        f"{printable(name)} is needed by a relative path (DT_NEEDED of {list_names(by)}): the image needs WORKDIR /"
+        for name, by in by_name.items()
+    ]

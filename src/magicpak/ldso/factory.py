@@ -191,6 +191,10 @@ class FallbackLoader:
         """Return the directories that are searched for `requester`, in order."""
         return self._emulated.searched(requester)
 
+    def paths(self, name: str, requester: Loaded) -> list[str]:
+        """Return where the path `name` is looked for."""
+        return self._emulated.paths(name, requester)
+
     def find(self, name: str, requester: Loaded) -> Found | None:
         """Return where `name` is found, if anywhere. Raises LoadError."""
         found = self._emulated.find(name, requester)

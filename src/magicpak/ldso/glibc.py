@@ -69,6 +69,10 @@ class GlibcLoader:
         defaults = [] if _no_default(requester) else [directory.path for directory in self._defaults]
         return list(dict.fromkeys([*self.before_cache(requester), *defaults]))
 
+    def paths(self, name: str, requester: Loaded) -> list[str]:
+        """Return where the path `name`, which `requester` needs, is looked for."""
+        return [absolute(path, self._elf.files) for path in self._tokens(requester).expand(name)]
+
     def before_cache(self, requester: Loaded) -> list[str]:
         """Return the directories that come before ld.so.cache for `requester`, in order."""
         lists = [directories for _, directories in self._before_cache(requester)]

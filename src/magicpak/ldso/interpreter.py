@@ -10,7 +10,7 @@ from magicpak.ldso.machines import Machine
 _MAX_SIZE = 16 << 20
 # One more `/…/` than the repetition needs, since a literal first byte makes the search forty times as fast.
 _DIRECTORIES = re.compile(rb"/[\x21-\x7e]*/\0(?:/[\x21-\x7e]*/\0)*")
-_VERSION = re.compile(rb"release version (\d+)\.(\d+)")
+_VERSION = re.compile(rb"release version (\d{1,9})\.(\d{1,9})")
 _MUSL = re.compile(rb"/etc/ld-musl-([\x21-\x7e]+?)\.path\0")
 _LAST_LEGACY = (2, 36)
 

@@ -131,6 +131,9 @@ class Loader(Protocol):
     def searched(self, requester: Loaded) -> list[str]:
         """Return the directories in which a name that `requester` needs is looked for, in order, for a message."""
 
+    def paths(self, name: str, requester: Loaded) -> list[str]:
+        """Return where `name`, a path that `requester` needs, is looked for, as absolute paths, for a message."""
+
 
 class EmulatedLoader(Loader, Protocol):
     """An emulated loader, which knows its search path."""

@@ -110,6 +110,10 @@ class MuslLoader:
         """Return the directories that are searched for `requester`, in order."""
         return list(dict.fromkeys([*self.before_cache(requester), *self._system]))
 
+    def paths(self, name: str, requester: Loaded) -> list[str]:  # noqa: ARG002 - musl expands no token in it
+        """Return where the path `name`, which `requester` needs, is looked for."""
+        return [os.path.join(self._elf.files.current_directory(), name)]
+
     def before_cache(self, requester: Loaded) -> list[str]:
         """Return the directories that are searched for `requester` before the system's, in order."""
         lists = self._lists(requester)[:-1]

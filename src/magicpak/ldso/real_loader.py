@@ -111,6 +111,10 @@ class NoloadLoader:
         """Return the directories that are searched, as far as they are known."""
         return self._emulated.searched(requester) if self._emulated else []
 
+    def paths(self, name: str, requester: Loaded) -> list[str]:
+        """Return where the path `name` is looked for, as far as it is known."""
+        return self._emulated.paths(name, requester) if self._emulated else []
+
     def find(self, name: str, requester: Loaded) -> Found | None:
         """Return where the real loader finds `name`. Raises LoadError, and ToolFailed."""
         directories = self._emulated.before_cache(requester) if self._emulated else _environment(requester)

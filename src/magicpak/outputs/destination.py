@@ -35,6 +35,8 @@ class Destination(Protocol):
 
 def destination_for(path: str) -> Destination:
     """Return the destination for `path`, without changing anything. Raises OutputNotUsable."""
+    if not path:
+        raise OutputNotUsable("''", "is an empty path")
     clean = _without_trailing_dots(path)
     try:
         status = os.stat(clean)
@@ -90,6 +92,32 @@ def _require_creatable(path: str, clean: str) -> None:
         raise OutputNotUsable(path, f"cannot be created: {printable(ancestor)} is not writable")
 
 
+class TimeBefore:
+    """The modification time of the directory at `path` before something is created in it. Raises OSError."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._before = os.stat(path).st_mtime_ns
+        self._after: int | None = None
+
+    def note_creation(self) -> None:
+        """Remember the time that the first creation has given it."""
+        if self._after is None:
+            self._after = os.stat(self._path).st_mtime_ns
+
+    def is_changed_by_others(self) -> bool:
+        """Return whether it has another time than that creation gave it, or cannot be looked at."""
+        try:
+            return self._after != os.stat(self._path).st_mtime_ns
+        except OSError:
+            return True
+
+    def restore(self) -> None:
+        """Put the time back where that is permitted."""
+        with suppress(OSError):
+            os.utime(self._path, ns=(os.stat(self._path).st_atime_ns, self._before))
+
+
 class NewDirectory:
     """A path that does not exist: the bundle is written beside it under another name, and then renamed.
 
@@ -102,12 +130,15 @@ class NewDirectory:
         self._staging = f".{self._name[:_NAME_LENGTH]}.magicpak-{os.urandom(8).hex()}"
         self._parents: list[str] = []
         self._parent = self._root = -1
+        self._time: TimeBefore | None = None
 
     def create(self) -> int:
         """Create the missing parents and the directory that will be renamed; return its descriptor."""
         self._create_parents(self._parent_path)
         self._parent = os.open(self._parent_path or ".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self._root = _create_root(self._staging, self._parent)
+        if self._time is not None:
+            self._time.note_creation()
         return self._root
 
     def _create_parents(self, path: str) -> None:
@@ -115,9 +146,11 @@ class NewDirectory:
         while path and not os.path.lexists(path):
             missing.append(path)
             path = os.path.dirname(path)
+        time = self._time = TimeBefore(path or ".")
         for directory in reversed(missing):
             with suppress(FileExistsError):  # created meanwhile, or `new/..`
                 os.mkdir(directory)
+                time.note_creation()
                 self._parents.append(directory)
 
     def commit(self, metadata: MetadataWriter) -> None:
@@ -134,12 +167,18 @@ class NewDirectory:
         self._close()
 
     def rollback(self) -> bool:
-        """Remove the unfinished bundle and the parents that were created for it."""
+        """Remove the unfinished bundle and the parents that were created for it.
+
+        The directory that holds them gets its time back if nobody else has changed it meanwhile.
+        """
+        time = self._time if self._time is not None and not self._time.is_changed_by_others() else None
         is_removed = self._parent < 0 or remove_tree(self._staging, self._parent)
         self._close()
         for directory in reversed(self._parents):
             with suppress(OSError):
                 os.rmdir(directory)
+        if time is not None and is_removed and not any(map(os.path.lexists, self._parents)):
+            time.restore()
         return is_removed
 
     def _close(self) -> None:
@@ -183,12 +222,13 @@ class EmptyDirectory:
         self._close()
 
     def rollback(self) -> bool:
-        """Empty the directory again, and restore its times."""
+        """Empty the directory again, and restore its times unless somebody else has put something into it."""
         if self._directory < 0:
             return True
         are_removed = [remove_tree(name, self._directory) for name in (*self._moved, self._staging)]
         with suppress(OSError):
-            os.utime(self._directory, ns=self._times)
+            if not os.listdir(self._directory):
+                os.utime(self._directory, ns=self._times)
         self._close()
         return all(are_removed)
 

@@ -1,18 +1,25 @@
-"""A report as a file, which is written as a whole or not at all."""
+"""A report as a file, which is written as a whole or, where that is possible, not at all."""
 
+import errno
+import fcntl
 import os
 import stat
 from contextlib import suppress
 
 from magicpak.errors import ReportNotWritable, reason
-from magicpak.files.view import real_path
+from magicpak.files.view import link_text, real_path
 from magicpak.outputs.copy import write_all
 from magicpak.process.signals import deferred
 
+_MAX_LINKS = 40  # the kernel follows as many in one path (path_resolution(7))
+_MAX_DIGITS = 9  # what a descriptor's number, below fs.nr_open, can have
+_NO_RESERVATION = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)  # of a file system that reserves no room
+
 
 class ReportFile:
-    """A new file at `path`, or in place of the one there; a pipe or a device is written to.
+    """A new file at `path`, or the one that is there, which stays the same file: mode, owner and hard links are kept.
 
+    A pipe or a device is written to, and so is a descriptor of this process, such as /dev/stdout, wherever it leads.
     `path` is as the user wrote it. It may not be inside `output`, the bundle.
     """
 
@@ -22,45 +29,95 @@ class ReportFile:
 
     def check(self) -> None:
         """Raise ReportNotWritable if the file could not be written now, without changing anything."""
-        if _is_special(self._path):
+        if not self._path:
+            raise ReportNotWritable("''", "is an empty path")
+        descriptor = _own_descriptor(self._path)
+        if descriptor is not None:
+            _require_writable(self._path, descriptor)
+            return
+        try:
+            mode = _mode(self._path)
+        except OSError as error:
+            raise ReportNotWritable(self._path, f"cannot be written: {reason(error)}") from None
+        if mode is not None and stat.S_ISDIR(mode):
+            raise ReportNotWritable(self._path, "is a directory")
+        if mode is not None and not stat.S_ISREG(mode):
             return
         real = real_path(self._path)
         if self._output is not None and f"{real}/".startswith(f"{real_path(self._output)}/"):
             raise ReportNotWritable(self._path, "is inside OUTPUT and would become part of the bundle")
-        if not self._path or os.path.isdir(real):
-            raise ReportNotWritable(self._path, "is a directory" if self._path else "is an empty path")
         directory = os.path.dirname(real)
-        if not os.path.isdir(directory):
+        if mode is None and not os.path.isdir(directory):
             raise ReportNotWritable(self._path, "cannot be written: its directory does not exist")
-        if not os.access(directory, os.W_OK):
+        if not os.access(directory if mode is None else self._path, os.W_OK, effective_ids=True):
             raise ReportNotWritable(self._path, "cannot be written: Permission denied")
 
     def write(self, data: bytes) -> None:
-        """Write `data`. Raises ReportNotWritable; an existing file is then unchanged."""
+        """Write `data`. Raises ReportNotWritable; an existing file is then unchanged unless the disk has failed."""
         try:
-            if _is_special(self._path):
-                _write(self._path, data, os.O_WRONLY)
-            else:
-                with deferred():
-                    _replace(real_path(self._path), data)
+            with deferred():
+                self._write(data)
         except OSError as error:
             raise ReportNotWritable(self._path, f"cannot be written: {reason(error)}") from None
 
+    def _write(self, data: bytes) -> None:
+        descriptor, mode = _own_descriptor(self._path), _mode(self._path)
+        if descriptor is not None:
+            write_all(descriptor, data)
+        elif mode is None:
+            _create(real_path(self._path), data)
+        else:
+            target = os.open(self._path, os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                (_overwrite if stat.S_ISREG(mode) else write_all)(target, data)
+            finally:
+                os.close(target)
 
-def _is_special(path: str) -> bool:
-    """Return whether `path` exists and stores no bytes, such as a pipe or a device."""
+
+def _mode(path: str) -> int | None:
+    """Return the kind and mode of what `path` leads to; None for nothing. Raises OSError."""
     try:
-        mode = os.stat(path).st_mode
+        return os.stat(path).st_mode
+    except FileNotFoundError:
+        return None
+
+
+def _own_descriptor(path: str) -> int | None:
+    """Return the number of this process's descriptor that `path` stands for, as /dev/stdout does (proc(5)).
+
+    It is written to as it is: opened anew, a file would be written from its start, over what a shell's `>>` keeps.
+    """
+    for _ in range(_MAX_LINKS):
+        directory, name = os.path.split(path)
+        directory = real_path(directory)
+        process, _, rest = directory.removeprefix("/proc/").partition("/")
+        if process == str(os.getpid()) and (rest == "fd" or (rest[:5] == "task/" and rest[-3:] == "/fd")):
+            return int(name) if name.isascii() and name.isdigit() and len(name) <= _MAX_DIGITS else None
+        try:
+            path = os.path.join(directory, link_text(os.path.join(directory, name)))
+        except OSError:
+            return None
+    return None
+
+
+def _require_writable(path: str, descriptor: int) -> None:
+    try:
+        access = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
     except OSError:
-        return False
-    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+        raise ReportNotWritable(path, "is not an open file descriptor") from None
+    if access == os.O_RDONLY:
+        raise ReportNotWritable(path, "is open for reading only")
 
 
-def _replace(path: str, data: bytes) -> None:
+def _create(path: str, data: bytes) -> None:
     """Write a file beside `path` and rename it, so that nobody sees half of it. Raises OSError."""
     temporary = os.path.join(os.path.dirname(path), f".magicpak-{os.urandom(16).hex()}")
     try:
-        _write(temporary, data, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        target = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        try:
+            write_all(target, data)
+        finally:
+            os.close(target)
         os.replace(temporary, path)
     except BaseException:
         with suppress(OSError):
@@ -68,9 +125,14 @@ def _replace(path: str, data: bytes) -> None:
         raise
 
 
-def _write(path: str, data: bytes, flags: int) -> None:
-    target = os.open(path, flags | os.O_CLOEXEC, 0o666)
+def _overwrite(target: int, data: bytes) -> None:
+    """Write `data` in place of what the file has; its room is reserved first. Raises OSError."""
+    size = os.fstat(target).st_size
     try:
-        write_all(target, data)
-    finally:
-        os.close(target)
+        os.posix_fallocate(target, 0, max(len(data), 1))
+    except OSError as error:
+        os.ftruncate(target, size)
+        if error.errno not in _NO_RESERVATION:
+            raise
+    write_all(target, data)
+    os.ftruncate(target, len(data))

@@ -80,11 +80,22 @@ def _program(argument: str, install_to: str | None, layout: Layout, elf: ElfCach
     if file is None:
         raise InputNotBundleable(argument, f"is {describe_file_type(status.st_mode)}, not an executable")
     _require_program(argument, file)
+    real = real_path(argument)
+    if not _is_same_file(real, status):
+        why = "has no path here: it was deleted, is in memory only, or has another root directory"
+        raise InputNotBundleable(argument, why, f"copy it first: {shell_line(['cp', argument, 'FILE'])}")
     if install_to is None and path.in_bundle.is_under("/proc"):
         raise InputNotBundleable(argument, "is in /proc, which no bundle has", "set its place with --install-to")
-    real = real_path(argument)
     host_path = path.on_host if layout is Layout.HOST else real
     return Program(argument, host_path, real, file, _place(path, install_to))
+
+
+def _is_same_file(path: str, status: os.stat_result) -> bool:
+    """Return whether `path` leads to the file of `status`: what a link of /proc leads to may have no path (proc(5))."""
+    try:
+        return os.path.samestat(os.stat(path), status)
+    except OSError:
+        return False
 
 
 def _require_program(argument: str, file: ElfFile) -> None:

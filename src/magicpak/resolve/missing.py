@@ -16,6 +16,7 @@ from magicpak.resolve.libraries import MissingNeed, Resolved, missing_needs
 from magicpak.text import count_noun, list_names, printable
 
 _MAX_DIRECTORIES = 12
+_RELATIVE = "a relative path is taken from the current directory, in an image from its WORKDIR"
 
 
 def missing_error(all_resolved: Sequence[Resolved]) -> LibrariesMissing:
@@ -46,7 +47,10 @@ def missing_warnings(all_resolved: Sequence[Resolved]) -> list[str]:
 
 def _about_interpreter(resolved: Resolved) -> str:
     path = printable(resolved.closure.program.facts.interpreter or "")
-    return f"{path} {resolved.interpreter_error}: it is the interpreter (PT_INTERP) of {printable(resolved.name)}"
+    where = "" if path.startswith("/") else f"; {_RELATIVE}"
+    return (
+        f"{path} {resolved.interpreter_error}: it is the interpreter (PT_INTERP) of {printable(resolved.name)}{where}"
+    )
 
 
 def describe_need(missing: MissingNeed) -> list[str]:
@@ -56,6 +60,11 @@ def describe_need(missing: MissingNeed) -> list[str]:
     if need.load_error:
         lines.append(f"  the loader stops because {printable(need.load_error)}")
     else:
+        loader = missing.resolved.loader if "/" in need.name else None
+        paths = loader.paths(need.name, need.by) if loader is not None else []
+        if paths:
+            relative = "" if need.name.startswith(("/", "$ORIGIN", "${ORIGIN}")) else f"; {_RELATIVE}"
+            lines.append(f"  looked for at {list_names(paths, _MAX_DIRECTORIES)}{relative}")
         searched = searched_places(missing)
         if searched.directories:
             cache = ", and ld.so.cache" if searched.cache else ""

@@ -7,7 +7,7 @@ from magicpak.bundle.entry import Layout
 from magicpak.bundle.exclude import Exclusion, exclude
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan
-from magicpak.collect.libraries import Placed, place_inputs, place_libraries
+from magicpak.collect.libraries import Placed, place_inputs, place_libraries, relative_path_warnings
 from magicpak.collect.loader_config import with_loader_config
 from magicpak.collect.mirror import Mirror
 from magicpak.collect.result import Result
@@ -20,6 +20,7 @@ from magicpak.resolve.libraries import Resolved
 from magicpak.text import count_noun
 
 if TYPE_CHECKING:
+    from magicpak.collect.include import IncludeMatches
     from magicpak.tracing.run import TracedRun
 
 
@@ -40,7 +41,10 @@ class Planning(NamedTuple):
         loaders: Loaders,
         log: Log,
     ) -> Result:
-        """Return the plan of `programs`, which need what is in `resolved` and have used what was seen in `runs`."""
+        """Return the plan of `programs`, which need what is in `resolved` and have used what was seen in `runs`.
+
+        Raises CannotRead, PlanConflict.
+        """
         output = None if self.output is None else real_path(self.output)
         used: Collection[BundlePath] = ()
         if runs:
@@ -59,25 +63,28 @@ class Planning(NamedTuple):
             log.warn_all(traced.warnings)
             log.info(summary(runs, len(traced.files)))
             resolved, used = [*resolved, *traced.resolved], traced.files
-        placed, named = self._collect(programs, resolved, loaders, mirror, log)
+        placed, matches = self._collect(programs, resolved, loaders, mirror, log)
         log.doing("planning")
         before, warnings = with_loader_config(BundlePlan().adding(mirror.take()), placed)
-        log.warn_all((*mirror.host.warnings(), *warnings))
+        log.warn_all((*mirror.host.warnings(), *warnings, *relative_path_warnings(placed)))
         exclusion = exclude(before, self.exclude)
+        for path, error in matches.unreadable.items() if matches else ():
+            if not exclusion.covers(path):
+                raise error
         _report_exclusion(exclusion, log)
         if used:
             from magicpak.dynamic.secrets import secret_warnings
 
             log.warn_all(secret_warnings(exclusion.plan, used, programs))
         log.info(f"planned {count_noun(len(exclusion.plan), 'entry')}")
-        return Result(programs, placed, named, exclusion, exclusion.plan)
+        return Result(programs, placed, matches.named if matches else (), exclusion, exclusion.plan)
 
     def _collect(
         self, programs: Sequence[Program], resolved: Sequence[Resolved], loaders: Loaders, mirror: Mirror, log: Log
-    ) -> tuple[list[Placed], Collection[BundlePath]]:
+    ) -> "tuple[list[Placed], IncludeMatches | None]":
         """Collect the programs, what they need, and what was asked for.
 
-        Return the places of the libraries, and those of the files that a pattern of `--include` itself matches.
+        Returns the places of the libraries, and what `--include` matches.
         """
         of_inputs = zip(programs, resolved, strict=False)
         placed = [place_libraries(each, mirror, program) for program, each in of_inputs]
@@ -88,14 +95,14 @@ class Planning(NamedTuple):
 
             make_directories(self.mkdir, mirror)
         if not self.include:
-            return placed, ()
-        included, named = self._include(resolved, loaders, mirror, log)
-        return placed + [place_libraries(each, mirror) for each in included], named
+            return placed, None
+        needs, matches = self._include(resolved, loaders, mirror, log)
+        return [*placed, *(place_libraries(each, mirror) for each in needs)], matches
 
     def _include(
         self, resolved: Sequence[Resolved], loaders: Loaders, mirror: Mirror, log: Log
-    ) -> tuple[Sequence[Resolved], Collection[BundlePath]]:
-        """Collect what `--include` matches; return what its ELF files need, and the places that a pattern matches."""
+    ) -> "tuple[Sequence[Resolved], IncludeMatches]":
+        """Collect what `--include` matches; return what its ELF files need, and the matches."""
         from magicpak.collect.include import include
         from magicpak.collect.include_libraries import resolve_included
 
@@ -105,7 +112,7 @@ class Planning(NamedTuple):
         log.warn_all((*matches.warnings, *included.warnings))
         patterns, files = count_noun(len(self.include), "pattern"), count_noun(len(matches.elf_files), "ELF file")
         log.info(f"included the files matching {patterns} ({files})")
-        return included.resolved, matches.named
+        return included.resolved, matches
 
 
 def _report_exclusion(exclusion: Exclusion, log: Log) -> None:

@@ -6,11 +6,18 @@ from collections.abc import Sequence
 from magicpak.errors import RunFailed, TestFailed, ToolFailed, TracingUnavailable
 from magicpak.process.exec import Command
 from magicpak.process.tempdirs import private_directory
-from magicpak.text import count_noun, shell_line
+from magicpak.text import count_noun, printable, shell_line
 from magicpak.tracing.run import TracedRun, run_traced
+from magicpak.tracing.trace import Trace
 from magicpak.trial.attempt import Attempt, details
 from magicpak.trial.expectations import Expectations
-from magicpak.trial.failed_lookups import FailedLookup, failed_lookups, interpreters_missing, unlisted_files
+from magicpak.trial.failed_lookups import (
+    FailedLookup,
+    failed_lookups,
+    interpreters_missing,
+    proc_lookups,
+    unlisted_files,
+)
 from magicpak.trial.invocation import ProgramCommand, TrialCommand
 from magicpak.trial.sandbox_fallback import SandboxFallback
 from magicpak.trial.suggestions import MOST, TrialPlans, suggest, worth_suggesting
@@ -48,6 +55,8 @@ def test_failure(
     traced: TracedRun | str,
     expectations: Expectations,
     plans: TrialPlans,
+    *,
+    has_proc: bool,
 ) -> TestFailed:
     """Return the failure of the test, with everything that helps to repair the bundle."""
     outputs = [attempt.stderr, attempt.stdout.text, traced.stderr if isinstance(traced, TracedRun) else b""]
@@ -65,6 +74,8 @@ def test_failure(
         hints = [*hints[:MOST], f"the program also looked for {count_noun(more, 'more path')} that the host has"]
     if plans.made is None and any(hint.startswith("--") for hint in hints):
         hints.append("--dynamic adds everything that a run of the program uses")
+    if isinstance(traced, TracedRun) and not has_proc and (not hints or "/proc/" in printed):  # else it is hardly why
+        hints += _proc_hints(traced.trace, printed)
     return TestFailed(
         f"the bundle fails its test: {complaint}", details=lines, hints=hints or _general_hints(command, attempt)
     )
@@ -74,6 +85,18 @@ def _missing_by_plan(command: TrialCommand, plans: TrialPlans) -> Sequence[Faile
     """Return what is missing by the plan alone: the program's interpreter."""
     item = plans.plan.reached(command.path)[0] if isinstance(command, ProgramCommand) else None
     return list(interpreters_missing(item, plans.plan)) if item is not None else []
+
+
+def _proc_hints(trace: Trace, printed: str) -> list[str]:
+    """Return a hint where the program looked for a file of /proc, which is not there."""
+    path = next(proc_lookups(trace), None)
+    if path is None:
+        return []
+    is_dynamic = any(use.by_loader for use in trace.uses)
+    if path == "/proc/self/exe" and not is_dynamic and path not in printed:  # glibc's start of a static program
+        return []
+    about = f"looked for {printable(path)}, which a bare chroot lacks and a container has"
+    return [f"the program {about}: run magicpak where mounts are allowed, or test the image with docker run"]
 
 
 def _general_hints(command: TrialCommand, attempt: Attempt) -> list[str]:

@@ -46,6 +46,12 @@ def failed_lookups(trace: Trace, plan: BundlePlan) -> list[FailedLookup]:
     return list(result.values())
 
 
+def proc_lookups(trace: Trace) -> Iterator[BundlePath]:
+    """Yield the paths in /proc that the program, not its loader, looked for and did not find."""
+    missed = (path for use, path in _in_bundle(trace) if use.error in _NOT_FOUND and not use.by_loader)
+    return (path for path in missed if is_below(path, ("/proc",)))
+
+
 def unlisted_files(trace: Trace, plan: BundlePlan) -> list[FailedLookup]:
     """Return what the host has, and the bundle lacks, in directories that the program listed.
 

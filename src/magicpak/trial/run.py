@@ -71,7 +71,7 @@ def run_trial(
             log.doing(f"tracing {command.line}, which failed")
             traced = rerun_traced(command, done, expectations, fallback)
             log.rest()
-            raise test_failure(command, wrong, done, traced, expectations, plans)
+            raise test_failure(command, wrong, done, traced, expectations, plans, has_proc=fallback.kind.has_proc)
         log.info(f"tested {printable(command.line)}: passed in {done.seconds:.1f} s")
 
 

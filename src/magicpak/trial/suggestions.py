@@ -3,14 +3,14 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from magicpak.bundle.entry import Copy, Directory
 from magicpak.bundle.exclude import Exclusion
-from magicpak.bundle.path import BundlePath
+from magicpak.bundle.path import ROOT, BundlePath
 from magicpak.bundle.plan import BundlePlan
-from magicpak.files.view import real_path
+from magicpak.files.view import is_below, real_path
 from magicpak.text import printable, shell_line
 from magicpak.tracing.trace import Access
 from magicpak.trial.failed_lookups import FailedLookup
@@ -25,6 +25,8 @@ _MERELY_TESTED = 1  # how much less a file matters that was only looked at, or a
 _SHORTEST = 3  # characters of a name that is worth finding in what was printed
 _CROWD = 4  # from so many paths of one directory on, the directory is suggested
 _DEPTH = 2  # of a directory that holds half a system: /etc, /usr/lib
+_TEMPORARY = ("/tmp", "/var/tmp", "/usr/tmp")  # noqa: S108 - the bundle's; the usual one first
+_STATE = (*_TEMPORARY, "/var", "/run", "/home", "/root")  # what a system writes there, no image has (FHS 3.0)
 
 
 class TrialPlans(NamedTuple):
@@ -56,14 +58,15 @@ class _Suggestion(NamedTuple):
 
 def suggest(lookups: Sequence[FailedLookup], plans: TrialPlans, printed: str) -> list[str]:
     """Return a hint for each of `lookups` that the host has, the likeliest first, given what the program `printed`."""
-    relative, holders = _has_relative(plans.plan), {each.path.parent for each in lookups}
+    relative = _has_relative(plans.plan)
+    holders = {above for each in lookups if os.path.exists(each.path) for above in _above(each.path)}
     suggestions = [
         _Suggestion(each, source, is_bare=_is_just_a_directory(each, source, holders))
         for whole in reversed(lookups)  # what was looked for last comes first among equals
         for each in _excluded_parts(whole, plans)
         if (source := _on_host(each, relative=relative)) and real_path(source) not in (plans.made or ())
     ]
-    suggestions.sort(key=lambda suggestion: _rank(suggestion, plans, printed))
+    suggestions.sort(key=lambda each: (_rank(each, plans, printed), _temporary_rank(each.lookup.path)))
     return [_hint(each, plans) for each in _without_repetition(_gathered(suggestions, plans.plan), plans)]
 
 
@@ -117,6 +120,16 @@ def _rank(suggestion: _Suggestion, plans: TrialPlans, printed: str) -> int:
         return _ESSENTIAL
     is_minor = os.path.isdir(suggestion.source) or (lookup.access is Access.TESTED and rank > 0)
     return rank + (_MERELY_TESTED if is_minor else 0)
+
+
+def _temporary_rank(path: BundlePath) -> int:
+    return _TEMPORARY.index(path) if path in _TEMPORARY else 0
+
+
+def _above(path: BundlePath) -> Iterator[BundlePath]:
+    while path != ROOT:
+        path = path.parent
+        yield path
 
 
 def _is_named(path: BundlePath, printed: str) -> bool:
@@ -179,12 +192,15 @@ def _hint(suggestion: _Suggestion, plans: TrialPlans) -> str:
 
 
 def _is_just_a_directory(lookup: FailedLookup, source: str, holders: Collection[BundlePath]) -> bool:
-    """Return whether the directory itself is enough: something was to be made in it, or nothing in it was sought."""
-    if lookup.access is Access.MADE:
-        return True
-    if not os.path.isdir(source):
+    """Return whether the directory itself is enough: nothing that the host has in it, below `holders`, is sought.
+
+    Where a directory was only tested, its files may be sought next, unless they are a system's state.
+    """
+    if not os.path.isdir(source) or not os.listdir(source) or lookup.path in _TEMPORARY:
+        return lookup.access is Access.MADE or os.path.isdir(source)
+    if lookup.path in holders:
         return False
-    return (lookup.access is Access.TESTED and lookup.path not in holders) or not os.listdir(source)
+    return lookup.access is Access.MADE or (lookup.access is Access.TESTED and is_below(lookup.path, _STATE))
 
 
 class KnownPath(NamedTuple):
