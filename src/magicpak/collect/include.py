@@ -24,7 +24,7 @@ class IncludeMatches(NamedTuple):
     """What the patterns match.
 
     `named` are the places in the bundle of the files that a pattern itself matches, not a directory above them,
-    `elf_files` all ELF files, `warnings` lines worth a warning, `unreadable` the failure for each path of the bundle that
+    `elf_files` all ELF files, `warnings` lines worth a warning, `unreadable` the failures by the paths of the bundle that
     cannot be read, which `--exclude` may still remove.
     """
 
