@@ -116,9 +116,9 @@ def _home_line(home: str, paths: Sequence[str]) -> str:
 
 
 def _cache_line(paths: Sequence[str]) -> str:
-    verb = "is a cache" if len(paths) == 1 else "are caches"
+    which = "is a cache, without which" if len(paths) == 1 else "are caches, without which"
     cure = "to find that too, run the program with an empty home: --dynamic-env HOME=$(mktemp -d)"
-    return f"{list_names(paths)} {verb}, without which the program may need files that the run did not use; {cure}"
+    return f"{list_names(paths)} {which} the program may need files that the run did not use; {cure}"
 
 
 def _exclude_flag(path: str) -> str:
