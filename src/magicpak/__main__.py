@@ -9,6 +9,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
     from typing import NoReturn
 
@@ -32,6 +33,14 @@ def _exit_quietly_on_sigint() -> None:
 
     if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
         _signal.signal(_signal.SIGINT, lambda number, _frame: os._exit(128 + number))
+
+
+def _set_handler(number: int, handler: "Callable[[int, FrameType | None], None]") -> None:
+    """Let `handler` handle the signal, unless it is ignored, as under nohup(1)."""
+    import signal
+
+    if signal.getsignal(number) is not signal.SIG_IGN:
+        signal.signal(number, handler)
 
 
 def _run() -> "NoReturn":
@@ -67,8 +76,7 @@ def _run() -> "NoReturn":
         signal.signal(signal.SIGALRM, send_again)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, nobody learns how a child ended (wait(2))
         for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(each) is not signal.SIG_IGN:
-                signal.signal(each, interrupt)
+            _set_handler(each, interrupt)
         from magicpak.cli.main import run  # here, so that a signal during the import leaves no traceback
 
         os._exit(run(sys.argv[1:]))

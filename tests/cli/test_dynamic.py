@@ -527,3 +527,11 @@ def test_a_static_program_is_watched_too(work: Path) -> None:
     executable(work / "still", make_elf(type=2, dynamic=False, code=X86_64_EXIT_0))
     done("-d", "./still", "out", cwd=work)
     assert names(work / "out") == ["still"]
+
+
+def test_leak_sanitizer_which_works_under_no_tracer_can_be_switched_off(here: Path) -> None:
+    compiled(here / "prog", "int main(void) { return 0; }", "-fsanitize=address")
+    result = magicpak("--dynamic", "./prog", "out", cwd=here)
+    hint = "hint: --dynamic-env ASAN_OPTIONS=detect_leaks=0 (or LSAN_OPTIONS) switches LeakSanitizer off"
+    assert (result.code, result.stderr.splitlines()[-1]) == (6, hint)
+    assert magicpak("--dynamic", "--dynamic-env=ASAN_OPTIONS=detect_leaks=0", "./prog", "out", cwd=here).code == 0

@@ -173,6 +173,25 @@ def test_made_directories_have_their_modes_whatever_the_umask(here: Path, static
         }
 
 
+@pytest.mark.needs("root")
+@pytest.mark.parametrize("layout", ["host", "directories"])
+@pytest.mark.parametrize("way", ["own/sub", "link/sub", "to-sub"])
+def test_a_made_directory_is_as_the_host_has_it_and_root_s_where_it_has_none(
+    way: str, layout: str, here: Path, static: Path
+) -> None:
+    (here / "own/sub").mkdir(parents=True)
+    for path, uid, mode in ((here / "own", 34, 0o711), (here / "own/sub", 33, 0o2770)):
+        os.chown(path, uid, uid)
+        path.chmod(mode)
+    (here / "link").symlink_to("own")
+    (here / "to-sub").symlink_to("own/sub")
+    done(static, "out", "-rx", f"--mkdir={here}/{way}/new", f"--mkdir={here}/{way}", f"--layout={layout}", cwd=here)
+    made = (here / f"out{here}/{way}").stat()
+    assert (made.st_uid, made.st_gid, oct(made.st_mode & 0o7777)) == (33, 33, "0o2770")
+    new = (here / f"out{here}/{way}/new").stat()
+    assert (new.st_uid, new.st_gid, oct(new.st_mode & 0o7777)) == (0, 0, "0o755")
+
+
 def test_the_parents_that_were_made_have_the_modes_of_the_host(here: Path, static: Path) -> None:
     executable(here / "secret/shared/file", b"")
     (here / "secret").chmod(0o711)

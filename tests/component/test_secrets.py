@@ -174,3 +174,14 @@ def test_without_a_home_directory_none_is_assumed(monkeypatch: pytest.MonkeyPatc
         assert told("/srv/me/file", "/opt/file") == []
     monkeypatch.delenv("HOME")
     assert told("/srv/me/file") == []
+
+
+def test_a_cache_below_a_home_directory_hides_what_an_image_without_it_needs() -> None:
+    why = (
+        "without which the program may need files that the run did not use; "
+        "to find that too, run the program with an empty home: --dynamic-env HOME=$(mktemp -d)"
+    )
+    registry, fonts = "/srv/me/.cache/gstreamer-1.0/registry.x86_64.bin", "/root/.java/fonts/17/fcinfo.properties"
+    assert told(registry)[1:] == [f"{registry} is a cache, {why}"]
+    assert told(registry, fonts, "/srv/me/plain")[2:] == [f"{fonts} and 1 more are caches, {why}"]
+    assert len(told("/srv/me/x/.cache/y", "/srv/me/.cached", "/srv/app/.cache/x")) == 1

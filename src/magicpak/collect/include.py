@@ -5,13 +5,14 @@ import stat
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from magicpak.bundle.entry import Copy, Layout
+from magicpak.bundle.entry import Copy, Directory, Layout
 from magicpak.bundle.globs import glob_paths, is_literal
 from magicpak.bundle.path import ROOT, BundlePath
 from magicpak.bundle.plan import Because, Item, made_directory
 from magicpak.collect.mirror import Mirror
 from magicpak.errors import CannotRead, InvalidUsage, SourceChanged, read_failure
 from magicpak.files.cli_path import CliPath, Location, parse_cli_path
+from magicpak.files.host import Host
 from magicpak.files.view import link_target, read_host_file
 from magicpak.text import printable
 
@@ -24,8 +25,8 @@ class IncludeMatches(NamedTuple):
     """What the patterns match.
 
     `named` are the places in the bundle of the files that a pattern itself matches, not a directory above them,
-    `elf_files` all ELF files, `warnings` lines worth a warning, `unreadable` the failures by the paths of the bundle that
-    cannot be read, which `--exclude` may still remove.
+    `elf_files` all ELF files, `warnings` lines worth a warning, `unreadable` the failures by the paths of the bundle
+    that cannot be read, which `--exclude` may still remove.
     """
 
     named: frozenset[BundlePath]
@@ -58,12 +59,22 @@ def include(patterns: Sequence[str], mirror: Mirror) -> IncludeMatches:
 
 
 def make_directories(paths: Sequence[str], mirror: Mirror) -> None:
-    """Collect the directories of `--mkdir` with their parents: 0755, /tmp and /var/tmp 1777."""
+    """Collect the directories of `--mkdir` with their parents, each with the host's mode and owner where it has one.
+
+    The others are root's, 0755; /tmp and /var/tmp are 1777 in any case. Raises CannotRead.
+    """
     for path in paths:
         because = Because(f"--mkdir {path}")
         place = mirror.directory(BundlePath(path), because)
         if place != "/":
-            mirror.add(Item(place, made_directory(place), because))
+            mirror.add(Item(place, _directory_entry(place, mirror.host), because))
+
+
+def _directory_entry(place: BundlePath, host: Host) -> Directory:
+    status = host.followed_status(place)
+    if status is None or not stat.S_ISDIR(status.st_mode):
+        return made_directory(place)
+    return host.implied_directory(Location(host.real(place), place), status)._replace(implied=False)
 
 
 def _matches(pattern: str) -> list[CliPath]:

@@ -13,6 +13,7 @@ from magicpak.text import count_noun, printable, shell_line
 from magicpak.tracing.run import TracedRun
 from magicpak.tracing.trace import Execution, Trace, Use, within
 
+_LEAK_SANITIZER = b"LeakSanitizer does not work under ptrace"  # lsan_common.cpp of LLVM
 _MAX_LINES = 20
 """Lines of a program's output that are printed when it fails."""
 
@@ -55,7 +56,7 @@ def judge(run: PlannedRun, traced: TracedRun, timeout: float, *, allow_failure: 
     elif traced.returncode != 0:
         message = f"{run.line} {describe_exit(traced.returncode)}"
         if not allow_failure:
-            raise RunFailed(message, details=_last_lines(traced), hints=_hints(run))
+            raise RunFailed(message, details=_last_lines(traced), hints=_hints(run, traced))
         warnings.append(message)
     if traced.trace.unreadable:
         calls = count_noun(traced.trace.unreadable, "system call")
@@ -108,7 +109,9 @@ def _last_lines(traced: TracedRun) -> list[str]:
     return [os.fsdecode(line) for line in output.splitlines()[-_MAX_LINES:]]
 
 
-def _hints(run: PlannedRun) -> list[str]:
+def _hints(run: PlannedRun, traced: TracedRun) -> list[str]:
+    if _LEAK_SANITIZER in traced.stderr:
+        return ["--dynamic-env ASAN_OPTIONS=detect_leaks=0 (or LSAN_OPTIONS) switches LeakSanitizer off"]
     hints = ["--dynamic-allow-failure bundles the files seen so far"]
     if len(run.argv) == 1:
         hints.insert(0, "--dynamic-arg passes arguments: --dynamic-arg --version")

@@ -31,6 +31,7 @@ _CREDENTIALS = re.compile(
     re.DOTALL,
 )
 _HOME = re.compile(r"(/root|/home/[^/]+)/.")
+_CACHE = re.compile(r"/\.cache/.|/\.java/fonts/.", re.DOTALL)  # below a home: XDG's directory, Java's list of fonts
 _PRIVATE_KEY = re.compile(
     rb"^-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----[ \t]*\r?\n(?:\s*\n)?(?:[A-Za-z-]+: |[A-Za-z0-9+/=]{16})",
     re.MULTILINE,
@@ -59,6 +60,7 @@ def secret_warnings(plan: BundlePlan, used: Collection[BundlePath], programs: Se
     """
     found: dict[str, list[str]] = {}
     homes: dict[str, list[str]] = {}
+    caches: list[str] = []
     own_home = real_path(os.environ.get("HOME") or "/")
     directories = [os.path.dirname(path) for program in programs for path in (program.path, program.real)]
     for item in plan:
@@ -71,7 +73,9 @@ def secret_warnings(plan: BundlePlan, used: Collection[BundlePath], programs: Se
             found.setdefault(kind, []).append(item.path)
         elif home is not None and not _is_beside_input(item.path, home, directories):
             homes.setdefault(home, []).append(item.path)
-    return [*_secret_lines(found), *(_home_line(home, paths) for home, paths in homes.items())]
+            caches += [item.path] if _CACHE.match(item.path, len(home)) else []
+    lines = [*_secret_lines(found), *(_home_line(home, paths) for home, paths in homes.items())]
+    return [*lines, _cache_line(caches)] if caches else lines
 
 
 def _is_beside_input(path: BundlePath, home: str, directories: Sequence[str]) -> bool:
@@ -108,6 +112,12 @@ def _home_line(home: str, paths: Sequence[str]) -> str:
         return f"{printable(paths[0])} is in a home directory: exclude it with {_exclude_flag(paths[0])}"
     flag = shell_line(["--exclude", f"{literal_pattern(home)}/*"])
     return f"{list_names(paths)} are in a home directory: exclude them with {flag}"
+
+
+def _cache_line(paths: Sequence[str]) -> str:
+    which = "is a cache, without which" if len(paths) == 1 else "are caches, without which"
+    cure = "to find that too, run the program with an empty home: --dynamic-env HOME=$(mktemp -d)"
+    return f"{list_names(paths)} {which} the program may need files that the run did not use; {cure}"
 
 
 def _exclude_flag(path: str) -> str:

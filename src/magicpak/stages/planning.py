@@ -1,6 +1,6 @@
 """The plan: everything that is included, wherever it comes from."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from magicpak.bundle.entry import Layout
@@ -11,6 +11,7 @@ from magicpak.collect.libraries import Placed, place_inputs, place_libraries, re
 from magicpak.collect.loader_config import with_loader_config
 from magicpak.collect.mirror import Mirror
 from magicpak.collect.result import Result
+from magicpak.errors import MagicpakError
 from magicpak.files.host import Host
 from magicpak.files.view import real_path
 from magicpak.ldso.factory import Loaders
@@ -41,10 +42,7 @@ class Planning(NamedTuple):
         loaders: Loaders,
         log: Log,
     ) -> Result:
-        """Return the plan of `programs`, which need what is in `resolved` and have used what was seen in `runs`.
-
-        Raises CannotRead, PlanConflict.
-        """
+        """Return the plan of `programs`, which need `resolved` and have used what `runs` saw. Raises CannotRead."""
         output = None if self.output is None else real_path(self.output)
         used: Collection[BundlePath] = ()
         if runs:
@@ -68,9 +66,7 @@ class Planning(NamedTuple):
         before, warnings = with_loader_config(BundlePlan().adding(mirror.take()), placed)
         log.warn_all((*mirror.host.warnings(), *warnings, *relative_path_warnings(placed)))
         exclusion = exclude(before, self.exclude)
-        for path, error in matches.unreadable.items() if matches else ():
-            if not exclusion.covers(path):
-                raise error
+        _require_excluded(matches.unreadable if matches else {}, exclusion)
         _report_exclusion(exclusion, log)
         if used:
             from magicpak.dynamic.secrets import secret_warnings
@@ -113,6 +109,13 @@ class Planning(NamedTuple):
         patterns, files = count_noun(len(self.include), "pattern"), count_noun(len(matches.elf_files), "ELF file")
         log.info(f"included the files matching {patterns} ({files})")
         return included.resolved, matches
+
+
+def _require_excluded(unreadable: Mapping[BundlePath, MagicpakError], exclusion: Exclusion) -> None:
+    """Raise the first failure of a path that is still in the bundle."""
+    for path, error in unreadable.items():
+        if not exclusion.covers(path):
+            raise error
 
 
 def _report_exclusion(exclusion: Exclusion, log: Log) -> None:
