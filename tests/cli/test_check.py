@@ -109,6 +109,29 @@ def test_a_script_needs_its_interpreter_and_what_env_runs_for_it(tree: Path) -> 
     )
 
 
+def test_the_interpreter_of_a_script_must_start_itself(tree: Path) -> None:
+    executable(tree / "bin/text", b"text")
+    executable(tree / "bin/plain", (tree / "bin/app").read_bytes(), mode=0o644)
+    for name, interpreter in {"a": "/bin/text", "b": "/bin/plain", "c": "/c", "d": "relative"}.items():
+        executable(tree / name, f"#!{interpreter}\n".encode())
+    result = checked(tree)
+    text, plain, loop = result.stdout.splitlines()
+    assert text == "/a: its interpreter /bin/text (#!) is not an ELF file"
+    assert plain == "/b: its interpreter /bin/plain (#!) is not executable"
+    assert loop.startswith("/c: its interpreter /c (#!) does not start: its interpreter /c (#!) does not start: ")
+    assert loop.endswith(": its interpreter is a script, run by a script, and so on")
+    assert result == failed("3 of 6 executables", text, plain, loop)
+
+
+def test_what_is_named_must_be_elf_and_a_library_needs_a_loader(tree: Path) -> None:
+    executable(tree / "bin/text", b"text")
+    assert checked(tree, "/bin/text") == Result(4, "", "error: /bin/text is not an ELF file\n")
+    (tree / "usr/lib/ld-linux-aarch64.so.1").unlink()
+    why = "it is a library, and there is no loader for it"
+    library = "/usr/lib/aarch64-linux-gnu/liba.so.1.2"
+    assert checked(tree, library) == failed("1 of 1 executable", f"{library}: {why}")
+
+
 def test_libraries_are_no_programs_though_they_may_be_executed(tree: Path) -> None:
     plugin = make_elf(kind=AARCH64, needed=["libhost.so"], soname="plugin.so", interpreter=LOADER)
     executable(tree / "plugin.so", plugin)

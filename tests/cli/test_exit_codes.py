@@ -223,6 +223,15 @@ def test_5_for_too_few_descriptors_to_write_and_remove_a_bundle_and_nothing_is_w
     assert names(here) == before
 
 
+@pytest.mark.needs("root")
+def test_5_for_a_directory_of_which_the_names_cannot_be_read(public: Path, prog: Path) -> None:
+    executable(public / "prog", prog.read_bytes())
+    (public / "out").mkdir(mode=0o733)
+    refused = "error: output out cannot be read: Permission denied\n"
+    assert magicpak_as_nobody("prog", "out", cwd=public) == Result(5, "", refused)
+    assert names(public) == ["out/", "prog"]
+
+
 @pytest.mark.needs("mount")
 def test_5_for_a_file_system_that_is_full_and_nothing_is_left_there(here: Path) -> None:
     line = (

@@ -241,6 +241,31 @@ def test_json_tells_what_the_proof_has_found(at: Path) -> None:
     assert document["complete"] is True
 
 
+def test_a_missing_library_that_is_below_the_current_directory_is_named_if_it_is_of_the_same_kind(here: Path) -> None:
+    executable(here / "one", make_elf(interpreter=INTERPRETER, needed=["libx.so", "liby.so"]))
+    executable(here / "a/libx.so", elf_files.make_elf(kind=elf_files.I386))
+    executable(here / "b/libx.so", make_elf(soname="libx.so"))
+    executable(here / "c/liby.so", b"text")
+    hints = [line for line in magicpak("one", "out", cwd=here).stderr.splitlines() if line.startswith("hint: ")]
+    add = f"add it to LD_LIBRARY_PATH (LD_LIBRARY_PATH={here}/b magicpak …)"
+    assert hints == [f"hint: libx.so: found in {here}/b: {add}"]
+
+
+def test_json_tells_what_keeps_a_program_from_starting(here: Path) -> None:
+    """What is included comes before the library that the program finds on the host."""
+    executable(
+        here / "host/opt/prog", make_elf(interpreter=INTERPRETER, needed=["lib.so"], runpath="$ORIGIN/a:$ORIGIN/b")
+    )
+    executable(here / "host/opt/b/lib.so", make_elf(soname="lib.so"))
+    executable(here / "work/opt/a/lib.so", b"text")
+    arguments = ["--report=json", "../host/opt/prog", "--install-to=/opt/prog", "--include=opt/a/lib.so", "out"]
+    result = magicpak(*arguments, cwd=here / "work")
+    words = "lib.so cannot be loaded (/opt/a/lib.so is not an ELF file), needed by /opt/prog"
+    assert json.loads(result.stdout)["problems"] == [{"path": "/opt/prog", "words": words, "is_error": True}]
+    assert result.code == 3
+    assert names(here / "work") == ["opt/", "opt/a/", "opt/a/lib.so"]
+
+
 def test_a_moved_program_is_found_where_it_is(at: Path) -> None:
     document = report("--dry-run", "--install-to=/opt/moved", at / "prog")
     (process,) = document["processes"]
@@ -472,6 +497,28 @@ def test_a_report_to_a_full_device_ends_the_run_and_nothing_is_written(at: Path)
     result = magicpak("--report=list", "--report-file=/dev/full", at / "prog", at / "out")
     assert result == Result(5, "", "error: report /dev/full cannot be written: No space left on device\n")
     assert not (at / "out").exists()
+
+
+def test_a_report_file_that_can_only_be_begun_is_as_it_was(at: Path) -> None:
+    (at / "report").write_text("old")
+    result = magicpak(
+        *("--report=json", "--report-file=report", "--dry-run", at / "prog"),
+        cwd=at,
+        preexec_fn=partial(resource.setrlimit, resource.RLIMIT_FSIZE, (100, 100)),
+    )
+    assert result == Result(5, "", "error: report report cannot be written: File too large\n")
+    assert (at / "report").read_text() == "old"
+    assert not [name for name in names(at) if name.startswith(".")]
+
+
+@pytest.mark.needs("root")
+def test_a_report_in_a_directory_of_somebody_else_ends_the_run_before_any_work(public: Path, static: Path) -> None:
+    (public / "theirs").mkdir()
+    arguments = ["--report=list", "--report-file=theirs/report", static.name, "out"]
+    executable(public / static.name, static.read_bytes())
+    refused = "error: report theirs/report cannot be written: Permission denied\n"
+    assert magicpak_as_nobody(*arguments, cwd=public) == Result(5, "", refused)
+    assert names(public) == ["static", "theirs/"]
 
 
 def test_a_reader_that_goes_away_ends_nothing(at: Path) -> None:

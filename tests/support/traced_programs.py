@@ -35,7 +35,10 @@ from magicpak.tracing.trace import Trace, Use
 Value = TypeVar("Value")
 Said = Mapping[int, Sequence[str]]
 
-SECONDS = 30
+_SLOWNESS = 6 if "COVERAGE_PROCESS_CONFIG" in os.environ else 1
+"""How many times as long a tracer takes of which coverage looks at each line."""
+
+SECONDS = 30 * _SLOWNESS
 """How long a watched program may take, with all the tracer does, before it counts as hanging."""
 
 PRELUDE = r"""
@@ -233,7 +236,7 @@ def watched_apart(
     way: Way = Way.FILTER,
     *,
     stdin: bytes | None = None,
-    timeout: float = 20,
+    timeout: float = 20 * _SLOWNESS,
     before: Callable[[], None] | None = None,
 ) -> TracedRun:
     """Run `command` in `here` under `run_traced`, in a process of its own that calls `before` and leaves no other."""
