@@ -10,13 +10,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from magicpak.elf.cache import ElfCache, ElfFile
 from magicpak.elf.facts import DF_1_NODEFLIB, DF_1_PIE, FileType
 from magicpak.files.view import HostView
-from magicpak.ldso.interpreter import Glibc, built_in
+from magicpak.ldso.interpreter import Glibc, _runs_of_directories, built_in
 from magicpak.ldso.machines import machine_of
-from support.elf_files import AARCH64, I386, S390X, make_elf
+from support.elf_files import AARCH64, I386, S390X, X86_64, make_elf
 from support.loader_oracle import (
     GLIBC,
     Listing,
@@ -601,3 +603,32 @@ def test_what_is_built_into_the_loader_is_read_from_it(tmp_path: Path) -> None:
         data = re.sub(rb"release version \d+\.\d+", b"release version " + version, Path(GLIBC).read_bytes())
         (tmp_path / "ld.so").write_bytes(data)
         assert built_in(str(tmp_path / "ld.so"), machine, HostView()) == inside_host._replace(legacy_hwcaps=legacy)
+
+
+@pytest.mark.parametrize(
+    "strings",
+    [
+        b"/" * (1 << 22),
+        b"/etc/ld-musl-" * (1 << 18),
+        b"/lib/\0" * (1 << 18),
+        b"release version " + b"2" * 5000 + b".1\0",
+    ],
+    ids=["slashes", "musl", "directories", "version"],
+)
+def test_a_loader_of_strings_without_an_end_is_read_once(tmp_path: Path, strings: bytes) -> None:
+    """Were each start of a string tried to its end, this would take hours."""
+    path, machine = tmp_path / "ld.so", machine_of(X86_64)
+    path.write_bytes(strings + b"!\0GLIBC_PRIVATE\0/lib/\0\0" + strings + b"!/ld.so.cache\0")
+    inside = built_in(str(path), machine, HostView())
+    assert isinstance(inside, Glibc)
+    assert set(inside.directories) == {"/lib"}
+    assert len(inside.directories) <= 64
+    assert inside.cache is None
+
+
+@settings(max_examples=500, deadline=None, database=None)
+@given(st.lists(st.sampled_from([b"/", b"//", b"/\0", b"\0", b"lib", b"/lib/\0", b"/usr/lib/\0", b"\1", b" "])))
+def test_default_directories_are_the_longest_run_of_strings_between_slashes(parts: list[bytes]) -> None:
+    data = b"".join(parts)
+    runs = re.findall(rb"/[\x21-\x7e]*/\0(?:/[\x21-\x7e]*/\0)*", data)
+    assert [b"".join(each + b"\0" for each in run) for run in _runs_of_directories(data)] == runs
