@@ -18,6 +18,7 @@ from magicpak.elf.facts import DF_1_NODEFLIB, DF_1_PIE, FileType
 from magicpak.files.view import HostView
 from magicpak.ldso.interpreter import Glibc, _runs_of_directories, built_in
 from magicpak.ldso.machines import machine_of
+from magicpak.ldso.search import SearchDirectory, SearchList
 from support.elf_files import AARCH64, I386, S390X, X86_64, make_elf
 from support.loader_oracle import (
     GLIBC,
@@ -560,6 +561,30 @@ class TestProcessors:
         assert theirs in (path, *variants)
 
 
+def test_what_is_absent_is_looked_at_once_whatever_is_needed(tree: Tree) -> None:
+    """ld.so remembers for each directory of a search path whether it is there."""
+    absent = [f"$ORIGIN/{number}" for number in range(200)]
+    paths = [tree.library(f"there/lib{number}.so") for number in range(100)]
+    names = [os.path.basename(path) for path in paths]
+    tree.add("file", b"")
+    tree.link("loop", "loop")
+    rpath = ":".join(["$ORIGIN/file", "$ORIGIN/loop", *absent, "$ORIGIN/there"])
+    program = tree.program("app", needed=[*names, "libno.so"], rpath=rpath)
+    store = CountingStore()
+    assert listing_of(resolved(program, store=store).closure) == agreed(program)
+    assert store.count < 1000
+
+
+def test_of_paths_that_cannot_be_opened_few_are_remembered(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("magicpak.elf.cache.MAX_UNOPENED", 10)
+    store = ElfCache()
+    for path in [tree / f"{number}.so" for number in range(20)] * 2:
+        with pytest.raises(FileNotFoundError, match=re.escape(f"No such file or directory: '{path}'")):
+            store.get(path)
+    assert len(store._unopened) == 10
+    assert not store._by_path
+
+
 class CountingStore(ElfCache):
     def __init__(self) -> None:
         super().__init__()
@@ -568,6 +593,22 @@ class CountingStore(ElfCache):
     def get(self, path: str) -> ElfFile:
         self.count += 1
         return super().get(path)
+
+
+def test_a_directory_is_looked_at_when_a_search_comes_to_it() -> None:
+    looked_at: list[str] = []
+
+    def is_absent(directory: SearchDirectory) -> bool:
+        looked_at.append(directory.path)
+        return directory.path in "bd"
+
+    directories = SearchList([SearchDirectory(path) for path in "abcde"], is_absent)
+    assert next(directories.present()).path == "a"
+    assert looked_at == ["a"]
+    first, second = directories.present(), directories.present()
+    assert [(one.path, two.path) for one, two in zip(first, second, strict=True)] == [(each, each) for each in "ace"]
+    assert looked_at == [*"abcde"]
+    assert [each.path for each in directories] == [*"abcde"]
 
 
 @pytest.mark.parametrize("path", [{"rpath": "$ORIGIN"}, {"runpath": "$ORIGIN"}, {"rpath": "$ORIGIN/a:$ORIGIN"}])
