@@ -1,12 +1,14 @@
 """Who owns a file, by made databases of dpkg, of distroless images and of apk below a root of their own."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from magicpak.packages import database
 from magicpak.packages.database import Package
-from magicpak.packages.owners import FileOwners, owners
+from magicpak.packages.owners import MAX_ALIASES, FileOwners, names_of, owners
 
 BASH = Package("dpkg", "bash", "5.2-1", "amd64")
 LIBC = Package("dpkg", "libc6", "2.36-9+deb12u10", "amd64")
@@ -173,6 +175,47 @@ class TestLinks:
         dpkg(tmp_path, {"bash": "/bin/x\n"}, paragraph(BASH), diversions="/bin/x\n/bin/x.old\nlibc6\n")
         assert owners(["/usr/bin/x.old"], str(tmp_path)) == FileOwners({"/usr/bin/x.old": BASH}, ())
         assert owners(["/usr/bin/x"], str(tmp_path)) == NOBODY
+
+    def test_of_many_links_to_one_directory_few_count(self, tmp_path: Path) -> None:
+        linked(tmp_path, {f"{number:05}": "usr" for number in range(2000)})
+        names = names_of(["/usr/lib/x/a"], str(tmp_path))["/usr/lib/x/a"]
+        assert names == (b"/usr/lib/x/a", *(b"/%05d/lib/x/a" % number for number in range(MAX_ALIASES)))
+
+    def test_names_by_links_come_in_the_order_of_the_links(self, tmp_path: Path) -> None:
+        linked(tmp_path, {"a": "usr/lib", "b": "usr", "c": "usr/lib", "usr/d": "lib", "root": "/"})
+        names = names_of(["/usr/lib/x"], str(tmp_path))["/usr/lib/x"]
+        assert names == (b"/usr/lib/x", b"/a/x", b"/b/lib/x", b"/c/x", b"/root/usr/lib/x", b"/usr/d/x")
+
+
+class TestHostile:
+    def test_a_file_of_a_hole_is_not_read(self, tmp_path: Path) -> None:
+        dpkg(tmp_path, {"bash": "/bin/bash\n", "ash": ""}, paragraph(BASH))
+        hole = tmp_path / "var/lib/dpkg/info/ash.list"
+        os.truncate(hole, 1 << 40)
+        assert owners(["/bin/bash"], str(tmp_path)) == FileOwners(
+            {"/bin/bash": BASH}, (f"cannot read {hole}: larger than 64.0 MB",)
+        )
+
+    def test_a_database_of_large_files_is_not_read_to_its_end(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(database, "MAX_DATABASE", 2500)
+        dpkg(tmp_path, {f"{number}": "/x\n" * 300 for number in range(9)}, paragraph(BASH))
+        assert owners(["/bin/bash"], str(tmp_path)).warnings == (
+            f"cannot read {tmp_path}/var/lib/dpkg/info/2.list: the files of the database are larger than 2.5 kB",
+        )
+
+    def test_a_named_pipe_or_a_device_does_not_block_or_fill_the_memory(self, tmp_path: Path) -> None:
+        dpkg(tmp_path, {"bash": "/bin/bash\n"}, paragraph(BASH))
+        os.mkfifo(tmp_path / "var/lib/dpkg/diversions")
+        (tmp_path / "var/lib/dpkg/info/zero.list").symlink_to("/dev/zero")
+        assert owners(["/bin/bash"], str(tmp_path)).by_path == {"/bin/bash": BASH}
+
+    def test_a_line_of_spaces_is_read_once(self, tmp_path: Path) -> None:
+        """Were the end of the line looked for at each of them, this would take an hour."""
+        spaces = " " * (1 << 20)
+        dpkg(tmp_path, {"bash": "/bin/bash\n"}, paragraph(BASH._replace(version=f"{spaces}1{spaces}2{spaces}")))
+        assert owners(["/bin/bash"], str(tmp_path)).by_path == {"/bin/bash": BASH._replace(version=f"1{spaces}2")}
 
 
 class TestDistroless:

@@ -12,6 +12,7 @@ from typing import Protocol
 from magicpak.bundle.path import ROOT, BundlePath, resolve
 
 OPEN_TO_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+_READ_SIZE = 1 << 16  # bytes at a time: Python takes the memory before it knows how much there is
 
 KERNEL_FILE_SYSTEMS = ("/proc", "/sys")
 KERNEL_DIRECTORIES = (*KERNEL_FILE_SYSTEMS, "/dev")
@@ -56,12 +57,18 @@ class HostView:
         return os.getcwd()
 
 
-def read_file(view: FileView, path: str, most: int = -1) -> bytes:
-    """Return the first `most` bytes of what `path` leads to, or all of it. Raises OSError."""
+def read_file(view: FileView, path: str, most: int) -> bytes:
+    """Return the first `most` bytes of what `path` leads to, or all of it. Raises OSError.
+
+    There is no reading without a limit: a file without an end, or of a hole only, would take all memory.
+    """
     descriptor = view.open(path)
     try:
-        with open(descriptor, "rb", buffering=0, closefd=False) as file:
-            return file.read(most) or b""
+        parts = []
+        while most > 0 and (part := os.read(descriptor, min(most, _READ_SIZE))):
+            parts.append(part)
+            most -= len(part)
+        return b"".join(parts)
     finally:
         os.close(descriptor)
 

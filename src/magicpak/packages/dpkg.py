@@ -21,7 +21,7 @@ DIRECTORY = "var/lib/dpkg"
 _LIST, _SUMS = ".list", ".md5sums"
 _SUM_LENGTH = len("d41d8cd98f00b204e9800998ecf8427e  ")
 _NAME = re.compile(rb"^Package:[ \t]*(\S+)", re.MULTILINE)
-_FIELD = re.compile(rb"^(Package|Version|Architecture|Status):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
+_FIELD = re.compile(rb"^(Package|Version|Architecture|Status):(.*)$", re.MULTILINE)
 
 _WITHOUT_FILES = ("not-installed", "config-files")
 """The last word of the status of a package that has at most configuration files left (dpkg(1))."""
@@ -89,7 +89,7 @@ def _packages(paragraphs: Iterable[bytes]) -> dict[str, Package | None]:
     """Return each package by NAME and by NAME:ARCHITECTURE; None for one that is not installed."""
     packages: dict[str, Package | None] = {}
     for paragraph in paragraphs:
-        fields = {name: os.fsdecode(value) for name, value in _FIELD.findall(paragraph)}
+        fields = {name: os.fsdecode(value.strip(b" \t")) for name, value in _FIELD.findall(paragraph)}
         name, version, architecture = (fields.get(field, "") for field in (b"Package", b"Version", b"Architecture"))
         is_installed = fields.get(b"Status", "").rpartition(" ")[2] not in _WITHOUT_FILES
         if not name or (is_installed and not version):

@@ -6,7 +6,8 @@ The links that count are those in the root directory, and in those of its direct
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from magicpak.bundle.path import resolve
@@ -16,6 +17,10 @@ from magicpak.packages.database import Package
 
 _DATABASES = (dpkg.query, dpkg.query_distroless, apk.query, rpm.query)
 """Each is queried for the paths that have no owner yet."""
+
+
+MAX_ALIASES = 32
+"""Links that count for one directory: a merged /usr has one to three."""
 
 
 class FileOwners(NamedTuple):
@@ -53,18 +58,25 @@ def names_of(paths: Iterable[str], root: str) -> dict[str, tuple[bytes, ...]]:
     """
     parts = {path: os.path.split(path) for path in paths}
     directories = {directory for directory, _ in parts.values()}
-    links = _links(root, directories)
-    aliases = {directory: (directory, *_aliases(links, directory)) for directory in directories}
+    links_to: dict[str, list[tuple[int, str]]] = {}
+    for number, (link, end) in enumerate(_links(root, directories).items()):
+        links_to.setdefault(end, []).append((number, link))
+    aliases = {directory: (directory, *_aliases(links_to, directory)) for directory in directories}
     return {
         path: tuple(os.fsencode(os.path.join(each, name)) for each in aliases[directory])
         for path, (directory, name) in parts.items()
     }
 
 
-def _aliases(links: Mapping[str, str], directory: str) -> list[str]:
-    """Return the names of `directory` that lead through one of `links`."""
+def _aliases(links_to: Mapping[str, Sequence[tuple[int, str]]], directory: str) -> list[str]:
+    """Return the names of `directory` that lead through a link to it, or to a directory above it, at most MAX_ALIASES.
+
+    `links_to` has the links by the directory that they lead to, each with a number, by which they are in order.
+    """
     prefix = os.path.join(directory, "")
-    return [os.path.join(link, prefix[len(end) :]).rstrip("/") for link, end in links.items() if prefix.startswith(end)]
+    ends = [prefix[: slash.end()] for slash in re.finditer("/", prefix)]
+    found = sorted((number, link, end) for end in ends for number, link in links_to.get(end, ())[:MAX_ALIASES])
+    return [os.path.join(link, prefix[len(end) :]).rstrip("/") for _, link, end in found[:MAX_ALIASES]]
 
 
 def _links(root: str, directories: Iterable[str]) -> dict[str, str]:
