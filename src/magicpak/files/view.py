@@ -64,10 +64,12 @@ def read_file(view: FileView, path: str, most: int) -> bytes:
     """
     descriptor = view.open(path)
     try:
-        parts = []
-        while most > 0 and (part := os.read(descriptor, min(most, _READ_SIZE))):
-            parts.append(part)
-            most -= len(part)
+        size = os.fstat(descriptor).st_size
+        parts = [os.read(descriptor, min(most, size + 1))]
+        left = most - len(parts[0])
+        while len(parts[0]) > size and left > 0 and (part := os.read(descriptor, min(left, _READ_SIZE))):
+            parts.append(part)  # of what has no size, or grows
+            left -= len(part)
         return b"".join(parts)
     finally:
         os.close(descriptor)
