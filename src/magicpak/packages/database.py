@@ -1,7 +1,7 @@
 """A package, what one package database knows of files, and how the files of a database are read."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from magicpak.errors import reason
@@ -19,6 +19,15 @@ class Package(NamedTuple):
     version: str
     architecture: str
     """Empty if the manager does not say."""
+
+
+PathNames = tuple[bytes, ...]
+"""The names that a database may have of one path: its own first, then those by links, of which the first counts."""
+
+
+def all_names(paths: Iterable[PathNames]) -> frozenset[bytes]:
+    """Return the names of all `paths`."""
+    return frozenset(name for names in paths for name in names)
 
 
 class Ownership(NamedTuple):

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from magicpak.bundle.path import resolve
 from magicpak.files.view import link_text
 from magicpak.packages import apk, dpkg, rpm
-from magicpak.packages.database import Package
+from magicpak.packages.database import Package, PathNames
 
 _DATABASES = (dpkg.query, dpkg.query_distroless, apk.query, rpm.query)
 """Each is queried for the paths that have no owner yet."""
@@ -33,8 +33,8 @@ class FileOwners(NamedTuple):
 def owners(paths: Iterable[str], root: str = "/") -> FileOwners:
     """Return the package that owns each of `paths`, without those that no package owns.
 
-    The paths are absolute and real, as seen in `root`: no directory in them is a link. Each database is read once, as
-    a whole, in a time that grows with its size. Errors of a database are warnings.
+    The paths are absolute and real, as seen in `root`: no directory in them is a link. Each database is read
+    once, in a time that grows with its size. Errors of what is read are warnings.
     """
     by_path: dict[str, Package] = {}
     warnings: list[str] = []
@@ -42,7 +42,7 @@ def owners(paths: Iterable[str], root: str = "/") -> FileOwners:
     for query in _DATABASES:
         if not unowned:
             break
-        by_name, its_warnings = query(frozenset(name for names in unowned.values() for name in names), root)
+        by_name, its_warnings = query(unowned.values(), root)
         warnings += its_warnings
         for path, names in unowned.items():
             if owner := next((by_name[name] for name in names if name in by_name), None):
@@ -51,7 +51,7 @@ def owners(paths: Iterable[str], root: str = "/") -> FileOwners:
     return FileOwners(by_path, tuple(warnings))
 
 
-def names_of(paths: Iterable[str], root: str) -> dict[str, tuple[bytes, ...]]:
+def names_of(paths: Iterable[str], root: str) -> dict[str, PathNames]:
     """Return for each of `paths`, in order, the names that a database may have: the path itself, then those by links.
 
     The paths are absolute, as seen in `root`, and no directory in them is a link.
