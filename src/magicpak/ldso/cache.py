@@ -73,7 +73,7 @@ def _entries(data: bytes) -> dict[str, list[CacheEntry]]:
 
 def _old_entries(data: bytes, order: str, strings: int) -> dict[str, list[CacheEntry]]:
     entries: dict[str, list[CacheEntry]] = {}
-    table = _Strings(data)
+    table = _CacheStrings(data)
     for flags, key, value in struct.iter_unpack(order + "iII", data[len(_OLD_MAGIC) + 4 : strings]):
         name, path = table.at(strings + key), table.at(strings + value)
         if name and path:
@@ -93,7 +93,7 @@ def _new_entries(data: bytes, start: int) -> dict[str, list[CacheEntry]]:
     end = start + _HEADER + count * _ENTRY
     if end > len(data):
         return entries
-    table = _Strings(data)
+    table = _CacheStrings(data)
     hwcaps = _hwcaps_names(data, start, order, table)
     for flags, key, value, _, mask in struct.iter_unpack(order + "iIIIQ", data[start + _HEADER : end]):
         name, path = table.at(start + key), table.at(start + value)
@@ -110,7 +110,7 @@ def _hwcaps_of(mask: int, names: list[str]) -> str | None:
     return names[index] if is_extension and index < len(names) else ""
 
 
-def _hwcaps_names(data: bytes, start: int, order: str, table: "_Strings") -> list[str]:
+def _hwcaps_names(data: bytes, start: int, order: str, table: "_CacheStrings") -> list[str]:
     (offset,) = struct.unpack_from(order + "I", data, start + 32)  # in the file, unlike those of strings
     if offset == 0 or offset + 8 > len(data):
         return []
@@ -124,7 +124,7 @@ def _hwcaps_names(data: bytes, start: int, order: str, table: "_Strings") -> lis
     return []
 
 
-class _Strings:
+class _CacheStrings:
     """The strings of a cache by their positions, each read once; None for what has no end within PATH_MAX."""
 
     def __init__(self, data: bytes) -> None:
