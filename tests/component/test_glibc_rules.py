@@ -10,13 +10,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from magicpak.elf.cache import ElfCache, ElfFile
 from magicpak.elf.facts import DF_1_NODEFLIB, DF_1_PIE, FileType
 from magicpak.files.view import HostView
-from magicpak.ldso.interpreter import Glibc, built_in
+from magicpak.ldso.interpreter import Glibc, _runs_of_directories, built_in
 from magicpak.ldso.machines import machine_of
-from support.elf_files import AARCH64, I386, S390X, make_elf
+from magicpak.ldso.search import SearchDirectory, SearchList
+from support.elf_files import AARCH64, I386, S390X, X86_64, make_elf
 from support.loader_oracle import (
     GLIBC,
     Listing,
@@ -582,6 +585,30 @@ class TestProcessors:
         assert theirs in (path, *variants)
 
 
+def test_what_is_absent_is_looked_at_once_whatever_is_needed(tree: Tree) -> None:
+    """ld.so remembers for each directory of a search path whether it is there."""
+    absent = [f"$ORIGIN/{number}" for number in range(200)]
+    paths = [tree.library(f"there/lib{number}.so") for number in range(100)]
+    names = [os.path.basename(path) for path in paths]
+    tree.add("file", b"")
+    tree.link("loop", "loop")
+    rpath = ":".join(["$ORIGIN/file", "$ORIGIN/loop", *absent, "$ORIGIN/there"])
+    program = tree.program("app", needed=[*names, "libno.so"], rpath=rpath)
+    store = CountingStore()
+    assert listing_of(resolved(program, store=store).closure) == agreed(program)
+    assert store.count < 1000
+
+
+def test_of_paths_that_cannot_be_opened_few_are_remembered(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("magicpak.elf.cache.MAX_UNOPENED", 10)
+    store = ElfCache()
+    for path in [tree / f"{number}.so" for number in range(20)] * 2:
+        with pytest.raises(FileNotFoundError, match=re.escape(f"No such file or directory: '{path}'")):
+            store.get(path)
+    assert len(store._unopened) == 10
+    assert not store._by_path
+
+
 class CountingStore(ElfCache):
     def __init__(self) -> None:
         super().__init__()
@@ -590,6 +617,22 @@ class CountingStore(ElfCache):
     def get(self, path: str) -> ElfFile:
         self.count += 1
         return super().get(path)
+
+
+def test_a_directory_is_looked_at_when_a_search_comes_to_it() -> None:
+    looked_at: list[str] = []
+
+    def is_absent(directory: SearchDirectory) -> bool:
+        looked_at.append(directory.path)
+        return directory.path in "bd"
+
+    directories = SearchList([SearchDirectory(path) for path in "abcde"], is_absent)
+    assert next(directories.present()).path == "a"
+    assert looked_at == ["a"]
+    first, second = directories.present(), directories.present()
+    assert [(one.path, two.path) for one, two in zip(first, second, strict=True)] == [(each, each) for each in "ace"]
+    assert looked_at == [*"abcde"]
+    assert [each.path for each in directories] == [*"abcde"]
 
 
 @pytest.mark.parametrize("path", [{"rpath": "$ORIGIN"}, {"runpath": "$ORIGIN"}, {"rpath": "$ORIGIN/a:$ORIGIN"}])
@@ -626,3 +669,32 @@ def test_what_is_built_into_the_loader_is_read_from_it(tmp_path: Path) -> None:
         data = re.sub(rb"release version \d+\.\d+", b"release version " + version, Path(GLIBC).read_bytes())
         (tmp_path / "ld.so").write_bytes(data)
         assert built_in(str(tmp_path / "ld.so"), machine, HostView()) == inside_host._replace(legacy_hwcaps=legacy)
+
+
+@pytest.mark.parametrize(
+    "strings",
+    [
+        b"/" * (1 << 22),
+        b"/etc/ld-musl-" * (1 << 18),
+        b"/lib/\0" * (1 << 18),
+        b"release version " + b"2" * 5000 + b".1\0",
+    ],
+    ids=["slashes", "musl", "directories", "version"],
+)
+def test_a_loader_of_strings_without_an_end_is_read_once(tmp_path: Path, strings: bytes) -> None:
+    """Were each start of a string tried to its end, this would take hours."""
+    path, machine = tmp_path / "ld.so", machine_of(X86_64)
+    path.write_bytes(strings + b"!\0GLIBC_PRIVATE\0/lib/\0\0" + strings + b"!/ld.so.cache\0")
+    inside = built_in(str(path), machine, HostView())
+    assert isinstance(inside, Glibc)
+    assert set(inside.directories) == {"/lib"}
+    assert len(inside.directories) <= 64
+    assert inside.cache is None
+
+
+@settings(max_examples=500, deadline=None, database=None)
+@given(st.lists(st.sampled_from([b"/", b"//", b"/\0", b"\0", b"lib", b"/lib/\0", b"/usr/lib/\0", b"\1", b" "])))
+def test_default_directories_are_the_longest_run_of_strings_between_slashes(parts: list[bytes]) -> None:
+    data = b"".join(parts)
+    runs = re.findall(rb"/[\x21-\x7e]*/\0(?:/[\x21-\x7e]*/\0)*", data)
+    assert [b"".join(each + b"\0" for each in run) for run in _runs_of_directories(data)] == runs

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from magicpak.ldso.cache import CacheEntry, make_cache, parse_cache
+from magicpak.elf.cache import ElfCache
+from magicpak.ldso.cache import MAX_CACHE, CacheEntry, make_cache, parse_cache
+from magicpak.ldso.factory import emulated_loaders
 from support.loader_oracle import GLIBC, World, inside, listed
 
 HOST = "/etc/ld.so.cache"
@@ -144,6 +146,25 @@ class TestHostile:
             data = bytearray(make_cache(ENTRIES, little=True))
             struct.pack_into("<I", data, 20, count)
             assert parse_cache(bytes(data)) == {}
+
+    def test_a_cache_that_is_a_hole_or_a_device_has_no_entries(self, tmp_path: Path) -> None:
+        cache = tmp_path / "cache"
+        cache.write_bytes(make_cache(ENTRIES, little=True))
+        os.truncate(cache, 1 << 40)
+        loaders = emulated_loaders(ElfCache())
+        assert loaders._cache(str(cache)) == {}
+        assert loaders._cache("/dev/zero") == {}
+        os.truncate(cache, MAX_CACHE)
+        assert loaders._cache(str(tmp_path / "cache/../cache")) == {}
+        assert len(emulated_loaders(ElfCache())._cache(str(cache))) == 2
+
+    def test_strings_that_overlap_do_not_take_much_memory(self) -> None:
+        count, letters = 5000, 4000
+        data = bytearray(make_cache([CacheEntry("a", "/a", X86_64)] * count, little=True))
+        strings = len(data)
+        for index in range(count):
+            struct.pack_into("<II", data, 48 + 24 * index + 4, strings + index % letters, strings + index // 2)
+        assert parse_cache(bytes(data) + b"a" * letters + b"\0") == {}
 
 
 class TestWriting:

@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from magicpak.elf.cache import ElfCache, ElfFile
 from magicpak.elf.facts import DF_1_PIE, FileType
 from support.elf_files import I386, make_elf
 from support.loader_oracle import GLIBC, MUSL, Listing, Tree, World, agreed_by_musl, found, inside, missing, resolved
@@ -179,6 +180,36 @@ class TestFiles:
         path = tree.library("lib/liba.so", flags_1=DF_1_PIE)
         program = tree.program("app", needed=["liba.so"], runpath="$ORIGIN/lib")
         assert agreed_by_musl(program) == found(("liba.so", path))
+
+    def test_a_directory_that_is_a_loop_of_links_ends_the_search_and_one_that_is_a_file_does_not(
+        self, tree: Tree
+    ) -> None:
+        path = tree.library("after/liba.so")
+        tree.add("file", b"")
+        tree.link("loop", "loop")
+        program = tree.program(
+            "app", needed=["liba.so"], runpath="$ORIGIN/file:$ORIGIN/none:$ORIGIN/after:$ORIGIN/loop"
+        )
+        assert agreed_by_musl(program) == found(("liba.so", path))
+        program = tree.program("app", needed=["liba.so"], runpath="$ORIGIN/file:$ORIGIN/loop:$ORIGIN/after")
+        assert agreed_by_musl(program) == missing("liba.so")
+
+    def test_what_is_absent_is_looked_at_once_whatever_is_needed(
+        self, tree: Tree, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        absent = [f"$ORIGIN/{number}" for number in range(200)]
+        names = [os.path.basename(tree.library(f"there/lib{number}.so")) for number in range(100)]
+        program = tree.program("app", needed=[*names, "libno.so"], runpath=":".join([*absent, "$ORIGIN/there"]))
+        looked_at: list[str] = []
+        get = ElfCache.get
+
+        def counting(self: ElfCache, path: str) -> ElfFile:
+            looked_at.append(path)
+            return get(self, path)
+
+        monkeypatch.setattr(ElfCache, "get", counting)
+        assert agreed_by_musl(program).missing == ("libno.so",)
+        assert len(looked_at) < 1000
 
     def test_a_loop_of_links_ends_the_search(self, tree: Tree) -> None:
         tree.library("lib/liba.so", needed=["libx.so"], runpath="$ORIGIN/../loop")

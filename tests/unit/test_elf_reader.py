@@ -2,6 +2,7 @@
 
 import os
 import socket
+import struct
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,9 +15,12 @@ from hypothesis import strategies as st
 from magicpak.bundle.entry import Attributes, Copy
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Because, BundlePlan, Item
+from magicpak.elf import symbols, versions
 from magicpak.elf.cache import ElfCache
-from magicpak.elf.facts import ElfFacts, ElfTarget, FileType
+from magicpak.elf.facts import ElfFacts, ElfTarget, FileType, VersionNeeded, Versions
+from magicpak.elf.image import PAGE, ElfBytes, MappedImage, Segment
 from magicpak.elf.reader import ElfError, ElfErrorKind, read_facts, read_path
+from magicpak.elf.symbols import Symbols, read_symbols
 from magicpak.files.view import FileView, HostView, read_file, read_host_file
 from magicpak.verify.plan_view import PlanView
 from magicpak.verify.root_view import DirectoryView
@@ -24,10 +28,13 @@ from support.elf_files import (
     AARCH64,
     BIG_PAGE,
     DT_FLAGS_1,
+    DT_HASH,
     DT_NEEDED,
     DT_RUNPATH,
     DT_SONAME,
+    DT_STRSZ,
     DT_STRTAB,
+    DT_SYMTAB,
     I386,
     PPC,
     PT_DYNAMIC,
@@ -54,6 +61,7 @@ LIBRARY_FACTS = ElfFacts(
     runpath="$ORIGIN/../lib",
 )
 PROGRAM = make_elf(type=FileType.EXEC, interpreter="/lib/ld.so", needed=["libc.so.6"], code=b"\xc3")
+DT_VERNEED, DT_VERDEF, DT_GNU_HASH = 0x6FFFFFFE, 0x6FFFFFFC, 0x6FFFFEF5
 READ_AT_MOST = 17 << 20  # bytes, of whatever file
 
 
@@ -455,7 +463,7 @@ def test_in_every_view_a_pipe_or_device_is_looked_at_and_not_opened(
         with pytest.raises(ElfError, match=r"is a (named pipe|character device)"):
             ElfCache(view).get(path)
         with pytest.raises(OSError, match="not a regular file"):
-            read_file(view, path)
+            read_file(view, path, 1)
     assert [flag & os.O_PATH for flag in flags] == [os.O_PATH] * 10
 
 
@@ -466,7 +474,7 @@ def test_what_takes_the_place_of_a_file_before_it_is_opened_is_not_waited_for(
     before = os.stat(__file__)
     monkeypatch.setattr(os, "stat", lambda *_, **__: before)
     with pytest.raises(OSError, match="not a regular file"):
-        read_host_file(str(tmp_path / "fifo"))
+        read_host_file(str(tmp_path / "fifo"), 1)
 
 
 def test_a_file_that_cannot_be_opened_keeps_the_reason_of_the_system(tmp_path: Path) -> None:
@@ -483,3 +491,129 @@ def test_no_descriptor_stays_open(tmp_path: Path) -> None:
         read_path(str(tmp_path / "bad"))
 
     assert os.listdir("/proc/self/fd") == before
+
+
+def with_code(code: bytes, **tags: tuple[int, int]) -> bytes:
+    """Return a library with `code`; of each of `tags` the value is a distance from its start."""
+    (start,) = struct.unpack_from("<Q", make_elf(code=b"\xc3"), 24)
+    return make_elf(code=code, more=[(tag, start + distance) for tag, distance in tags.values()])
+
+
+def with_needed_versions(files: int, each: int, names: int) -> bytes:
+    """Return a library that needs versions of `files` files: one chain of `each` of them, for all files.
+
+    The name of the first is a string of `names` characters, that of each other the end of it.
+    """
+    chain = b"".join(struct.pack("<4xH2xII", 0, min(number, names), 16) for number in range(each - 1))
+    chain += struct.pack("<4xH2xII", 0, min(each, names), 0)
+    heads = [
+        struct.pack("<2xHIII", each, names, 16 * (files - number), 16 * (number + 1 < files)) for number in range(files)
+    ]
+    strings = b"v" * names + b"\0"
+    code = b"".join(heads) + chain + strings
+    return with_code(code, needed=(DT_VERNEED, 0), strings=(DT_STRTAB, len(code) - len(strings)))
+
+
+def test_needed_versions_are_read_by_their_records() -> None:
+    assert facts_of(with_needed_versions(2, 2, 3)).versions == Versions(
+        (VersionNeeded("", "vvv", weak=False), VersionNeeded("", "v", weak=False)) * 2
+    )
+
+
+def test_records_of_versions_that_share_a_chain_are_no_more_than_a_linker_can_number() -> None:
+    fewer = facts_of(with_needed_versions(200, 300, 1))
+    assert len(fewer.versions.needed) == 200 * 300
+    assert facts_of(with_needed_versions(300, 300, 1)) == fewer._replace(versions=Versions())
+
+
+def test_defined_versions_are_no_more_than_a_linker_can_number() -> None:
+    records = [struct.pack("<12xII", 0, 20)] * versions.MAX_RECORDS
+    assert facts_of(with_code(b"".join(records) + bytes(20), defined=(DT_VERDEF, 0), strings=(DT_STRTAB, 0))).versions
+    more = with_code(b"".join(records * 2) + bytes(20), defined=(DT_VERDEF, 0), strings=(DT_STRTAB, 0))
+    assert facts_of(more).versions == Versions()
+
+
+def test_names_of_versions_that_overlap_do_not_take_much_memory() -> None:
+    assert facts_of(with_needed_versions(1, 2000, 4000)).versions == Versions()
+
+
+def of_symbols(count: int, names: bytes) -> bytes:
+    """Return a library with `count` undefined symbols, the names of which begin at the bytes of `names` in turn."""
+    table = b"".join(struct.pack("<IBBHQQ", number, 0x10, 0, 0, 0, 0) for number in range(count))
+    hashes = struct.pack("<II", 0, count)
+    code = table + hashes + names
+    elf = with_code(
+        code, table=(DT_SYMTAB, 0), hashes=(DT_HASH, len(table)), names=(DT_STRTAB, len(table) + len(hashes))
+    )
+    sized = struct.pack("<QQ", DT_STRSZ, len(names))
+    at = elf.index(struct.pack("<Q", DT_STRSZ), elf.index(code) + len(code))
+    return elf[:at] + sized + elf[at + len(sized) :]
+
+
+def symbols_of(data: bytes) -> Symbols:
+    with opened(data) as descriptor:
+        return read_symbols(descriptor)
+
+
+def test_names_of_symbols_that_overlap_do_not_take_much_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert symbols_of(of_symbols(4, b"abc\0")).needed == {b"abc", b"bc", b"c"}
+    assert symbols_of(of_symbols(4, b"abcd")).needed == {b"abcd", b"bcd", b"cd", b"d"}
+    monkeypatch.setattr(symbols, "MAX_NAMES", 5)
+    with pytest.raises(ElfError, match=r"^has names of symbols that are too long$"):
+        symbols_of(of_symbols(4, b"abc\0"))
+
+
+def test_a_hash_chain_without_an_end_is_read_in_few_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    read = MappedImage.read
+
+    def counting(self: MappedImage, address: int, minimum: int, maximum: int) -> bytes:
+        calls.append(address)
+        return read(self, address, minimum, maximum)
+
+    monkeypatch.setattr(MappedImage, "read", counting)
+    one_bucket = struct.pack("<IIIII", 1, 0, 0, 0, 1 << 16)
+    elf = with_code(one_bucket, table=(DT_SYMTAB, 0), names=(DT_STRTAB, 0), hashes=(DT_GNU_HASH, 0))
+    at = elf.index(struct.pack("<Q", DT_HASH), elf.index(one_bucket) + 1)
+    elf = elf[:at] + struct.pack("<Q", 21) + elf[at + 8 :]  # DT_DEBUG, so that only GNU's table is left
+    with pytest.raises(ElfError, match=r"^has \d+ symbols, more than the supported 4194304$"):
+        symbols_of(with_segment(elf, PT_LOAD, p_memsz=1 << 40))
+    assert len(calls) < 1000
+
+
+def mapped_plainly(segments: list[Segment], address: int, minimum: int) -> int | None:
+    """Return which of `segments` has the bytes, by their definition: the last that has all of them."""
+    for number, each in reversed(list(enumerate(segments))):
+        end = -(-(each.address + max(each.file_size, each.memory_size)) // PAGE) * PAGE
+        if each.address - each.address % PAGE <= address and address + minimum <= end:
+            return number
+    return None
+
+
+PLACES = st.sampled_from([0, 1, PAGE - 8, PAGE, PAGE + 8, 2 * PAGE, 3 * PAGE - 1, 4 * PAGE])
+
+
+@settings(max_examples=300, deadline=None, database=None)
+@given(st.lists(st.tuples(PLACES, PLACES), max_size=8), st.lists(st.tuples(PLACES, st.sampled_from([1, 8, 16, PAGE]))))
+def test_many_segments_are_mapped_as_the_last_of_them_says(
+    places: list[tuple[int, int]], reads_of: list[tuple[int, int]]
+) -> None:
+    segments = [Segment(PT_LOAD, number << 16, address, size, size) for number, (address, size) in enumerate(places)]
+    with opened(b"".join(bytes([number]) * (1 << 16) for number in range(len(segments) + 1))) as descriptor:
+        memory = MappedImage(ElfBytes(descriptor), [each._replace(offset=each.offset + PAGE) for each in segments])
+        for address, minimum in reads_of:
+            number = mapped_plainly(segments, address, minimum)
+            if number is None:
+                with pytest.raises(ElfError):
+                    memory.read(address, minimum, minimum)
+            else:
+                assert memory.read(address, minimum, minimum) == bytes([number]) * minimum
+
+
+def test_of_many_segments_at_one_address_few_are_looked_at(reads: list[int]) -> None:
+    with opened(LIBRARY) as descriptor:
+        segments = [Segment(PT_LOAD, 0, PAGE, size, size) for size in range(1, 1000)]
+        memory = MappedImage(ElfBytes(descriptor), [Segment(PT_LOAD, 0, 0, 1 << 20, 1 << 20), *segments])
+        assert len(memory._mappings(PAGE)) == 2
+        assert memory._mappings(PAGE + 8) is memory._mappings(PAGE + 16)
+    assert reads

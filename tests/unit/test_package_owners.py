@@ -1,13 +1,14 @@
 """Who owns a file, by made databases of dpkg, of distroless images and of apk below a root of their own."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
+from magicpak.packages import database
 from magicpak.packages.database import DatabaseReader, Package
-from magicpak.packages.owners import FileOwners, owners
+from magicpak.packages.owners import MAX_ALIASES, FileOwners, names_of, owners
 
 BASH = Package("dpkg", "bash", "5.2-1", "amd64")
 LIBC = Package("dpkg", "libc6", "2.36-9+deb12u10", "amd64")
@@ -121,13 +122,13 @@ class TestDpkg:
 
     def test_what_cannot_be_read_is_told_and_the_rest_is_read(self, tmp_path: Path) -> None:
         dpkg(tmp_path, {"bash": "/bin/bash\n"}, paragraph(BASH))
-        (tmp_path / "var/lib/dpkg/info/dd.list").mkdir()
+        (tmp_path / "var/lib/dpkg/info/aa.list").mkdir()
         (tmp_path / "var/lib/dpkg/diversions").mkdir()
         assert owners(["/bin/bash"], str(tmp_path)) == FileOwners(
             {"/bin/bash": BASH},
             (
                 f"cannot read {tmp_path}/var/lib/dpkg/diversions: Is a directory",
-                f"cannot read {tmp_path}/var/lib/dpkg/info/dd.list: Is a directory",
+                f"cannot read {tmp_path}/var/lib/dpkg/info/aa.list: Is a directory",
             ),
         )
 
@@ -174,6 +175,87 @@ class TestLinks:
         dpkg(tmp_path, {"bash": "/bin/x\n"}, paragraph(BASH), diversions="/bin/x\n/bin/x.old\nlibc6\n")
         assert owners(["/usr/bin/x.old"], str(tmp_path)) == FileOwners({"/usr/bin/x.old": BASH}, ())
         assert owners(["/usr/bin/x"], str(tmp_path)) == NOBODY
+
+    def test_of_many_links_to_one_directory_few_count(self, tmp_path: Path) -> None:
+        linked(tmp_path, {f"{number:05}": "usr" for number in range(2000)})
+        names = names_of(["/usr/lib/x/a"], str(tmp_path))["/usr/lib/x/a"]
+        assert names == (b"/usr/lib/x/a", *(b"/%05d/lib/x/a" % number for number in range(MAX_ALIASES)))
+
+    def test_names_by_links_come_in_the_order_of_the_links(self, tmp_path: Path) -> None:
+        linked(tmp_path, {"a": "usr/lib", "b": "usr", "c": "usr/lib", "usr/d": "lib", "root": "/"})
+        names = names_of(["/usr/lib/x"], str(tmp_path))["/usr/lib/x"]
+        assert names == (b"/usr/lib/x", b"/a/x", b"/b/lib/x", b"/c/x", b"/root/usr/lib/x", b"/usr/d/x")
+
+
+class TestListsThatAreRead:
+    """Which of the lists are read: /usr/bin/b and /usr/bin/m are in those of the packages b and m."""
+
+    @pytest.fixture
+    def read(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+        content, packages = DatabaseReader.content, [BASH._replace(name=name) for name in "abcmxyz"]
+        linked(tmp_path, {"bin": "usr/bin"})
+        lists = {each.name: f"/usr/bin/{each.name}\n" for each in packages}
+        lists |= {"b": "/usr/bin/b\n/usr/bin/x\n", "y": "/bin/y\n"}
+        removed = paragraph(packages[1], "deinstall ok config-files")
+
+        def lists_read(*paths: str, removes_b: bool = False) -> str:
+            names: list[str] = []
+
+            def counting(self: DatabaseReader, path: str) -> bytes:
+                names.extend(os.path.basename(path).removesuffix(".list") if path.endswith(".list") else "")
+                return content(self, path)
+
+            dpkg(
+                tmp_path, lists, *(removed if removes_b and each.name == "b" else paragraph(each) for each in packages)
+            )
+            with monkeypatch.context() as patch:
+                patch.setattr(DatabaseReader, "content", counting)
+                assert owners(paths, str(tmp_path)).by_path.keys() == set(paths)
+            return "".join(names)
+
+        return lists_read
+
+    def test_it_ends_where_each_path_has_an_owner(self, read: Callable[..., str]) -> None:
+        assert read("/usr/bin/a") == "a"
+        assert read("/usr/bin/b", "/usr/bin/m") == "abcm"
+        assert read("/usr/bin/x") == "ab"
+
+    def test_a_package_that_is_removed_does_not_end_it(self, read: Callable[..., str]) -> None:
+        assert read("/usr/bin/x", removes_b=True) == "abcmx"
+
+    def test_a_name_by_a_link_does_not_end_it_since_the_own_name_counts_more(self, read: Callable[..., str]) -> None:
+        assert read("/usr/bin/y") == "abcmxyz"
+
+
+class TestHostileDatabases:
+    def test_a_file_of_a_hole_is_not_read(self, tmp_path: Path) -> None:
+        dpkg(tmp_path, {"bash": "/bin/bash\n", "ash": ""}, paragraph(BASH))
+        hole = tmp_path / "var/lib/dpkg/info/ash.list"
+        os.truncate(hole, 1 << 40)
+        assert owners(["/bin/bash"], str(tmp_path)) == FileOwners(
+            {"/bin/bash": BASH}, (f"cannot read {hole}: larger than 64.0 MB",)
+        )
+
+    def test_a_database_of_large_files_is_not_read_to_its_end(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(database, "MAX_DATABASE", 2500)
+        dpkg(tmp_path, {f"{number}": "/x\n" * 300 for number in range(9)}, paragraph(BASH))
+        assert owners(["/bin/bash"], str(tmp_path)).warnings == (
+            f"cannot read {tmp_path}/var/lib/dpkg/info/2.list: the files of the database are larger than 2.5 kB",
+        )
+
+    def test_a_named_pipe_or_a_device_does_not_block_or_fill_the_memory(self, tmp_path: Path) -> None:
+        dpkg(tmp_path, {"bash": "/bin/bash\n"}, paragraph(BASH))
+        os.mkfifo(tmp_path / "var/lib/dpkg/diversions")
+        (tmp_path / "var/lib/dpkg/info/zero.list").symlink_to("/dev/zero")
+        assert owners(["/bin/bash"], str(tmp_path)).by_path == {"/bin/bash": BASH}
+
+    def test_a_line_of_spaces_is_read_once(self, tmp_path: Path) -> None:
+        """Were the end of the line looked for at each of them, this would take an hour."""
+        spaces = " " * (1 << 20)
+        dpkg(tmp_path, {"bash": "/bin/bash\n"}, paragraph(BASH._replace(version=f"{spaces}1{spaces}2{spaces}")))
+        assert owners(["/bin/bash"], str(tmp_path)).by_path == {"/bin/bash": BASH._replace(version=f"1{spaces}2")}
 
 
 class TestDistroless:

@@ -9,6 +9,9 @@ from magicpak.elf.facts import ElfFacts
 from magicpak.elf.reader import read_facts
 from magicpak.files.view import FileView, HostView
 
+MAX_UNOPENED = 1 << 16
+"""Paths that cannot be opened, of which the reason is kept: 300 bytes each, where 36 KB of names ask for a million."""
+
 
 class ElfFile(NamedTuple):
     """One ELF file: its facts, (device, inode number) and permission bits."""
@@ -27,13 +30,20 @@ class ElfCache:
     def __init__(self, files: FileView | None = None) -> None:
         self.files: FileView = files or HostView()
         self.by_inode: dict[tuple[int, int], ElfFile] = {}
-        self._by_path: dict[str, ElfFile | ElfError | OSError] = {}
+        self._by_path: dict[str, ElfFile | ElfError] = {}
+        self._unopened: dict[str, tuple[int, str | None]] = {}
 
     def get(self, path: str) -> ElfFile:
         """Return the ELF file at `path`, following links. Raises ElfError, or OSError if it cannot be opened."""
-        result = self._by_path.get(path)
-        if result is None:
-            result = self._by_path[path] = self._read(path)
+        if path in self._unopened:
+            number, name = self._unopened[path]
+            raise OSError(number, os.strerror(number), name)
+        result = self._by_path.get(path) or self._read(path)
+        if isinstance(result, OSError):
+            if result.errno is not None and len(self._unopened) < MAX_UNOPENED:
+                self._unopened[path] = result.errno, result.filename
+            raise result.with_traceback(None)
+        self._by_path[path] = result
         if isinstance(result, ElfFile):
             return result
         raise result.with_traceback(None)

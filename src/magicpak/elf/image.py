@@ -5,6 +5,7 @@ Sources: elf(5) and the gABI (structures), the behaviour of Linux and of glibc's
 
 import os
 import struct
+from bisect import bisect_right
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -107,8 +108,10 @@ class MappedImage:
 
     def __init__(self, file: ElfBytes, segments: Iterable[Segment]) -> None:
         self._file = file
-        self._loaded = [each for each in segments if each.type == PT_LOAD]
+        self._loaded = [_Mapping.of(each) for each in segments if each.type == PT_LOAD]
         self._loaded.reverse()
+        self._bounds = sorted({bound for each in self._loaded for bound in (each.start, each.end)})
+        self._covering: dict[int, list[_Mapping]] = {}
 
     def read(self, address: int, minimum: int, maximum: int) -> bytes:
         """Return `maximum` bytes at `address`, or fewer at the end of the segment or of the file.
@@ -119,12 +122,40 @@ class MappedImage:
 
         Raises ElfError where there are fewer than `minimum`, and OSError.
         """
-        for _, offset, start, file_size, memory_size in self._loaded:
-            end = -(-(start + max(file_size, memory_size)) // PAGE) * PAGE
-            if start - start % PAGE <= address and address + minimum <= end:
+        for _, end, (_, offset, start, file_size, memory_size) in self._mappings(address):
+            if address + minimum <= end:
                 maximum = min(maximum, end - address)
                 file_end = start + file_size if memory_size > file_size else end
                 in_file = min(maximum, max(file_end - address, 0))
                 data = self._file.read(address - start + offset, min(minimum, in_file), in_file)
                 return data + bytes(maximum - in_file) if len(data) == in_file else data
         raise ElfError(why=f"refers to address {address:#x}, outside all its segments", kind=ElfErrorKind.MALFORMED)
+
+    def _mappings(self, address: int) -> list["_Mapping"]:
+        """Return what is mapped at `address`, the last first, without those that end no later than one before them.
+
+        All addresses between two bounds have the same, which are searched for once: a file can have a thousand
+        segments, and ten thousands of strings.
+        """
+        interval = bisect_right(self._bounds, address)
+        covering = self._covering.get(interval)
+        if covering is None:
+            covering = self._covering[interval] = []
+            for each in self._loaded:
+                if each.start <= address < each.end and (not covering or each.end > covering[-1].end):
+                    covering.append(each)
+        return covering
+
+
+class _Mapping(NamedTuple):
+    """The pages of a segment, from `start` to `end`."""
+
+    start: int
+    end: int
+    segment: Segment
+
+    @classmethod
+    def of(cls, segment: Segment) -> "_Mapping":
+        address = segment.address
+        end = -(-(address + max(segment.file_size, segment.memory_size)) // PAGE) * PAGE
+        return cls(address - address % PAGE, end, segment)

@@ -4,7 +4,9 @@ Sources: the gABI (symbol table, DT_HASH), GNU's DT_GNU_HASH, and what glibc's d
 """
 
 import struct
-from collections.abc import Mapping
+import sys
+from array import array
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from magicpak.elf.errors import ElfError, ElfErrorKind
@@ -16,9 +18,15 @@ _SYMBOLS = {32: "III BB H", 64: "I BB H QQ"}
 _UNDEFINED, _ABSOLUTE = 0, 0xFFF1
 _GLOBAL, _WEAK, _UNIQUE = 1, 2, 10
 _TLS = 6
+_NATIVE = "<" if sys.byteorder == "little" else ">"
 _VISIBLE = (0, 3)  # STV_DEFAULT, STV_PROTECTED
-_MAX_COUNT = 1 << 22  # of symbols, and of buckets of a hash table
-_MAX_STRINGS = 1 << 28  # bytes of names
+_MAX_COUNT = 1 << 22  # of symbols, and of buckets of a hash table: ten times those of the largest libraries
+_MAX_STRINGS = 1 << 28  # bytes of the table of names: as many as those symbols have with 64 bytes each
+MAX_NAMES = _MAX_STRINGS
+"""Bytes of all names: no more than the table may have, though names in it can overlap."""
+
+CHAIN_READ = 1 << 16
+"""Bytes of a chain of GNU's hash table that are read at a time: usual chains have a few, a hostile one has no end."""
 
 
 class Symbols(NamedTuple):
@@ -40,7 +48,7 @@ def read_symbols(descriptor: int) -> Symbols:
     count = _count(memory, tags, bits, order, form.size)
     table = memory.read(tags[DT_SYMTAB], count * form.size, count * form.size) if count else b""
     size = min(tags.get(DT_STRSZ, 0), _MAX_STRINGS)
-    strings = memory.read(tags[DT_STRTAB], size, size) if size else b""
+    names = _Names(memory.read(tags[DT_STRTAB], size, size) if size else b"")
     defined, needed = set(), set()
     for fields in form.iter_unpack(table):
         name, info, other, index, value = _common_order(fields, bits)
@@ -49,9 +57,9 @@ def read_symbols(descriptor: int) -> Symbols:
             continue
         if index == _UNDEFINED:
             if binding != _WEAK:
-                needed.add(_name(strings, name))
+                needed.add(names.at(name))
         elif other & 3 in _VISIBLE and (value or index == _ABSOLUTE or kind == _TLS):
-            defined.add(_name(strings, name))
+            defined.add(names.at(name))
     return Symbols(frozenset(defined), frozenset(needed - {b""}))
 
 
@@ -64,8 +72,24 @@ def _common_order(fields: tuple[int, ...], bits: int) -> tuple[int, int, int, in
     return name, info, other, index, value
 
 
-def _name(strings: bytes, offset: int) -> bytes:
-    return strings[offset : strings.find(b"\0", offset)]
+class _Names:
+    """The names in a table of strings, each read once; there are at most MAX_NAMES bytes of them."""
+
+    def __init__(self, strings: bytes) -> None:
+        self._strings = strings
+        self._known: dict[int, bytes] = {}
+        self._left = MAX_NAMES
+
+    def at(self, offset: int) -> bytes:
+        name = self._known.get(offset)
+        if name is None:
+            end = self._strings.find(b"\0", offset)
+            end = end if end >= 0 else len(self._strings)
+            self._left -= max(end - offset, 0)
+            if self._left < 0:
+                raise ElfError(why="has names of symbols that are too long", kind=ElfErrorKind.MALFORMED)
+            name = self._known[offset] = self._strings[offset:end]
+        return name
 
 
 def _count(memory: MappedImage, tags: Mapping[int, int], bits: int, order: str, size: int) -> int:
@@ -89,11 +113,24 @@ def _count_in_gnu_hash(memory: MappedImage, address: int, bits: int, order: str)
     if not 0 < buckets <= _MAX_COUNT or bloom > _MAX_COUNT:
         return 0
     start = address + 16 + bloom * bits // 8
-    last = max(struct.unpack(f"{order}{buckets}I", memory.read(start, buckets * 4, buckets * 4)))
+    last = max(_words(memory.read(start, buckets * 4, buckets * 4), order))
     if last < first:
         return 0
     chain = start + buckets * 4 + (last - first) * 4
-    for index in range(_MAX_COUNT):
-        if struct.unpack(order + "I", memory.read(chain + index * 4, 4, 4))[0] & 1:
-            return int(last + index + 1)
-    return _MAX_COUNT + 1
+    count = last + 1
+    while count <= _MAX_COUNT:
+        words = _words(memory.read(chain, 4, CHAIN_READ), order)
+        end = next((number for number, word in enumerate(words) if word & 1), None)
+        if end is not None:
+            return count + end
+        count += len(words)
+        chain += len(words) * 4
+    return count
+
+
+def _words(data: bytes, order: str) -> Sequence[int]:
+    """Return the whole 32-bit numbers in `data`."""
+    words = array("I", data[: len(data) - len(data) % 4])
+    if order != _NATIVE:
+        words.byteswap()
+    return words

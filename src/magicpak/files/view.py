@@ -13,6 +13,7 @@ from typing import Protocol
 from magicpak.bundle.path import ROOT, BundlePath, resolve
 
 _OPEN_TO_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+_READ_SIZE = 1 << 16  # bytes at a time: Python takes the memory before it knows how much there is
 
 _NOT_REGULAR = "not a regular file"
 
@@ -71,20 +72,28 @@ def open_file(path: str, flags: int = 0) -> int:
     return os.open(path, _OPEN_TO_READ | flags)
 
 
-def read_host_file(path: str, most: int = -1) -> bytes:
-    """Return the first `most` bytes of the regular file at `path` of the host, or all of it. Raises OSError."""
+def read_host_file(path: str, most: int) -> bytes:
+    """Return the first `most` bytes of the regular file at `path` of the host. Raises OSError."""
     return read_file(HostView(), path, most)
 
 
-def read_file(view: FileView, path: str, most: int = -1) -> bytes:
-    """Return the first `most` bytes of the regular file that `path` leads to, or all of it. Raises OSError."""
+def read_file(view: FileView, path: str, most: int) -> bytes:
+    """Return the first `most` bytes of the regular file that `path` leads to. Raises OSError.
+
+    There is no reading without a limit: a file without an end, or of a hole only, would take all memory.
+    """
     descriptor = view.open(path)
     try:
-        mode = os.fstat(descriptor).st_mode  # after: the path may have come to name another file
-        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # of a directory, the kernel says it
+        status = os.fstat(descriptor)  # after: the path may have come to name another file
+        if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):  # of a directory, the kernel says it
             raise OSError(_NOT_REGULAR)
-        with open(descriptor, "rb", buffering=0, closefd=False) as file:
-            return file.read(most) or b""
+        size = status.st_size
+        parts = [os.read(descriptor, min(most, size + 1))]
+        left = most - len(parts[0])
+        while len(parts[0]) > size and left > 0 and (part := os.read(descriptor, min(left, _READ_SIZE))):
+            parts.append(part)  # of what has no size, or grows
+            left -= len(part)
+        return b"".join(parts)
     finally:
         os.close(descriptor)
 

@@ -16,6 +16,12 @@ _HEADER = 48
 _MAX_STRING = 4096  # PATH_MAX, with the NUL
 _INT_RANGE = 1 << 32
 
+MAX_CACHE = 1 << 24
+"""Bytes of a cache: a hundred thousand libraries take as many, and usual systems have a few thousand."""
+
+MAX_OVERLAP = 4
+"""How many times its size the strings of a cache may have: ldconfig lets a name be the end of its path."""
+
 
 class CacheEntry(NamedTuple):
     """One library of the cache: its soname, path and flags, and the processors that it is for.
@@ -32,8 +38,22 @@ class CacheEntry(NamedTuple):
 def parse_cache(data: bytes) -> dict[str, list[CacheEntry]]:
     """Return the entries of a cache by name, in file order.
 
-    It may have either format and byte order. A malformed or truncated one has no entries, since the loader ignores it.
+    It may have either format and byte order. A malformed or truncated one has no entries, since the loader ignores it,
+    and so has one of more than MAX_CACHE bytes, or MAX_OVERLAP times as many in strings.
     """
+    if len(data) > MAX_CACHE:
+        return {}
+    try:
+        return _entries(data)
+    except _TooLongError:
+        return {}
+
+
+class _TooLongError(Exception):
+    """The strings of a cache overlap more than those that ldconfig writes."""
+
+
+def _entries(data: bytes) -> dict[str, list[CacheEntry]]:
     start = 0
     if data.startswith(_OLD_MAGIC) and len(data) >= len(_OLD_MAGIC) + 4:
         entries: dict[str, list[CacheEntry]] = {}
@@ -53,8 +73,9 @@ def parse_cache(data: bytes) -> dict[str, list[CacheEntry]]:
 
 def _old_entries(data: bytes, order: str, strings: int) -> dict[str, list[CacheEntry]]:
     entries: dict[str, list[CacheEntry]] = {}
+    table = _CacheStrings(data)
     for flags, key, value in struct.iter_unpack(order + "iII", data[len(_OLD_MAGIC) + 4 : strings]):
-        name, path = _string(data, strings + key), _string(data, strings + value)
+        name, path = table.at(strings + key), table.at(strings + value)
         if name and path:
             entries.setdefault(name, []).append(CacheEntry(name, path, flags))
     return entries
@@ -72,9 +93,10 @@ def _new_entries(data: bytes, start: int) -> dict[str, list[CacheEntry]]:
     end = start + _HEADER + count * _ENTRY
     if end > len(data):
         return entries
-    hwcaps = _hwcaps_names(data, start, order)
+    table = _CacheStrings(data)
+    hwcaps = _hwcaps_names(data, start, order, table)
     for flags, key, value, _, mask in struct.iter_unpack(order + "iIIIQ", data[start + _HEADER : end]):
-        name, path = _string(data, start + key), _string(data, start + value)
+        name, path = table.at(start + key), table.at(start + value)
         if name and path:
             entries.setdefault(name, []).append(CacheEntry(name, path, flags, _hwcaps_of(mask, hwcaps)))
     return entries
@@ -88,7 +110,7 @@ def _hwcaps_of(mask: int, names: list[str]) -> str | None:
     return names[index] if is_extension and index < len(names) else ""
 
 
-def _hwcaps_names(data: bytes, start: int, order: str) -> list[str]:
+def _hwcaps_names(data: bytes, start: int, order: str, table: "_CacheStrings") -> list[str]:
     (offset,) = struct.unpack_from(order + "I", data, start + 32)  # in the file, unlike those of strings
     if offset == 0 or offset + 8 > len(data):
         return []
@@ -98,13 +120,27 @@ def _hwcaps_names(data: bytes, start: int, order: str) -> list[str]:
     for tag, _, section, size in struct.iter_unpack(order + "IIII", data[offset + 8 : offset + 8 + count * 16]):
         if tag == _TAG_HWCAPS and section + size <= len(data):
             offsets = struct.unpack_from(f"{order}{size // 4}I", data, section)
-            return [_string(data, start + position) or "" for position in offsets]
+            return [table.at(start + position) or "" for position in offsets]
     return []
 
 
-def _string(data: bytes, offset: int) -> str | None:
-    end = data.find(b"\0", offset, offset + _MAX_STRING)
-    return data[offset:end].decode("utf-8", "surrogateescape") if end >= 0 else None
+class _CacheStrings:
+    """The strings of a cache by their positions, each read once; None for what has no end within PATH_MAX."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._known: dict[int, str | None] = {}
+        self._left = MAX_OVERLAP * len(data)
+
+    def at(self, offset: int) -> str | None:
+        """Return the string at `offset`. Raises _TooLongError."""
+        if offset not in self._known:
+            end = self._data.find(b"\0", offset, offset + _MAX_STRING)
+            self._left -= end - offset if end >= 0 else 0
+            if self._left < 0:
+                raise _TooLongError
+            self._known[offset] = self._data[offset:end].decode("utf-8", "surrogateescape") if end >= 0 else None
+        return self._known[offset]
 
 
 def make_cache(entries: list[CacheEntry], *, little: bool) -> bytes:

@@ -9,7 +9,7 @@ from magicpak.elf.cache import ElfCache
 from magicpak.elf.facts import ElfFacts
 from magicpak.errors import MagicpakError, ToolFailed
 from magicpak.files.view import read_file
-from magicpak.ldso.cache import CacheEntry, parse_cache
+from magicpak.ldso.cache import MAX_CACHE, CacheEntry, parse_cache
 from magicpak.ldso.closure import Closure, load
 from magicpak.ldso.glibc import GlibcLoader
 from magicpak.ldso.interpreter import Glibc, Interpreter, Musl, built_in
@@ -21,6 +21,8 @@ from magicpak.ldso.resolver import Resolver
 if TYPE_CHECKING:
     from magicpak.ldso.helper_build import Helper
     from magicpak.ldso.real_loader import RealLoader
+
+_MAX_PRELOADS = 1 << 20  # bytes of /etc/ld.so.preload, which usually has one name, if any
 
 
 class Loaders:
@@ -150,14 +152,14 @@ class Loaders:
     def _cache(self, path: str) -> dict[str, list[CacheEntry]]:
         if path not in self._caches:
             try:
-                self._caches[path] = parse_cache(read_file(self.elf.files, path))
+                self._caches[path] = parse_cache(read_file(self.elf.files, path, MAX_CACHE + 1))
             except OSError:
                 self._caches[path] = {}
         return self._caches[path]
 
     def _text(self, path: str) -> str | None:
         try:
-            return os.fsdecode(read_file(self.elf.files, path, 1 << 20))
+            return os.fsdecode(read_file(self.elf.files, path, _MAX_PRELOADS))
         except OSError:
             return None
 

@@ -12,15 +12,15 @@ from magicpak.ldso.machines import Machine
 from magicpak.ldso.search import (
     HwcapsDirectories,
     SearchDirectory,
+    SearchList,
     Tokens,
     absolute,
     glibc_directories,
     has_origin,
     has_token,
     is_trusted,
+    present_for_glibc,
 )
-
-_Directories = Sequence[SearchDirectory]
 
 
 class GlibcLoader:
@@ -40,10 +40,11 @@ class GlibcLoader:
         self._cache = cache
         self._library_path = library_path
         self._variants = HwcapsDirectories(machine, elf.files, legacy=built_in.legacy_hwcaps)
-        self._defaults: _Directories = [SearchDirectory(path) for path in built_in.directories]
-        self._rpaths: dict[Loaded, tuple[_Directories, ...]] = {}
-        self._runpaths: dict[Loaded, _Directories] = {}
-        self._environment: _Directories | None = None
+        self._defaults = present_for_glibc([SearchDirectory(path) for path in built_in.directories], elf.files)
+        self._no_directories = present_for_glibc((), elf.files)
+        self._rpaths: dict[Loaded, tuple[SearchList, ...]] = {}
+        self._runpaths: dict[Loaded, SearchList] = {}
+        self._environment: SearchList | None = None
 
     def names(self) -> LoadedNames:
         """Return an empty record of names."""
@@ -78,13 +79,13 @@ class GlibcLoader:
         lists = [directories for _, directories in self._before_cache(requester)]
         return list(dict.fromkeys(directory.path for directories in lists for directory in directories))
 
-    def _before_cache(self, requester: Loaded) -> list[tuple[Rule, _Directories]]:
+    def _before_cache(self, requester: Loaded) -> list[tuple[Rule, SearchList]]:
         lists = [] if requester.facts.runpath is not None else [(Rule.RPATH, each) for each in self._rpath(requester)]
         lists.append((Rule.LIBRARY_PATH, self._library_path_of(requester)))
         lists.append((Rule.RUNPATH, self._runpath(requester)))
         return [(rule, directories) for rule, directories in lists if directories]
 
-    def _rpath(self, requester: Loaded) -> tuple[_Directories, ...]:
+    def _rpath(self, requester: Loaded) -> tuple[SearchList, ...]:
         """Return the DT_RPATH of `requester` and of each that led to it, except of those that have a DT_RUNPATH.
 
         Each is a list of its own: what ends one does not end the next. One that equals an earlier one is skipped.
@@ -103,22 +104,22 @@ class GlibcLoader:
             self._rpaths[loaded] = inherited
         return inherited
 
-    def _runpath(self, requester: Loaded) -> _Directories:
+    def _runpath(self, requester: Loaded) -> SearchList:
         if requester not in self._runpaths:
-            self._runpaths[requester] = (
-                self._directories(requester, requester.facts.runpath) if requester.facts.runpath else []
-            )
+            self._runpaths[requester] = self._directories(requester, requester.facts.runpath or "")
         return self._runpaths[requester]
 
-    def _directories(self, owner: Loaded, text: str) -> _Directories:
+    def _directories(self, owner: Loaded, text: str) -> SearchList:
+        if not text:
+            return self._no_directories
         is_program = owner.secure and owner.needed_by is None
         return glibc_directories(
             text, ":", owner, self._tokens(owner), self._elf.files, trusted=self._is_trusted if is_program else None
         )
 
-    def _library_path_of(self, requester: Loaded) -> _Directories:
+    def _library_path_of(self, requester: Loaded) -> SearchList:
         if requester.secure or not self._library_path:
-            return []
+            return self._no_directories
         if self._environment is None:
             program = requester
             while program.needed_by is not None:
@@ -166,9 +167,9 @@ class GlibcLoader:
             yield from self._in_directories(name, requester, self._defaults, Rule.DEFAULT)
 
     def _in_directories(
-        self, name: str, requester: Loaded, directories: _Directories, rule: Rule
+        self, name: str, requester: Loaded, directories: SearchList, rule: Rule
     ) -> Iterator[tuple[Found, bool]]:
-        for directory in directories:
+        for directory in directories.present():
             places = [self._variants.baseline_first(place, name) for place in (directory.path, *directory.alternatives)]
             variants = [path for place in places for path in place[1:] if self._is_usable(path, requester)]
             try:
@@ -212,7 +213,7 @@ class GlibcLoader:
         return is_usable(path, requester.facts, self._machine, self._elf)
 
 
-def _paths(directories: _Directories) -> list[str]:
+def _paths(directories: SearchList) -> list[str]:
     return [directory.path for directory in directories]
 
 

@@ -1,6 +1,7 @@
 """The program interpreter: which loader it is, and the paths that are built into it."""
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from magicpak.elf.facts import ElfFacts
@@ -8,10 +9,12 @@ from magicpak.files.view import FileView, read_file
 from magicpak.ldso.machines import Machine
 
 _MAX_SIZE = 16 << 20
-# One more `/…/` than the repetition needs, since a literal first byte makes the search forty times as fast.
-_DIRECTORIES = re.compile(rb"/[\x21-\x7e]*/\0(?:/[\x21-\x7e]*/\0)*")
-_VERSION = re.compile(rb"release version (\d{1,9})\.(\d{1,9})")
-_MUSL = re.compile(rb"/etc/ld-musl-([\x21-\x7e]+?)\.path\0")
+_PRINTABLE = bytes(range(0x21, 0x7F))
+_VERSION = re.compile(rb"release version (\d{1,4})\.(\d{1,4})")
+# The name of an architecture has up to 15 characters; without a limit, each repeated start would be tried to the end.
+_MUSL = re.compile(rb"/etc/ld-musl-([\x21-\x7e]{1,64}?)\.path\0")
+_MAX_PATH = 4096  # PATH_MAX, with the NUL
+_MAX_DIRECTORIES = 64  # SYSTEM_DIRS has two to six
 _LAST_LEGACY = (2, 36)
 
 
@@ -55,9 +58,9 @@ def built_in(path: str, machine: Machine | None, files: FileView) -> Glibc | Mus
         return Musl(musl[1].decode("ascii"))
     if machine is None or b"GLIBC_" not in data:
         return None
-    run = max((run[0] for run in _DIRECTORIES.finditer(data)), key=len, default=b"")
-    directories = tuple(part.decode("ascii").rstrip("/") or "/" for part in run.split(b"\0") if b"lib" in part)
-    directories = directories or machine.directories
+    run = max(_runs_of_directories(data), key=lambda run: len(b"\0".join(run)), default=[])
+    directories = tuple(each.decode("ascii").rstrip("/") or "/" for each in run if b"lib" in each)
+    directories = directories[:_MAX_DIRECTORIES] or machine.directories
     version = _VERSION.search(data)
     return Glibc(
         directories=directories,
@@ -68,13 +71,37 @@ def built_in(path: str, machine: Machine | None, files: FileView) -> Glibc | Mus
     )
 
 
+def _runs_of_directories(data: bytes) -> Iterator[list[bytes]]:
+    """Yield the runs of strings in `data` that begin and end in `/`, one directly after the other.
+
+    Where other text comes before the first of a run without a NUL, it begins at the first `/`.
+    """
+    run: list[bytes] = []
+    for part in data.split(b"/\0")[:-1]:  # by their ends: trying each `/` as the start would be quadratic
+        text = _last_text(part)
+        start = text.find(b"/")
+        if run and (start or len(text) < len(part)):
+            yield run
+            run = []
+        if start >= 0:
+            run.append(text[start:] + b"/")
+    if run:
+        yield run
+
+
+def _last_text(data: bytes) -> bytes:
+    """Return the printable characters that `data` ends in."""
+    return data[len(data.rstrip(_PRINTABLE)) :]
+
+
 def _path_of(name: bytes, data: bytes) -> str | None:
     """Return the string in `data` that is an absolute path and ends in `name`, if there is one."""
     end = data.find(name + b"\0")
     if end < 0:
         return None
     path = data[data.rfind(b"\0", 0, end) + 1 : end] + name
-    return path.decode("ascii") if path.startswith(b"/") and path.isascii() else None
+    is_path = path.startswith(b"/") and path.isascii() and len(path) < _MAX_PATH
+    return path.decode("ascii") if is_path else None
 
 
 def _lib_token(first: str) -> str:

@@ -3,16 +3,18 @@
 import errno
 import os
 import re
-from collections.abc import Sequence
 
 from magicpak.elf.cache import ElfCache
 from magicpak.elf.errors import ElfError
 from magicpak.elf.facts import ElfFacts, FileType
 from magicpak.files.view import FileView, read_file
 from magicpak.ldso.loader import Found, Loaded, LoadedNames, LoadError, Rule, Wanted
+from magicpak.ldso.search import SearchDirectory, SearchList
 
 DEFAULT_PATH = "/lib:/usr/local/lib:/usr/lib"
 _SKIPPED_ERRORS = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ENAMETOOLONG)
+_ABSENT_ERRORS = (errno.ENOENT, errno.ENOTDIR)
+_ANY_NAME = "lib.so"
 _MAX_NAME = 255
 _MAX_PATH_FILE = 1 << 20
 _PATH_BUFFER = 2 * _MAX_NAME + 2
@@ -75,8 +77,9 @@ class MuslLoader:
     def __init__(self, interpreter: Loaded, elf: ElfCache, system_path: str, library_path: str) -> None:
         self._interpreter = interpreter
         self._elf = elf
-        self._system = _elements(system_path)
-        self._library_path = _elements(library_path)
+        self._system = self._list(system_path)
+        self._library_path = self._list(library_path)
+        self._own: dict[Loaded, SearchList] = {}
 
     def names(self) -> LoadedNames:
         """Return a record of names, which has those of the loader."""
@@ -97,18 +100,20 @@ class MuslLoader:
             return None  # any error but those that are skipped ends the search
 
     def _search(self, name: str, requester: Loaded) -> Found | None:
-        for rule, directories, origin_owner in self._lists(requester):
-            for directory in directories:
-                relative = not directory.startswith("/")
-                base = f"{self._elf.files.current_directory()}/{directory}" if relative else directory.rstrip("/")
-                path = f"{base}/{name}"
-                if len(os.fsencode(f"{directory}/{name}")) < _PATH_BUFFER and self._opens(path):
-                    return Found(path, rule, (), origin_owner, relative)
+        for rule, directories in self._lists(requester):
+            for directory in directories.present():
+                path = f"{self._base(directory)}/{name}"
+                if len(os.fsencode(f"{directory.path}/{name}")) < _PATH_BUFFER and self._opens(path):
+                    return Found(path, rule, (), directory.origin_owner, directory.relative)
         return None
+
+    def _base(self, directory: SearchDirectory) -> str:
+        path = directory.path
+        return f"{self._elf.files.current_directory()}/{path}" if directory.relative else path.rstrip("/")
 
     def searched(self, requester: Loaded) -> list[str]:
         """Return the directories that are searched for `requester`, in order."""
-        return list(dict.fromkeys([*self.before_cache(requester), *self._system]))
+        return list(dict.fromkeys([*self.before_cache(requester), *(each.path for each in self._system)]))
 
     def paths(self, name: str, requester: Loaded) -> list[str]:  # noqa: ARG002 - musl expands no token in it
         """Return where the path `name`, which `requester` needs, is looked for."""
@@ -117,21 +122,43 @@ class MuslLoader:
     def before_cache(self, requester: Loaded) -> list[str]:
         """Return the directories that are searched for `requester` before the system's, in order."""
         lists = self._lists(requester)[:-1]
-        return list(dict.fromkeys(directory for _, directories, _ in lists for directory in directories))
+        return list(dict.fromkeys(directory.path for _, directories in lists for directory in directories))
 
-    def _lists(self, requester: Loaded) -> list[tuple[Rule, Sequence[str], Loaded | None]]:
-        lists: list[tuple[Rule, Sequence[str], Loaded | None]] = []
+    def _lists(self, requester: Loaded) -> list[tuple[Rule, SearchList]]:
+        lists: list[tuple[Rule, SearchList]] = []
         if self._library_path and not requester.secure:
-            lists.append((Rule.LIBRARY_PATH, self._library_path, None))
+            lists.append((Rule.LIBRARY_PATH, self._library_path))
         loaded: Loaded | None = requester
         while loaded is not None:
             text = loaded.facts.rpath if loaded.facts.runpath is None else loaded.facts.runpath
             if text:
                 rule = Rule.RPATH if loaded.facts.runpath is None else Rule.RUNPATH
-                lists.append((rule, _elements(_expand(text, loaded)), loaded if "$" in text else None))
+                if loaded not in self._own:
+                    self._own[loaded] = self._list(_expand(text, loaded), loaded if "$" in text else None)
+                lists.append((rule, self._own[loaded]))
             loaded = loaded.needed_by
-        lists.append((Rule.DEFAULT, self._system, None))
+        lists.append((Rule.DEFAULT, self._system))
         return lists
+
+    def _list(self, text: str, origin_owner: Loaded | None = None) -> SearchList:
+        elements = dict.fromkeys(element for element in re.split("[:\n]", text) if element)
+        return SearchList(
+            [SearchDirectory(each, (), origin_owner, not each.startswith("/")) for each in elements], self._is_absent
+        )
+
+    def _is_absent(self, directory: SearchDirectory) -> bool:
+        """Return whether musl, which looks for each name, skips `directory` for every name."""
+        try:
+            base = self._base(directory)
+        except OSError:  # no current directory: that ends the search
+            return False
+        if self._elf.files.is_directory(base or "/"):
+            return False
+        try:
+            os.close(self._elf.files.open(f"{base}/{_ANY_NAME}"))
+        except OSError as error:
+            return error.errno in _ABSENT_ERRORS
+        return False
 
     def _opens(self, path: str) -> bool:
         """Return whether musl can open `path`: it takes the first file that it can open. Raises LoadError, OSError."""
@@ -148,10 +175,6 @@ class MuslLoader:
         if facts.type not in (FileType.DYN, FileType.EXEC) or not facts.is_dynamic:
             raise LoadError(path, "is an ELF file but not a shared library")
         return True
-
-
-def _elements(text: str) -> list[str]:
-    return [element for element in re.split("[:\n]", text) if element]
 
 
 def _expand(text: str, owner: Loaded) -> str:

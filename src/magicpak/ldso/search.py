@@ -3,7 +3,8 @@
 import itertools
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from magicpak.files.view import FileView
@@ -25,6 +26,35 @@ class SearchDirectory(NamedTuple):
     alternatives: tuple[str, ...] = ()
     origin_owner: Loaded | None = None
     relative: bool = False
+
+
+class SearchList:
+    """The directories of one search path, in order, each of which is looked at once, when a search comes to it.
+
+    As in ld.so, those that are absent by `is_absent` cost nothing after that, whatever name is looked for.
+    """
+
+    def __init__(self, directories: Sequence[SearchDirectory], is_absent: Callable[[SearchDirectory], bool]) -> None:
+        self._directories = directories
+        self._is_absent = is_absent
+        self._present: list[SearchDirectory] = []
+        self._unseen = deque(directories)
+
+    def __iter__(self) -> Iterator[SearchDirectory]:
+        return iter(self._directories)
+
+    def __len__(self) -> int:
+        return len(self._directories)
+
+    def present(self) -> Iterator[SearchDirectory]:
+        """Yield the directories that are not absent, in order."""
+        index = 0
+        while index < len(self._present) or self._unseen:
+            if index < len(self._present):
+                yield self._present[index]
+                index += 1
+            elif not self._is_absent(directory := self._unseen.popleft()):
+                self._present.append(directory)
 
 
 class Tokens(NamedTuple):
@@ -87,7 +117,7 @@ def glibc_directories(
     files: FileView,
     *,
     trusted: Callable[[str], bool] | None = None,
-) -> list[SearchDirectory]:
+) -> SearchList:
     """Return the directories of an RPATH, RUNPATH or LD_LIBRARY_PATH of `owner` as glibc parses it.
 
     An empty element is the current directory. Under AT_SECURE an element with `$ORIGIN` counts only if that is its
@@ -106,7 +136,16 @@ def glibc_directories(
             paths = [absolute(path, files) for path in expansions]
             origin_owner = owner if uses_origin else None
             result.append(SearchDirectory(paths[0], tuple(paths[1:]), origin_owner, not expansions[0].startswith("/")))
-    return without_repeats(result)
+    return present_for_glibc(without_repeats(result), files)
+
+
+def present_for_glibc(directories: Sequence[SearchDirectory], files: FileView) -> SearchList:
+    """Return `directories` as a list; glibc takes what is not a directory for absent (open_path in elf/dl-load.c)."""
+
+    def is_absent(directory: SearchDirectory) -> bool:
+        return not any(map(files.is_directory, (directory.path, *directory.alternatives)))
+
+    return SearchList(directories, is_absent)
 
 
 def absolute(path: str, files: FileView) -> str:

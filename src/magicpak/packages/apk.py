@@ -5,17 +5,18 @@ its architecture; then F is a directory without the leading slash, followed by R
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
-from magicpak.packages.database import DatabaseReader, Ownership, Package
+from magicpak.packages.database import DatabaseReader, Ownership, Package, PathNames, all_names
 from magicpak.text import count_noun, printable
 
 DATABASES = ("usr/lib/apk/db/installed", "lib/apk/db/installed")
 """Since Alpine's /usr is merged, and before."""
 
 
-def query(names: frozenset[bytes], root: str) -> Ownership:
-    """Return the packages that own `names`, by the databases below `root`."""
+def query(paths: Collection[PathNames], root: str) -> Ownership:
+    """Return the packages that own the names of `paths`, by the databases below `root`."""
+    names = all_names(paths)
     reader = DatabaseReader()
     by_name: dict[bytes, Package] = {}
     for path in (os.path.join(root, database) for database in DATABASES):

@@ -10,10 +10,10 @@ GoogleContainerTools/distroless).
 
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from magicpak.packages.database import DatabaseReader, Ownership, Package
+from magicpak.packages.database import DatabaseReader, Ownership, Package, PathNames, all_names
 from magicpak.text import count_noun, list_names, printable
 
 DIRECTORY = "var/lib/dpkg"
@@ -21,7 +21,7 @@ DIRECTORY = "var/lib/dpkg"
 _LIST, _SUMS = ".list", ".md5sums"
 _SUM_LENGTH = len("d41d8cd98f00b204e9800998ecf8427e  ")
 _NAME = re.compile(rb"^Package:[ \t]*(\S+)", re.MULTILINE)
-_FIELD = re.compile(rb"^(Package|Version|Architecture|Status):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
+_FIELD = re.compile(rb"^(Package|Version|Architecture|Status):(.*)$", re.MULTILINE)
 
 _WITHOUT_FILES = ("not-installed", "config-files")
 """The last word of the status of a package that has at most configuration files left (dpkg(1))."""
@@ -35,25 +35,25 @@ class Diversion(NamedTuple):
     """The name of a package, or `:` for the administrator."""
 
 
-def query(names: frozenset[bytes], root: str) -> Ownership:
-    """Return the packages that own `names`, by the database of dpkg below `root`."""
+def query(paths: Collection[PathNames], root: str) -> Ownership:
+    """Return the packages that own the names of `paths`, by the database of dpkg below `root`."""
     reader = DatabaseReader()
     directory = os.path.join(root, DIRECTORY)
-    lists_of = _lists_of(names, _lists(reader, directory), _diversions(reader, directory))
+    status = _Status(reader, os.path.join(directory, "status"))
+    lists_of = _lists_of(paths, _lists(reader, directory), _diversions(reader, directory), status.is_installed)
     lists = {each for some in lists_of.values() for each in some}
-    status = os.path.join(directory, "status")
-    packages = _packages(_paragraphs(reader, status, lists))
+    packages = status.packages(lists)
     if unknown := sorted(lists - packages.keys()):
         count = count_noun(len(unknown), "package")
-        reader.warnings.append(f"{printable(status)} has no version of {count} with files: {list_names(unknown)}")
+        reader.warnings.append(f"{printable(status.path)} has no version of {count} with files: {list_names(unknown)}")
     return Ownership(_owners(lists_of, packages), tuple(reader.warnings))
 
 
-def query_distroless(names: frozenset[bytes], root: str) -> Ownership:
-    """Return the packages that own `names`, by the database of a distroless image below `root`."""
+def query_distroless(paths: Collection[PathNames], root: str) -> Ownership:
+    """Return the packages that own the names of `paths`, by the database of a distroless image below `root`."""
     reader = DatabaseReader()
     directory = os.path.join(root, DIRECTORY, "status.d")
-    lists_of = _lists_of(names, _sums(reader, directory), {})
+    lists_of = _lists_of(paths, _sums(reader, directory), {}, lambda _: False)
     packages: dict[str, Package | None] = {}
     for each in sorted({each for some in lists_of.values() for each in some}):
         path = os.path.join(directory, each)
@@ -64,11 +64,19 @@ def query_distroless(names: frozenset[bytes], root: str) -> Ownership:
 
 
 def _lists_of(
-    names: frozenset[bytes], lists: Iterable[tuple[str, Iterable[bytes]]], diversions: Mapping[bytes, Diversion]
+    paths: Collection[PathNames],
+    lists: Iterable[tuple[str, Iterable[bytes]]],
+    diversions: Mapping[bytes, Diversion],
+    is_installed: Callable[[str], bool],
 ) -> dict[bytes, list[str]]:
-    """Return for each of `names` the `lists` that have the file at that name, in their order."""
-    candidates = names.union(name for name, diversion in diversions.items() if diversion.to in names)
-    lists_of: dict[bytes, list[str]] = {name: [] for name in names}
+    """Return for each name of `paths` the `lists` that have the file at that name, in their order.
+
+    Where the own name of each path is in the list of a package that `is_installed`, no other list counts any more, and
+    the rest is not read.
+    """
+    lists_of: dict[bytes, list[str]] = {name: [] for name in all_names(paths)}
+    unowned = {names[0] for names in paths}
+    candidates = {*lists_of, *(name for name, diversion in diversions.items() if diversion.to in lists_of)}
     for each, lines in lists:
         for name in candidates.intersection(lines):
             diversion = diversions.get(name)
@@ -76,6 +84,10 @@ def _lists_of(
             place = diversion.to if diversion and is_diverted else name
             if place in lists_of:
                 lists_of[place].append(each)
+                if place in unowned and is_installed(each):
+                    unowned.remove(place)
+        if not unowned:
+            break
     return lists_of
 
 
@@ -89,7 +101,7 @@ def _packages(paragraphs: Iterable[bytes]) -> dict[str, Package | None]:
     """Return each package by NAME and by NAME:ARCHITECTURE; None for one that is not installed."""
     packages: dict[str, Package | None] = {}
     for paragraph in paragraphs:
-        fields = {name: os.fsdecode(value) for name, value in _FIELD.findall(paragraph)}
+        fields = {name: os.fsdecode(value.strip(b" \t")) for name, value in _FIELD.findall(paragraph)}
         name, version, architecture = (fields.get(field, "") for field in (b"Package", b"Version", b"Architecture"))
         is_installed = fields.get(b"Status", "").rpartition(" ")[2] not in _WITHOUT_FILES
         if not name or (is_installed and not version):
@@ -100,13 +112,27 @@ def _packages(paragraphs: Iterable[bytes]) -> dict[str, Package | None]:
     return packages
 
 
-def _paragraphs(reader: DatabaseReader, status: str, lists: Collection[str]) -> Iterator[bytes]:
-    """Yield the paragraphs of the packages that have `lists`."""
-    names = {os.fsencode(each.partition(":")[0]) for each in lists}
-    for paragraph in reader.content(status).split(b"\n\n") if names else ():
-        name = _NAME.search(paragraph)
-        if name and name[1] in names:
-            yield paragraph
+class _Status:
+    """The packages in the file `path`, which is read when one of them is wanted for the first time."""
+
+    def __init__(self, reader: DatabaseReader, path: str) -> None:
+        self.path = path
+        self._reader = reader
+        self._paragraphs: dict[bytes, list[bytes]] | None = None
+
+    def is_installed(self, each: str) -> bool:
+        """Return whether the package of the list `each` is."""
+        return self.packages([each]).get(each) is not None
+
+    def packages(self, lists: Collection[str]) -> dict[str, Package | None]:
+        """Return the packages that have `lists`, by NAME and by NAME:ARCHITECTURE; None for one not installed."""
+        if lists and self._paragraphs is None:
+            self._paragraphs = {}
+            for paragraph in self._reader.content(self.path).split(b"\n\n"):
+                if name := _NAME.search(paragraph):
+                    self._paragraphs.setdefault(name[1], []).append(paragraph)
+        names = {os.fsencode(each.partition(":")[0]) for each in lists}
+        return _packages(paragraph for name in names for paragraph in (self._paragraphs or {}).get(name, ()))
 
 
 def _lists(reader: DatabaseReader, directory: str) -> Iterator[tuple[str, list[bytes]]]:

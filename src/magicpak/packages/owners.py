@@ -6,16 +6,21 @@ The links that count are those in the root directory, and in those of its direct
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from magicpak.bundle.path import resolve
 from magicpak.files.view import link_text
 from magicpak.packages import apk, dpkg, rpm
-from magicpak.packages.database import Package
+from magicpak.packages.database import Package, PathNames
 
 _DATABASES = (dpkg.query, dpkg.query_distroless, apk.query, rpm.query)
 """Each is queried for the paths that have no owner yet."""
+
+
+MAX_ALIASES = 32
+"""Links that count for one directory: a merged /usr has one to three."""
 
 
 class FileOwners(NamedTuple):
@@ -28,8 +33,8 @@ class FileOwners(NamedTuple):
 def owners(paths: Iterable[str], root: str = "/") -> FileOwners:
     """Return the package that owns each of `paths`, without those that no package owns.
 
-    The paths are absolute and real, as seen in `root`: no directory in them is a link. Each database is read once, as
-    a whole, in a time that grows with its size. Errors of a database are warnings.
+    The paths are absolute and real, as seen in `root`: no directory in them is a link. Each database is read
+    once, in a time that grows with its size. Errors of what is read are warnings.
     """
     by_path: dict[str, Package] = {}
     warnings: list[str] = []
@@ -37,7 +42,7 @@ def owners(paths: Iterable[str], root: str = "/") -> FileOwners:
     for query in _DATABASES:
         if not unowned:
             break
-        by_name, its_warnings = query(frozenset(name for names in unowned.values() for name in names), root)
+        by_name, its_warnings = query(unowned.values(), root)
         warnings += its_warnings
         for path, names in unowned.items():
             if owner := next((by_name[name] for name in names if name in by_name), None):
@@ -46,25 +51,32 @@ def owners(paths: Iterable[str], root: str = "/") -> FileOwners:
     return FileOwners(by_path, tuple(warnings))
 
 
-def names_of(paths: Iterable[str], root: str) -> dict[str, tuple[bytes, ...]]:
+def names_of(paths: Iterable[str], root: str) -> dict[str, PathNames]:
     """Return for each of `paths`, in order, the names that a database may have: the path itself, then those by links.
 
     The paths are absolute, as seen in `root`, and no directory in them is a link.
     """
     parts = {path: os.path.split(path) for path in paths}
     directories = {directory for directory, _ in parts.values()}
-    links = _links(root, directories)
-    aliases = {directory: (directory, *_aliases(links, directory)) for directory in directories}
+    links_to: dict[str, list[tuple[int, str]]] = {}
+    for number, (link, end) in enumerate(_links(root, directories).items()):
+        links_to.setdefault(end, []).append((number, link))
+    aliases = {directory: (directory, *_aliases(links_to, directory)) for directory in directories}
     return {
         path: tuple(os.fsencode(os.path.join(each, name)) for each in aliases[directory])
         for path, (directory, name) in parts.items()
     }
 
 
-def _aliases(links: Mapping[str, str], directory: str) -> list[str]:
-    """Return the names of `directory` that lead through one of `links`."""
+def _aliases(links_to: Mapping[str, Sequence[tuple[int, str]]], directory: str) -> list[str]:
+    """Return the names of `directory` that lead through a link to it, or to a directory above it, at most MAX_ALIASES.
+
+    `links_to` has the links by the directory that they lead to, each with a number, by which they are in order.
+    """
     prefix = os.path.join(directory, "")
-    return [os.path.join(link, prefix[len(end) :]).rstrip("/") for link, end in links.items() if prefix.startswith(end)]
+    ends = [prefix[: slash.end()] for slash in re.finditer("/", prefix)]
+    found = sorted((number, link, end) for end in ends for number, link in links_to.get(end, ())[:MAX_ALIASES])
+    return [os.path.join(link, prefix[len(end) :]).rstrip("/") for _, link, end in found[:MAX_ALIASES]]
 
 
 def _links(root: str, directories: Iterable[str]) -> dict[str, str]:

@@ -4,10 +4,10 @@ To query the owners of some files takes it far longer: it then reads each packag
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from magicpak.errors import MagicpakError, reason
-from magicpak.packages.database import DatabaseReader, Ownership, Package
+from magicpak.packages.database import DatabaseReader, Ownership, Package, PathNames, all_names
 from magicpak.process.child import describe_exit, run
 from magicpak.text import printable
 
@@ -29,8 +29,9 @@ _FORMAT = r"\f%{NAME}\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\t%{ARCH}\n[%{FI
 installed, or is replaced by another package (rpmfiles.h, rpmfileState)."""
 
 
-def query(names: frozenset[bytes], root: str) -> Ownership:
-    """Return the packages that own `names`, by the database below `root`."""
+def query(paths: Collection[PathNames], root: str) -> Ownership:
+    """Return the packages that own the names of `paths`, by the database below `root`."""
+    names = all_names(paths)
     reader = DatabaseReader()
     by_name: dict[bytes, Package] = {}
     directories = (os.path.join(root, directory) for directory in DIRECTORIES)

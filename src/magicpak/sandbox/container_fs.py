@@ -38,6 +38,7 @@ _HIDDEN_DIRECTORIES = ("/proc/acpi", "/proc/scsi")
 _READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 _QUIET = MS_NOSUID | MS_NOEXEC | MS_NODEV
 _RESOLVER = "/etc/resolv.conf"
+_MAX_RESOLVER = 1 << 16  # bytes; resolv.conf(5) has a few lines
 _ALL_MAY_WRITE = 0o666
 
 
@@ -56,7 +57,7 @@ def network_files(*, with_network: bool) -> dict[str, bytes]:
     files = {"/etc/hosts": hosts.encode(), "/etc/hostname": f"{HOST_NAME}\n".encode(), _RESOLVER: b""}
     if with_network:
         with suppress(OSError):
-            files[_RESOLVER] = read_host_file(_RESOLVER)
+            files[_RESOLVER] = read_host_file(_RESOLVER, _MAX_RESOLVER)
     return files
 
 

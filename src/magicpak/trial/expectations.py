@@ -12,6 +12,9 @@ from magicpak.files.script import SEARCH_PATH
 from magicpak.files.view import read_host_file
 from magicpak.sandbox.user import RunAs
 
+_MAX_RECORDS = 1 << 24
+"""The bytes of /etc/passwd or /etc/group that are read: more than 100,000 users."""
+
 
 class Expectations(NamedTuple):
     """How each program is run, and what it must do.
@@ -68,7 +71,7 @@ def _records(plan: BundlePlan, path: str, least: int) -> list[list[str]]:
     if item is None or not isinstance(item.entry, Copy):
         return []
     try:
-        text = os.fsdecode(read_host_file(item.entry.source))
+        text = os.fsdecode(read_host_file(item.entry.source, _MAX_RECORDS))
     except OSError:
         return []
     lines = [line.split(":") for line in text.split("\n")]

@@ -1,0 +1,193 @@
+"""Damaged and crafted files: whatever is in one, its reader answers or refuses it, and does not fail otherwise.
+
+A run of the tests tries few examples of each, always the same. MAGICPAK_FUZZ=N tries N others of each; what fails is
+then written to `found/TARGET.failed`, as small as it becomes. Kept as `found/TARGET.WHAT`, it is tried in each run.
+"""
+
+import os
+import struct
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from magicpak.elf.errors import ElfError
+from magicpak.elf.reader import read_facts
+from magicpak.elf.symbols import read_symbols
+from magicpak.elf.versions import MAX_NAMES, MAX_RECORDS
+from magicpak.files.view import HostView
+from magicpak.ldso.cache import MAX_OVERLAP, CacheEntry, make_cache, parse_cache
+from magicpak.ldso.interpreter import built_in
+from magicpak.ldso.machines import machine_of
+from magicpak.packages.owners import owners
+from support.elf_files import PPC, X86_64, make_elf
+
+Answer = TypeVar("Answer")
+
+FOUND = Path(__file__).parent / "found"
+BY_HAND = os.environ.get("MAGICPAK_FUZZ", "")
+EXAMPLES = 30
+"""Of each target in a run of the tests, so that all of them take a few seconds."""
+
+DT_HASH, DT_STRTAB, DT_SYMTAB, DT_GNU_HASH, DT_VERDEF, DT_VERNEED = 4, 5, 6, 0x6FFFFEF5, 0x6FFFFFFC, 0x6FFFFFFE
+OWNED = "/usr/bin/a"
+
+
+def with_tables(order: str = "<") -> bytes:
+    """Return a library with symbols, both hash tables and versions, all of them at the start of its code."""
+    kind = X86_64 if order == "<" else PPC
+    start = struct.unpack_from(order + ("Q" if kind.bits == 64 else "I"), make_elf(kind=kind, code=b"\xc3"), 24)[0]
+    symbols = struct.pack(order + ("IBBHQQ" if kind.bits == 64 else "IIIBBH"), 1, 16, 0, 0, 0, 0) * 3
+    hashes = struct.pack(order + "8I", 1, 3, 0, 0, 1, 0, 0, 0)
+    gnu = struct.pack(order + "6I", 1, 0, 0, 0, 1, 3)
+    needed = struct.pack(order + "HHIII", 1, 1, 1, 16, 0) + struct.pack(order + "IHHII", 0, 0, 2, 3, 0)
+    defined = struct.pack(order + "HHHHIII", 1, 1, 1, 1, 0, 20, 0) + struct.pack(order + "II", 3, 0)
+    parts = {
+        DT_SYMTAB: symbols,
+        DT_HASH: hashes,
+        DT_GNU_HASH: gnu,
+        DT_VERNEED: needed,
+        DT_VERDEF: defined,
+        DT_STRTAB: b"\0libf.so\0V_1\0",
+    }
+    at, tags = start, []
+    for tag, part in parts.items():
+        tags.append((tag, at))
+        at += len(part)
+    return make_elf(kind=kind, code=b"".join(parts.values()), more=tags)
+
+
+ELF_FILES = [
+    with_tables(),
+    with_tables(">"),
+    make_elf(interpreter="/lib/ld.so", needed=["liba.so", "libb.so"], rpath="$ORIGIN:/a", soname="x"),
+]
+CACHES = [
+    make_cache(
+        [CacheEntry("liba.so", "/lib/liba.so", 0x303), CacheEntry("liba.so", "/v3/liba.so", 0x303, "v3")], little=each
+    )
+    for each in (True, False)
+]
+CACHES.append(b"ld.so-1.7.0\0" + struct.pack("<IiII", 1, 3, 0, 5) + b"a.so\0/a.so\0")
+LOADERS = [
+    b"GLIBC_2.36\0/lib/\0/usr/lib/\0release version 2.36\0/etc/ld.so.cache\0/etc/ld.so.preload\0",
+    b"/etc/ld-musl-x86_64.path\0",
+]
+DATABASES: Mapping[str, bytes] = {
+    "var/lib/dpkg/status": b"Package: a\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\nPackage: b\n",
+    "var/lib/dpkg/info/a.list": b"/.\n/usr\n/usr/bin\n/usr/bin/a\n",
+    "var/lib/dpkg/diversions": b"/usr/bin/a\n/usr/bin/b\nb\n",
+    "var/lib/dpkg/status.d/c": b"Package: c\nVersion: 1\n",
+    "var/lib/dpkg/status.d/c.md5sums": b"d41d8cd98f00b204e9800998ecf8427e  usr/bin/a\n",
+    "lib/apk/db/installed": b"P:a\nV:1\nF:usr/bin\nR:a\n\nP:b\nF:\nR:a\n",
+}
+
+NUMBERS = st.sampled_from([0, 1, 2, 8, 0x7F, 0x80, 0xFF, 0x1000, 0x7FFFFFFF, 0xFFFFFFFF, 1 << 62, (1 << 64) - 1])
+EDITS = st.tuples(
+    st.integers(0, 1 << 12), st.sampled_from([1, 2, 4, 8]), NUMBERS | st.integers(0, 1 << 12), st.booleans()
+)
+
+
+@st.composite
+def damaged(draw: st.DrawFn, seeds: list[bytes]) -> bytes:
+    """Draw one of `seeds` with other numbers in some places, some parts twice, and perhaps cut."""
+    data = bytearray(draw(st.sampled_from(seeds)))
+    for place, size, number, little in draw(st.lists(EDITS, max_size=8)):
+        at = place % (len(data) + 1)
+        data[at : at + size] = (number % (1 << 8 * size)).to_bytes(size, "little" if little else "big")
+    for source, size, place, _ in draw(st.lists(EDITS, max_size=2)):
+        at = place % (len(data) + 1)
+        data[at:at] = data[source % (len(data) + 1) :][: 8 * size]
+    return bytes(data[: draw(st.none() | st.integers(0, len(data)))])
+
+
+def answer(data: bytes, reader: Callable[[int], Answer]) -> Answer | None:
+    """Return what `reader` makes of a file of `data`; None where it refuses it, in words that can be printed."""
+    with tempfile.TemporaryFile(buffering=0) as file:
+        file.write(data)
+        try:
+            return reader(file.fileno())
+        except ElfError as error:
+            why = error.why
+    assert why.isprintable()
+    return None
+
+
+def facts(data: bytes) -> None:
+    found = answer(data, read_facts)
+    if found is not None:
+        assert len(found.versions.needed) <= 2 * MAX_RECORDS
+        assert sum(map(len, found.versions.defined or ())) <= MAX_NAMES
+
+
+def symbols(data: bytes) -> None:
+    found = answer(data, read_symbols)
+    if found is not None:
+        assert b"" not in found.needed
+
+
+def cache(data: bytes) -> None:
+    texts = {text for entries in parse_cache(data).values() for each in entries for text in (each.name, each.path)}
+    assert "" not in texts
+    assert sum(map(len, texts)) <= MAX_OVERLAP * len(data)
+
+
+def loader(data: bytes) -> None:
+    with tempfile.NamedTemporaryFile(buffering=0) as file:
+        file.write(data)
+        built_in(file.name, machine_of(X86_64), HostView())
+
+
+def packages(data: bytes) -> None:
+    """Take `data` for each file of a database in turn."""
+    with tempfile.TemporaryDirectory() as root:
+        for path, content in DATABASES.items():
+            (Path(root) / path).parent.mkdir(parents=True, exist_ok=True)
+            (Path(root) / path).write_bytes(content)
+        for path, content in DATABASES.items():
+            (Path(root) / path).write_bytes(data)
+            found = owners([OWNED, "/a"], root)
+            assert found.by_path.keys() <= {OWNED, "/a"}
+            assert all(package.name for package in found.by_path.values())
+            assert all(warning.isprintable() for warning in found.warnings)
+            (Path(root) / path).write_bytes(content)
+
+
+Target = Callable[[bytes], None]
+
+TARGETS: Mapping[str, tuple[Target, list[bytes]]] = {
+    "facts": (facts, ELF_FILES),
+    "symbols": (symbols, ELF_FILES),
+    "cache": (cache, CACHES),
+    "loader": (loader, LOADERS),
+    "packages": (packages, list(DATABASES.values())),
+}
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_damaged_files_are_read_or_refused(name: str) -> None:
+    target, seeds = TARGETS[name]
+
+    @settings(max_examples=int(BY_HAND or EXAMPLES), deadline=None, database=None, derandomize=not BY_HAND)
+    @given(damaged(seeds))
+    def attempt(data: bytes) -> None:
+        try:
+            target(data)
+        except BaseException:
+            if BY_HAND:
+                (FOUND / f"{name}.failed").write_bytes(data)
+            raise
+
+    for seed in seeds:
+        target(seed)
+    attempt()
+
+
+@pytest.mark.parametrize("file", sorted(FOUND.glob("*.*")), ids=lambda file: file.name)
+def test_what_was_found_once_is_read_or_refused(file: Path) -> None:
+    target, _ = TARGETS[file.name.partition(".")[0]]
+    target(file.read_bytes())
