@@ -21,7 +21,9 @@ def main() -> None:
     _exit_quietly_on_sigint()
 
     import gc
+    import signal
 
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, nobody learns how a child ended (wait(2))
     gc.disable()  # a short run leaves hardly any cycles; the search for them takes 7 % of its time
     _open_standard_streams()
     _run()
@@ -74,7 +76,6 @@ def _run() -> "NoReturn":
     try:
         sys.unraisablehook = retry_unraisable
         signal.signal(signal.SIGALRM, send_again)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, nobody learns how a child ended (wait(2))
         for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             _set_handler(each, interrupt)
         from magicpak.cli.main import run  # here, so that a signal during the import leaves no traceback
