@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from bench.owned import owned_files
-from bench.timing import Command, Runner, Timing, middle, on_processors, quickest, ratio
+from bench.timing import Runner, TimedCommand, Timing, middle, on_processors, quickest, ratio
 from bench.watching import STRACE, processors_to_run_on, watched_commands
 from support.elf_files import X86_64_EXIT_0, make_elf
 
@@ -76,7 +76,7 @@ class Bench:
             return []
         rows = []
         for work, programs in ORIGINAL_ROWS.items():
-            original = Command([self._original, *programs, self._output], self._clear_helper)
+            original = TimedCommand([self._original, *programs, self._output], self._clear_helper)
             rows.append(self._pair(work, "the original, cold", programs, original, LIMITS["original"]))
         return rows
 
@@ -84,7 +84,7 @@ class Bench:
         """Measure programs with many or large libraries against a shell script."""
         rows = []
         for work, program in SHELL_ROWS.items():
-            shell = Command(["/bin/sh", "-c", SHELL, "sh", program, self._output], self._clear)
+            shell = TimedCommand(["/bin/sh", "-c", SHELL, "sh", program, self._output], self._clear)
             rows.append(self._pair(work, "`ldd` and `cp`", [program], shell, LIMITS["shell"]))
         return rows
 
@@ -108,7 +108,7 @@ class Bench:
         tree = os.path.join(self._work, "tree")
         _make_tree(tree)
         words = ["--include", tree, "/bin/true"]
-        copy = Command(["/bin/cp", "-a", tree, self._output], self._clear)
+        copy = TimedCommand(["/bin/cp", "-a", tree, self._output], self._clear)
         row = self._pair(f"`--include` of {TREE_FILES:,} files", "`cp -a`", words, copy, LIMITS["tree"], times=5)
         shutil.rmtree(tree)
         return [row]
@@ -141,7 +141,7 @@ class Bench:
             commands = [[*alone, *words], alone, [*STRACE, *words]]
             for where, processors in processors_to_run_on().items():
                 with on_processors(processors):
-                    runs = self._runner.in_turns([Command(each, self._clear) for each in commands], self._times)
+                    runs = self._runner.in_turns([TimedCommand(each, self._clear) for each in commands], self._times)
                 self._remember(runs[0])
                 added = [run._replace(seconds=run.seconds - none.seconds) for run, none in zip(*runs[:2], strict=True)]
                 work_there = f"watching {what}, on {where}"
@@ -156,7 +156,7 @@ class Bench:
         alone = [python, os.path.join(os.path.dirname(__file__), "owners_alone.py")]
         files = owned_files(OWNED_FILES)
         commands = [[*alone, *files.values()], alone, ["/usr/bin/dpkg", "--search", *files]]
-        ours, none, theirs = self._runner.in_turns([Command(each, self._clear) for each in commands], self._times)
+        ours, none, theirs = self._runner.in_turns([TimedCommand(each, self._clear) for each in commands], self._times)
         self._remember(ours)
         added = [run._replace(seconds=run.seconds - before.seconds) for run, before in zip(ours, none, strict=True)]
         times = middle(added), middle(theirs), ratio(added, theirs)
@@ -188,15 +188,22 @@ class Bench:
         ]
 
     def _pair(
-        self, work: str, against: str, words: Sequence[str], other: Command, limit: float, *, times: int | None = None
+        self,
+        work: str,
+        against: str,
+        words: Sequence[str],
+        other: TimedCommand,
+        limit: float,
+        *,
+        times: int | None = None,
     ) -> Row:
         ours, theirs = self._runner.in_turns([self._ours(words), other], min(times or self._times, self._times))
         self._clear()
         self._remember(ours)
         return Row(work, against, middle(ours), middle(theirs), ratio(ours, theirs), limit)
 
-    def _ours(self, words: Sequence[str]) -> Command:
-        return Command([self._magicpak, *words, self._output], self._clear)
+    def _ours(self, words: Sequence[str]) -> TimedCommand:
+        return TimedCommand([self._magicpak, *words, self._output], self._clear)
 
     def _remember(self, *groups: Sequence[Timing]) -> None:
         self.peak = max(self.peak, *(run.peak for runs in groups for run in runs))

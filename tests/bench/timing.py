@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import NamedTuple
 
 
-class Command(NamedTuple):
+class TimedCommand(NamedTuple):
     """What is measured: the words of a command, and what is done before each run, outside of the measured time."""
 
     words: list[str]
@@ -34,7 +34,7 @@ class Runner:
         self._environment = environment
         self._stderr = stderr
 
-    def run(self, command: Command) -> Timing:
+    def run(self, command: TimedCommand) -> Timing:
         """Return the time and memory of one run. Raises CommandFailed.
 
         The processes are started with posix_spawn(3), since a fork(2) of this process would be part of the time.
@@ -55,7 +55,7 @@ class Runner:
             raise CommandFailed(message)
         return Timing(seconds, usage.ru_maxrss)
 
-    def in_turns(self, commands: Sequence[Command], times: int) -> list[list[Timing]]:
+    def in_turns(self, commands: Sequence[TimedCommand], times: int) -> list[list[Timing]]:
         """Return the runs of each command: A B A B …, after one round that is not counted (it fills the page cache)."""
         for command in commands:
             self.run(command)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from support.elf_files import AARCH64, I386, make_elf
-from support.run_magicpak import Result, compiled, executable, magicpak, magicpak_as_nobody
+from support.run_magicpak import RunResult, compiled, executable, magicpak, magicpak_as_nobody
 
 HELP_HINT = "hint: magicpak --help lists all options\n"
 LOADER = "/lib/ld-linux-aarch64.so.1"
@@ -31,19 +31,19 @@ def tree(here: Path) -> Path:
     return root
 
 
-def checked(tree: Path, *more: str) -> Result:
+def checked(tree: Path, *more: str) -> RunResult:
     return magicpak("--check", "tree", *more, cwd=tree.parent)
 
 
-def failed(count: str, *lines: str) -> Result:
+def failed(count: str, *lines: str) -> RunResult:
     text = "".join(f"{line}\n" for line in lines)
-    return Result(3, text, f"error: {count} in tree would not start\n")
+    return RunResult(3, text, f"error: {count} in tree would not start\n")
 
 
 def test_where_all_is_well_nothing_is_said(tree: Path) -> None:
-    assert checked(tree) == Result(0, "", "")
-    assert checked(tree, "-v") == Result(0, "", "info: checked 2 executables in tree: nothing is missing\n")
-    assert checked(tree, "bin/script", "/bin/app") == Result(0, "", "")
+    assert checked(tree) == RunResult(0, "", "")
+    assert checked(tree, "-v") == RunResult(0, "", "info: checked 2 executables in tree: nothing is missing\n")
+    assert checked(tree, "bin/script", "/bin/app") == RunResult(0, "", "")
 
 
 def test_each_problem_is_a_line_on_stdout_that_begins_with_the_program(tree: Path) -> None:
@@ -63,7 +63,7 @@ def test_each_problem_is_a_line_on_stdout_that_begins_with_the_program(tree: Pat
 def test_a_loader_of_no_known_kind_is_a_warning(tree: Path) -> None:
     executable(tree / "usr/lib/ld.so", make_elf(kind=AARCH64))
     not_checked = "whether it finds what its programs need is not checked"
-    assert checked(tree) == Result(0, "", f"warning: the loader {LOADER} is not known: {not_checked}\n")
+    assert checked(tree) == RunResult(0, "", f"warning: the loader {LOADER} is not known: {not_checked}\n")
 
 
 def test_a_library_of_another_machine_is_passed_over(tree: Path) -> None:
@@ -125,7 +125,7 @@ def test_the_interpreter_of_a_script_must_start_itself(tree: Path) -> None:
 
 def test_what_is_named_must_be_elf_and_a_library_needs_a_loader(tree: Path) -> None:
     executable(tree / "bin/text", b"text")
-    assert checked(tree, "/bin/text") == Result(4, "", "error: /bin/text is not an ELF file\n")
+    assert checked(tree, "/bin/text") == RunResult(4, "", "error: /bin/text is not an ELF file\n")
     (tree / "usr/lib/ld-linux-aarch64.so.1").unlink()
     why = "it is a library, and there is no loader for it"
     library = "/usr/lib/aarch64-linux-gnu/liba.so.1.2"
@@ -136,7 +136,7 @@ def test_libraries_are_no_programs_though_they_may_be_executed(tree: Path) -> No
     plugin = make_elf(kind=AARCH64, needed=["libhost.so"], soname="plugin.so", interpreter=LOADER)
     executable(tree / "plugin.so", plugin)
     executable(tree / "plain.so", make_elf(kind=AARCH64, needed=["libhost.so"]))
-    assert checked(tree) == Result(0, "", "")
+    assert checked(tree) == RunResult(0, "", "")
 
 
 @pytest.mark.parametrize(
@@ -150,12 +150,12 @@ def test_libraries_are_no_programs_though_they_may_be_executed(tree: Path) -> No
     ],
 )
 def test_what_makes_no_sense_beside_it_is_refused(tree: Path, arguments: list[str], message: str) -> None:
-    assert magicpak(*arguments, cwd=tree.parent) == Result(2, "", f"error: {message}\n{HELP_HINT}")
+    assert magicpak(*arguments, cwd=tree.parent) == RunResult(2, "", f"error: {message}\n{HELP_HINT}")
 
 
 def test_what_is_not_there_is_told(tree: Path) -> None:
-    assert magicpak("--check", "no", cwd=tree.parent) == Result(2, "", "error: --check no does not exist\n")
-    assert checked(tree, "no") == Result(4, "", "error: no cannot be read in tree: No such file or directory\n")
+    assert magicpak("--check", "no", cwd=tree.parent) == RunResult(2, "", "error: --check no does not exist\n")
+    assert checked(tree, "no") == RunResult(4, "", "error: no cannot be read in tree: No such file or directory\n")
     outer = checked(tree, "tree/bin/app")
     hint = "hint: EXE is a path in the directory: /bin/app\n"
     assert outer.stderr == f"error: tree/bin/app cannot be read in tree: No such file or directory\n{hint}"
@@ -188,7 +188,7 @@ def test_every_version_that_is_needed_must_be_defined(here: Path) -> None:
     run("cc", "-o", "app", "app.c", "root/usr/lib/libf.so")
     assert magicpak("-r", "/app", "app", "out", cwd=here, env={"LD_LIBRARY_PATH": "root/usr/lib"}).code == 0
     inside = next((here / "out").rglob("libf.so"))
-    assert magicpak("--check", "out", cwd=here) == Result(0, "", "")
+    assert magicpak("--check", "out", cwd=here) == RunResult(0, "", "")
     run(*library, "-Wl,--version-script=bare")
     shutil.copy(here / "root/usr/lib/libf.so", inside)
     assert magicpak("--check", "out", "app", cwd=here).stdout == (
@@ -196,7 +196,7 @@ def test_every_version_that_is_needed_must_be_defined(here: Path) -> None:
     )
     run(*library)
     shutil.copy(here / "root/usr/lib/libf.so", inside)
-    assert magicpak("--check", "out", cwd=here) == Result(0, "", "")
+    assert magicpak("--check", "out", cwd=here) == RunResult(0, "", "")
 
 
 @pytest.mark.needs("compiler")
@@ -206,7 +206,7 @@ def test_symbols_of_a_program_that_defines_none_are_looked_for(here: Path) -> No
     library = compiled(here / "libf.so", "void g(void) {}", "-shared", "-fPIC", "-Wl,-soname,libf.so", *alone)
     compiled(here / "app", "void g(void); void begin(void) { g(); }", library, "-Wl,-e,begin,-rpath,$ORIGIN", *alone)
     assert magicpak("app", root, cwd=here).code == 0
-    assert magicpak("--check", root, "--symbols") == Result(0, "", "")
+    assert magicpak("--check", root, "--symbols") == RunResult(0, "", "")
     compiled(root / "libf.so", "void f(void) {}", "-shared", "-fPIC", "-Wl,-soname,libf.so", *alone)
     found = magicpak("--check", root, "--symbols")
     assert (found.code, found.stdout) == (3, "/app: undefined symbol: g, needed by /app\n")
@@ -220,9 +220,9 @@ def test_symbols_are_looked_for_on_demand(here: Path) -> None:
     source = f"{declared} int main(void) {{ return h ? h() : f() + g(); }}"
     compiled(here / "app", source, library, "-Wl,-rpath,$ORIGIN")
     assert magicpak("app", root, cwd=here).code == 0
-    assert magicpak("--check", root, "--symbols") == Result(0, "", "")
+    assert magicpak("--check", root, "--symbols") == RunResult(0, "", "")
     compiled(root / "libf.so", "int f(void) { return 0; }", *options)
-    assert magicpak("--check", root) == Result(0, "", "")
+    assert magicpak("--check", root) == RunResult(0, "", "")
     found = magicpak("--check", root, "--symbols")
     assert (found.code, found.stdout) == (3, "/app: undefined symbol: g, needed by /app\n")
 
@@ -231,8 +231,8 @@ def test_a_chain_of_links_into_what_the_kernel_fills_is_no_dead_end(tree: Path) 
     (tree / "etc").mkdir()
     (tree / "etc/mounts").symlink_to("/proc/self/mounts")
     (tree / "etc/mtab").symlink_to("mounts")
-    assert checked(tree) == Result(0, "", "")
+    assert checked(tree) == RunResult(0, "", "")
     (tree / "etc/other").symlink_to("nothing")
     (tree / "etc/first").symlink_to("other")
     warning = "warning: 2 dangling links, such as /etc/first -> other\n"
-    assert checked(tree) == Result(0, "", warning)
+    assert checked(tree) == RunResult(0, "", warning)

@@ -12,7 +12,7 @@ from magicpak import __version__
 from support.elf_files import X86_64_EXIT_0, make_elf
 from support.run_magicpak import (
     SECONDS,
-    Result,
+    RunResult,
     Text,
     command,
     done,
@@ -33,7 +33,7 @@ def help_text() -> str:
 
 
 def test_the_help_goes_to_stdout_and_fits_80_columns(help_text: str) -> None:
-    assert magicpak("-h") == Result(0, help_text, "")
+    assert magicpak("-h") == RunResult(0, help_text, "")
     assert max(map(len, help_text.splitlines())) <= 80
 
 
@@ -80,7 +80,7 @@ def test_the_help_is_grouped_by_purpose(help_text: str) -> None:
 
 
 def test_the_version_goes_to_stdout() -> None:
-    assert magicpak("--version") == Result(0, f"magicpak {__version__}\n", "")
+    assert magicpak("--version") == RunResult(0, f"magicpak {__version__}\n", "")
 
 
 def test_the_licences_of_magicpak_and_of_what_it_depends_on_go_to_stdout() -> None:
@@ -305,7 +305,7 @@ def test_names_inside_elf_files_are_shown_escaped(here: Path) -> None:
     assert errors(magicpak("prog", "out", cwd=here)) == [f"error: the interpreter /{SHOWN} cannot be used"]
 
 
-def in_shell(line: str, *args: Text, cwd: Path) -> Result:
+def in_shell(line: str, *args: Text, cwd: Path) -> RunResult:
     ran = subprocess.run(
         ["sh", "-c", line, "sh", *command(*args)],
         cwd=cwd,
@@ -315,23 +315,23 @@ def in_shell(line: str, *args: Text, cwd: Path) -> Result:
         check=False,
         timeout=SECONDS,
     )
-    return Result(ran.returncode, os.fsdecode(ran.stdout), os.fsdecode(ran.stderr))
+    return RunResult(ran.returncode, os.fsdecode(ran.stdout), os.fsdecode(ran.stderr))
 
 
 @pytest.mark.parametrize("end", ["2>&-", "2>/dev/full", "2>&- >&- <&-", ">&- 2>/dev/full"])
 def test_log_and_error_streams_that_are_closed_or_full_end_nothing(end: str, here: Path) -> None:
-    assert in_shell(f'"$@" {end}', "/bin/ls", "out", "-v", "-inone", cwd=here) == Result(0, "", "")
-    assert in_shell(f'"$@" {end}', "none", "other", cwd=here) == Result(4, "", "")
-    assert in_shell(f'"$@" {end}', "--none", cwd=here) == Result(2, "", "")
+    assert in_shell(f'"$@" {end}', "/bin/ls", "out", "-v", "-inone", cwd=here) == RunResult(0, "", "")
+    assert in_shell(f'"$@" {end}', "none", "other", cwd=here) == RunResult(4, "", "")
+    assert in_shell(f'"$@" {end}', "--none", cwd=here) == RunResult(2, "", "")
     assert "usr/bin/ls" in names(here / "out")
 
 
 def test_the_help_that_cannot_be_written_is_a_failure(here: Path) -> None:
     full = "error: standard output: No space left on device\n"
-    assert in_shell('"$@" >/dev/full', "--help", cwd=here) == Result(1, "", full)
-    assert in_shell('"$@" >/dev/full', "--version", cwd=here) == Result(1, "", full)
-    assert in_shell('"$@" >&-', "--help", cwd=here) == Result(0, "", "")
-    assert in_shell('"$@" >/dev/full 2>/dev/full', "--help", cwd=here) == Result(1, "", "")
+    assert in_shell('"$@" >/dev/full', "--help", cwd=here) == RunResult(1, "", full)
+    assert in_shell('"$@" >/dev/full', "--version", cwd=here) == RunResult(1, "", full)
+    assert in_shell('"$@" >&-', "--help", cwd=here) == RunResult(0, "", "")
+    assert in_shell('"$@" >/dev/full 2>/dev/full', "--help", cwd=here) == RunResult(1, "", "")
     assert in_shell('{ "$@"; echo $? >code; } | true; cat code', "--help", cwd=here).stdout in ("0\n", "1\n")
 
 
@@ -382,7 +382,7 @@ def test_no_command_line_however_odd_ends_in_a_traceback(seed: int, here: Path, 
 def test_a_current_directory_that_was_removed_hinders_only_relative_paths(here: Path, static: Path) -> None:
     executable(here / "prog", static.read_bytes())
     line = 'mkdir gone && cd gone && rmdir ../gone && "$@"'
-    assert in_shell(line, here / "prog", here / "out", cwd=here) == Result(0, "", "")
+    assert in_shell(line, here / "prog", here / "out", cwd=here) == RunResult(0, "", "")
     relative = in_shell(line, "prog", here / "out2", cwd=here)
     assert (relative.code, errors(relative)) == (4, ["error: prog cannot be read: No such file or directory"])
     output = in_shell(line, here / "prog", "out2", cwd=here)

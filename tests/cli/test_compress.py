@@ -15,7 +15,7 @@ from support.elf_files import S390X, X86_64_EXIT_0, make_elf, with_header
 from support.pids import is_alive, is_gone_soon
 from support.run_magicpak import (
     SECONDS,
-    Result,
+    RunResult,
     as_on_terminal,
     chrooted,
     command,
@@ -68,7 +68,7 @@ def test_a_packed_program_runs_in_an_image_that_has_not_even_proc(options: Seque
     program = compiled(here / "hello", HELLO, *options)
     before = program.read_bytes()
     done("-c", "hello", "out", cwd=here)
-    assert chrooted(here / "out", "/hello", "world") == Result(0, "2 world\n", "")
+    assert chrooted(here / "out", "/hello", "world") == RunResult(0, "2 world\n", "")
     assert (is_packed(here / "out/hello"), program.read_bytes() == before) == (True, True)
 
 
@@ -79,7 +79,7 @@ def test_a_packed_program_finds_the_libraries_of_the_original(here: Path) -> Non
     assert names(here / "plain.out") == names(here / "out")
     ls = Path("/bin/ls").resolve().relative_to("/")
     assert (is_packed(here / "plain.out" / ls), is_packed(here / "out" / ls)) == (True, False)
-    assert chrooted(here / "plain.out", "/bin/ls", "/bin/ls") == Result(0, "/bin/ls\n", "")
+    assert chrooted(here / "plain.out", "/bin/ls", "/bin/ls") == RunResult(0, "/bin/ls\n", "")
 
 
 @pytest.mark.needs("upx", "root")
@@ -208,7 +208,7 @@ def test_a_bad_argument_is_an_error_in_the_words_of_upx(
     executable(here / "other", packable(b"x"))
     before = tree(here)
     options = [word for argument in arguments for word in ("--upx-arg", argument)]
-    assert magicpak("-c", *options, "big", "out", cwd=here) == Result(1, "", f"error: upx {how}")
+    assert magicpak("-c", *options, "big", "out", cwd=here) == RunResult(1, "", f"error: upx {how}")
     assert magicpak("-c", *options, "big", "out", cwd=here, env={"POSIXLY_CORRECT": "1"}).code == 1
     assert (tree(here), big.read_bytes() == packable()) == (before, True)
 
@@ -288,7 +288,7 @@ def test_a_upx_that_fails_is_an_error_and_nothing_is_written(
     upx = fake(f"printf '\\033[31mred\\000\\377\\n'; {body}")
     before = tree(here)
     result = magicpak("-c", "--upx", upx, "big", "out", cwd=here)
-    assert result == Result(1, "", f"error: {how.format(upx=upx)}\n{SAYS}")
+    assert result == RunResult(1, "", f"error: {how.format(upx=upx)}\n{SAYS}")
     assert (tree(here), big.read_bytes() == packable()) == (before, True)
 
 
@@ -300,14 +300,14 @@ def test_a_upx_that_talks_without_end_or_says_odd_things_harms_nothing(here: Pat
     endless = fake("printf 'upx: x: CantPackException: '; head -c 90000 /dev/zero | tr '\\0' '\\033'; exit 1")
     result = magicpak("-c", "--upx", endless, "big", "out2", cwd=here)
     shown = "CantPackException: " + "\\x1b" * 398
-    assert result == Result(0, "", f"warning: big is not compressed: upx reports {shown}\n")
+    assert result == RunResult(0, "", f"warning: big is not compressed: upx reports {shown}\n")
 
 
 def test_a_upx_that_is_missing_is_told_before_any_work(here: Path, tmp_path: Path) -> None:
     hint = "hint: apt-get install upx-ucl (Debian 12 has it in bookworm-backports), or --upx with its path\n"
     (tmp_path / "text").write_text("#!/bin/sh\n")
     for upx in ("no-such-upx", "/none/upx", str(here), str(tmp_path / "text")):
-        assert magicpak("-c", "--upx", upx, "-d", "none", "out", cwd=here) == Result(
+        assert magicpak("-c", "--upx", upx, "-d", "none", "out", cwd=here) == RunResult(
             1, "", f"error: {upx}: no such program (needed by --compress)\n{hint}"
         )
 
@@ -316,7 +316,7 @@ def test_a_upx_that_is_missing_is_told_before_any_work(here: Path, tmp_path: Pat
 def test_a_upx_for_another_machine_is_an_error(here: Path, tmp_path: Path) -> None:
     upx = executable(tmp_path / "upx", REFUSED["UnknownExecutableFormatException"])
     message = f"error: cannot run {upx}: Exec format error\n{HINT}"
-    assert magicpak("-c", "--upx", upx, "big", "out", cwd=here) == Result(1, "", message)
+    assert magicpak("-c", "--upx", upx, "big", "out", cwd=here) == RunResult(1, "", message)
 
 
 @pytest.mark.usefixtures("big")

@@ -18,7 +18,7 @@ from support.elf_files import X86_64_EXIT_0, make_elf
 from support.pids import is_alive, is_gone_soon
 from support.run_magicpak import (
     SECONDS,
-    Result,
+    RunResult,
     Text,
     chrooted,
     command,
@@ -139,7 +139,7 @@ def test_what_the_program_reads_is_in_the_bundle_and_it_works_there(work: Path) 
         f"{there}/etc/one",
         f"{there}/link -> etc",
     ]
-    assert chrooted(work / "out", program, f"read={link}/one") == Result(0, "one\n", "")
+    assert chrooted(work / "out", program, f"read={link}/one") == RunResult(0, "one\n", "")
 
 
 def test_nothing_is_run_without_dynamic(work: Path) -> None:
@@ -181,7 +181,7 @@ def test_arguments_may_begin_with_hyphens(arguments: Sequence[str], work: Path) 
 
 def test_the_options_of_magicpak_itself_can_be_arguments(work: Path) -> None:
     for number, word in enumerate(("--version", "-v", "--help", "--", "-e=x", "")):
-        assert magicpak("-d", "--dynamic-arg", word, "./doer", f"out{number}", cwd=work) == Result(
+        assert magicpak("-d", "--dynamic-arg", word, "./doer", f"out{number}", cwd=work) == RunResult(
             6,
             "",
             f"error: ./doer {word or repr('')} exited with code 64\n  {word}?\n{ALLOWED}",
@@ -248,13 +248,13 @@ def test_several_inputs_are_each_run_with_the_same_arguments_and_stdin(work: Pat
 )
 def test_6_for_a_program_that_fails_and_its_last_twenty_lines(words: Sequence[str], error: str, work: Path) -> None:
     before = names(work)
-    assert magicpak(*watched(*words), cwd=work) == Result(6, "", f"error: ./doer {error}\n{ALLOWED}")
+    assert magicpak(*watched(*words), cwd=work) == RunResult(6, "", f"error: ./doer {error}\n{ALLOWED}")
     assert names(work) == before
 
 
 def test_a_program_that_fails_without_arguments_may_lack_some(work: Path) -> None:
     hint = "hint: --dynamic-arg passes arguments: --dynamic-arg --version\n"
-    expected = Result(6, "", f"error: ./doer exited with code 64\n{hint}{ALLOWED}")
+    expected = RunResult(6, "", f"error: ./doer exited with code 64\n{hint}{ALLOWED}")
     assert magicpak("-d", "./doer", "out", cwd=work) == expected
 
 
@@ -320,14 +320,14 @@ def test_an_input_that_the_command_has_not_run_is_warned_of(work: Path) -> None:
 
 def test_6_for_a_command_that_has_run_no_input(work: Path) -> None:
     hint = "hint: run INPUT itself in the command, by its path: only files that INPUT uses are added\n"
-    expected = Result(6, "", f"error: the command of --dynamic-command did not run ./doer\n{hint}")
+    expected = RunResult(6, "", f"error: the command of --dynamic-command did not run ./doer\n{hint}")
     assert magicpak(*by_command("cat etc/one"), cwd=work) == expected
     assert not (work / "out").exists()
 
 
 def test_6_for_a_command_that_fails(work: Path) -> None:
     error = "error: /bin/sh -c './doer say=x; exit 3' exited with code 3\n  x\n"
-    assert magicpak(*by_command("./doer say=x; exit 3"), cwd=work) == Result(6, "", f"{error}{ALLOWED}")
+    assert magicpak(*by_command("./doer say=x; exit 3"), cwd=work) == RunResult(6, "", f"{error}{ALLOWED}")
 
 
 def test_a_command_drives_a_server_with_a_client(work: Path) -> None:
@@ -359,7 +359,7 @@ def test_what_looks_like_a_secret_is_warned_of_unless_it_is_excluded(work: Path)
 def test_the_program_may_stand_elsewhere_in_the_bundle(place: str, work: Path) -> None:
     done(*watched("read=etc/one", f"stat={work}/doer"), f"--install-to={place}", cwd=work)
     at = place + "doer" if place.endswith("/") else place
-    assert chrooted(work / "out", f"/{at}", f"read={work}/etc/one") == Result(0, "one\n", "")
+    assert chrooted(work / "out", f"/{at}", f"read={work}/etc/one") == RunResult(0, "one\n", "")
 
 
 def test_with_real_directories_what_it_reads_through_a_link_is_where_it_looked(work: Path) -> None:

@@ -5,20 +5,20 @@ from pathlib import Path
 import pytest
 
 from support.elf_files import make_elf
-from support.run_magicpak import Result, chrooted, executable, magicpak, magicpak_as_nobody, names
+from support.run_magicpak import RunResult, chrooted, executable, magicpak, magicpak_as_nobody, names
 
 
 @pytest.fixture(scope="module")
 def bundle_of_ls(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     out = tmp_path_factory.mktemp("ls") / "out"
-    assert magicpak("/bin/ls", out) == Result(0, "", "")
+    assert magicpak("/bin/ls", out) == RunResult(0, "", "")
     return names(out)
 
 
 def without(here: Path, *patterns: str, told: Sequence[str] = ()) -> list[str]:
     options = [f"--exclude={pattern}" for pattern in patterns]
     result = magicpak("/bin/ls", here / "out", "--no-verify", *options)
-    assert result == Result(0, "", "".join(f"warning: {line}\n" for line in told))
+    assert result == RunResult(0, "", "".join(f"warning: {line}\n" for line in told))
     return names(here / "out")
 
 
@@ -61,7 +61,7 @@ def test_what_was_included_can_be_excluded_and_a_directory_that_was_asked_for_st
     for name in ("conf/a", "conf/sub/b", "conf/sub/c", "other/d"):
         executable(here / name, b"")
     options = ["-iconf", "-iother", "--mkdir=/empty/deep", "-e", "conf/*/[bc]", "-e=*/d"]
-    assert magicpak("prog", "out", *options, cwd=here) == Result(0, "", "")
+    assert magicpak("prog", "out", *options, cwd=here) == RunResult(0, "", "")
     assert names(here / "out") == ["conf/", "conf/a", "empty/", "empty/deep/", "prog"]
 
 
@@ -79,7 +79,7 @@ def test_a_link_to_a_directory_that_is_left_empty_goes_with_it(here: Path, stati
 
     result = magicpak(static, here / "out", f"--include={here}/way/file", f"--exclude={here}/real/file")
 
-    assert result == Result(0, "", "")
+    assert result == RunResult(0, "", "")
     assert [line for line in names(here / "out") if str(here).lstrip("/") in line] == []
 
 
@@ -115,7 +115,7 @@ SECRETS = {"t/secret": "t/secret", "t/closed": "t/closed", "t/link": "away/x"}
 def test_what_cannot_be_read_can_be_excluded_from_a_tree(include: Sequence[str], tree_with_secrets: Path) -> None:
     options = [*(f"--include={name}" for name in include), *(f"--exclude={name}" for name in SECRETS)]
     result = magicpak_as_nobody("prog", "out", *options, cwd=tree_with_secrets)
-    assert result == Result(0, "", "")
+    assert result == RunResult(0, "", "")
     assert [name for name in names(tree_with_secrets / "out") if name.startswith("t/")] == ["t/", "t/plain"]
 
 
@@ -124,4 +124,4 @@ def test_what_cannot_be_read_and_is_not_excluded_ends_the_run(left: str, tree_wi
     options = [f"--exclude={name}" for name in SECRETS if name != left]
     result = magicpak_as_nobody("prog", "out", "--include=t", *options, cwd=tree_with_secrets)
     path = tree_with_secrets / SECRETS[left]
-    assert result == Result(1, "", f"error: cannot read {path}: Permission denied\n")
+    assert result == RunResult(1, "", f"error: cannot read {path}: Permission denied\n")

@@ -8,7 +8,7 @@ import pytest
 
 from support.elf_files import X86_64_EXIT_0, make_elf
 from support.run_magicpak import (
-    Result,
+    RunResult,
     command,
     environment,
     errors,
@@ -28,7 +28,7 @@ def prog(here: Path, static: Path) -> Path:
 
 
 def test_0_for_a_bundle_that_has_been_written(here: Path) -> None:
-    assert magicpak("prog", "out", cwd=here) == Result(0, "", "")
+    assert magicpak("prog", "out", cwd=here) == RunResult(0, "", "")
     assert names(here / "out") == ["prog"]
 
 
@@ -38,10 +38,10 @@ def test_1_for_a_file_that_cannot_be_read(public: Path, prog: Path) -> None:
         executable(public / secret, b"x", mode=0)
     (public / "tree/directory").chmod(0)
     before = tree(public)
-    assert magicpak_as_nobody("prog", "out", "-iconf", cwd=public) == Result(
+    assert magicpak_as_nobody("prog", "out", "-iconf", cwd=public) == RunResult(
         1, "", f"error: cannot read {public}/conf/file: Permission denied\n"
     )
-    assert magicpak_as_nobody("prog", "out", "-itree", cwd=public) == Result(
+    assert magicpak_as_nobody("prog", "out", "-itree", cwd=public) == RunResult(
         1, "", f"error: cannot read {public}/tree/directory: Permission denied\n"
     )
     assert tree(public) == before
@@ -49,7 +49,7 @@ def test_1_for_a_file_that_cannot_be_read(public: Path, prog: Path) -> None:
 
 def test_1_for_two_different_things_at_one_path(here: Path) -> None:
     executable(here / "sub/prog", (here / "prog").read_bytes())
-    assert magicpak("prog", "sub/prog", "-rbin/", "out", cwd=here) == Result(
+    assert magicpak("prog", "sub/prog", "-rbin/", "out", cwd=here) == RunResult(
         1,
         "",
         "error: conflict at /bin/prog in the bundle: the input prog; and the input sub/prog\n"
@@ -60,7 +60,7 @@ def test_1_for_two_different_things_at_one_path(here: Path) -> None:
 
 def test_2_for_one_path_that_is_to_hold_several_executables(here: Path) -> None:
     executable(here / "other", (here / "prog").read_bytes())
-    assert magicpak("prog", "other", "out", "--install-to=bin/x", cwd=here) == Result(
+    assert magicpak("prog", "other", "out", "--install-to=bin/x", cwd=here) == RunResult(
         2,
         "",
         "error: --install-to bin/x is one path for 2 executables\n"
@@ -77,7 +77,7 @@ def test_a_library_that_is_needed_by_its_path_is_reported_with_where_it_was_look
 ) -> None:
     needed = ["lib/libr.so", "$ORIGIN/lib/libo.so", "/none/liba.so"]
     executable(here / "one", make_elf(interpreter=LOADER, needed=needed, code=X86_64_EXIT_0))
-    assert magicpak("one", "out", "--resolver", resolver, cwd=here) == Result(
+    assert magicpak("one", "out", "--resolver", resolver, cwd=here) == RunResult(
         3,
         "",
         f"error: 3 libraries are missing: {', '.join(needed)}\n"
@@ -93,7 +93,7 @@ def test_a_library_that_is_needed_by_its_path_is_reported_with_where_it_was_look
 def test_a_library_that_is_found_by_a_relative_path_needs_a_working_directory(here: Path) -> None:
     executable(here / "lib/libr.so", make_elf(soname="libr.so"))
     executable(here / "one", make_elf(interpreter=LOADER, needed=["lib/libr.so"], code=X86_64_EXIT_0))
-    assert magicpak("one", "out", cwd=here) == Result(
+    assert magicpak("one", "out", cwd=here) == RunResult(
         0,
         "",
         f"warning: lib/libr.so is needed by a relative path (DT_NEEDED of {here}/one): the image needs WORKDIR /\n",
@@ -102,7 +102,7 @@ def test_a_library_that_is_found_by_a_relative_path_needs_a_working_directory(he
 
 def test_a_relative_interpreter_is_taken_from_the_current_directory(here: Path) -> None:
     executable(here / "one", make_elf(interpreter="ld/none.so", needed=["libc.so.6"], code=X86_64_EXIT_0))
-    assert magicpak("one", "out", cwd=here) == Result(
+    assert magicpak("one", "out", cwd=here) == RunResult(
         3,
         "",
         "error: the interpreter ld/none.so cannot be used\n"
@@ -157,7 +157,7 @@ def test_3_for_an_interpreter_that_cannot_be_used(interpreter: str, why: str, he
 def test_1_for_a_loader_that_the_static_resolver_does_not_know(here: Path) -> None:
     executable(here / "ld.so", make_elf(code=X86_64_EXIT_0))
     executable(here / "one", make_elf(interpreter=f"{here}/ld.so", needed=["liba.so"], code=X86_64_EXIT_0))
-    assert magicpak("one", "out", "--resolver=static", cwd=here) == Result(
+    assert magicpak("one", "out", "--resolver=static", cwd=here) == RunResult(
         1,
         "",
         f"error: the loader {here}/ld.so is neither a glibc nor a musl that --resolver static knows\n"
@@ -209,13 +209,13 @@ def test_64_descriptors_are_enough_for_a_deep_tree_and_many_large_files(here: Pa
     for number in range(50):
         executable(here / f"tree/{number}", os.urandom(300_000))
         os.link(here / f"tree/{number}", deep / str(number))
-    assert magicpak("prog", "out", "-itree", cwd=here, preexec_fn=few_descriptors(64)) == Result(0, "", "")
+    assert magicpak("prog", "out", "-itree", cwd=here, preexec_fn=few_descriptors(64)) == RunResult(0, "", "")
     assert (here / "out" / deep.relative_to(here) / "49").samefile(here / "out/tree/49")
 
 
 def test_5_for_too_few_descriptors_to_write_and_remove_a_bundle_and_nothing_is_written(here: Path) -> None:
     before = names(here)
-    assert magicpak("prog", "new/out", cwd=here, preexec_fn=few_descriptors(12)) == Result(
+    assert magicpak("prog", "new/out", cwd=here, preexec_fn=few_descriptors(12)) == RunResult(
         5,
         "",
         "error: output new/out cannot be written: Too many open files\nhint: allow more open files: ulimit -n 1024\n",
@@ -228,7 +228,7 @@ def test_5_for_a_directory_of_which_the_names_cannot_be_read(public: Path, prog:
     executable(public / "prog", prog.read_bytes())
     (public / "out").mkdir(mode=0o733)
     refused = "error: output out cannot be read: Permission denied\n"
-    assert magicpak_as_nobody("prog", "out", cwd=public) == Result(5, "", refused)
+    assert magicpak_as_nobody("prog", "out", cwd=public) == RunResult(5, "", refused)
     assert names(public) == ["out/", "prog"]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from support.elf_files import PPC, X86_64_EXIT_0, make_elf, with_header
 from support.run_magicpak import (
-    Result,
+    RunResult,
     chrooted,
     command,
     compiled,
@@ -50,7 +50,7 @@ def bundled(here: Path, *patterns: str, cwd: Path | None = None, told: Sequence[
     """Bundle `prog` with what `patterns` match, with the warnings `told`; return what has come along."""
     options = [f"--include={pattern}" for pattern in patterns]
     result = magicpak(*options, here / "prog", here / "out", "--install-to=/prog", cwd=cwd or here)
-    assert result == Result(0, "", "".join(f"warning: {line}\n" for line in told))
+    assert result == RunResult(0, "", "".join(f"warning: {line}\n" for line in told))
     found = names(here / "out")
     found.remove("prog")
     os.rename(here / "out", here.parent / f"out{len(os.listdir(here.parent))}")
@@ -194,7 +194,7 @@ def test_a_link_to_the_root_or_to_what_holds_the_output_is_refused_by_name(here:
     ):
         for layout in ("host", "directories"):
             result = magicpak("--include", pattern, "--layout", layout, "prog", "new/out", cwd=here)
-            assert result == Result(2, "", f"error: --include {pattern}: {what}\n{WHOLE}")
+            assert result == RunResult(2, "", f"error: --include {pattern}: {what}\n{WHOLE}")
     assert names(here) == before
     assert bundled(here, "s", "t") == ["s/", "s/whole -> /", "t/", "t/up -> .."]
 
@@ -323,7 +323,7 @@ def test_a_tree_of_3000_files_goes_in_with_bounded_memory(here: Path) -> None:
 
         resource.setrlimit(resource.RLIMIT_AS, (200 << 20, 200 << 20))
 
-    assert magicpak("-it", "prog", "out", cwd=here, preexec_fn=limited) == Result(0, "", "")
+    assert magicpak("-it", "prog", "out", cwd=here, preexec_fn=limited) == RunResult(0, "", "")
     assert tree(here / "out/t") == tree(here / "t")
 
 

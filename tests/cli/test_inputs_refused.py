@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.elf_files import S390X, X86_64_EXIT_0, make_elf, with_header
-from support.run_magicpak import Result, chrooted, done, executable, magicpak, magicpak_as_nobody, names, tree
+from support.run_magicpak import RunResult, chrooted, done, executable, magicpak, magicpak_as_nobody, names, tree
 
 HOLE = 8 << 30
 
@@ -143,9 +143,9 @@ def test_a_name_that_is_not_found_gets_the_hint_where_path_has_it(here: Path) ->
     env = {"PATH": f"::{here}/none:{here}/bin:/bin"}
     absent = "cannot be read: No such file or directory\n"
     hint = f"hint: INPUT is a path; did you mean {here}/bin/tool?\n"
-    assert magicpak("tool", "out", cwd=here, env=env) == Result(4, "", f"error: tool {absent}{hint}")
+    assert magicpak("tool", "out", cwd=here, env=env) == RunResult(4, "", f"error: tool {absent}{hint}")
     for name in ("./tool", "directory", "data", "none"):
-        assert magicpak(name, "out", cwd=here, env=env) == Result(4, "", f"error: {name} {absent}")
+        assert magicpak(name, "out", cwd=here, env=env) == RunResult(4, "", f"error: {name} {absent}")
 
 
 def test_a_file_that_may_not_be_read_is_refused(public: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_file_that_may_not_be_read_is_refused(public: Path) -> None:
     (public / "closed").chmod(0)
     for name in ("prog", "closed/prog"):
         result = magicpak_as_nobody(name, "out", cwd=public)
-        assert result == Result(4, "", f"error: {name} cannot be read: Permission denied\n")
+        assert result == RunResult(4, "", f"error: {name} cannot be read: Permission denied\n")
     (public / "closed").chmod(0o700)
 
 
@@ -167,7 +167,7 @@ def test_a_file_in_proc_has_no_place_in_a_bundle_unless_one_is_given(here: Path)
     descriptor = os.open(here / "moved", os.O_RDONLY)
     result = magicpak(f"/proc/{os.getpid()}/fd/{descriptor}", "out", "--install-to=x", cwd=here)
     os.close(descriptor)
-    assert (result, names(here / "out")) == (Result(0, "", ""), ["x"])
+    assert (result, names(here / "out")) == (RunResult(0, "", ""), ["x"])
 
 
 @pytest.mark.parametrize("kind", ["deleted", "in memory", "replaced"])
@@ -246,7 +246,7 @@ def test_the_first_input_that_will_not_do_is_named_and_nothing_is_written_for_th
 
 def test_a_file_without_permission_to_execute_is_bundled_as_it_is(here: Path) -> None:
     (here / "prog").chmod(0o640)
-    assert magicpak("prog", "out", cwd=here) == Result(
+    assert magicpak("prog", "out", cwd=here) == RunResult(
         0, "", "warning: /prog is not executable: the image cannot start it\n"
     )
     assert stat.S_IMODE((here / "out/prog").stat().st_mode) == 0o640

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from support.run_magicpak import Result, chrooted, compiled, executable, magicpak, names, tree
+from support.run_magicpak import RunResult, chrooted, compiled, executable, magicpak, names, tree
 
 LOADER = "/lib64/ld-linux-x86-64.so.2"
 
@@ -35,19 +35,19 @@ def test_the_executable_goes_where_it_is_told_and_into_what_ends_with_a_slash(
 ) -> None:
     if found[0] == "bin -> usr/bin" and not os.path.islink("/bin"):
         found = ["bin/", "bin/x"]
-    assert magicpak("prog", "out", "-r", given, cwd=here) == Result(0, "", "")
+    assert magicpak("prog", "out", "-r", given, cwd=here) == RunResult(0, "", "")
     assert names(here / "out") == found
 
 
 def test_several_executables_go_into_a_directory(here: Path) -> None:
     executable(here / "sub/other", (here / "prog").read_bytes() + b" ")
-    assert magicpak("prog", "sub/other", here / "prog", "out", "-rapp/", cwd=here) == Result(0, "", "")
+    assert magicpak("prog", "sub/other", here / "prog", "out", "-rapp/", cwd=here) == RunResult(0, "", "")
     assert names(here / "out") == ["app/", "app/other", "app/prog"]
 
 
 @pytest.mark.parametrize("place", ["", ".", "..", "app/.."])
 def test_the_root_is_no_place_for_an_executable(place: str, here: Path) -> None:
-    assert magicpak("prog", "out", "-r", place, cwd=here) == Result(
+    assert magicpak("prog", "out", "-r", place, cwd=here) == RunResult(
         2,
         "",
         f"error: --install-to {place!r} is the root directory of the bundle, not a file\n"
@@ -59,13 +59,13 @@ def test_the_root_is_no_place_for_an_executable(place: str, here: Path) -> None:
 def test_hard_links_to_one_file_do_not_contradict(here: Path) -> None:
     (here / "sub").mkdir()
     os.link(here / "prog", here / "sub/prog")
-    assert magicpak("prog", "sub/prog", "out", "-rapp/", cwd=here) == Result(0, "", "")
+    assert magicpak("prog", "sub/prog", "out", "-rapp/", cwd=here) == RunResult(0, "", "")
     assert names(here / "out") == ["app/", "app/prog"]
 
 
 def test_two_inputs_of_one_name_are_refused_naming_both(here: Path) -> None:
     executable(here / "sub/prog", b"" + (here / "prog").read_bytes())
-    assert magicpak("prog", "sub/prog", "out", "-r/app/", cwd=here) == Result(
+    assert magicpak("prog", "sub/prog", "out", "-r/app/", cwd=here) == RunResult(
         1,
         "",
         "error: conflict at /app/prog in the bundle: the input prog; and the input sub/prog\n"
@@ -131,5 +131,5 @@ def test_what_is_found_through_origin_keeps_being_found_at_a_new_place(layout: s
         "by absolute link": ([here / "link"], f"{here}/link"),
     }
     for out, (arguments, program) in runs.items():
-        assert magicpak(*arguments, out, f"--layout={layout}", cwd=here) == Result(0, "", ""), out
-        assert (out, chrooted(here / out, program)) == (out, Result(42, "", ""))
+        assert magicpak(*arguments, out, f"--layout={layout}", cwd=here) == RunResult(0, "", ""), out
+        assert (out, chrooted(here / out, program)) == (out, RunResult(42, "", ""))

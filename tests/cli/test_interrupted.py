@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support.run_magicpak import SECONDS, Node, Result, Text, command, environment, executable, tree
+from support.run_magicpak import SECONDS, Node, RunResult, Text, command, environment, executable, tree
 
 _SIGINT_IN_IMPORT = """
 import os, sys
@@ -68,21 +68,21 @@ def test_where_the_ends_of_children_are_ignored_they_are_known_all_the_same(here
     executable(here / "fails", b"#!/bin/sh\nexit 3\n")
     ignoring = ["sh", "-c", "trap '' CHLD; exec \"$@\"", "sh"]
 
-    def ran(*args: Text) -> Result:
+    def ran(*args: Text) -> RunResult:
         words = [*ignoring, *command(*args)]
         process = subprocess.run(words, cwd=here, env=environment(), capture_output=True, timeout=SECONDS, check=False)
-        return Result(process.returncode, process.stdout.decode(), process.stderr.decode())
+        return RunResult(process.returncode, process.stdout.decode(), process.stderr.decode())
 
-    assert ran("--dynamic", "--test", "prog", "out") == Result(0, "", "")
+    assert ran("--dynamic", "--test", "prog", "out") == RunResult(0, "", "")
     failed = ran("--dynamic", "--dynamic-command", "exit 3", "prog", "out2")
     assert (failed.code, "exited with code 3" in failed.stderr) == (6, True)
     failed = ran("--resolver", "dlopen", "--cc", here / "fails", "/bin/ls", "out3")
     assert (failed.code, "exited with code 3" in failed.stderr) == (1, True)
 
 
-def ended(process: "subprocess.Popen[bytes]") -> Result:
+def ended(process: "subprocess.Popen[bytes]") -> RunResult:
     stdout, stderr = process.communicate(timeout=SECONDS)
-    return Result(process.returncode, stdout.decode(), stderr.decode())
+    return RunResult(process.returncode, stdout.decode(), stderr.decode())
 
 
 def state(host: Path) -> dict[str, Node]:
@@ -135,7 +135,7 @@ def test_a_signal_while_the_bundle_is_written_leaves_nothing_behind(number: sign
     with running(host, "out") as process:
         wait_for_writing(host / "work", process)
         process.send_signal(number)
-        assert ended(process) == Result(CODES[number], "", "")
+        assert ended(process) == RunResult(CODES[number], "", "")
     assert state(host) == before
 
 
@@ -146,7 +146,7 @@ def test_an_empty_directory_is_emptied_again(host: Path) -> None:
         while process.poll() is None and not os.listdir(host / "work/out"):
             time.sleep(0.001)
         process.send_signal(signal.SIGTERM)
-        assert ended(process) == Result(143, "", "")
+        assert ended(process) == RunResult(143, "", "")
     assert state(host) == before
     (host / "work/out").rmdir()
 
@@ -169,7 +169,7 @@ def test_a_hangup_that_is_ignored_stays_ignored(host: Path) -> None:
         for _ in range(20):
             process.send_signal(signal.SIGHUP)
             time.sleep(0.01)
-        assert ended(process) == Result(0, "", "")
+        assert ended(process) == RunResult(0, "", "")
     assert len(list((host / "work/out").rglob("*"))) > 1500
     shutil.rmtree(host / "work/out")
     assert state(host) == before
@@ -181,7 +181,7 @@ def test_a_signal_whose_error_stream_is_closed_or_full_ends_the_run_all_the_same
         with running(host, "out", before=("sh", "-c", f'exec "$@" {end}', "sh")) as process:
             wait_for_writing(host / "work", process)
             process.send_signal(signal.SIGINT)
-            assert ended(process) == Result(130, "", "")
+            assert ended(process) == RunResult(130, "", "")
         assert state(host) == before
 
 

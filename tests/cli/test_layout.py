@@ -6,7 +6,7 @@ import pytest
 from support.run_magicpak import (
     NOBODY,
     Node,
-    Result,
+    RunResult,
     chrooted,
     compiled,
     done,
@@ -53,7 +53,7 @@ def test_with_layout_directories_no_link_leads_to_a_directory_and_the_program_ru
     assert [path for path in (bundles / "directories").rglob("*") if path.is_symlink() and path.is_dir()] == []
     assert {name for name in names(bundles / "directories") if name.count("/") == 1} >= {"bin/", "bin/ls", "lib64/"}
     for layout in ("host", "directories"):
-        assert chrooted(bundles / layout, "/bin/ls", "/bin/ls") == Result(0, "/bin/ls\n", "")
+        assert chrooted(bundles / layout, "/bin/ls", "/bin/ls") == RunResult(0, "/bin/ls\n", "")
 
 
 def host_tree(here: Path) -> None:
@@ -82,7 +82,7 @@ def test_an_included_tree_has_real_directories_and_hard_links_where_two_paths_le
     result = magicpak(static, "out", "-rx", "-ilib", "--layout=directories", cwd=here)
     skipped = f"skipped {here}/real/lib/sub/up: a link to a directory above itself cannot become a directory"
     dead = "5 dangling links, such as /lib/again/far -> /nowhere/at/all"
-    assert result == Result(0, "", f"warning: {skipped}\nwarning: {dead}\n")
+    assert result == RunResult(0, "", f"warning: {skipped}\nwarning: {dead}\n")
     found = tree(here / "out")
     assert [line for line in names(here / "out") if line.startswith("lib")] == [
         "lib/",
@@ -160,7 +160,7 @@ def test_an_absolute_input_through_a_link_keeps_the_link(here: Path, static: Pat
 def test_made_directories_have_their_modes_whatever_the_umask(here: Path, static: Path) -> None:
     arguments = [f"--mkdir={path}" for path in ("/tmp", "var/tmp", "/data/a/b", "../up", "/", "data/a")]
     for umask in (0o077, 0):
-        assert magicpak(static, f"out{umask}", "-rx", *arguments, cwd=here, umask=umask) == Result(0, "", "")
+        assert magicpak(static, f"out{umask}", "-rx", *arguments, cwd=here, umask=umask) == RunResult(0, "", "")
         modes = {name: oct(node.mode) for name, node in tree(here / f"out{umask}").items() if name not in (".", "x")}
         assert modes == {
             "data": "0o755",
@@ -231,7 +231,7 @@ def test_an_ordinary_user_gets_the_same_bundle_but_for_the_owner(public: Path, s
     os.mkfifo(public / "conf/fifo", 0o644)
     os.utime(public / "conf", ns=(DAY, DAY))
     arguments = ["prog", "/bin/ls", "-iconf", "--mkdir=/tmp", "--mkdir=/data"]
-    assert magicpak_as_nobody(*arguments, "theirs", cwd=public) == Result(0, "", "")
+    assert magicpak_as_nobody(*arguments, "theirs", cwd=public) == RunResult(0, "", "")
     done(*arguments, "ours", cwd=public)
 
     def but_owners(root: Path) -> dict[str, Node]:
@@ -248,7 +248,7 @@ def test_a_set_id_bit_that_the_system_drops_is_a_warning(public: Path, static: P
     os.chown(public / "shared", NOBODY, 0)
     (public / "shared").chmod(0o2755)
     dropped = "warning: cannot preserve the set-ID bit of /prog: dropped by the system\n"
-    assert magicpak_as_nobody("prog", "shared/out", cwd=public) == Result(0, "", dropped)
+    assert magicpak_as_nobody("prog", "shared/out", cwd=public) == RunResult(0, "", dropped)
     assert oct(tree(public / "shared/out")["prog"].mode) == "0o755"
 
 

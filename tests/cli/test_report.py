@@ -17,7 +17,7 @@ from magicpak.text import format_size as sized
 from support import elf_files
 from support.elf_files import AARCH64, X86_64
 from support.run_magicpak import (
-    Result,
+    RunResult,
     command,
     done,
     environment,
@@ -63,10 +63,10 @@ def size_of(path: Path) -> str:
 def test_the_tree_shows_who_needs_whom_each_library_once_and_all_else_with_its_reason(at: Path) -> None:
     (at / "data").write_text("12345")
     options = [f"--include={at}/data", "--mkdir=/var/empty", str(at / "prog")]
-    assert magicpak(*options, at / "out") == Result(0, "", "")
+    assert magicpak(*options, at / "out") == RunResult(0, "", "")
     result = magicpak("--dry-run", *options)
     loader = Path(INTERPRETER).resolve()
-    assert result == Result(
+    assert result == RunResult(
         0,
         f"{at}/prog  {size_of(at / 'prog')}  the executable to be bundled\n"
         f"├── {INTERPRETER} => {loader}  [the interpreter]  {size_of(loader)}\n"
@@ -275,7 +275,7 @@ def test_a_moved_program_is_found_where_it_is(at: Path) -> None:
     assert moved["source"] == str(at / "prog")
     assert one["asked_by"] == "/opt/moved"
     result = magicpak("--dry-run", f"--why={at}/prog", "--install-to=/opt/moved", at / "prog")
-    assert result == Result(0, f"/opt/moved ({size_of(at / 'prog')}): the executable to be bundled\n", "")
+    assert result == RunResult(0, f"/opt/moved ({size_of(at / 'prog')}): the executable to be bundled\n", "")
 
 
 def test_names_that_are_no_text_and_control_characters_stay_readable(at: Path) -> None:
@@ -317,7 +317,7 @@ def test_reports_are_the_same_each_time(at: Path) -> None:
 def test_why_gives_the_chain_of_reasons(at: Path) -> None:
     result = magicpak("--dry-run", "--why=libdeep.so.1.0", at / "prog")
     one, size = f"{at}/lib/libone.so", size_of(at / "lib/libdeep.so.1.0")
-    assert result == Result(
+    assert result == RunResult(
         0,
         f"{at}/lib/libdeep.so.1.0 ({size}): libdeep.so.1, found by RUNPATH, needed by {one}\n"
         f"  {one}: libone.so, found by RUNPATH, needed by {at}/prog\n"
@@ -373,7 +373,7 @@ def test_why_of_what_is_not_there_is_an_error_and_nothing_is_written(
 ) -> None:
     path = path.format(at=at)
     result = magicpak("--no-verify", "--why", path, *options, at / "prog", at / "out")
-    assert result == Result(1, "", f"error: {path} is not in the bundle: {why}\n{LIST_HINT}")
+    assert result == RunResult(1, "", f"error: {path} is not in the bundle: {why}\n{LIST_HINT}")
     assert not (at / "out").exists()
 
 
@@ -411,7 +411,7 @@ def test_the_report_is_there_although_the_bundle_is_not(at: Path) -> None:
 def test_a_report_file_is_written_in_the_form_of_its_name(at: Path) -> None:
     for name, start in {"r.json": "{\n", "r.html": "<!DOCTYPE html>", "r.txt": f"{at}/prog  "}.items():
         (at / name).write_text("old")
-        assert magicpak("--dry-run", "--report-file", at / name, at / "prog") == Result(0, "", "")
+        assert magicpak("--dry-run", "--report-file", at / name, at / "prog") == RunResult(0, "", "")
         assert (at / name).read_text().startswith(start)
     assert not [name for name in names(at) if name.startswith(".")]
 
@@ -457,7 +457,7 @@ def test_a_report_that_the_disk_has_no_room_for_leaves_the_old_one_as_it_was(at:
         resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
 
     result = magicpak("--dry-run", "--report-file", at / "r.json", at / "prog", preexec_fn=limit)
-    assert result == Result(5, "", f"error: report {at}/r.json cannot be written: File too large\n")
+    assert result == RunResult(5, "", f"error: report {at}/r.json cannot be written: File too large\n")
     assert (at / "r.json").read_text() == "old"
 
 
@@ -481,7 +481,7 @@ def test_a_report_file_can_be_a_pipe_and_goes_with_why(at: Path) -> None:
 def test_a_report_file_that_cannot_be_written_ends_the_run_before_any_work(at: Path, file: str, why: str) -> None:
     (at / "out").mkdir()
     result = magicpak("--report=list", "--report-file", file, at / "prog", "out", cwd=at)
-    assert result == Result(5, "", f"error: report {file or repr('')} {why}\n")
+    assert result == RunResult(5, "", f"error: report {file or repr('')} {why}\n")
     assert names(at / "out") == []
 
 
@@ -490,12 +490,12 @@ def test_a_report_to_a_descriptor_for_reading_is_refused(at: Path) -> None:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
 
     result = magicpak("--report=list", "--report-file=/dev/stdin", at / "prog", at / "out", preexec_fn=read_only)
-    assert result == Result(5, "", "error: report /dev/stdin is open for reading only\n")
+    assert result == RunResult(5, "", "error: report /dev/stdin is open for reading only\n")
 
 
 def test_a_report_to_a_full_device_ends_the_run_and_nothing_is_written(at: Path) -> None:
     result = magicpak("--report=list", "--report-file=/dev/full", at / "prog", at / "out")
-    assert result == Result(5, "", "error: report /dev/full cannot be written: No space left on device\n")
+    assert result == RunResult(5, "", "error: report /dev/full cannot be written: No space left on device\n")
     assert not (at / "out").exists()
 
 
@@ -506,7 +506,7 @@ def test_a_report_file_that_can_only_be_begun_is_as_it_was(at: Path) -> None:
         cwd=at,
         preexec_fn=partial(resource.setrlimit, resource.RLIMIT_FSIZE, (100, 100)),
     )
-    assert result == Result(5, "", "error: report report cannot be written: File too large\n")
+    assert result == RunResult(5, "", "error: report report cannot be written: File too large\n")
     assert (at / "report").read_text() == "old"
     assert not [name for name in names(at) if name.startswith(".")]
 
@@ -517,7 +517,7 @@ def test_a_report_in_a_directory_of_somebody_else_ends_the_run_before_any_work(p
     arguments = ["--report=list", "--report-file=theirs/report", static.name, "out"]
     executable(public / static.name, static.read_bytes())
     refused = "error: report theirs/report cannot be written: Permission denied\n"
-    assert magicpak_as_nobody(*arguments, cwd=public) == Result(5, "", refused)
+    assert magicpak_as_nobody(*arguments, cwd=public) == RunResult(5, "", refused)
     assert names(public) == ["static", "theirs/"]
 
 
@@ -554,7 +554,7 @@ def test_what_makes_no_sense_is_refused(at: Path, options: list[str], message: s
 
 def test_a_bundle_up_to_the_limit_is_written_and_a_larger_one_names_the_largest_files(at: Path) -> None:
     size = report("--dry-run", at / "prog")["totals"]["size"]
-    assert magicpak(f"--size-limit={size}", at / "prog", at / "fits") == Result(0, "", "")
+    assert magicpak(f"--size-limit={size}", at / "prog", at / "fits") == RunResult(0, "", "")
     result = magicpak(f"--size-limit={size - 1}", at / "prog", at / "out")
     loader = Path(INTERPRETER).resolve()
     lines = result.stderr.splitlines()

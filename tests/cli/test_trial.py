@@ -26,7 +26,7 @@ from support.run_magicpak import (
     NOBODY,
     SECONDS,
     Node,
-    Result,
+    RunResult,
     Text,
     command,
     compiled,
@@ -176,16 +176,16 @@ def refusing(*calls: str) -> Callable[[], None]:
 class Where(NamedTuple):
     """A kind of system: how magicpak is run there, in which place it tries a bundle, and what it warns of then."""
 
-    run: Callable[..., Result]
+    run: Callable[..., RunResult]
     place: str
     warned: str = ""
 
 
-def in_chroot(*args: Text, cwd: Path) -> Result:
+def in_chroot(*args: Text, cwd: Path) -> RunResult:
     return magicpak(*args, cwd=cwd, preexec_fn=refusing("mount", "unshare"))
 
 
-def as_nobody(*args: Text, cwd: Path) -> Result:
+def as_nobody(*args: Text, cwd: Path) -> RunResult:
     return magicpak_as_nobody(*args, cwd=cwd)
 
 
@@ -201,7 +201,7 @@ exit $code
 """
 
 
-def on_overlays(*args: Text, cwd: Path) -> Result:
+def on_overlays(*args: Text, cwd: Path) -> RunResult:
     """Run magicpak in a mount namespace where `cwd` lies below two overlays, and bring back what it made."""
     (cwd.parent / f"{cwd.name}.layers").mkdir(exist_ok=True)
     try:
@@ -211,7 +211,7 @@ def on_overlays(*args: Text, cwd: Path) -> Result:
         )
     finally:
         (cwd.parent / f"{cwd.name}.layers").rmdir()
-    return Result(ran.returncode, os.fsdecode(ran.stdout), os.fsdecode(ran.stderr))
+    return RunResult(ran.returncode, os.fsdecode(ran.stdout), os.fsdecode(ran.stderr))
 
 
 BARE = (
@@ -259,7 +259,7 @@ class TestBundle:
         plain = where.run("./doer", "plain", "--include=file", "--mkdir=/kept", cwd=work)
         words = ["write=/new", "remove=/file", "mkdir=/dir", "write=/kept/x", "write=/etc/hosts", "remove=/doer"]
         trial = where.run(*does(*words), "./doer", "out", "--include=file", "--mkdir=/kept", cwd=work)
-        assert (plain, trial) == (Result(0, "", ""), Result(0, "", where.warned))
+        assert (plain, trial) == (RunResult(0, "", ""), RunResult(0, "", where.warned))
         assert tree(work / "out") == tree(work / "plain")
         assert names(work / "out") == ["doer", "file", "kept/"]
 
@@ -283,7 +283,7 @@ class TestBundle:
         assert where.run(*does("write=/new", "exit=3"), "./doer", "out", cwd=work).code == 8
         assert tree(out) == before
         if where.run is not on_overlays:  # which brings back nothing that was there before
-            assert where.run(*does("write=/new"), "./doer", "out", cwd=work) == Result(0, "", where.warned)
+            assert where.run(*does("write=/new"), "./doer", "out", cwd=work) == RunResult(0, "", where.warned)
             assert names(out) == ["doer"]
 
     @pytest.mark.parametrize("directory", ["dev", "proc", "sys", "etc"])
@@ -299,7 +299,7 @@ class TestBundle:
         shutil.copy(work / "doer", work / "other")
         words = does("show=/file", "remove=/file", "missing=/new", "write=/new")
         result = where.run(*words, "--test-stdout=text", "./doer", "other", "out", "--include=file", cwd=work)
-        assert result == Result(0, "", where.warned)
+        assert result == RunResult(0, "", where.warned)
         assert names(work / "out") == ["doer", "file", "other"]
 
     @everywhere
@@ -311,7 +311,7 @@ class TestBundle:
         odd.chmod(0o777)
         monkeypatch.setenv("TMPDIR", str(odd))
         result = where.run(*does("write=/new", "say=x"), "--test-stdout=x", "./doer", "o,u:t \\", cwd=work)
-        assert (result, names(work / "o,u:t \\")) == (Result(0, "", where.warned), ["doer"])
+        assert (result, names(work / "o,u:t \\")) == (RunResult(0, "", where.warned), ["doer"])
 
     @everywhere
     def test_nothing_temporary_is_left(self, where: Where, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -344,7 +344,7 @@ class TestSandboxFallback:
         stdout = "\nx\n0:0\n/\ntext\nDO=say=x user cwd show=/file env\nHOME=/\n"
         stdout += "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n\t"
         options = [*does(*words), f"--test-stdout={stdout}", "--include=file"]
-        assert where.run(*options, "./doer", "out", cwd=work) == Result(0, "", where.warned)
+        assert where.run(*options, "./doer", "out", cwd=work) == RunResult(0, "", where.warned)
         result = where.run(*options, "--test-env=DO=say=y complain=why exit=3", "./doer", "no", cwd=work)
         assert (result.code, result.stdout, os.path.exists(work / "no")) == (8, "", False)
         assert result.stderr.startswith(f"{where.warned}{failed('/doer exited with code 3')}")
@@ -356,7 +356,7 @@ class TestSandboxFallback:
             [sys.executable, "-c", run_magicpak._AS_NOBODY, *does("say=x"), "./doer", "out"],
             cwd=work, env=environment(), capture_output=True, check=False, preexec_fn=refusing("unshare"), text=True,
         )  # fmt: skip
-        assert Result(ran.returncode, ran.stdout, ran.stderr) == Result(
+        assert RunResult(ran.returncode, ran.stdout, ran.stderr) == RunResult(
             9,
             "",
             "error: the bundle cannot be tested here: neither namespaces nor chroot(2) are allowed\n"
@@ -400,7 +400,7 @@ class TestShell:
         line = f"grep -q . /file && for name in {' '.join(tried)}; do /doer run=$name 2>&1; done"
         stdout = "\n".join(f"{name}: No such file or directory" for name in tried)
         options = [*by_shell(line), "--test-exit-code=1", f"--test-stdout={stdout}", "-i=file"]
-        assert where.run(*options, "./doer", "out", cwd=work) == Result(0, "", where.warned)
+        assert where.run(*options, "./doer", "out", cwd=work) == RunResult(0, "", where.warned)
 
     def test_a_shell_that_a_program_lacks_is_named(self, work: Path) -> None:
         result = magicpak(*by_shell("grep -q . /doer; /doer shell=true"), "./doer", "out", cwd=work)
@@ -411,14 +411,14 @@ class TestShell:
     @everywhere
     def test_a_program_of_the_bundle_that_needs_a_shell_fails(self, where: Where, work: Path) -> None:
         result = where.run(*by_shell("/doer shell=true; echo $?"), "--test-stdout=127", "./doer", "out", cwd=work)
-        assert result == Result(0, "", where.warned)
+        assert result == RunResult(0, "", where.warned)
         assert where.run(*by_shell("/doer shell=true"), "./doer", "no", cwd=work).code == 8
 
     @everywhere
     def test_the_words_of_a_command_may_be_applets(self, where: Where, work: Path) -> None:
         line, stdout = "\n".join(APPLETS), "\n".join(APPLETS.values())
         options = [*by_shell(line, f"--test-stdout={stdout}"), "--include=file"]
-        assert where.run(*options, "./doer", "out", cwd=work) == Result(0, "", where.warned)
+        assert where.run(*options, "./doer", "out", cwd=work) == RunResult(0, "", where.warned)
 
     @pytest.mark.parametrize("line", APPLETS)
     def test_each_of_these_words_may_be_an_applet(self, line: str, work: Path) -> None:
@@ -429,7 +429,7 @@ class TestShell:
     def test_an_argument_of_an_applet_is_an_applet_where_there_is_a_proc(self, where: Where, work: Path) -> None:
         options = [*by_shell("echo /file | xargs grep -c text"), "--test-stdout=1", "--include=file"]
         result = where.run(*options, "./doer", "out", cwd=work)
-        assert (result.code, result == Result(0, "", "")) == ((8, False) if where.warned else (0, True))
+        assert (result.code, result == RunResult(0, "", "")) == ((8, False) if where.warned else (0, True))
 
     @everywhere
     def test_a_command_can_succeed_or_fail_by_an_applet(self, where: Where, work: Path) -> None:
@@ -446,7 +446,7 @@ class TestShell:
         (work / "bin").symlink_to("usr/bin")
         line = "grep say=own | cat; wc say=first; /bin/grep say=way; echo $(grep say=inner)"
         options = [*by_shell(line), "--test-stdout=own\nfirst\nway\ninner", "-i=usr", "-i=bin"]
-        assert where.run(*options, "./doer", "out", cwd=work) == Result(0, "", where.warned)
+        assert where.run(*options, "./doer", "out", cwd=work) == RunResult(0, "", where.warned)
 
     @pytest.mark.parametrize("shell", ["dash", "bash"])
     @everywhere
@@ -455,7 +455,7 @@ class TestShell:
         line = f"readlink /bin/sh; echo $BASH_VERSION | grep -c . ; test -e /bin/{shell} && /doer 'shell=exit 3'"
         stdout = f"{shell}\n{int(shell == 'bash')}"
         options = [*by_shell(line), f"--test-stdout={stdout}", "--test-exit-code=3"]
-        assert where.run(*options, "-i=bin", "./doer", "out", cwd=work) == Result(0, "", where.warned)
+        assert where.run(*options, "-i=bin", "./doer", "out", cwd=work) == RunResult(0, "", where.warned)
 
     @pytest.mark.parametrize("shell", ["dash", "bash"])
     def test_applets_are_words_for_the_shell_of_the_bundle_alone(self, shell: str, work: Path) -> None:
@@ -477,7 +477,7 @@ class TestShell:
             "find / -xdev | sort",
             "--test-stdout=/\n/dev\n/doer\n/etc\n/etc/hostname\n/etc/hosts\n/etc/mtab\n/etc/resolv.conf\n/proc\n/sys",
         )
-        assert where.run(*options, "./doer", "out", cwd=work) == Result(0, "", where.warned)
+        assert where.run(*options, "./doer", "out", cwd=work) == RunResult(0, "", where.warned)
 
     def test_a_busybox_may_have_any_name(self, work: Path) -> None:
         shutil.copy(shutil.which("busybox") or "", work / "bb")
@@ -523,7 +523,7 @@ class TestShell:
         named = str(work / name[2:]) if name in ("./garbage", "./silent", "./dying") else name
         hint = "hint: apt-get install busybox-static (Alpine: apk add busybox-static), or --busybox with its path\n"
         options = by_shell("/doer say=x", f"--busybox={name}")
-        assert magicpak(*options, "./doer", "out", cwd=work) == Result(1, "", f"error: {named}{why}\n{hint}")
+        assert magicpak(*options, "./doer", "out", cwd=work) == RunResult(1, "", f"error: {named}{why}\n{hint}")
         assert standing(work) == before
 
 
@@ -542,7 +542,7 @@ class TestSurroundings:
         path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         given = ["--test-env=A=b=c", "--test-env=A=d e", "--test-env=EMPTY=", "--test-env=HOME=/x"]
         options = ["--test", *given, "--test-env=DO=env", f"--test-stdout=A=d e\nDO=env\nEMPTY=\nHOME=/x\n{path}"]
-        assert where.run(*options, "./doer", "out", cwd=work) == Result(0, "", where.warned)
+        assert where.run(*options, "./doer", "out", cwd=work) == RunResult(0, "", where.warned)
 
     def test_a_shell_adds_nothing_but_its_own(self, work: Path) -> None:
         stdout = "HOME=/\nPATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nPWD=/\nSHLVL=1"
@@ -569,7 +569,7 @@ class TestSurroundings:
         ):
             options = [*does("user"), f"--test-user={user}", f"--test-stdout={ids}", "-i=etc"]
             said = where.warned if ids.startswith("0:") else warned
-            assert where.run(*options, "./doer", f"out{index}", cwd=work) == Result(0, "", said), user
+            assert where.run(*options, "./doer", f"out{index}", cwd=work) == RunResult(0, "", said), user
 
     def test_a_named_user_is_in_the_groups_that_name_it_as_in_a_container(self, work: Path) -> None:
         (work / "etc").mkdir()
@@ -592,7 +592,7 @@ class TestSurroundings:
     def test_2_for_a_user_or_group_that_the_bundle_does_not_know(
         self, user: str, what: str, file: str, work: Path
     ) -> None:
-        assert magicpak(*does("user"), f"--test-user={user}", "./doer", "out", cwd=work) == Result(
+        assert magicpak(*does("user"), f"--test-user={user}", "./doer", "out", cwd=work) == RunResult(
             2,
             "",
             f"error: --test-user: {file} of the bundle has no {what}\n"
@@ -608,7 +608,7 @@ class TestSurroundings:
     @everywhere
     def test_stdin_is_what_is_given_and_ends(self, where: Where, work: Path) -> None:
         options = [*does("stdin", "say=over"), "--test-stdin=-one\ntwo", "--test-stdout=-one\ntwoover"]
-        assert where.run(*options, "./doer", "out", cwd=work) == Result(0, "", where.warned)
+        assert where.run(*options, "./doer", "out", cwd=work) == RunResult(0, "", where.warned)
 
     def test_without_it_stdin_is_empty(self, work: Path) -> None:
         done(*does("stdin", "say=over"), "--test-stdout=over", "./doer", "out", cwd=work)
@@ -624,9 +624,9 @@ class TestSurroundings:
     def test_within_it_counts_and_an_empty_stdout_is_one(self, work: Path) -> None:
         wrong = failed("/doer did not print the expected output", "  --- expected", "  +++ printed")
         differing = magicpak(*does("say=x", "say=", "say=y"), "--test-stdout=x\ny", "./doer", "out", cwd=work)
-        assert differing == Result(8, "", f"{wrong}  @@ -1,2 +1,3 @@\n   x\n  +\n   y\n")
+        assert differing == RunResult(8, "", f"{wrong}  @@ -1,2 +1,3 @@\n   x\n  +\n   y\n")
         talking = magicpak(*does("say=x"), "--test-stdout=", "./doer", "out", cwd=work)
-        assert talking == Result(8, "", f"{wrong}  @@ -0,0 +1 @@\n  +x\n")
+        assert talking == RunResult(8, "", f"{wrong}  @@ -0,0 +1 @@\n  +x\n")
         done(*does("say="), "--test-stdout=", "./doer", "out", cwd=work)
 
     def test_bytes_that_are_no_text_are_compared_and_shown(self, work: Path) -> None:
@@ -634,7 +634,7 @@ class TestSurroundings:
         done(*does(*words), os.fsdecode(b"--test-stdout=\xff\x1b\x80"), "./doer", "out", cwd=work)
         wrong = failed("/doer did not print the expected output", "  --- expected", "  +++ printed")
         result = magicpak(*does(*words), "--test-stdout=x", "./doer", "no", cwd=work)
-        assert result == Result(8, "", f"{wrong}  @@ -1 +1 @@\n  -x\n  +\\xff\\x1b\\x80\n")
+        assert result == RunResult(8, "", f"{wrong}  @@ -1 +1 @@\n  -x\n  +\\xff\\x1b\\x80\n")
 
     def test_a_huge_output_takes_little_memory(self, work: Path) -> None:
         def peak(*arguments: str) -> tuple[int, int]:
@@ -662,7 +662,7 @@ class TestSurroundings:
         ("words", "code"), [("exit=7", 7), ("exit=255", 255), ("crash", 128 + 11)], ids=["exit", "255", "signal"]
     )
     def test_the_exit_code_is_the_one_demanded(self, words: str, code: int, where: Where, work: Path) -> None:
-        assert where.run(*does(words), f"--test-exit-code={code}", "./doer", "out", cwd=work) == Result(
+        assert where.run(*does(words), f"--test-exit-code={code}", "./doer", "out", cwd=work) == RunResult(
             0, "", where.warned
         )
 
@@ -727,7 +727,7 @@ class TestPrograms:
     def test_the_packed_program_is_what_runs(self, where: Where, work: Path) -> None:
         line = "head -c 100000 /doer | grep -c UPX! ; /doer say=x"
         result = where.run(*by_shell(line), "--test-stdout=1\nx", "--compress", "./doer", "out", cwd=work)
-        assert result == Result(0, "", where.warned)
+        assert result == RunResult(0, "", where.warned)
 
     def test_a_packed_program_that_does_not_work_is_found_out(self, work: Path) -> None:
         executable(work / "upx", b'#!/bin/sh\n[ "$1" = -t ] && exit\nfor in; do :; done\nsed s/say/yes/ "$in" > "$2"\n')
@@ -740,7 +740,7 @@ class TestPrograms:
         loader = re.findall(r"/[\w/.-]*ld-[\w.-]+", (work / "dynamic").read_bytes().decode("latin-1"))[0]
         words = ["--test", "--no-verify", "./dynamic", "out", f"--exclude={loader}", "--exclude=*/ld-linux*"]
         result = where.run(*words, cwd=work)
-        assert result == Result(
+        assert result == RunResult(
             8,
             "",
             where.warned
@@ -786,7 +786,7 @@ class TestHints:
     def test_what_was_not_found_is_called_by_its_name_and_its_flag_helps(self, words: str, work: Path) -> None:
         path = existing(*NAMED[words])
         line = f"--include {path} ({words})" if words else f"--include {path}"
-        assert magicpak(*does(f"show={path}"), "./doer", "out", cwd=work) == Result(
+        assert magicpak(*does(f"show={path}"), "./doer", "out", cwd=work) == RunResult(
             8,
             "",
             failed("/doer exited with code 1", f"  {path}: No such file or directory", f"hint: {line}", DYNAMIC),
@@ -798,7 +798,7 @@ class TestHints:
     def test_it_is_told_everywhere(self, where: Where, work: Path) -> None:
         zone = "/usr/share/zoneinfo/Europe/Rome"
         result = where.run(*by_shell(f"/doer show={zone} | wc -c"), "--test-stdout=9", "./doer", "out", cwd=work)
-        assert result == Result(
+        assert result == RunResult(
             8,
             "",
             where.warned
@@ -883,11 +883,11 @@ class TestHints:
     def test_the_last_twenty_lines_of_stderr_are_told(self, work: Path) -> None:
         lines = [f"  {number}" for number in range(6, 26)]
         result = magicpak(*by_shell("/doer say=unseen count=25 exit=3"), "./doer", "out", cwd=work)
-        assert result == Result(8, "", failed("/doer say=unseen count=25 exit=3 exited with code 3", *lines))
+        assert result == RunResult(8, "", failed("/doer say=unseen count=25 exit=3 exited with code 3", *lines))
 
     def test_of_a_program_that_complains_of_nothing_its_stdout_is_told(self, work: Path) -> None:
         result = magicpak(*by_shell("/doer say=why exit=3"), "./doer", "out", cwd=work)
-        assert result == Result(8, "", failed("/doer say=why exit=3 exited with code 3", "  why"))
+        assert result == RunResult(8, "", failed("/doer say=why exit=3 exited with code 3", "  why"))
 
 
 class TestUsage:
@@ -943,14 +943,14 @@ class TestEnding:
         options = [*does("child", "daemon", "forever"), f"--test-env={mark}", "--test-timeout=0.5"]
         result = where.run(*options, "./doer", "out", cwd=work)
         told = where.warned + failed("/doer did not finish within 0.5 seconds")
-        assert result == Result(8, "", told)
+        assert result == RunResult(8, "", told)
         assert (still_running(mark), names(work), time.monotonic() - started < 20) == ([], ["doer", "file"], True)
 
     @everywhere
     def test_what_a_program_leaves_running_is_ended_with_it(self, where: Where, work: Path, mark: str) -> None:
         started = time.monotonic()
         options = [*does("child", "daemon", "say=x"), f"--test-env={mark}"]
-        assert where.run(*options, "./doer", "out", cwd=work) == Result(0, "", where.warned)
+        assert where.run(*options, "./doer", "out", cwd=work) == RunResult(0, "", where.warned)
         assert (still_running(mark), time.monotonic() - started < 10) == ([], True)
 
     @everywhere
@@ -958,7 +958,7 @@ class TestEnding:
         started = time.monotonic()
         line = "/doer forever & (/doer daemon &) ; sleep 1000 & /doer say=x"
         options = [*by_shell(line), f"--test-env={mark}", "--test-stdout=x"]
-        assert where.run(*options, "./doer", "out", cwd=work) == Result(0, "", where.warned)
+        assert where.run(*options, "./doer", "out", cwd=work) == RunResult(0, "", where.warned)
         assert (still_running(mark), time.monotonic() - started < 10) == ([], True)
 
     @everywhere

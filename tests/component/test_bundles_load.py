@@ -17,7 +17,6 @@ from support.loader_oracle import (
     GLIBC,
     MUSL,
     Bundle,
-    Tree,
     World,
     below,
     bundled,

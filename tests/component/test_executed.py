@@ -13,8 +13,8 @@ from magicpak.tracing.trace import Access
 from magicpak.verify.problems import FailureKind
 from support.elf_files import I386, X86_64_EXIT_0, make_elf
 from support.handmade_traces import Bundled, HandmadeRun, bundled, lines
-from support.loader_oracle import GLIBC, MUSL, Tree
-from support.run_magicpak import Result, chrooted, compiled, magicpak, names
+from support.loader_oracle import GLIBC, MUSL, LibraryTree
+from support.run_magicpak import RunResult, chrooted, compiled, magicpak, names
 
 pytestmark = pytest.mark.skipif(not os.path.exists(GLIBC), reason=f"there is no {GLIBC}")
 
@@ -22,27 +22,27 @@ STATIC = make_elf(code=X86_64_EXIT_0, dynamic=False)
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> Tree:
+def tree(tmp_path: Path) -> LibraryTree:
     """A directory, by its real path, with a program that needs a library beside it."""
-    tree = Tree(Path(os.path.realpath(tmp_path)) / "host")
+    tree = LibraryTree(Path(os.path.realpath(tmp_path)) / "host")
     tree.library("lib/libown.so", needed=[])
     tree.program("bin/prog", needed=["libown.so"], runpath="$ORIGIN/../lib")
     return tree
 
 
-def below(found: Bundled, tree: Tree) -> list[str]:
+def below(found: Bundled, tree: LibraryTree) -> list[str]:
     """Return what is in the bundle below the tree, but for what the program needs, and directories on the way."""
     own = ("bin/prog", "lib/libown.so")
     return [line for line in lines(found.plan, str(tree.root)) if line not in own and not line.endswith("/")]
 
 
-def brought(tree: Tree, *runs: HandmadeRun, layout: Layout = Layout.HOST, hwcaps: bool = True) -> list[str]:
+def brought(tree: LibraryTree, *runs: HandmadeRun, layout: Layout = Layout.HOST, hwcaps: bool = True) -> list[str]:
     found = bundled(runs, [tree / "bin/prog"], layout=layout, hwcaps=hwcaps)
     assert found.warnings == ()
     return below(found, tree)
 
 
-def run_of(tree: Tree) -> HandmadeRun:
+def run_of(tree: LibraryTree) -> HandmadeRun:
     """A run of the program up to its first line: its loader has brought in what it needs."""
     run = HandmadeRun(tree / "bin/prog").use(Access.READ, "/etc/ld.so.cache", loader=True)
     run.use(Access.TESTED, tree / "lib", loader=True)
@@ -50,17 +50,17 @@ def run_of(tree: Tree) -> HandmadeRun:
 
 
 class TestPrograms:
-    def test_what_the_loader_looks_at_is_the_resolvers_business(self, tree: Tree) -> None:
+    def test_what_the_loader_looks_at_is_the_resolvers_business(self, tree: LibraryTree) -> None:
         found = bundled([run_of(tree)], [tree / "bin/prog"], install_to=tree / "moved/bin/prog")
         assert below(found, tree) == ["moved/bin/prog", "moved/lib/libown.so"]
         assert found.plan.get("/etc") is None
 
-    def test_the_hosts_cache_is_not_in_even_if_the_program_reads_it(self, tree: Tree) -> None:
+    def test_the_hosts_cache_is_not_in_even_if_the_program_reads_it(self, tree: LibraryTree) -> None:
         link = tree.link("link", "/etc/ld.so.cache")
         found = bundled([run_of(tree).use(Access.READ, "/etc/ld.so.cache", link)], [tree / "bin/prog"])
         assert (found.plan.get("/etc/ld.so.cache"), found.plan.get(link)) == (None, None)
 
-    def test_an_executed_program_is_in_by_its_path_with_all_its_libraries(self, tree: Tree) -> None:
+    def test_an_executed_program_is_in_by_its_path_with_all_its_libraries(self, tree: LibraryTree) -> None:
         tree.library("lib/libbranch.so", needed=["libdeep.so"], runpath="$ORIGIN")
         tree.library("lib/libdeep.so")
         tree.program("real/tool", needed=["libbranch.so"], runpath=tree / "lib")
@@ -68,7 +68,7 @@ class TestPrograms:
         run.execute(tree.link("bin/tool", "../real/tool"))
         assert brought(tree, run) == ["bin/tool -> ../real/tool", "lib/libbranch.so", "lib/libdeep.so", "real/tool"]
 
-    def test_with_directories_for_links_what_it_finds_through_its_origin_moves_along(self, tree: Tree) -> None:
+    def test_with_directories_for_links_what_it_finds_through_its_origin_moves_along(self, tree: LibraryTree) -> None:
         tree.library("real/libtool.so")
         tree.program("real/tool", needed=["libtool.so"], runpath="$ORIGIN")
         run = run_of(tree)
@@ -76,7 +76,7 @@ class TestPrograms:
         run.execute(tree / "links/tool")
         assert brought(tree, run, layout=Layout.DIRECTORIES) == ["links/libtool.so", "links/tool"]
 
-    def test_the_program_itself_is_in_at_its_own_path_too_only_if_it_is_executed_again(self, tree: Tree) -> None:
+    def test_the_program_itself_is_in_at_its_own_path_too_only_if_it_is_executed_again(self, tree: LibraryTree) -> None:
         run = run_of(tree)
         where = tree / "moved/bin/prog"
         assert below(bundled([run], [tree / "bin/prog"], install_to=where), tree) == [
@@ -88,38 +88,38 @@ class TestPrograms:
             "moved/lib/libown.so",
         ]  # fmt: skip
 
-    def test_what_proc_led_to_when_it_was_executed_is_in(self, tree: Tree) -> None:
+    def test_what_proc_led_to_when_it_was_executed_is_in(self, tree: LibraryTree) -> None:
         run = run_of(tree)
         run.execute("/proc/self/fd/3", real=tree.add("bin/hidden", STATIC))
         assert brought(tree, run) == ["bin/hidden"]
 
-    def test_a_program_that_executes_itself_through_proc_is_where_it_is(self, tree: Tree) -> None:
+    def test_a_program_that_executes_itself_through_proc_is_where_it_is(self, tree: LibraryTree) -> None:
         run = run_of(tree)
         run.execute("/proc/self/exe", real=tree / "bin/prog")
         found = bundled([run], [tree / "bin/prog"], install_to=tree / "moved/bin/prog")
         assert below(found, tree) == ["moved/bin/prog", "moved/lib/libown.so"]
 
-    def test_of_a_program_whose_file_nobody_knows_any_more_what_it_used_is_in(self, tree: Tree) -> None:
+    def test_of_a_program_whose_file_nobody_knows_any_more_what_it_used_is_in(self, tree: LibraryTree) -> None:
         run = run_of(tree)
         gone = run.execute(tree.add("bin/gone", STATIC))
         run.executions[gone] = run.executions[gone]._replace(real="", inode=(0, 0))
         os.unlink(tree / "bin/gone")
         assert brought(tree, run.use(Access.READ, tree.add("data", b""), by=gone)) == ["data"]
 
-    def test_what_really_runs_a_foreign_program_is_in_too(self, tree: Tree) -> None:
+    def test_what_really_runs_a_foreign_program_is_in_too(self, tree: LibraryTree) -> None:
         run = run_of(tree)
         foreign = tree.add("bin/foreign", make_elf(kind=I386, code=b"\x90", dynamic=False))
         run.execute(foreign, real=tree.add("bin/emulator", STATIC))
         assert brought(tree, run) == ["bin/emulator", "bin/foreign"]
 
-    def test_a_program_that_the_run_made_is_not_in_but_what_it_loaded_is(self, tree: Tree) -> None:
+    def test_a_program_that_the_run_made_is_not_in_but_what_it_loaded_is(self, tree: LibraryTree) -> None:
         tree.library("lib/libmade.so", needed=["libdeep.so"], runpath="$ORIGIN")
         tree.library("lib/libdeep.so")
         run = run_of(tree).use(Access.MADE, tree.program("bin/made", needed=["libmade.so"], runpath=tree / "lib"))
         run.load(tree / "lib/libmade.so", by=run.execute(tree / "bin/made"))
         assert brought(tree, run) == ["bin/ written", "lib/libdeep.so", "lib/libmade.so"]
 
-    def test_what_an_executed_program_lacks_is_told_unless_it_was_loaded_after_all(self, tree: Tree) -> None:
+    def test_what_an_executed_program_lacks_is_told_unless_it_was_loaded_after_all(self, tree: LibraryTree) -> None:
         tree.library("odd/libfar.so.1", soname="libfar.so")
         tree.library("odd/libplain.so")
         tree.program("bin/tool", needed=["libfar.so", "libplain.so", "libnowhere.so"])
@@ -129,14 +129,14 @@ class TestPrograms:
         assert below(found, tree) == ["bin/tool", "odd/libfar.so.1", "odd/libplain.so"]
         assert found.warnings == (f"libnowhere.so is missing: needed by {tree / 'bin/tool'}",)
 
-    def test_an_executed_program_whose_interpreter_cannot_be_used_is_told(self, tree: Tree) -> None:
+    def test_an_executed_program_whose_interpreter_cannot_be_used_is_told(self, tree: LibraryTree) -> None:
         run = run_of(tree)
         run.execute(tree.add("bin/tool", make_elf(interpreter=tree / "ld.so", code=X86_64_EXIT_0)))
         found = bundled([run], [tree / "bin/prog"])
         why = "cannot be read: No such file or directory"
         assert found.warnings == (f"{tree / 'bin/tool'} cannot run: its interpreter {tree / 'ld.so'} {why}",)
 
-    def test_a_program_in_another_root_directory_has_its_loader_and_its_cache_there(self, tree: Tree) -> None:
+    def test_a_program_in_another_root_directory_has_its_loader_and_its_cache_there(self, tree: LibraryTree) -> None:
         tree.program("jail/bin/tool", needed=["libc.so.6"])
         for path in ("jail/lib/libc.so.6", "jail/usr/ld.so"):
             tree.library(path)
@@ -154,7 +154,7 @@ class TestPrograms:
             "jail/usr/ld.so",
         ]  # fmt: skip
 
-    def test_a_program_that_a_loader_was_told_to_run_is_in_with_its_libraries(self, tree: Tree) -> None:
+    def test_a_program_that_a_loader_was_told_to_run_is_in_with_its_libraries(self, tree: LibraryTree) -> None:
         tree.library("lib/libtool.so")
         tree.program("bin/tool", needed=["libtool.so", "libown.so"], runpath=tree / "lib")
         run = run_of(tree)
@@ -163,10 +163,10 @@ class TestPrograms:
 
 
 class TestScripts:
-    def script(self, tree: Tree, path: str, line: str) -> str:
+    def script(self, tree: LibraryTree, path: str, line: str) -> str:
         return tree.add(path, f"#!{line}\n".encode())
 
-    def test_a_script_is_in_with_what_runs_it(self, tree: Tree) -> None:
+    def test_a_script_is_in_with_what_runs_it(self, tree: LibraryTree) -> None:
         tree.library("lib/libsh.so")
         tree.program("real/sh", needed=["libsh.so"], runpath=tree / "lib")
         tree.link("bin/sh", "../real/sh")
@@ -174,7 +174,7 @@ class TestScripts:
         run.execute(self.script(tree, "script", tree / "bin/sh -e"), real=tree / "real/sh")
         assert brought(tree, run) == ["bin/sh -> ../real/sh", "lib/libsh.so", "real/sh", "script"]
 
-    def test_an_interpreter_can_be_a_script_itself_up_to_five_times(self, tree: Tree) -> None:
+    def test_an_interpreter_can_be_a_script_itself_up_to_five_times(self, tree: LibraryTree) -> None:
         tree.add("6", STATIC)
         for number in range(6):
             self.script(tree, str(number), tree / str(number + 1))
@@ -185,7 +185,7 @@ class TestScripts:
         run.use(Access.EXECUTED, tree / "0")
         assert brought(tree, run) == ["0", "1", "2", "3", "4", "5"]
 
-    def test_what_env_would_run_is_in_too(self, tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_what_env_would_run_is_in_too(self, tree: LibraryTree, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PATH", tree / "path")
         for name in ("path/one", "path/two", "usr/env"):
             tree.add(name, STATIC)
@@ -195,12 +195,12 @@ class TestScripts:
         run.execute(self.script(tree, "third", tree / "usr/env three"), real=tree / "usr/env")
         assert brought(tree, run) == ["first", "path/one", "path/two", "second", "third", "usr/env"]
 
-    def test_an_interpreter_that_is_named_from_a_current_directory_is_in_as_what_ran(self, tree: Tree) -> None:
+    def test_an_interpreter_that_is_named_from_a_current_directory_is_in_as_what_ran(self, tree: LibraryTree) -> None:
         run = run_of(tree)
         run.execute(self.script(tree, "script", "bin/sh"), real=tree.add("bin/sh", STATIC))
         assert brought(tree, run) == ["bin/sh", "script"]
 
-    def test_the_interpreter_of_a_script_in_another_root_directory_is_there(self, tree: Tree) -> None:
+    def test_the_interpreter_of_a_script_in_another_root_directory_is_there(self, tree: LibraryTree) -> None:
         tree.add("jail/bin/sh", STATIC)
         run = run_of(tree)
         run.execute(self.script(tree, "jail/script", "/bin/sh"), real=tree / "jail/bin/sh", root=tree / "jail")
@@ -230,7 +230,7 @@ class TestScripts:
             b"#!" + b" " * 245 + b"/bin/echo\n",
         ],
     )
-    def test_the_kernel_reads_the_first_line_so_too(self, tree: Tree, head: bytes) -> None:
+    def test_the_kernel_reads_the_first_line_so_too(self, tree: LibraryTree, head: bytes) -> None:
         path = tree.add("script", head)
         script = parse_script(head[:HEAD])
         try:
@@ -244,7 +244,7 @@ class TestScripts:
 
 
 class TestLibraries:
-    def test_a_library_that_was_loaded_by_its_path_is_in_with_what_it_needs(self, tree: Tree) -> None:
+    def test_a_library_that_was_loaded_by_its_path_is_in_with_what_it_needs(self, tree: LibraryTree) -> None:
         tree.library("plugins/real.so", needed=["libdeep.so", "libown.so"], runpath="$ORIGIN/deps")
         tree.library("plugins/deps/libdeep.so", needed=["libdeeper.so"], rpath="$ORIGIN")
         tree.library("plugins/deps/libdeeper.so")
@@ -253,7 +253,7 @@ class TestLibraries:
             "plugins/deps/libdeep.so", "plugins/deps/libdeeper.so", "plugins/one.so -> real.so", "plugins/real.so",
         ]  # fmt: skip
 
-    def test_its_origin_is_the_directory_by_which_it_was_opened(self, tree: Tree) -> None:
+    def test_its_origin_is_the_directory_by_which_it_was_opened(self, tree: LibraryTree) -> None:
         tree.library("store/plugin.so", needed=["libdeep.so"], runpath="$ORIGIN/deps")
         tree.library("plugins/deps/libdeep.so")
         tree.link("plugins/plugin.so", "../store/plugin.so")
@@ -261,19 +261,19 @@ class TestLibraries:
             "plugins/deps/libdeep.so", "plugins/plugin.so -> ../store/plugin.so", "store/plugin.so",
         ]  # fmt: skip
 
-    def test_a_library_that_was_loaded_before_satisfies_a_need(self, tree: Tree) -> None:
+    def test_a_library_that_was_loaded_before_satisfies_a_need(self, tree: LibraryTree) -> None:
         tree.library("jvm/server/libjvm.so", soname="libjvm.so")
         tree.library("jvm/libjava.so", needed=["libjvm.so"])
         run = run_of(tree).load(tree / "jvm/server/libjvm.so", tree / "jvm/libjava.so")
         assert brought(tree, run) == ["jvm/libjava.so", "jvm/server/libjvm.so"]
 
-    def test_a_forked_process_has_what_its_parent_has_loaded(self, tree: Tree) -> None:
+    def test_a_forked_process_has_what_its_parent_has_loaded(self, tree: LibraryTree) -> None:
         tree.library("a/libfirst.so")
         tree.library("b/second.so", needed=["libfirst.so"])
         run = run_of(tree).load(tree / "a/libfirst.so")
         assert brought(tree, run.load(tree / "b/second.so", by=run.fork())) == ["a/libfirst.so", "b/second.so"]
 
-    def test_what_it_lacks_is_told_unless_it_was_loaded_after_all(self, tree: Tree) -> None:
+    def test_what_it_lacks_is_told_unless_it_was_loaded_after_all(self, tree: LibraryTree) -> None:
         tree.library("plugins/one.so", needed=["libfar.so", "libnowhere.so"])
         tree.library("odd/libfar.so")
         found = bundled([run_of(tree).load(tree / "plugins/one.so", tree / "odd/libfar.so")], [tree / "bin/prog"])
@@ -283,21 +283,21 @@ class TestLibraries:
             f"libnowhere.so is missing: needed by {tree / 'plugins/one.so'}, which is needed by {program}",
         )
 
-    def test_a_link_by_which_a_loaded_library_was_opened_again_is_in(self, tree: Tree) -> None:
+    def test_a_link_by_which_a_loaded_library_was_opened_again_is_in(self, tree: LibraryTree) -> None:
         link = tree.link("plugins/own.so", "../lib/libown.so")
         assert brought(tree, run_of(tree).use(Access.READ, link, loader=True)) == ["plugins/own.so -> ../lib/libown.so"]
 
-    def test_what_was_mapped_and_is_no_library_is_in(self, tree: Tree) -> None:
+    def test_what_was_mapped_and_is_no_library_is_in(self, tree: LibraryTree) -> None:
         run = run_of(tree).use(Access.MAPPED, tree.add("classes.jsa", b"cache"), tree.add("odd.so", b"\x7fELF"))
         assert brought(tree, run) == ["classes.jsa", "odd.so"]
 
-    def test_a_library_that_the_run_made_is_not_in_but_what_it_needs_is(self, tree: Tree) -> None:
+    def test_a_library_that_the_run_made_is_not_in_but_what_it_needs_is(self, tree: LibraryTree) -> None:
         tree.library("made/plugin.so", needed=["libdeep.so"])
         tree.library("lib/libdeep.so")
         run = run_of(tree).use(Access.MADE, tree / "made").use(Access.MADE, tree / "made/plugin.so")
         assert brought(tree, run.load(tree / "made/plugin.so", tree / "lib/libdeep.so")) == ["lib/libdeep.so"]
 
-    def test_a_library_below_dev_is_not_brought_by_the_trace(self, tree: Tree) -> None:
+    def test_a_library_below_dev_is_not_brought_by_the_trace(self, tree: LibraryTree) -> None:
         path = Path("/dev/shm", f"magicpak-test-{os.urandom(8).hex()}.so")
         path.write_bytes(make_elf(code=b"\x90", entry=0))
         try:
@@ -306,7 +306,7 @@ class TestLibraries:
             path.unlink()
         assert [line for line in lines(found.plan) if line.startswith("dev")] == ["dev/ written"]
 
-    def test_a_static_program_loads_by_the_loader_of_its_machine(self, tree: Tree) -> None:
+    def test_a_static_program_loads_by_the_loader_of_its_machine(self, tree: LibraryTree) -> None:
         tree.library("nss/libnss_x.so.2", needed=["libdeep.so"], runpath="$ORIGIN")
         tree.library("nss/libdeep.so")
         program = tree.add("bin/prog", STATIC)
@@ -319,7 +319,7 @@ class TestLibraries:
 
     @pytest.mark.skipif(not os.path.exists(MUSL), reason=f"there is no {MUSL}")
     @pytest.mark.needs("musl")
-    def test_what_musl_opens_counts_as_opened_by_a_loader(self, tree: Tree) -> None:
+    def test_what_musl_opens_counts_as_opened_by_a_loader(self, tree: LibraryTree) -> None:
         tree.interpreter = MUSL
         program = tree.program("bin/prog", needed=["libown.so"], runpath="$ORIGIN/../lib")
         run = HandmadeRun(program).use(
@@ -331,7 +331,7 @@ class TestLibraries:
 
 
 class TestLibrariesFoundByName:
-    def test_one_that_the_program_finds_by_its_name_is_found_by_it_in_the_bundle_too(self, tree: Tree) -> None:
+    def test_one_that_the_program_finds_by_its_name_is_found_by_it_in_the_bundle_too(self, tree: LibraryTree) -> None:
         tree.library("odd/libplug.so.1", needed=["libdeep.so"])
         tree.library("odd/libdeep.so")
         run = run_of(tree).load(tree / "odd/libplug.so.1", tree / "odd/libdeep.so")
@@ -345,7 +345,7 @@ class TestLibrariesFoundByName:
         }  # fmt: skip
         assert len(found.warnings) == 1
 
-    def test_one_that_it_finds_beside_itself_moves_along(self, tree: Tree) -> None:
+    def test_one_that_it_finds_beside_itself_moves_along(self, tree: LibraryTree) -> None:
         tree.program("bin/prog", needed=["libown.so"], rpath="$ORIGIN/../lib")
         tree.library("lib/libplug.so", needed=["libdeep.so"])
         tree.library("lib/libdeep.so")
@@ -355,13 +355,15 @@ class TestLibrariesFoundByName:
             "moved/bin/prog", "moved/lib/libdeep.so", "moved/lib/libown.so", "moved/lib/libplug.so",
         ]  # fmt: skip
 
-    def test_another_file_of_that_name_is_not_taken_for_it(self, tree: Tree) -> None:
+    def test_another_file_of_that_name_is_not_taken_for_it(self, tree: LibraryTree) -> None:
         tree.library("lib/plug.so")
         tree.library("plugins/plug.so")
         assert brought(tree, run_of(tree).load(tree / "plugins/plug.so")) == ["plugins/plug.so"]
 
     @pytest.mark.parametrize("hwcaps", [True, False])
-    def test_a_variant_for_this_processor_comes_with_all_others_or_gives_way(self, tree: Tree, hwcaps: bool) -> None:  # noqa: FBT001
+    def test_a_variant_for_this_processor_comes_with_all_others_or_gives_way(
+        self, tree: LibraryTree, hwcaps: bool
+    ) -> None:
         levels = ["", "glibc-hwcaps/x86-64-v2/", "glibc-hwcaps/x86-64-v3/"]
         for level in levels:
             tree.library(f"lib/{level}libplug.so")
@@ -375,7 +377,7 @@ class TestLibrariesFoundByName:
 class TestProof:
     """What a program has loaded by itself is held against the finished plan."""
 
-    def test_a_library_must_find_there_what_it_finds_on_the_host(self, tree: Tree) -> None:
+    def test_a_library_must_find_there_what_it_finds_on_the_host(self, tree: LibraryTree) -> None:
         tree.library("plugins/one.so", needed=["libown.so", "libdeep.so"], runpath="$ORIGIN")
         tree.library("plugins/libdeep.so", needed=["libdeeper.so"], runpath="$ORIGIN")
         tree.library("plugins/libdeeper.so")
@@ -388,7 +390,7 @@ class TestProof:
         assert problem.kind is FailureKind.LIBRARY
         assert found.proof(found.plan.without(lambda item: item.path.name == "one.so")) == []
 
-    def test_the_program_must_find_it_by_the_name_that_it_gives(self, tree: Tree) -> None:
+    def test_the_program_must_find_it_by_the_name_that_it_gives(self, tree: LibraryTree) -> None:
         tree.library("odd/libplug.so.1")
         run = run_of(tree).load(tree / "odd/libplug.so.1")
         found = bundled([run], [tree / "bin/prog"], library_path=tree / "odd")
@@ -397,7 +399,7 @@ class TestProof:
         words = f"{prog} does not find it by its name libplug.so.1"
         assert problem[:4] == (plug, "libplug.so.1", prog, words)
 
-    def test_of_a_program_that_does_not_start_nothing_else_is_told(self, tree: Tree) -> None:
+    def test_of_a_program_that_does_not_start_nothing_else_is_told(self, tree: LibraryTree) -> None:
         tree.library("plugins/one.so", needed=["libown.so", "libdeep.so"], runpath="$ORIGIN")
         tree.library("plugins/libdeep.so")
         run = run_of(tree).load(tree / "plugins/one.so", tree / "plugins/libdeep.so")
@@ -405,7 +407,7 @@ class TestProof:
         problems = found.proof(found.plan.without(lambda item: item.path.name in ("libown.so", "libdeep.so")))
         assert [(each.subject, each.missing) for each in problems] == [(tree / "bin/prog", "libown.so")]
 
-    def test_what_another_program_has_loaded_is_no_help(self, tree: Tree) -> None:
+    def test_what_another_program_has_loaded_is_no_help(self, tree: LibraryTree) -> None:
         tree.program("bin/other", needed=["libown.so"], runpath="$ORIGIN/../lib")
         tree.library("plugins/one.so", needed=["libdeep.so"])
         tree.library("plugins/libdeep.so")
@@ -479,7 +481,7 @@ def test_what_a_program_loads_by_name_and_by_path_it_loads_in_the_bundle_too(tmp
     assert ran.stderr.startswith("warning: created /etc/ld.so.cache so that the loader finds libraries outside")
     found = [name.removeprefix(f"{host}/"[1:]) for name in names(tmp_path / "out") if not name.endswith("/")]
     assert {"bin/prog", "odd/libdeep.so", "odd/libnamed.so.1", "plugins/plug.so", "etc/ld.so.cache"} < set(found)
-    assert chrooted(tmp_path / "out", f"{host}/bin/prog", *arguments) == Result(0, "loaded\n", "")
+    assert chrooted(tmp_path / "out", f"{host}/bin/prog", *arguments) == RunResult(0, "loaded\n", "")
     ran = magicpak(
         "--dynamic", *(f"--dynamic-arg={each}" for each in arguments), "--exclude=*/libdeep.so", host / "bin/prog",
         tmp_path / "other", env={"LD_LIBRARY_PATH": f"{host}/odd"},

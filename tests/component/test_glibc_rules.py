@@ -22,8 +22,8 @@ from magicpak.ldso.search import SearchDirectory, SearchList
 from support.elf_files import AARCH64, I386, S390X, X86_64, make_elf
 from support.loader_oracle import (
     GLIBC,
+    LibraryTree,
     Listing,
-    Tree,
     World,
     agreed,
     found,
@@ -43,8 +43,8 @@ _WAYS = ("rpath", "runpath", "library_path")
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> Tree:
-    return Tree(tmp_path)
+def tree(tmp_path: Path) -> LibraryTree:
+    return LibraryTree(tmp_path)
 
 
 @pytest.fixture
@@ -56,13 +56,13 @@ STOPS = Listing(stops=True)
 
 
 class TestRpath:
-    def test_that_of_an_object_is_searched_before_that_of_its_loaders(self, tree: Tree) -> None:
+    def test_that_of_an_object_is_searched_before_that_of_its_loaders(self, tree: LibraryTree) -> None:
         first, own = tree.library("lib/liba.so", needed=["libb.so"], rpath=tree / "own"), tree.library("own/libb.so")
         tree.library("lib/libb.so")
         program = tree.program("app", needed=["liba.so"], rpath=tree / "lib")
         assert agreed(program) == found(("liba.so", first), ("libb.so", own))
 
-    def test_that_of_all_its_loaders_is_searched_too(self, tree: Tree) -> None:
+    def test_that_of_all_its_loaders_is_searched_too(self, tree: LibraryTree) -> None:
         first, second = (
             tree.library("lib/liba.so", needed=["libb.so"]),
             tree.library("lib/libb.so", needed=["libc1.so"]),
@@ -71,7 +71,7 @@ class TestRpath:
         program = tree.program("app", needed=["liba.so"], rpath=tree / "lib")
         assert agreed(program) == found(("liba.so", first), ("libb.so", second), ("libc1.so", third))
 
-    def test_the_loaders_are_those_that_needed_the_object_first(self, tree: Tree) -> None:
+    def test_the_loaders_are_those_that_needed_the_object_first(self, tree: LibraryTree) -> None:
         tree.library("one/liba.so", needed=["libx.so"], rpath=tree / "a")
         tree.library("one/libb.so", needed=["libx.so"], rpath=tree / "b")
         at_a, at_b = (tree.library(f"{each}/libx.so", needed=["liby.so"]) for each in "ab")
@@ -81,23 +81,23 @@ class TestRpath:
         assert agreed(program).found[2:] == (("libx.so", at_a), ("liby.so", deep))
         assert at_b not in str(agreed(program))
 
-    def test_it_is_void_for_an_object_with_runpath(self, tree: Tree) -> None:
+    def test_it_is_void_for_an_object_with_runpath(self, tree: LibraryTree) -> None:
         first = tree.library("lib/liba.so", needed=["libb.so"], runpath=tree / "nothing")
         tree.library("lib/libb.so")
         program = tree.program("app", needed=["liba.so"], rpath=tree / "lib")
         assert agreed(program) == Listing((("liba.so", first),), ("libb.so",))
 
-    def test_an_objects_own_is_void_with_runpath_also_for_what_it_loads(self, tree: Tree) -> None:
+    def test_an_objects_own_is_void_with_runpath_also_for_what_it_loads(self, tree: LibraryTree) -> None:
         first = tree.library("lib/liba.so", needed=["libb.so"])
         tree.library("rpath/libb.so")
         program = tree.program("app", needed=["liba.so"], rpath=tree / "rpath", runpath=tree / "lib")
         assert agreed(program) == Listing((("liba.so", first),), ("libb.so",))
 
-    def test_an_empty_runpath_voids_it_all_the_same(self, tree: Tree) -> None:
+    def test_an_empty_runpath_voids_it_all_the_same(self, tree: LibraryTree) -> None:
         tree.library("lib/liba.so")
         assert agreed(tree.program("app", needed=["liba.so"], rpath=tree / "lib", runpath="")) == missing("liba.so")
 
-    def test_a_directory_counts_where_it_comes_first(self, tree: Tree) -> None:
+    def test_a_directory_counts_where_it_comes_first(self, tree: LibraryTree) -> None:
         wanted = tree.library("b/liba.so")
         tree.library("a/liba.so")
         program = tree.program("app", needed=["liba.so"], rpath=f"{tree / 'b'}/:$ORIGIN/a:$ORIGIN/b")
@@ -105,7 +105,7 @@ class TestRpath:
 
 
 class TestRunpath:
-    def test_it_is_for_the_objects_own_needs_only(self, tree: Tree) -> None:
+    def test_it_is_for_the_objects_own_needs_only(self, tree: LibraryTree) -> None:
         first = tree.library("lib/liba.so", needed=["libb.so"])
         tree.library("lib/libb.so")
         program = tree.program("app", needed=["liba.so"], runpath=tree / "lib")
@@ -113,7 +113,7 @@ class TestRunpath:
 
 
 class TestLibraryPath:
-    def test_it_comes_after_rpath_and_before_runpath(self, tree: Tree) -> None:
+    def test_it_comes_after_rpath_and_before_runpath(self, tree: LibraryTree) -> None:
         paths = {each: tree.library(f"{each}/liba.so") for each in ("rpath", "environment", "runpath")}
         by_rpath = tree.program("one", needed=["liba.so"], rpath=tree / "rpath")
         by_runpath = tree.program("two", needed=["liba.so"], runpath=tree / "runpath")
@@ -122,20 +122,20 @@ class TestLibraryPath:
         assert agreed(by_runpath, library_path=library_path) == found(("liba.so", paths["environment"]))
 
     @pytest.mark.parametrize("separator", [":", ";"])
-    def test_both_separators_part_it(self, tree: Tree, separator: str) -> None:
+    def test_both_separators_part_it(self, tree: LibraryTree, separator: str) -> None:
         path = tree.library("b/liba.so")
         program = tree.program("app", needed=["liba.so"])
         library_path = f"{tree / 'a'}{separator}{tree / 'b'}"
         assert agreed(program, library_path=library_path) == found(("liba.so", path))
 
-    def test_a_semicolon_parts_no_runpath(self, tree: Tree) -> None:
+    def test_a_semicolon_parts_no_runpath(self, tree: LibraryTree) -> None:
         path = tree.library("a;b/liba.so")
         tree.library("b/liba.so")
         assert agreed(tree.program("app", needed=["liba.so"], runpath="$ORIGIN/a;b")) == found(("liba.so", path))
 
     @pytest.mark.parametrize("library_path", ["", ":", ";", "nowhere::", ":nowhere"])
     def test_an_empty_element_is_the_current_directory_but_an_empty_value_is_none(
-        self, tree: Tree, library_path: str, monkeypatch: pytest.MonkeyPatch
+        self, tree: LibraryTree, library_path: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         path = tree.library("here/liba.so")
         program = tree.program("app", needed=["liba.so"])
@@ -143,7 +143,7 @@ class TestLibraryPath:
         expected = found(("liba.so", path)) if library_path else missing("liba.so")
         assert agreed(program, library_path=library_path) == expected
 
-    def test_its_origin_is_the_programs(self, tree: Tree) -> None:
+    def test_its_origin_is_the_programs(self, tree: LibraryTree) -> None:
         first = tree.library("deep/liba.so", needed=["libb.so"])
         second = tree.library("deep/libb.so")
         program = tree.program("app", needed=["liba.so"])
@@ -168,26 +168,26 @@ class TestTokens:
             ("$ORIGIN/${}", "${}"),
         ],
     )
-    def test_only_what_the_loader_knows_is_replaced(self, tree: Tree, text: str, directory: str) -> None:
+    def test_only_what_the_loader_knows_is_replaced(self, tree: LibraryTree, text: str, directory: str) -> None:
         if "lib/x86_64-linux-gnu" in directory and not os.path.exists("/etc/debian_version"):
             pytest.skip("$LIB is another where there is no multiarch")
         path = tree.library(f"{directory}/liba.so")
         assert agreed(tree.program("app", needed=["liba.so"], runpath=text)) == found(("liba.so", path))
 
-    def test_origin_of_a_program_is_its_real_files(self, tree: Tree) -> None:
+    def test_origin_of_a_program_is_its_real_files(self, tree: LibraryTree) -> None:
         path = tree.library("real/liba.so")
         tree.library("linked/liba.so")
         tree.program("real/app", needed=["liba.so"], runpath="$ORIGIN")
         assert agreed(tree.link("linked/app", "../real/app")) == found(("liba.so", path))
 
-    def test_origin_of_a_library_is_its_links_directory(self, tree: Tree) -> None:
+    def test_origin_of_a_library_is_its_links_directory(self, tree: LibraryTree) -> None:
         tree.library("real/liba.so", needed=["libb.so"], runpath="$ORIGIN")
         tree.library("real/libb.so")
         link, path = tree.link("linked/liba.so", "../real/liba.so"), tree.library("linked/libb.so")
         program = tree.program("app", needed=["liba.so"], runpath="$ORIGIN/linked")
         assert agreed(program) == found(("liba.so", link), ("libb.so", path))
 
-    def test_every_platform_has_what_it_would_find(self, tree: Tree) -> None:
+    def test_every_platform_has_what_it_would_find(self, tree: LibraryTree) -> None:
         """AT_PLATFORM is `haswell` on some processors and `x86_64` on others: what each finds comes along."""
         paths = {each: tree.library(f"{each}/liba.so") for each in ("x86_64", "xeon_phi", "any")}
         program = tree.program("app", needed=["liba.so"], runpath="$ORIGIN/$PLATFORM:$ORIGIN/any")
@@ -197,14 +197,14 @@ class TestTokens:
 
 
 class TestNames:
-    def test_a_path_is_opened_as_it_is(self, tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_path_is_opened_as_it_is(self, tree: LibraryTree, monkeypatch: pytest.MonkeyPatch) -> None:
         path = tree.library("lib/liba.so")
         tree.library("lib/libb.so")
         program = tree.program("app", needed=["lib/liba.so", "libb.so", "nowhere/libc1.so"])
         monkeypatch.chdir(tree.root)
         assert agreed(program) == Listing((("lib/liba.so", path),), ("libb.so", "nowhere/libc1.so"))
 
-    def test_a_path_with_origin_is_each_askers_own(self, tree: Tree) -> None:
+    def test_a_path_with_origin_is_each_askers_own(self, tree: LibraryTree) -> None:
         """The two libraries of one name in two directories are two."""
         one, two = tree.library("one/libx.so"), tree.library("two/libx.so")
         first = tree.library("one/liba.so", needed=["$ORIGIN/libx.so"])
@@ -213,14 +213,14 @@ class TestNames:
         assert [path for _, path in listed(program).found] == [first, second, one, two]
         assert [path for _, path in ours(program).found] == [first, second, one, two]
 
-    def test_the_soname_of_a_loaded_library_satisfies(self, tree: Tree) -> None:
+    def test_the_soname_of_a_loaded_library_satisfies(self, tree: LibraryTree) -> None:
         first = tree.library("lib/liba.so", soname="libb.so")
         tree.library("lib/libb.so")
         assert agreed(tree.program("app", needed=["liba.so", "libb.so"], rpath="$ORIGIN/lib")) == found(
             ("liba.so", first)
         )
 
-    def test_breadth_comes_before_depth(self, tree: Tree) -> None:
+    def test_breadth_comes_before_depth(self, tree: LibraryTree) -> None:
         """`libc1.so` of the program is loaded before liba.so can ask for its own."""
         first = tree.library("lib/liba.so", needed=["libc1.so"], rpath="$ORIGIN/../deep")
         second, third = tree.library("lib/libb.so"), tree.library("lib/libc1.so")
@@ -230,7 +230,7 @@ class TestNames:
 
     @pytest.mark.parametrize("make_second", [os.link, os.symlink])
     def test_a_second_name_of_a_loaded_file_is_the_same_object_and_stays_needed(
-        self, tree: Tree, make_second: Callable[[str, str], None]
+        self, tree: LibraryTree, make_second: Callable[[str, str], None]
     ) -> None:
         first = tree.library("lib/liba.so")
         make_second(first, tree / "lib/libb.so")
@@ -243,7 +243,7 @@ class TestNames:
 
 class TestFiles:
     @pytest.mark.parametrize("kind", [I386, AARCH64, S390X])
-    def test_those_for_another_machine_are_skipped(self, tree: Tree, kind: object) -> None:
+    def test_those_for_another_machine_are_skipped(self, tree: LibraryTree, kind: object) -> None:
         assert kind in (I386, AARCH64, S390X)
         for machine in (I386, AARCH64, S390X):
             if machine == kind:
@@ -253,7 +253,9 @@ class TestFiles:
         assert agreed(program) == found(("liba.so", path))
 
     @pytest.mark.parametrize("data", [make_elf(kind=I386)[:80], make_elf(kind=AARCH64)[:64], make_elf(kind=S390X)[:64]])
-    def test_those_for_another_machine_are_skipped_also_if_they_are_cut_off(self, tree: Tree, data: bytes) -> None:
+    def test_those_for_another_machine_are_skipped_also_if_they_are_cut_off(
+        self, tree: LibraryTree, data: bytes
+    ) -> None:
         tree.add("first/liba.so", data)
         path = tree.library("second/liba.so")
         program = tree.program("app", needed=["liba.so"], runpath="$ORIGIN/first:$ORIGIN/second")
@@ -275,23 +277,23 @@ class TestFiles:
         ],
         ids=["empty", "text", "magic", "header cut", "cut", "object", "core", "executable", "pie", "debug"],
     )
-    def test_what_is_no_library_stops_the_loader(self, tree: Tree, data: bytes) -> None:
+    def test_what_is_no_library_stops_the_loader(self, tree: LibraryTree, data: bytes) -> None:
         tree.add("first/liba.so", data)
         tree.library("second/liba.so")
         assert agreed(tree.program("app", needed=["liba.so"], runpath="$ORIGIN/first:$ORIGIN/second")) == STOPS
 
-    def test_a_directory_by_the_librarys_name_stops_the_loader(self, tree: Tree) -> None:
+    def test_a_directory_by_the_librarys_name_stops_the_loader(self, tree: LibraryTree) -> None:
         tree.library("first/liba.so/x")
         tree.library("second/liba.so")
         assert agreed(tree.program("app", needed=["liba.so"], runpath="$ORIGIN/first:$ORIGIN/second")) == STOPS
 
-    def test_a_dangling_link_is_skipped(self, tree: Tree) -> None:
+    def test_a_dangling_link_is_skipped(self, tree: LibraryTree) -> None:
         tree.link("first/liba.so", "nowhere")
         path = tree.library("second/liba.so")
         program = tree.program("app", needed=["liba.so"], runpath="$ORIGIN/first:$ORIGIN/second")
         assert agreed(program) == found(("liba.so", path))
 
-    def test_a_loop_of_links_ends_one_list_but_not_the_next(self, tree: Tree) -> None:
+    def test_a_loop_of_links_ends_one_list_but_not_the_next(self, tree: LibraryTree) -> None:
         """Each object's RPATH is a list of its own, and so is LD_LIBRARY_PATH."""
         first = tree.library("lib/liba.so", needed=["libx.so"], rpath="$ORIGIN/../loop:$ORIGIN/../after")
         tree.link("loop/libx.so", "libx.so")
@@ -300,14 +302,14 @@ class TestFiles:
         program = tree.program("app", needed=["liba.so"], rpath="$ORIGIN/lib")
         assert agreed(program) == found(("liba.so", first), ("libx.so", path))
 
-    def test_a_loop_of_links_in_the_only_list_leaves_the_library_missing(self, tree: Tree) -> None:
+    def test_a_loop_of_links_in_the_only_list_leaves_the_library_missing(self, tree: LibraryTree) -> None:
         tree.link("loop/liba.so", "liba.so")
         tree.library("after/liba.so")
         program = tree.program("app", needed=["liba.so"], runpath="$ORIGIN/loop:$ORIGIN/after")
         assert agreed(program) == missing("liba.so")
 
     @pytest.mark.parametrize("target", ["liba.so", "../file/x", "x" * 300], ids=["loop", "file", "long"])
-    def test_a_library_that_cannot_be_looked_at_ends_the_list(self, tree: Tree, target: str) -> None:
+    def test_a_library_that_cannot_be_looked_at_ends_the_list(self, tree: LibraryTree, target: str) -> None:
         tree.add("file", b"")
         tree.link("bad/liba.so", target)
         tree.library("after/liba.so")
@@ -319,7 +321,7 @@ class TestFiles:
         "element", ["loop", "loop/below", "file", "file/below", "x" * 300, "/".join(["x" * 200] * 30)]
     )
     def test_after_a_directory_that_cannot_be_looked_at_the_search_goes_on(
-        self, tree: Tree, element: str, how: str
+        self, tree: LibraryTree, element: str, how: str
     ) -> None:
         tree.link("loop", "loop")
         tree.add("file", b"")
@@ -329,7 +331,7 @@ class TestFiles:
         program = tree.program("app", needed=["liba.so"], rpath=rpath, runpath=runpath)
         assert agreed(program, library_path=library_path) == found(("liba.so", path))
 
-    def test_after_a_directory_that_is_none_the_search_goes_on(self, tree: Tree) -> None:
+    def test_after_a_directory_that_is_none_the_search_goes_on(self, tree: LibraryTree) -> None:
         tree.add("file", b"")
         path = tree.library("after/liba.so")
         program = tree.program("app", needed=["liba.so"], runpath="$ORIGIN/file:$ORIGIN/nowhere:$ORIGIN/after")
@@ -337,20 +339,20 @@ class TestFiles:
 
 
 class TestFilters:
-    def test_a_missing_auxiliary_library_is_harmless(self, tree: Tree) -> None:
+    def test_a_missing_auxiliary_library_is_harmless(self, tree: LibraryTree) -> None:
         path = tree.library("lib/liba.so", auxiliary=["libnowhere.so"])
         program = tree.program("app", needed=["liba.so"], runpath="$ORIGIN/lib")
         closure = resolved(program).closure
         assert (listing_of(closure), listed(program).found) == (found(("liba.so", path)), (("liba.so", path),))
         assert subprocess.run([program], check=False).returncode == 0
 
-    def test_a_missing_filter_library_is_missing(self, tree: Tree) -> None:
+    def test_a_missing_filter_library_is_missing(self, tree: LibraryTree) -> None:
         path = tree.library("lib/liba.so", filter=["libnowhere.so"])
         program = tree.program("app", needed=["liba.so"], runpath="$ORIGIN/lib")
         assert agreed(program) == Listing((("liba.so", path),), ("libnowhere.so",))
         assert subprocess.run([program], check=False, capture_output=True).returncode == 127
 
-    def test_what_is_filtered_comes_along_and_its_needs_before_those_of_others(self, tree: Tree) -> None:
+    def test_what_is_filtered_comes_along_and_its_needs_before_those_of_others(self, tree: LibraryTree) -> None:
         """The filtered libx.so asks for liby.so before libb.so does."""
         tree.library("lib/liba.so", filter=["libx.so"], auxiliary=["libz.so"])
         tree.library("lib/libb.so", needed=["liby.so"], rpath=tree / "late")
@@ -513,7 +515,7 @@ class TestSetUserId:
 class TestProcessors:
     LEVELS = ("x86-64-v2", "x86-64-v3", "x86-64-v4")
 
-    def test_each_level_has_the_variant_that_the_loader_takes_there(self, tree: Tree) -> None:
+    def test_each_level_has_the_variant_that_the_loader_takes_there(self, tree: LibraryTree) -> None:
         baseline = tree.library("lib/liba.so")
         variants = {each: tree.library(f"lib/glibc-hwcaps/{each}/liba.so") for each in self.LEVELS}
         program = tree.program("app", needed=["liba.so"], runpath="$ORIGIN/lib")
@@ -525,14 +527,14 @@ class TestProcessors:
         }
         assert resolved(program, hwcaps=False).closure.variants == ()
 
-    def test_what_a_variant_needs_comes_along(self, tree: Tree) -> None:
+    def test_what_a_variant_needs_comes_along(self, tree: LibraryTree) -> None:
         tree.library("lib/liba.so")
         tree.library("lib/glibc-hwcaps/x86-64-v3/liba.so", needed=["libfast.so"], runpath="$ORIGIN")
         path = tree.library("lib/glibc-hwcaps/x86-64-v3/libfast.so")
         program = tree.program("app", needed=["liba.so"], runpath="$ORIGIN/lib")
         assert [each.path for each in resolved(program).closure.objects][2:] == [path]
 
-    def test_where_one_directory_has_a_variant_only_the_baseline_of_the_next_comes_too(self, tree: Tree) -> None:
+    def test_where_one_directory_has_a_variant_only_the_baseline_of_the_next_comes_too(self, tree: LibraryTree) -> None:
         variant = tree.library("first/glibc-hwcaps/x86-64-v2/liba.so")
         baseline = tree.library("second/liba.so")
         program = tree.program("app", needed=["liba.so"], runpath="$ORIGIN/first:$ORIGIN/second")
@@ -541,19 +543,19 @@ class TestProcessors:
         assert [each.path for each in closure.variants] == [variant]
         assert {listed(program, mask=each).found[0][1] for each in ("none", "x86-64-v2")} <= {variant, baseline}
 
-    def test_a_variant_alone_stands_for_all(self, tree: Tree) -> None:
+    def test_a_variant_alone_stands_for_all(self, tree: LibraryTree) -> None:
         variant = tree.library("lib/glibc-hwcaps/x86-64-v2/liba.so")
         program = tree.program("app", needed=["liba.so"], runpath="$ORIGIN/lib")
         assert ours(program) == found(("liba.so", variant))
 
-    def test_a_broken_variant_is_left_out_and_stops_nothing(self, tree: Tree) -> None:
+    def test_a_broken_variant_is_left_out_and_stops_nothing(self, tree: LibraryTree) -> None:
         baseline = tree.library("lib/liba.so")
         tree.add("lib/glibc-hwcaps/x86-64-v4/liba.so", b"text\n" * 30)
         program = tree.program("app", needed=["liba.so"], runpath="$ORIGIN/lib")
         closure = resolved(program).closure
         assert (listing_of(closure), closure.variants) == (found(("liba.so", baseline)), ())
 
-    def test_the_old_directories_count_up_to_glibc_2_36(self, tree: Tree) -> None:
+    def test_the_old_directories_count_up_to_glibc_2_36(self, tree: LibraryTree) -> None:
         version = re.search(r"release version (\d+)\.(\d+)", Path(GLIBC).read_bytes().decode("latin-1"))
         assert version is not None
         legacy = (int(version[1]), int(version[2])) <= (2, 36)
@@ -585,7 +587,7 @@ class TestProcessors:
         assert theirs in (path, *variants)
 
 
-def test_what_is_absent_is_looked_at_once_whatever_is_needed(tree: Tree) -> None:
+def test_what_is_absent_is_looked_at_once_whatever_is_needed(tree: LibraryTree) -> None:
     """ld.so remembers for each directory of a search path whether it is there."""
     absent = [f"$ORIGIN/{number}" for number in range(200)]
     paths = [tree.library(f"there/lib{number}.so") for number in range(100)]
@@ -599,7 +601,7 @@ def test_what_is_absent_is_looked_at_once_whatever_is_needed(tree: Tree) -> None
     assert store.count < 1000
 
 
-def test_of_paths_that_cannot_be_opened_few_are_remembered(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_paths_that_cannot_be_opened_few_are_remembered(tree: LibraryTree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("magicpak.elf.cache.MAX_UNOPENED", 10)
     store = ElfCache()
     for path in [tree / f"{number}.so" for number in range(20)] * 2:
@@ -636,7 +638,7 @@ def test_a_directory_is_looked_at_when_a_search_comes_to_it() -> None:
 
 
 @pytest.mark.parametrize("path", [{"rpath": "$ORIGIN"}, {"runpath": "$ORIGIN"}, {"rpath": "$ORIGIN/a:$ORIGIN"}])
-def test_a_chain_of_libraries_costs_as_much_as_it_is_long(tree: Tree, path: dict[str, str]) -> None:
+def test_a_chain_of_libraries_costs_as_much_as_it_is_long(tree: LibraryTree, path: dict[str, str]) -> None:
     def files_looked_at(length: int) -> int:
         for index in range(length):
             needed = [f"lib{index + 1}.so"] if index + 1 < length else []

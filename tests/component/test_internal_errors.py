@@ -10,7 +10,7 @@ import pytest
 
 from magicpak.errors import ToolFailed
 from magicpak.process.supervisor import supervise
-from support.run_magicpak import Result, environment
+from support.run_magicpak import RunResult, environment
 
 RAISING = """
     import sys
@@ -42,7 +42,7 @@ INTERRUPTED_IN_A_DESTRUCTOR = """
 """
 
 
-def magicpak_with(code: str) -> Result:
+def magicpak_with(code: str) -> RunResult:
     """Run `magicpak /bin/ls out` in an interpreter with the changes that `code` makes before."""
     ran = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code), "/bin/ls", "out"],
@@ -52,7 +52,7 @@ def magicpak_with(code: str) -> Result:
         check=False,
         timeout=30,
     )
-    return Result(ran.returncode, ran.stdout, ran.stderr)
+    return RunResult(ran.returncode, ran.stdout, ran.stderr)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def magicpak_with(code: str) -> Result:
     ],
 )
 def test_what_a_machine_cannot_do_is_an_error_of_one_line(error: str, message: str) -> None:
-    assert magicpak_with(RAISING.format(error=error)) == Result(1, "", f"error: {message}\n")
+    assert magicpak_with(RAISING.format(error=error)) == RunResult(1, "", f"error: {message}\n")
 
 
 def test_a_mistake_of_ours_is_an_error_with_its_place_and_no_traceback() -> None:
@@ -89,4 +89,4 @@ def test_a_mistake_of_ours_in_the_supervisor_of_a_program_is_an_error_with_its_p
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 def test_a_signal_whose_exception_python_ignores_ends_the_run_all_the_same(number: signal.Signals) -> None:
-    assert magicpak_with(INTERRUPTED_IN_A_DESTRUCTOR.format(number=int(number))) == Result(128 + number, "", "")
+    assert magicpak_with(INTERRUPTED_IN_A_DESTRUCTOR.format(number=int(number))) == RunResult(128 + number, "", "")

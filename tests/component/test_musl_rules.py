@@ -10,15 +10,26 @@ import pytest
 from magicpak.elf.cache import ElfCache, ElfFile
 from magicpak.elf.facts import DF_1_PIE, FileType
 from support.elf_files import I386, make_elf
-from support.loader_oracle import GLIBC, MUSL, Listing, Tree, World, agreed_by_musl, found, inside, missing, resolved
+from support.loader_oracle import (
+    GLIBC,
+    MUSL,
+    LibraryTree,
+    Listing,
+    World,
+    agreed_by_musl,
+    found,
+    inside,
+    missing,
+    resolved,
+)
 from support.random_trees import differences
 
 pytestmark = pytest.mark.skipif(not os.path.exists(MUSL), reason=f"there is no {MUSL}: install musl")
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> Tree:
-    return Tree(tmp_path, MUSL)
+def tree(tmp_path: Path) -> LibraryTree:
+    return LibraryTree(tmp_path, MUSL)
 
 
 class MuslWorld(World):
@@ -83,7 +94,7 @@ class TestPathFile:
 
 class TestOrder:
     @pytest.mark.parametrize("tag", ["rpath", "runpath"])
-    def test_ld_library_path_comes_before_either_path(self, tree: Tree, tag: str) -> None:
+    def test_ld_library_path_comes_before_either_path(self, tree: LibraryTree, tag: str) -> None:
         own, other = tree.library("own/liba.so"), tree.library("environment/liba.so")
         rpath, runpath = ("$ORIGIN/own", None) if tag == "rpath" else (None, "$ORIGIN/own")
         program = tree.program("app", needed=["liba.so"], rpath=rpath, runpath=runpath)
@@ -91,7 +102,7 @@ class TestOrder:
         assert agreed_by_musl(program, library_path=tree / "environment") == found(("liba.so", other))
 
     def test_ld_library_path_knows_no_semicolon_no_token_and_no_empty_element(
-        self, tree: Tree, monkeypatch: pytest.MonkeyPatch
+        self, tree: LibraryTree, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         tree.library("here/liba.so")
         path = tree.library("a;b/libb.so")
@@ -102,13 +113,13 @@ class TestOrder:
         assert agreed_by_musl(program, library_path=library_path) == expected
 
     @pytest.mark.parametrize("tag", ["rpath", "runpath"])
-    def test_either_path_is_inherited(self, tree: Tree, tag: str) -> None:
+    def test_either_path_is_inherited(self, tree: LibraryTree, tag: str) -> None:
         first, second = tree.library("lib/liba.so", needed=["libb.so"]), tree.library("lib/libb.so")
         rpath, runpath = ("$ORIGIN/lib", None) if tag == "rpath" else (None, "$ORIGIN/lib")
         program = tree.program("app", needed=["liba.so"], rpath=rpath, runpath=runpath)
         assert agreed_by_musl(program) == found(("liba.so", first), ("libb.so", second))
 
-    def test_of_both_in_one_object_runpath_counts(self, tree: Tree) -> None:
+    def test_of_both_in_one_object_runpath_counts(self, tree: LibraryTree) -> None:
         tree.library("rpath/liba.so")
         path = tree.library("runpath/liba.so")
         program = tree.program("app", needed=["liba.so"], rpath="$ORIGIN/rpath", runpath="$ORIGIN/runpath")
@@ -117,12 +128,12 @@ class TestOrder:
 
 class TestTokens:
     @pytest.mark.parametrize("unknown", ["$LIB", "${PLATFORM}", "$", "$FOO", "${ORIGIN"])
-    def test_an_unknown_one_voids_the_whole_path(self, tree: Tree, unknown: str) -> None:
+    def test_an_unknown_one_voids_the_whole_path(self, tree: LibraryTree, unknown: str) -> None:
         tree.library("lib/liba.so")
         program = tree.program("app", needed=["liba.so"], runpath=f"$ORIGIN/lib:/nowhere/{unknown}")
         assert agreed_by_musl(program) == missing("liba.so")
 
-    def test_origin_needs_no_end(self, tree: Tree) -> None:
+    def test_origin_needs_no_end(self, tree: LibraryTree) -> None:
         path = tree.library("lib-x/liba.so")
         tree.program("lib/app", needed=["liba.so"], runpath="$ORIGIN-x")
         tree.program("lib/app2", needed=["liba.so"], runpath="${ORIGIN}-x")
@@ -130,17 +141,17 @@ class TestTokens:
 
 
 class TestNames:
-    def test_its_own_are_built_in(self, tree: Tree) -> None:
+    def test_its_own_are_built_in(self, tree: LibraryTree) -> None:
         names = ["libc.so", "libc.so.6", "libpthread.so.0", "libm.so.6", "libdl.so", "librt.so.1", "libutil.so.1"]
         tree.library("lib/libm.so.6")
         assert agreed_by_musl(tree.program("app", needed=names, runpath="$ORIGIN/lib")) == Listing()
 
-    def test_a_soname_is_no_name(self, tree: Tree) -> None:
+    def test_a_soname_is_no_name(self, tree: LibraryTree) -> None:
         first, second = tree.library("lib/liba.so", soname="libb.so"), tree.library("lib/libb.so")
         program = tree.program("app", needed=["liba.so", "libb.so"], runpath="$ORIGIN/lib")
         assert agreed_by_musl(program) == found(("liba.so", first), ("libb.so", second))
 
-    def test_a_second_name_of_a_file_is_forgotten_after_the_search(self, tree: Tree) -> None:
+    def test_a_second_name_of_a_file_is_forgotten_after_the_search(self, tree: LibraryTree) -> None:
         """libb.so is liba.so for the program; but libc1.so, which searches elsewhere, finds another."""
         first = tree.library("lib/liba.so")
         os.link(first, tree / "lib/libb.so")
@@ -149,14 +160,14 @@ class TestNames:
         program = tree.program("app", needed=["liba.so", "libb.so", "libc1.so"], runpath="$ORIGIN/lib")
         assert agreed_by_musl(program) == found(("liba.so", first), ("libc1.so", third), ("libb.so", other))
 
-    def test_too_long_ones_are_not_found(self, tree: Tree) -> None:
+    def test_too_long_ones_are_not_found(self, tree: LibraryTree) -> None:
         deep = "/".join(["d" * 100] * 5)
         tree.library(f"{deep}/liba.so")
         name = "lib" + "x" * 260
         program = tree.program("app", needed=["liba.so", name], runpath=f"$ORIGIN/{deep}")
         assert agreed_by_musl(program) == missing("liba.so", name)
 
-    def test_filters_are_nothing_to_it(self, tree: Tree) -> None:
+    def test_filters_are_nothing_to_it(self, tree: LibraryTree) -> None:
         path = tree.library("lib/liba.so", filter=["libnowhere.so"], auxiliary=["libb.so"])
         tree.library("lib/libb.so")
         program = tree.program("app", needed=["liba.so"], runpath="$ORIGIN/lib")
@@ -170,19 +181,19 @@ class TestFiles:
         [make_elf(kind=I386), b"", b"text\n" * 40, make_elf(type=FileType.REL), make_elf(dynamic=False)],
         ids=["i386", "empty", "text", "object", "debug"],
     )
-    def test_what_is_no_library_stops_the_search(self, tree: Tree, data: bytes) -> None:
+    def test_what_is_no_library_stops_the_search(self, tree: LibraryTree, data: bytes) -> None:
         tree.add("first/liba.so", data)
         tree.library("second/liba.so")
         program = tree.program("app", needed=["liba.so"], runpath="$ORIGIN/first:$ORIGIN/second")
         assert agreed_by_musl(program) == missing("liba.so")
 
-    def test_an_executable_is_a_library_like_any_other(self, tree: Tree) -> None:
+    def test_an_executable_is_a_library_like_any_other(self, tree: LibraryTree) -> None:
         path = tree.library("lib/liba.so", flags_1=DF_1_PIE)
         program = tree.program("app", needed=["liba.so"], runpath="$ORIGIN/lib")
         assert agreed_by_musl(program) == found(("liba.so", path))
 
     def test_a_directory_that_is_a_loop_of_links_ends_the_search_and_one_that_is_a_file_does_not(
-        self, tree: Tree
+        self, tree: LibraryTree
     ) -> None:
         path = tree.library("after/liba.so")
         tree.add("file", b"")
@@ -195,7 +206,7 @@ class TestFiles:
         assert agreed_by_musl(program) == missing("liba.so")
 
     def test_what_is_absent_is_looked_at_once_whatever_is_needed(
-        self, tree: Tree, monkeypatch: pytest.MonkeyPatch
+        self, tree: LibraryTree, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         absent = [f"$ORIGIN/{number}" for number in range(200)]
         names = [os.path.basename(tree.library(f"there/lib{number}.so")) for number in range(100)]
@@ -211,7 +222,7 @@ class TestFiles:
         assert agreed_by_musl(program).missing == ("libno.so",)
         assert len(looked_at) < 1000
 
-    def test_a_loop_of_links_ends_the_search(self, tree: Tree) -> None:
+    def test_a_loop_of_links_ends_the_search(self, tree: LibraryTree) -> None:
         tree.library("lib/liba.so", needed=["libx.so"], runpath="$ORIGIN/../loop")
         tree.link("loop/libx.so", "libx.so")
         tree.library("lib/libx.so")
@@ -220,7 +231,7 @@ class TestFiles:
 
 
 @pytest.mark.skipif(not os.path.exists(GLIBC), reason=f"there is no {GLIBC}")
-def test_nothing_of_glibcs_is_searched(tree: Tree) -> None:
+def test_nothing_of_glibcs_is_searched(tree: LibraryTree) -> None:
     """Neither ld.so.cache nor glibc's default directories."""
     program = tree.program("app", needed=["libstdc++.so.6"])
     assert agreed_by_musl(program) == missing("libstdc++.so.6")
@@ -230,7 +241,7 @@ def test_random_trees_are_read_as_musl_reads_them(tmp_path: Path) -> None:
     assert list(differences(tmp_path, Random(1), 120, MUSL)) == []
 
 
-def test_each_library_is_found_once(tree: Tree) -> None:
+def test_each_library_is_found_once(tree: LibraryTree) -> None:
     for index in range(100):
         tree.library(f"lib/lib{index}.so", needed=[f"lib{index + 1}.so"] if index < 99 else [])
     program = tree.program("app", needed=["lib0.so"], runpath="$ORIGIN/lib")

@@ -14,7 +14,7 @@ from magicpak import __version__
 from standalone import building
 from standalone.__main__ import cache
 from standalone.toolchain import MACHINES
-from support.run_magicpak import Result, tree
+from support.run_magicpak import RunResult, tree
 
 pytestmark = pytest.mark.needs("arm64", "builder", "chroot", "debootstrap", "root")
 
@@ -32,25 +32,25 @@ def debian(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def run(root: Path, *words: str, stdin: bytes = b"") -> Result:
+def run(root: Path, *words: str, stdin: bytes = b"") -> RunResult:
     def enter() -> None:
         os.chroot(root)
         os.chdir("/")
 
     ran = subprocess.run([QEMU, *words], input=stdin, capture_output=True, preexec_fn=enter, check=False, timeout=120)
-    return Result(ran.returncode, os.fsdecode(ran.stdout), os.fsdecode(ran.stderr))
+    return RunResult(ran.returncode, os.fsdecode(ran.stdout), os.fsdecode(ran.stderr))
 
 
 def test_it_starts(debian: Path) -> None:
-    assert run(debian, MAGICPAK, "--version") == Result(0, f"magicpak {__version__}\n", "")
+    assert run(debian, MAGICPAK, "--version") == RunResult(0, f"magicpak {__version__}\n", "")
 
 
 def test_a_bundle_that_it_makes_works_alone(debian: Path) -> None:
-    assert run(debian, MAGICPAK, "/bin/ls", "/bundle") == Result(0, "", "")
+    assert run(debian, MAGICPAK, "/bin/ls", "/bundle") == RunResult(0, "", "")
     files = {Path(name).name for name in tree(debian / "bundle")}
     assert {"ls", *LIBRARIES} <= files
     shutil.copy(f"{debian}{QEMU}", f"{debian}/bundle{QEMU}")
-    assert run(debian / "bundle", "/bin/ls", "/bin/ls") == Result(0, "/bin/ls\n", "")
+    assert run(debian / "bundle", "/bin/ls", "/bin/ls") == RunResult(0, "/bin/ls\n", "")
 
 
 def test_its_helper_asks_the_loader(debian: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from standalone.__main__ import cache
 from standalone.toolchain import MACHINES
 from support import arm64_machine
 from support.arm64_machine import CHECKOUT, MAGICPAK
-from support.run_magicpak import Result
+from support.run_magicpak import RunResult
 
 pytestmark = pytest.mark.needs("arm64 machine", "builder", "debootstrap", "root")
 
@@ -48,16 +48,16 @@ def debian(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def tried(debian: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Result]:
+def tried(debian: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, RunResult]:
     return arm64_machine.ran(debian, tmp_path_factory.mktemp("tried"), TRIED)
 
 
-def test_a_bundle_is_made(tried: Mapping[str, Result]) -> None:
-    assert tried["a plain bundle"] == Result(0, "", "")
+def test_a_bundle_is_made(tried: Mapping[str, RunResult]) -> None:
+    assert tried["a plain bundle"] == RunResult(0, "", "")
 
 
 def test_programs_and_files_of_a_watched_shell_come_in_and_the_bundle_is_tested_in_namespaces(
-    tried: Mapping[str, Result],
+    tried: Mapping[str, RunResult],
 ) -> None:
     code, _, stderr = tried["a watched shell"]
     assert code == 0, stderr
@@ -67,12 +67,12 @@ def test_programs_and_files_of_a_watched_shell_come_in_and_the_bundle_is_tested_
     assert {"bash", "ls", "perl", "POSIX.pm", "POSIX.so", "ld-linux-aarch64.so.1"} <= brought
 
 
-def test_a_watched_python_works_alone(tried: Mapping[str, Result]) -> None:
+def test_a_watched_python_works_alone(tried: Mapping[str, RunResult]) -> None:
     assert tried["a watched Python"].code == 0, tried["a watched Python"]
-    assert tried["the bundled Python"] == Result(0, "[[42]]\n", "")
+    assert tried["the bundled Python"] == RunResult(0, "[[42]]\n", "")
 
 
-def test_a_failed_test_is_watched_and_tells_what_was_looked_for(tried: Mapping[str, Result]) -> None:
+def test_a_failed_test_is_watched_and_tells_what_was_looked_for(tried: Mapping[str, RunResult]) -> None:
     code, _, stderr = tried["a time zone that is missing"]
     assert code == 8
     assert "hint: --include /usr/share/zoneinfo/Europe/Rome (the time zone Europe/Rome)" in stderr

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from support.docker_images import ROOT
-from support.run_magicpak import Result
+from support.run_magicpak import RunResult
 
 SUITE = "trixie"
 PACKAGES = (
@@ -77,7 +77,7 @@ def _settle(root: Path) -> None:
     shutil.copy(root / "usr/share/libc-bin/nsswitch.conf", root / "etc/nsswitch.conf")
 
 
-def ran(root: Path, directory: Path, commands: Mapping[str, Sequence[str]]) -> Mapping[str, Result]:
+def ran(root: Path, directory: Path, commands: Mapping[str, Sequence[str]]) -> Mapping[str, RunResult]:
     """Boot `root`, run the commands, and return how each has ended; what they change is gone afterwards."""
     (root / "first").write_text(_FIRST)
     (root / "first").chmod(0o755)
@@ -86,7 +86,7 @@ def ran(root: Path, directory: Path, commands: Mapping[str, Sequence[str]]) -> M
     disk, results = directory / "disk", directory / "results"
     subprocess.run(["mke2fs", "-q", "-t", "ext4", "-d", root, disk, f"{MEGABYTES}M"], check=True)
     subprocess.run(_machine(root, disk, results), stdin=subprocess.DEVNULL, check=True, timeout=SECONDS)
-    return {name: Result(*ended) for name, ended in json.loads(results.read_text()).items()}
+    return {name: RunResult(*ended) for name, ended in json.loads(results.read_text()).items()}
 
 
 def _machine(root: Path, disk: Path, results: Path) -> list[str]:

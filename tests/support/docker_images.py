@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from uuid import uuid4
 
-from support.run_magicpak import Result
+from support.run_magicpak import RunResult
 
 ROOT = Path(__file__).parent.parent.parent
 SECONDS = 600
@@ -36,7 +36,7 @@ Dir::Cache::srcpkgcache "";
 _OF_DOC = ("-path", "usr/share/doc/*", "-not", "-name", "copyright", "-type", "f", "-delete")
 
 
-def docker(*arguments: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> Result:
+def docker(*arguments: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> RunResult:
     ran = subprocess.run(
         ["docker", *arguments],
         input=stdin,
@@ -45,7 +45,7 @@ def docker(*arguments: str, stdin: bytes = b"", env: Mapping[str, str] | None = 
         check=False,
         env={**os.environ, "DOCKER_BUILDKIT": "0", **(env or {})},
     )
-    return Result(ran.returncode, os.fsdecode(ran.stdout), os.fsdecode(ran.stderr))
+    return RunResult(ran.returncode, os.fsdecode(ran.stdout), os.fsdecode(ran.stderr))
 
 
 class Workshop:
@@ -70,7 +70,7 @@ class Workshop:
         assert result.code == 0, result.stdout + result.stderr
         return name
 
-    def building(self, context: Path, *options: str, **arguments: str) -> Result:
+    def building(self, context: Path, *options: str, **arguments: str) -> RunResult:
         """Build an image, and return how that ended and what was said."""
         given = [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]
         return docker("build", "--force-rm", "--label", self._own, *given, *options, str(context))
@@ -96,7 +96,7 @@ class Workshop:
         return self._images[-1]
 
 
-def ran(image: str, *command: str, options: Sequence[str] = (), stdin: bytes = b"") -> Result:
+def ran(image: str, *command: str, options: Sequence[str] = (), stdin: bytes = b"") -> RunResult:
     """Run a container of `image` without a network, unless the options say otherwise, and return how it ended."""
     network = () if any(option.startswith("--network") for option in options) else ("--network=none",)
     return docker("run", "--rm", "--interactive", *network, *options, image, *command, stdin=stdin)

@@ -72,7 +72,7 @@ def missing(*names: str) -> Listing:
     return Listing((), names)
 
 
-class Tree:
+class LibraryTree:
     """A directory with programs and libraries that do nothing, made on the spot."""
 
     def __init__(self, root: Path, interpreter: str = GLIBC) -> None:
@@ -222,7 +222,7 @@ def inside(root: Path, look: Callable[[], Answer]) -> Answer:
     return cast("Answer", result)
 
 
-class World(Tree):
+class World(LibraryTree):
     """A directory that is a whole world, with glibc's loader in it; paths of programs are as they are inside."""
 
     def __init__(self, root: Path, interpreter: str = GLIBC) -> None:

@@ -7,7 +7,7 @@ from random import Random
 
 from magicpak.elf.facts import DF_1_NODEFLIB, DF_1_PIE, FileType
 from support.elf_files import AARCH64, I386, S390X, make_elf
-from support.loader_oracle import GLIBC, MUSL, Facts, Listing, Tree, listed, listed_by_musl, resolved
+from support.loader_oracle import GLIBC, MUSL, Facts, LibraryTree, Listing, listed, listed_by_musl, resolved
 
 _DIRECTORIES = ("a", "b", "c", "lib/x")
 _NAMES = ("liba.so", "libb.so", "libc1.so", "libd.so", "libe.so")
@@ -17,7 +17,7 @@ class _Maker:
     """Makes one tree; what it makes depends on the random numbers only."""
 
     def __init__(self, root: Path, random: Random, interpreter: str) -> None:
-        self.tree = Tree(root, interpreter)
+        self.tree = LibraryTree(root, interpreter)
         self.random = random
         self.foreign = (I386,) if interpreter == MUSL else (I386, AARCH64, S390X)  # musl looks at no machine
         self.files: list[Path] = []

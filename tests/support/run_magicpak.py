@@ -22,7 +22,7 @@ NOBODY = 65534
 Text = str | bytes | Path
 
 
-class Result(NamedTuple):
+class RunResult(NamedTuple):
     """How a run ended."""
 
     code: int
@@ -55,7 +55,7 @@ def magicpak(
     env: Mapping[str, str] | None = None,
     umask: int = -1,
     preexec_fn: Callable[[], None] | None = None,
-) -> Result:
+) -> RunResult:
     """Run `magicpak args`; `env` comes on top of `environment()`. Bytes that are no text are shown as surrogates."""
     ran = subprocess.run(
         command(*args),
@@ -86,7 +86,7 @@ magicpak.__main__.main()
 """
 
 
-def magicpak_as_nobody(*args: Text, cwd: Text, **env: str) -> Result:
+def magicpak_as_nobody(*args: Text, cwd: Text, **env: str) -> RunResult:
     """Run `magicpak args` as an ordinary user, who need not be able to read this interpreter or reach the program."""
     program = os.environ.get("MAGICPAK", os.devnull)
     with open(program, "rb") as file:
@@ -117,12 +117,12 @@ def become_nobody() -> None:
 _WORDS_OF_MUSL = {"Filename too long": "File name too long", "Symbolic link loop": "Too many levels of symbolic links"}
 
 
-def _result(ran: "subprocess.CompletedProcess[bytes]") -> Result:
+def _result(ran: "subprocess.CompletedProcess[bytes]") -> RunResult:
     """Return how a run ended; what a standalone executable has of musl's strerror(3) in the words of glibc's."""
     said = os.fsdecode(ran.stderr)
     for words, glibc in _WORDS_OF_MUSL.items() if "MAGICPAK" in os.environ else ():
         said = said.replace(words, glibc)
-    return Result(ran.returncode, os.fsdecode(ran.stdout), said)
+    return RunResult(ran.returncode, os.fsdecode(ran.stdout), said)
 
 
 def quickly(*args: Text) -> int:
@@ -198,7 +198,7 @@ def on_screen(said: str) -> list[str]:
 def done(*args: Text, stderr: str = "", **how: object) -> None:
     """Run `magicpak args`, which must end well and say `stderr`, by default nothing."""
     result = magicpak(*args, **how)  # type: ignore[arg-type]  # magicpak's own
-    assert result == Result(0, "", stderr)
+    assert result == RunResult(0, "", stderr)
 
 
 class Node(NamedTuple):
@@ -245,7 +245,7 @@ def names(path: Text) -> list[str]:
     ]
 
 
-def chrooted(root: Text, *program: Text) -> Result:
+def chrooted(root: Text, *program: Text) -> RunResult:
     """Run a program with `root` as its root; the loader is told what `/proc/self/exe` would tell it for $ORIGIN."""
     path = os.fsdecode(program[0])
 
@@ -255,7 +255,7 @@ def chrooted(root: Text, *program: Text) -> Result:
         os.execve(path, program, {"LD_ORIGIN_PATH": os.path.dirname(os.path.realpath(path))})
 
     ran = subprocess.run(program, capture_output=True, timeout=SECONDS, check=False, preexec_fn=enter)
-    return Result(ran.returncode, os.fsdecode(ran.stdout), os.fsdecode(ran.stderr))
+    return RunResult(ran.returncode, os.fsdecode(ran.stdout), os.fsdecode(ran.stderr))
 
 
 def compiled(path: Path, source: str, *options: Text, compiler: str = "gcc") -> Path:
@@ -278,7 +278,7 @@ def executable(path: Path, data: bytes, mode: int = 0o755) -> Path:
     return path
 
 
-def errors(result: Result) -> Sequence[str]:
+def errors(result: RunResult) -> Sequence[str]:
     """Return the lines that begin with `error:`."""
     return [line for line in result.stderr.splitlines() if line.startswith("error:")]
 

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 
-from support.run_magicpak import SECONDS, Result, command, environment, magicpak, program_included
+from support.run_magicpak import SECONDS, RunResult, command, environment, magicpak, program_included
 
 pytestmark = pytest.mark.needs("docker", "busybox", "ptrace")
 
@@ -41,9 +41,9 @@ PYTHON_TRIED = [
 ]  # fmt: skip
 
 
-def docker(*arguments: str) -> Result:
+def docker(*arguments: str) -> RunResult:
     ran = subprocess.run(["docker", *arguments], capture_output=True, timeout=SECONDS, check=False)
-    return Result(ran.returncode, os.fsdecode(ran.stdout), os.fsdecode(ran.stderr))
+    return RunResult(ran.returncode, os.fsdecode(ran.stdout), os.fsdecode(ran.stderr))
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     docker("rmi", "--force", name)
 
 
-def built(stage: str, path: Path, *steps: Sequence[str]) -> Result:
+def built(stage: str, path: Path, *steps: Sequence[str]) -> RunResult:
     """Build an image in which magicpak runs with the options of each of `steps`."""
     lines = [f"FROM {stage}", f"LABEL stage={stage}", f"ENV PYTHONPATH={environment()['PYTHONPATH']}"]
     for number, step in enumerate(steps):

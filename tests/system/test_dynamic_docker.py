@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from support.run_magicpak import SECONDS, Result, command, environment, magicpak, program_included
+from support.run_magicpak import SECONDS, RunResult, command, environment, magicpak, program_included
 
 pytestmark = pytest.mark.needs("docker")
 
@@ -39,9 +39,9 @@ CMD {program}
 """
 
 
-def docker(*arguments: str) -> Result:
+def docker(*arguments: str) -> RunResult:
     ran = subprocess.run(["docker", *arguments], capture_output=True, timeout=SECONDS, check=False)
-    return Result(ran.returncode, os.fsdecode(ran.stdout), os.fsdecode(ran.stderr))
+    return RunResult(ran.returncode, os.fsdecode(ran.stdout), os.fsdecode(ran.stderr))
 
 
 @pytest.fixture
@@ -72,4 +72,4 @@ def test_a_program_is_watched_in_a_run_step(image: str, tmp_path: Path) -> None:
     built = docker("build", "--force-rm", "--network=none", "--tag", image, str(build))
     assert built.code == 0, built.stdout + built.stderr
     on_the_host = subprocess.run(program, capture_output=True, check=True)
-    assert docker("run", "--rm", "--network=none", image) == Result(0, os.fsdecode(on_the_host.stdout), "")
+    assert docker("run", "--rm", "--network=none", image) == RunResult(0, os.fsdecode(on_the_host.stdout), "")

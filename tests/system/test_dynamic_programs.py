@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import pytest
 
-from support.run_magicpak import SECONDS, Result, environment, magicpak, names
+from support.run_magicpak import SECONDS, RunResult, environment, magicpak, names
 
 pytestmark = pytest.mark.needs("root", "chroot", "mount")
 
@@ -224,7 +224,7 @@ SCENES = [*(INTERPRETERS + SHELLS + PROGRAMS_THAT_RUN_OTHERS + SYSTEM), *(DATA_A
 class Played(NamedTuple):
     """How a command ended, and which files are there since."""
 
-    result: Result
+    result: RunResult
     made: Sequence[str]
 
 
@@ -251,7 +251,7 @@ class SceneRunner:
     def played_on_the_host(self) -> Played:
         return self._played(["sh", "-c", self.filled_in(self._scene.text)], Path("/"))
 
-    def bundled(self) -> Result:
+    def bundled(self) -> RunResult:
         self._furnish()
         options = [self.filled_in(option) for option in self._scene.options]
         if self._scene.stdin:
@@ -285,7 +285,7 @@ class SceneRunner:
         )
         stderr = os.fsdecode(ran.stderr) if self._scene.stderr else ""
         made = sorted(set(names(stage)) - before)
-        return Played(Result(ran.returncode, os.fsdecode(ran.stdout), stderr), made)
+        return Played(RunResult(ran.returncode, os.fsdecode(ran.stdout), stderr), made)
 
 
 @pytest.fixture
@@ -303,7 +303,7 @@ def test_a_program_does_in_its_bundle_what_it_does_on_the_host(scene: Scene, sta
     if absent:
         pytest.skip(f"{absent[0]} is not installed: see tests/needs.txt")
     on_the_host = stage.played_on_the_host()
-    assert stage.bundled() == Result(0, "", stage.filled_in(scene.warning))
+    assert stage.bundled() == RunResult(0, "", stage.filled_in(scene.warning))
     assert stage.played_in_the_bundle() == on_the_host
 
 

@@ -26,7 +26,7 @@ LINES = "Venus\nEarth\nMars\nEarth\n"
 PIXELS = b"P6\n2 2\n255\n" + bytes(range(12))
 
 
-class Program(NamedTuple):
+class RealProgram(NamedTuple):
     """A program by its path, its arguments, and what it is told on stdin."""
 
     path: str
@@ -34,8 +34,8 @@ class Program(NamedTuple):
     stdin: bytes = b""
 
 
-def program(path: str, *arguments: str, stdin: str | bytes = b"") -> Program:
-    return Program(path, arguments, stdin.encode() if isinstance(stdin, str) else stdin)
+def program(path: str, *arguments: str, stdin: str | bytes = b"") -> RealProgram:
+    return RealProgram(path, arguments, stdin.encode() if isinstance(stdin, str) else stdin)
 
 
 C = [
@@ -163,7 +163,7 @@ class ProgramEnding(NamedTuple):
     code: int
 
 
-def ran(what: Program, root: str) -> ProgramEnding:
+def ran(what: RealProgram, root: str) -> ProgramEnding:
     """Run a program with `root` as its root directory, in which it finds nothing but files."""
 
     def confine() -> None:
@@ -194,7 +194,7 @@ def bundle(tmp_path: Path) -> Iterator[str]:
 @pytest.mark.parametrize(
     "what", PROGRAMS, ids=lambda what: " ".join([os.path.basename(what.path), *what.arguments[:1]])
 )
-def test_a_program_does_in_its_bundle_what_it_does_on_the_host(what: Program, resolver: str, bundle: str) -> None:
+def test_a_program_does_in_its_bundle_what_it_does_on_the_host(what: RealProgram, resolver: str, bundle: str) -> None:
     if not os.path.exists(what.path):
         pytest.skip(f"{what.path} is not installed: see tests/needs.txt")
     assert quickly("--resolver", resolver, what.path, bundle) == 0

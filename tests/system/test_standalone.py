@@ -19,7 +19,7 @@ from magicpak import __version__
 from standalone import building
 from standalone.__main__ import cache
 from standalone.toolchain import MACHINES
-from support.run_magicpak import Result, chrooted, compiled, names, tree
+from support.run_magicpak import RunResult, chrooted, compiled, names, tree
 
 pytestmark = pytest.mark.needs("builder")
 
@@ -50,9 +50,9 @@ def standalone() -> Path:
     return building.executable(MACHINES[os.uname().machine], cache())
 
 
-def run(program: Path, *args: str | Path, cwd: Path | None = None, **env: str) -> Result:
+def run(program: Path, *args: str | Path, cwd: Path | None = None, **env: str) -> RunResult:
     ran = subprocess.run([program, *args], cwd=cwd, env=env, capture_output=True, check=False, timeout=120)
-    return Result(ran.returncode, os.fsdecode(ran.stdout), os.fsdecode(ran.stderr))
+    return RunResult(ran.returncode, os.fsdecode(ran.stdout), os.fsdecode(ran.stderr))
 
 
 def test_it_is_small_and_asks_for_no_interpreter_and_no_library(standalone: Path) -> None:
@@ -62,8 +62,8 @@ def test_it_is_small_and_asks_for_no_interpreter_and_no_library(standalone: Path
 
 
 def test_it_shows_the_version_and_the_help_of_the_readme(standalone: Path) -> None:
-    assert run(standalone, "--version") == Result(0, f"magicpak {__version__}\n", "")
-    assert run(standalone, "--help") == Result(0, README.read_text().split("```text\n")[1].split("```")[0], "")
+    assert run(standalone, "--version") == RunResult(0, f"magicpak {__version__}\n", "")
+    assert run(standalone, "--help") == RunResult(0, README.read_text().split("```text\n")[1].split("```")[0], "")
 
 
 def test_it_shows_the_licences_of_all_that_is_inside(standalone: Path) -> None:
@@ -92,7 +92,7 @@ def test_every_module_of_magicpak_can_be_imported(standalone: Path, tmp_path: Pa
 @pytest.mark.needs("root", "chroot")
 def test_it_works_alone_in_an_empty_root(standalone: Path, tmp_path: Path) -> None:
     shutil.copy(standalone, tmp_path / "magicpak")
-    assert chrooted(tmp_path, "/magicpak", "--version") == Result(0, f"magicpak {__version__}\n", "")
+    assert chrooted(tmp_path, "/magicpak", "--version") == RunResult(0, f"magicpak {__version__}\n", "")
     assert chrooted(tmp_path, "/magicpak", "/magicpak", "-e", "*.none", "-v", "/bundle").code == 0
     assert names(tmp_path / "bundle") == ["magicpak"]
 
@@ -108,7 +108,9 @@ def test_it_neither_reads_the_environment_of_python_nor_imports_from_the_current
 
 def test_it_starts_where_the_current_directory_was_removed(standalone: Path, tmp_path: Path) -> None:
     removing = 'mkdir gone && cd gone && rmdir ../gone && exec "$0" --version'
-    assert run(Path("/bin/sh"), "-c", removing, standalone, cwd=tmp_path) == Result(0, f"magicpak {__version__}\n", "")
+    assert run(Path("/bin/sh"), "-c", removing, standalone, cwd=tmp_path) == RunResult(
+        0, f"magicpak {__version__}\n", ""
+    )
 
 
 def test_an_interrupt_while_it_starts_shows_no_traceback(standalone: Path) -> None:
@@ -126,8 +128,8 @@ def test_an_interrupt_while_it_starts_shows_no_traceback(standalone: Path) -> No
 @pytest.mark.parametrize("resolver", ["dlopen", "noload"])
 def test_it_asks_the_loader_without_a_compiler(standalone: Path, tmp_path: Path, resolver: str) -> None:
     asked, static = tmp_path / "asked", tmp_path / "static"
-    assert run(standalone, "--resolver", resolver, "/bin/ls", asked) == Result(0, "", "")
-    assert run(standalone, "--resolver", "static", "/bin/ls", static) == Result(0, "", "")
+    assert run(standalone, "--resolver", resolver, "/bin/ls", asked) == RunResult(0, "", "")
+    assert run(standalone, "--resolver", "static", "/bin/ls", static) == RunResult(0, "", "")
     assert tree(asked).keys() == tree(static).keys()
 
 
@@ -151,20 +153,20 @@ def test_a_compiler_that_is_named_is_used(standalone: Path, tmp_path: Path) -> N
     hints = "hint: install one, for example: apt-get install gcc libc6-dev\n"
     hints += "hint: search without running the loader: --resolver static\n"
     arguments = ["--resolver", "dlopen", "/bin/ls", str(tmp_path / "bundle")]
-    assert run(standalone, "--cc", "no-compiler", *arguments) == Result(1, "", told + hints)
+    assert run(standalone, "--cc", "no-compiler", *arguments) == RunResult(1, "", told + hints)
 
 
 @pytest.mark.needs("compiler")
 def test_a_compiler_that_is_named_compiles_what_is_inside(standalone: Path, tmp_path: Path) -> None:
     arguments: list[str | Path] = ["--cc", "cc", "--resolver", "dlopen", "/bin/ls", tmp_path / "bundle"]
-    assert run(standalone, *arguments, PATH=os.environ["PATH"]) == Result(0, "", "")
+    assert run(standalone, *arguments, PATH=os.environ["PATH"]) == RunResult(0, "", "")
 
 
 @pytest.mark.needs("ptrace")
 def test_it_watches_a_program_run(standalone: Path, tmp_path: Path) -> None:
     (tmp_path / "used").write_text("used")
     watched = ["--dynamic", "--dynamic-arg=used", "/bin/cat", "bundle"]
-    assert run(standalone, *watched, cwd=tmp_path) == Result(0, "", "")
+    assert run(standalone, *watched, cwd=tmp_path) == RunResult(0, "", "")
     assert (tmp_path / "bundle" / str(tmp_path / "used").lstrip("/")).read_text() == "used"
 
 

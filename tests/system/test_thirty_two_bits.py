@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from support.run_magicpak import Result, magicpak, names
+from support.run_magicpak import RunResult, magicpak, names
 
 # No header and no start file of 32 bits is needed: gcc-multilib is not.
 PROGRAM = 'int puts(const char *); void exit(int); void _start(void) { puts("thirty-two"); exit(3); }\n'
@@ -21,7 +21,7 @@ def test_it_runs_in_its_bundle(resolver: str, tmp_path: Path) -> None:
     libc = ["/lib32/libc.so.6"]
     subprocess.run(["gcc", *options, "-o", program, f"{program}.c", *libc], check=True)
 
-    assert magicpak("--resolver", resolver, "--install-to=/program", program, tmp_path / "out") == Result(0, "", "")
+    assert magicpak("--resolver", resolver, "--install-to=/program", program, tmp_path / "out") == RunResult(0, "", "")
 
     ran = subprocess.run(["/usr/sbin/chroot", tmp_path / "out", "/program"], capture_output=True, check=False)
     assert (ran.returncode, ran.stdout) == (3, b"thirty-two\n")

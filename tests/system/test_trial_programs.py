@@ -18,11 +18,11 @@ from typing import NamedTuple
 
 import pytest
 
-from support.run_magicpak import SECONDS, Result, Text, magicpak, magicpak_as_nobody
+from support.run_magicpak import SECONDS, RunResult, Text, magicpak, magicpak_as_nobody
 
 pytestmark = pytest.mark.needs("root", "mount", "ptrace", "busybox")
 
-Run = Callable[..., Result]
+Run = Callable[..., RunResult]
 
 # What is the same on the host and in the bundle.
 ENVIRONMENT = {"LC_ALL": "C.UTF-8", "TERM": "xterm"}
@@ -263,7 +263,7 @@ class CaseRunner:
         (path,) = {os.path.realpath(path) for path in glob.glob(self.filled_in(self._case.gone))}
         return path
 
-    def tried(self, run: Run, *options: str) -> Result:
+    def tried(self, run: Run, *options: str) -> RunResult:
         """Bundle and try with `options`; what must be printed is what is printed on the host."""
         text = self.filled_in(self._case.text)
         tests = [f"--test-command={text}", f"--test-stdout={self._printed_on_the_host(text)}"]
@@ -304,12 +304,12 @@ def stage(case: Case) -> Iterator[CaseRunner]:
         yield CaseRunner(case, Path(os.path.realpath(path)), port)
 
 
-def as_root(*args: Text, cwd: Path, **env: str) -> Result:
+def as_root(*args: Text, cwd: Path, **env: str) -> RunResult:
     return magicpak(*args, cwd=cwd, env=env)
 
 
 def check_that_what_is_bundled_passes(case: Case, stage: CaseRunner, run: Run) -> None:
-    assert stage.tried(run) == Result(0, "", stage.filled_in(case.warning))
+    assert stage.tried(run) == RunResult(0, "", stage.filled_in(case.warning))
     assert stage.bundle.is_dir()
 
 
