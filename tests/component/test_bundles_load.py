@@ -294,7 +294,7 @@ class TestMusl:
     @pytest.fixture
     def world(self, tmp_path: Path) -> World:
         world = World(tmp_path, GLIBC)
-        Tree.__init__(world, tmp_path, MUSL)
+        LibraryTree.__init__(world, tmp_path, MUSL)
         world.add(MUSL.lstrip("/"), Path(MUSL).read_bytes())
         return world
 

@@ -362,7 +362,7 @@ class TestLibrariesFoundByName:
 
     @pytest.mark.parametrize("hwcaps", [True, False])
     def test_a_variant_for_this_processor_comes_with_all_others_or_gives_way(
-        self, tree: LibraryTree, hwcaps: bool
+        self, *, tree: LibraryTree, hwcaps: bool
     ) -> None:
         levels = ["", "glibc-hwcaps/x86-64-v2/", "glibc-hwcaps/x86-64-v3/"]
         for level in levels:

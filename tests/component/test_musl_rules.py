@@ -34,7 +34,7 @@ def tree(tmp_path: Path) -> LibraryTree:
 
 class MuslWorld(World):
     def __init__(self, root: Path, interpreter: str = MUSL) -> None:
-        Tree.__init__(self, root, interpreter)
+        LibraryTree.__init__(self, root, interpreter)
         self.add(interpreter.lstrip("/"), Path(MUSL).read_bytes())
 
     def agreed(self, program: str, *, library_path: str | None = None) -> Listing:
