@@ -17,6 +17,7 @@ from support.loader_oracle import (
     GLIBC,
     MUSL,
     Bundle,
+    LibraryTree,
     World,
     below,
     bundled,
