@@ -114,7 +114,11 @@ def become_nobody() -> None:
         os.setuid(NOBODY)
 
 
-_WORDS_OF_MUSL = {"Filename too long": "File name too long", "Symbolic link loop": "Too many levels of symbolic links"}
+_WORDS_OF_MUSL = {
+    "Filename too long": "File name too long",
+    "Symbolic link loop": "Too many levels of symbolic links",
+    "No file descriptors available": "Too many open files",
+}
 
 
 def _result(ran: "subprocess.CompletedProcess[bytes]") -> RunResult:

@@ -1,6 +1,5 @@
 """A report as a file, which is written as a whole or, where that is possible, not at all."""
 
-import errno
 import fcntl
 import os
 import stat
@@ -13,7 +12,6 @@ from magicpak.process.signals import deferred
 
 _MAX_LINKS = 40  # the kernel follows as many in one path (path_resolution(7))
 _MAX_DIGITS = 9  # what a descriptor's number, below fs.nr_open, can have
-_NO_RESERVATION = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)  # of a file system that reserves no room
 
 
 class ReportFile:
@@ -126,13 +124,14 @@ def _create(path: str, data: bytes) -> None:
 
 
 def _overwrite(target: int, data: bytes) -> None:
-    """Write `data` in place of what the file has; its room is reserved first. Raises OSError."""
+    """Write `data` in place of what the file has, first what makes it longer: that is what can fail. Raises OSError."""
     size = os.fstat(target).st_size
     try:
-        os.posix_fallocate(target, 0, max(len(data), 1))
-    except OSError as error:
+        os.lseek(target, size, os.SEEK_SET)
+        write_all(target, data[size:])
+    except OSError:
         os.ftruncate(target, size)
-        if error.errno not in _NO_RESERVATION:
-            raise
-    write_all(target, data)
+        raise
+    os.lseek(target, 0, os.SEEK_SET)
+    write_all(target, data[:size])
     os.ftruncate(target, len(data))
