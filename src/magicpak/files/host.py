@@ -11,7 +11,6 @@ from magicpak.bundle.path import ROOT, BundlePath, Resolution, resolve
 from magicpak.bundle.plan import made_directory
 from magicpak.errors import CannotRead
 from magicpak.files.cli_path import Location
-from magicpak.files.file_systems import is_kernels
 from magicpak.files.view import KERNEL_FILE_SYSTEMS, is_below, link_text
 from magicpak.text import list_names
 
@@ -132,7 +131,7 @@ class Host:
             return False
         known = self._devices.get(status.st_dev)
         if known is None:
-            known = self._devices[status.st_dev] = is_kernels(path)
+            known = self._devices[status.st_dev] = _is_on_kernels(path, status.st_dev)
         return known
 
     def skip(self, path: str, why: str) -> None:
@@ -169,3 +168,12 @@ def _status(path: str) -> os.stat_result | None:
         if error.errno in _NOTHING:
             return None
         raise CannotRead(path, error) from None
+
+
+def _is_on_kernels(path: str, device: int) -> bool:
+    """Return whether `device`, on which `path` is, is made by the kernel: its file systems have no major number."""
+    if os.major(device) != 0:
+        return False
+    from magicpak.files.file_systems import is_kernels
+
+    return is_kernels(path)
