@@ -8,6 +8,7 @@ import struct
 
 from magicpak.elf.image import ElfBytes, format_of
 from magicpak.elf.reader import segments_of
+from magicpak.files.view import open_file
 
 _SHT_PROGBITS, _SHT_NOBITS, _SHF_ALLOC = 1, 8, 2
 _MAX_SECTIONS = 1 << 16  # more than the linkers make of one section for each function of a large program
@@ -21,7 +22,7 @@ def appended_data(path: str) -> int:
     They are behind everything that the headers describe, or in a section that is not loaded and whose name does not
     begin with a dot: those are reserved for the system (gABI, "Special Sections"). Raises ElfError and OSError.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = open_file(path)
     try:
         file = ElfBytes(descriptor)
         form = format_of(file.head)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from magicpak.errors import reason
-from magicpak.files.view import HostView, read_file
+from magicpak.files.view import read_host_file
 from magicpak.text import format_size, printable
 
 
@@ -55,7 +55,6 @@ class DatabaseReader:
 
     def __init__(self) -> None:
         self.warnings: list[str] = []
-        self._files = HostView()
         self._left = MAX_DATABASE
 
     def content(self, path: str) -> bytes:
@@ -63,7 +62,7 @@ class DatabaseReader:
         if self._left < 0:
             return b""
         try:
-            content = read_file(self._files, path, MAX_FILE + 1)
+            content = read_host_file(path, MAX_FILE + 1)
         except FileNotFoundError:
             return b""
         except OSError as error:

@@ -11,6 +11,7 @@ GoogleContainerTools/distroless).
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import cache
 from typing import NamedTuple
 
 from magicpak.packages.database import DatabaseReader, Ownership, Package, PathNames, all_names
@@ -40,7 +41,7 @@ def query(paths: Collection[PathNames], root: str) -> Ownership:
     reader = DatabaseReader()
     directory = os.path.join(root, DIRECTORY)
     status = _Status(reader, os.path.join(directory, "status"))
-    lists_of = _lists_of(paths, _lists(reader, directory), _diversions(reader, directory), status.is_installed)
+    lists_of = _lists_of(paths, _lists(reader, directory), _diversions(reader, directory), cache(status.is_installed))
     lists = {each for some in lists_of.values() for each in some}
     packages = status.packages(lists)
     if unknown := sorted(lists - packages.keys()):
