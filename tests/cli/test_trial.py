@@ -682,7 +682,7 @@ class TestSurroundings:
     def test_the_network_is_the_hosts_only_if_it_is_asked_for(self, work: Path) -> None:
         line = "ls /sys/class/net | grep -vc ^veth; wc -c < /etc/resolv.conf; cat /proc/sys/kernel/hostname"
         alone = "1\n0\nmagicpak"
-        lasting = [name for name in os.listdir("/sys/class/net") if not name.startswith("veth")]  # the others are of tests
+        lasting = [name for name in os.listdir("/sys/class/net") if not name.startswith("veth")]  # those of tests
         whole = f"{len(lasting)}\n{os.stat('/etc/resolv.conf').st_size}\nmagicpak"
         done(*by_shell(line, f"--test-stdout={alone}"), "./doer", "alone", cwd=work)
         done(*by_shell(line, f"--test-stdout={whole}"), "--test-network", "./doer", "whole", cwd=work)

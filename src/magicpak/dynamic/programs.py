@@ -10,7 +10,8 @@ from magicpak.elf.cache import ElfCache, ElfFile
 from magicpak.elf.errors import ElfError
 from magicpak.elf.facts import FileType
 from magicpak.files.cli_path import Location
-from magicpak.files.script import HEAD, MAX_INTERPRETERS, Script, env_command, parse_script
+from magicpak.files.env_line import env_command
+from magicpak.files.script import HEAD, MAX_INTERPRETERS, Script, parse_script
 from magicpak.files.view import read_host_file
 from magicpak.ldso.factory import Loaders
 from magicpak.process.exec import find_program
@@ -101,7 +102,7 @@ class ProgramCollector:
         because = Because("the interpreter (#!) of", location.host)
         self.place(_below(root, script.interpreter), because, root, depth + 1)
         command = env_command(script)
-        program = find_program(command[0]) if command and root == ROOT else None
+        program = find_program(command.program, command.search_path) if command and root == ROOT else None
         if program is not None:
             self.place(
                 os.path.abspath(program), Because("the program that env runs for", location.host), root, depth + 1

@@ -144,13 +144,16 @@ def _between(*kept: int) -> list[tuple[int, int]]:
     return [(edge + 1, after) for edge, after in itertools.pairwise(edges)]
 
 
-def find_program(path_or_name: str) -> str | None:
-    """Return the path of an executable as execvp(3) finds it: a name in PATH, anything with a slash as it is."""
+def find_program(path_or_name: str, search_path: str | None = None) -> str | None:
+    """Return the path of an executable as execvp(3) finds it: a name in PATH, anything with a slash as it is.
+
+    `search_path` takes the place of our own PATH.
+    """
     if "/" in path_or_name:
         return path_or_name if _is_program(path_or_name) else None
     if not path_or_name:
         return None
-    directories = os.environ.get("PATH", os.defpath).split(":")
+    directories = (os.environ.get("PATH", os.defpath) if search_path is None else search_path).split(":")
     candidates = (os.path.join(directory or ".", path_or_name) for directory in directories)
     return next((candidate for candidate in candidates if _is_program(candidate)), None)
 

@@ -131,17 +131,20 @@ def _hint_for_absent(argument: str, error: OSError) -> str | None:
 def _hint_for_script(argument: str, error: ElfError) -> str | None:
     """Return the command that bundles the script `argument` with its interpreter."""
     from magicpak.bundle.globs import literal_pattern
-    from magicpak.files.script import env_command, parse_script
+    from magicpak.files.env_line import env_command
+    from magicpak.files.script import parse_script
     from magicpak.process.exec import find_program
 
     script = parse_script(b"#!%s\n" % os.fsencode(error.script)) if error.script is not None else None
     if script is None:
         return None
-    command = env_command(script) or [script.interpreter, *([script.argument] if script.argument else [])]
+    started = env_command(script)
+    command = [script.interpreter, *([script.argument] if script.argument else [])]
+    command = [started.program, *started.arguments] if started else command
     interpreter = find_program(command[0])
     if interpreter is None:
         return f"install its interpreter, {printable(command[0])}, and bundle that: it is the program"
     words = ["--dynamic", *(word for each in (*command[1:], argument) for word in ("--dynamic-arg", each))]
-    included = [argument, *([script.interpreter] if env_command(script) else [])]
+    included = [argument, *([script.interpreter] if started else [])]
     words += [word for each in included for word in ("--include", literal_pattern(each))]
     return f"bundle its interpreter, which runs it: magicpak {shell_line([*words, interpreter])} OUTPUT"
