@@ -86,7 +86,7 @@ class _Run:
         """
         options, log = self._options, self._log
         elf = ElfCache()
-        programs = find_inputs(options.inputs, options.install_to, options.layout, elf)
+        inputs = find_inputs(options.inputs, options.install_to, options.layout, elf)
         loaders = Loaders(
             options.resolver,
             options.compiler,
@@ -97,16 +97,18 @@ class _Run:
         )
         self._stack.callback(loaders.close)
         log.doing("looking for libraries:", lambda: count_noun(len(elf.by_inode), "file"))
-        resolved = [resolve_program(program, loaders) for program in programs]
+        resolved = [resolve_program(program, loaders) for program in inputs.programs]
         error: MagicpakError | None = _missing_libraries(resolved, log)
         if error is not None and not until_report:
             raise error
         if options.dynamic and error is None:
-            self.traced = _tracing(options).run(programs, self._new_private_directory, log)
-        planning = Planning(options.layout, options.output, options.include, options.exclude, options.mkdir)
-        result = planning.run(programs, resolved, self.traced, loaders, log)
+            self.traced = _tracing(options).run(inputs.all, self._new_private_directory, log)
+        planning = Planning(
+            options.layout, options.output, options.include, options.exclude, options.mkdir, options.all_packages
+        )
+        result = planning.run(inputs, resolved, self.traced, loaders, log)
         if compression is not None and error is None:
-            plan = compression.run(programs, result.plan, self._new_private_directory, log)
+            plan = compression.run(inputs.programs, result.plan, self._new_private_directory, log)
             result = result._replace(plan=plan)
         result = result._replace(private=self._private)
         verdict = _verify(result, loaders, options.output, log) if options.verify and error is None else None

@@ -752,8 +752,8 @@ class TestPrograms:
         )
 
     def test_a_script_without_its_interpreter_is_told_with_the_interpreter(self, work: Path) -> None:
-        executable(work / "script", b"#!/bin/dash\necho ran\n")
-        options = [*by_shell("/script"), "--test-stdout=ran", "-i=script"]
+        executable(work / "tree/script", b"#!/bin/dash\necho ran\n")
+        options = [*by_shell("/tree/script"), "--test-stdout=ran", "-i=tree"]
         result = magicpak(*options, "./doer", "out", cwd=work)
         assert (result.code, result.stderr.splitlines()[-2:]) == (8, ["hint: --include /bin/dash (a shell)", DYNAMIC])
         done(*options, "--include", "/bin/dash", "./doer", "out", cwd=work)

@@ -158,12 +158,13 @@ def traced(
         raise AssertionError
 
     loaders = Loaders(Resolver.STATIC, "", library_path, store, nowhere, hwcaps=hwcaps)
-    programs = find_inputs(inputs, install_to, layout, store)
+    found = find_inputs(inputs, install_to, layout, store)
+    programs = found.programs
     resolved = [resolve_program(program, loaders) for program in programs]
     traces = [run.trace() for run in runs]
     changes = changes_of(traces)
     mirror = Mirror(layout, Host(output, changes.before))
-    brought = collect_traced(traces, programs, resolved, loaders, mirror, changes)
+    brought = collect_traced(traces, found, resolved, loaders, mirror, changes)
     return AfterTraces(programs, resolved, brought, mirror, loaders)
 
 

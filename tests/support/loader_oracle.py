@@ -165,7 +165,7 @@ def resolved(
         raise AssertionError
 
     loaders = Loaders(resolver, "", library_path or "", store, nowhere, hwcaps=hwcaps)
-    return resolve_program(find_inputs([program], None, Layout.HOST, store)[0], loaders)
+    return resolve_program(find_inputs([program], None, Layout.HOST, store).programs[0], loaders)
 
 
 def ours(program: str, *, library_path: str | None = None) -> Listing:

@@ -7,19 +7,19 @@ from magicpak.bundle.exclude import Exclusion
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan
 from magicpak.collect.libraries import Placed
-from magicpak.resolve.inputs import Program
+from magicpak.resolve.inputs import Inputs
 
 
 class Result(NamedTuple):
     """What a run has found out before it writes anything.
 
-    `placed` are the closures of the INPUTs, and of what is included or was used; `named` are the places of the files
-    that a pattern of `--include` itself matches; `exclusion` is what `--exclude` did.
+    `placed` are the closures of the INPUTs, of what runs the scripts among them, and of what is included or was used;
+    `named` are the places of the files that a pattern of `--include` itself matches; `exclusion` is what was excluded.
     In `plan`, packed programs have taken the place of the INPUTs. `private` are the temporary directories with copies
     that were made for this run.
     """
 
-    programs: Sequence[Program]
+    inputs: Inputs
     placed: Sequence[Placed]
     named: Collection[BundlePath]
     exclusion: Exclusion
