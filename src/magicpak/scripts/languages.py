@@ -17,7 +17,13 @@ class LanguageRow(NamedTuple):
     reader: Callable[[], Language]
 
 
-LANGUAGES: tuple[LanguageRow, ...] = ()
+def _shell() -> Language:
+    from magicpak.scripts.shell import Shell
+
+    return Shell()
+
+
+LANGUAGES = (LanguageRow("shell", r"(?:da|ba|a|k|mk|pdk|z)?sh[-.0-9]*|busybox|rbash|posh|yash", _shell),)
 
 
 def language_of(interpreter: str) -> LanguageRow | None:
