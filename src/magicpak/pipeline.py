@@ -25,6 +25,7 @@ from magicpak.stages.planning import Planning
 from magicpak.text import count_noun, format_size, printable
 
 if TYPE_CHECKING:
+    from magicpak.resolve.inputs import Program
     from magicpak.stages.compression import Compression
     from magicpak.stages.reporting import Reporting
     from magicpak.stages.test_run import TestRun
@@ -108,7 +109,8 @@ class _Run:
         )
         result = planning.run(inputs, resolved, self.traced, loaders, log)
         if compression is not None and error is None:
-            plan = compression.run(inputs.programs, result.plan, self._new_private_directory, log)
+            packed = [*inputs.programs, *(_interpreters(result, elf) if inputs.scripts else ())]
+            plan = compression.run(packed, result.plan, self._new_private_directory, log)
             result = result._replace(plan=plan)
         result = result._replace(private=self._private)
         verdict = _verify(result, loaders, options.output, log) if options.verify and error is None else None
@@ -117,6 +119,12 @@ class _Run:
     def _new_private_directory(self) -> str:
         self._private.append(self._stack.enter_context(private_directory()))
         return self._private[-1]
+
+
+def _interpreters(result: Result, elf: ElfCache) -> "list[Program]":
+    from magicpak.collect.scripts import interpreters
+
+    return interpreters(result.inputs.scripts, result.scripts, elf)
 
 
 def _reporting(options: Options) -> "Reporting":

@@ -8,27 +8,38 @@ from magicpak.collect.include import TooMuch, TreeCollector, elf_files_among
 from magicpak.collect.include_libraries import resolve_included
 from magicpak.collect.mirror import Mirror
 from magicpak.collect.programs import ProgramCollector
+from magicpak.elf.cache import ElfCache
+from magicpak.elf.errors import ElfError
 from magicpak.files.cli_path import HOST_ROOT, CliPath, Location
+from magicpak.files.view import real_path
 from magicpak.ldso.factory import Loaders
-from magicpak.resolve.inputs import ScriptInput
+from magicpak.resolve.inputs import Program, ScriptInput
 from magicpak.resolve.libraries import Resolved
 from magicpak.scripts.languages import language_of
-from magicpak.scripts.needs import Language, Requirement, ScriptNeeds
+from magicpak.scripts.needs import Language, Requirement, ScriptFile, ScriptNeeds
 from magicpak.scripts.sources import Sources
 from magicpak.text import printable
+
+
+class PlacedScript(NamedTuple):
+    """A script, what runs it, and its place in the bundle."""
+
+    file: ScriptFile
+    place: BundlePath
 
 
 class ScriptItems(NamedTuple):
     """What scripts have added.
 
     `resolved` are the programs that run them or that they execute, and the libraries that these load at run time, with
-    what their loaders load, for `place_libraries`. `warnings` are lines worth a warning; `hints` name what may be
-    needed.
+    what their loaders load, for `place_libraries`. `scripts` are all of them, with their places in the bundle.
+    `warnings` are lines worth a warning; `hints` name what may be needed.
     """
 
-    resolved: Sequence[Resolved]
-    warnings: Sequence[str]
-    hints: Sequence[str]
+    resolved: Sequence[Resolved] = ()
+    scripts: Sequence[PlacedScript] = ()
+    warnings: Sequence[str] = ()
+    hints: Sequence[str] = ()
 
 
 def collect_scripts(
@@ -54,7 +65,22 @@ def collect_scripts(
     programs = collector.programs.resolved
     libraries = resolve_included(collector.elf_files(), [*programs, *resolved], loaders)
     warnings = (*collector.programs.warnings, *collector.warnings(), *libraries.warnings)
-    return ScriptItems([*programs, *libraries.resolved], warnings, collector.hints)
+    scripts = [PlacedScript(file, location.bundle) for location, file in collector.programs.scripts.items()]
+    return ScriptItems([*programs, *libraries.resolved], scripts, warnings, collector.hints)
+
+
+def interpreters(inputs: Sequence[ScriptInput], scripts: Sequence[PlacedScript], elf: ElfCache) -> list[Program]:
+    """Return the programs that run `inputs`, of which `scripts` says what runs them. Raises OSError."""
+    places = {each.place for each in inputs}
+    paths = dict.fromkeys(each.file.interpreter for each in scripts if each.place in places)
+    found = []
+    for path in paths:
+        real = BundlePath(real_path(path))
+        try:
+            found.append(Program(path, path, real, elf.get(real), BundlePath(path)))
+        except ElfError:  # a script in its turn
+            continue
+    return found
 
 
 class _ScriptCollector:

@@ -23,7 +23,16 @@ from magicpak.text import count_noun
 
 if TYPE_CHECKING:
     from magicpak.collect.include import IncludeMatches
+    from magicpak.collect.scripts import PlacedScript, ScriptItems
     from magicpak.tracing.run import TracedRun
+
+
+class _Collected(NamedTuple):
+    """The closures with the places of their libraries, the scripts that were read, and what `--include` matches."""
+
+    placed: list[Placed]
+    scripts: "Sequence[PlacedScript]"
+    matches: "IncludeMatches | None"
 
 
 class Planning(NamedTuple):
@@ -61,28 +70,25 @@ class Planning(NamedTuple):
             log.warn_all(traced.warnings)
             log.info(summary(runs, len(traced.files)))
             resolved, used = [*resolved, *traced.resolved], traced.files
-        placed, matches = self._collect(inputs, resolved, loaders, mirror, log)
+        found = self._collect(inputs, resolved, loaders, mirror, log)
         log.doing("planning")
-        before, warnings = with_loader_config(BundlePlan().adding(mirror.take()), placed)
-        log.warn_all((*mirror.host.warnings(), *warnings, *relative_path_warnings(placed)))
+        before, warnings = with_loader_config(BundlePlan().adding(mirror.take()), found.placed)
+        log.warn_all((*mirror.host.warnings(), *warnings, *relative_path_warnings(found.placed)))
         exclusion = exclude(before, self.exclude)
-        _require_excluded(matches.unreadable if matches else {}, exclusion)
+        _require_excluded(found.matches.unreadable if found.matches else {}, exclusion)
         _report_exclusion(exclusion, log)
         if used:
             from magicpak.dynamic.secrets import secret_warnings
 
             log.warn_all(secret_warnings(exclusion.plan, used, inputs.all))
         log.info(f"planned {count_noun(len(exclusion.plan), 'entry')}")
-        named = {location.bundle for location in matches.named} if matches else ()
-        return Result(inputs, placed, named, exclusion, exclusion.plan)
+        named = {location.bundle for location in found.matches.named} if found.matches else ()
+        return Result(inputs, found.placed, found.scripts, named, exclusion, exclusion.plan)
 
     def _collect(
         self, inputs: Inputs, resolved: Sequence[Resolved], loaders: Loaders, mirror: Mirror, log: Log
-    ) -> "tuple[list[Placed], IncludeMatches | None]":
-        """Collect the INPUTs, what they need, and what was asked for.
-
-        Returns the places of the libraries, and what `--include` matches.
-        """
+    ) -> "_Collected":
+        """Collect the INPUTs, what they need, and what was asked for."""
         programs = inputs.programs
         placed = [place_libraries(each, mirror, program) for program, each in zip(programs, resolved, strict=False)]
         placed += [place_libraries(each, mirror) for each in resolved[len(programs) :]]
@@ -96,10 +102,13 @@ class Planning(NamedTuple):
         if self.include:
             included, matches = self._include(resolved, loaders, mirror, log)
             needs += included
+        scripts: Sequence[PlacedScript] = ()
         if inputs.scripts or (matches and matches.scripts):
-            scripts = matches.scripts if matches else ()
-            needs += self._read_scripts(inputs, scripts, [*resolved, *needs], loaders, mirror, log)
-        return [*placed, *(place_libraries(each, mirror) for each in needs)], matches
+            named = matches.scripts if matches else ()
+            read = self._read_scripts(inputs, named, [*resolved, *needs], loaders, mirror, log)
+            needs, scripts = [*needs, *read.resolved], read.scripts
+        placed += [place_libraries(each, mirror) for each in needs]
+        return _Collected(placed, scripts, matches)
 
     def _include(
         self, resolved: Sequence[Resolved], loaders: Loaders, mirror: Mirror, log: Log
@@ -124,8 +133,8 @@ class Planning(NamedTuple):
         loaders: Loaders,
         mirror: Mirror,
         log: Log,
-    ) -> Sequence[Resolved]:
-        """Collect what the scripts among the INPUTs, and those that are `included`, need; return their programs."""
+    ) -> "ScriptItems":
+        """Collect what the scripts among the INPUTs, and those that are `included`, need."""
         from magicpak.collect.scripts import collect_scripts
 
         log.doing("reading scripts:", lambda: count_noun(len(mirror), "entry"))
@@ -133,7 +142,7 @@ class Planning(NamedTuple):
         log.warn_all(found.warnings)
         for line in found.hints:
             log.info(line)
-        return found.resolved
+        return found
 
 
 def _require_excluded(unreadable: Mapping[BundlePath, MagicpakError], exclusion: Exclusion) -> None:

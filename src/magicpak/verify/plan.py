@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import cached_property
 
+from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan
 from magicpak.collect.libraries import Placed
 from magicpak.ldso.factory import Loaders
@@ -31,12 +32,13 @@ class PlanChecker:
         """Return the number of programs that were checked so far."""
         return len(self._programs)
 
-    def check_all(self, output: str | None) -> tuple[int, list[Problem]]:
+    def check_all(self, output: str | None, scripts: Sequence[BundlePath] = ()) -> tuple[int, list[Problem]]:
         """Return how many programs there are, and what is wrong with them, or with libraries or links.
 
-        `output` is OUTPUT, to which a link may lead that is in the bundle.
+        `output` is OUTPUT, to which a link may lead that is in the bundle; `scripts` are the INPUTs that are scripts.
         """
         inputs = [place for each in self._inputs if is_program(each.facts) and (place := self._place(each.path))]
+        inputs += [self._view.reached(script) for script in scripts if self._view.has(script)]
         count, problems = self._programs.check_all(inputs)
         self.warnings += [
             f"{printable(place)} is not executable: the image cannot start it"
