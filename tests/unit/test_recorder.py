@@ -17,7 +17,7 @@ from magicpak.tracing.syscalls import CALLS
 from magicpak.tracing.trace import Access
 from magicpak.tracing.used_paths import UsedPaths
 
-Opener = Callable[[str, int], None]
+Opener = Callable[..., None]
 
 MANY, LONG = 10_000, 1000
 
@@ -29,20 +29,28 @@ def recorder(tmp_path: Path) -> Recorder:
 
 @pytest.fixture
 def opened(recorder: Recorder) -> Opener:
-    """Return what records that a process has opened a path, with an errno or 0 for its result."""
+    """Return what records that a process has opened a path, or has removed it, with an errno or 0 for its result."""
     process = recorder.forked(None, os.getpid())
+    process.loader = 0, 0
     entry = SyscallEntry(process.pid, process, CALLS["openat"], MACHINES[0].abis[0], (), 0)
 
-    def record(path: str, error: int = 0) -> None:
-        recorder.used(entry, Access.READ, PathArgument("/", path.encode(), "/"), False, -error)
+    def record(path: str, error: int = 0, access: Access = Access.READ) -> None:
+        named = PathArgument("/", path.encode(), "/")
+        if access is Access.READ:
+            recorder.used(entry, access, named, False, -error)
+        else:
+            recorder.changed(entry, access, named, error, path[:1] + path[1:])
 
     return record
 
 
-def test_a_path_that_is_not_there_costs_itself_and_a_few_hundred_bytes(recorder: Recorder, opened: Opener) -> None:
+@pytest.mark.parametrize("access", [Access.READ, Access.REMOVED])
+def test_a_path_that_is_not_there_costs_itself_and_a_few_hundred_bytes(
+    recorder: Recorder, opened: Opener, access: Access
+) -> None:
     tracemalloc.start()
     for number in range(MANY):
-        opened(f"/missing/{number}".ljust(LONG, "x"), errno.ENOENT)
+        opened(f"/missing/{number}".ljust(LONG, "x"), errno.ENOENT, access)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert len(recorder.trace().uses) == MANY

@@ -156,6 +156,7 @@ class Recorder:
         self, entry: SyscallEntry, access: Access, named: PathArgument, error: int, real: str = "", *, by_loader: bool
     ) -> None:
         path = named.path
+        real = path if real == path else real  # one string for both
         use = Use(entry.process.execution, entry.call.name, access, path, real, error, named.root, by_loader)
         self._add(entry.process, use)
         if not error and not real and path.startswith(_OTHER_NAMES):
@@ -168,7 +169,7 @@ class Recorder:
         if use in process.seen:
             return
         if use.error:
-            self._failures_left -= _USE_SIZE + len(use.path)
+            self._failures_left -= _USE_SIZE + len(use.path) + len(use.real)
             if self._failures_left < 0:
                 self._omitted += 1
                 return
