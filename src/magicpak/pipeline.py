@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from magicpak.resolve.inputs import Program
     from magicpak.stages.compression import Compression
     from magicpak.stages.reporting import Reporting
-    from magicpak.stages.test_run import TestRun
     from magicpak.stages.tracing import Tracing
+    from magicpak.stages.trial import Trial
     from magicpak.tracing.run import TracedRun
     from magicpak.verify.severity import Verdict
 
@@ -61,7 +61,7 @@ def bundle(options: Options, log: Log, print_: Callable[[bytes], None]) -> None:
         if output is None or options.dry_run:
             log.info("nothing was written: this was a dry run")
             return
-        test = _test_run(options).prepare(result, run.traced if options.dynamic else None) if options.test else None
+        test = _trial(options).prepare(result, run.traced if options.dynamic else None) if options.test else None
         inspect = partial(test.run, log=log) if test is not None else None
         written = _write(output, result, inspect, log)  # the private directories hold files of the plan
     files, seconds = count_noun(written.files, "file"), monotonic() - started
@@ -155,8 +155,8 @@ def _tracing(options: Options) -> "Tracing":
     )
 
 
-def _test_run(options: Options) -> "TestRun":
-    from magicpak.stages.test_run import TestRun
+def _trial(options: Options) -> "Trial":
+    from magicpak.stages.trial import Trial
     from magicpak.trial.expectations import Expectations
 
     expectations = Expectations(
@@ -167,7 +167,7 @@ def _test_run(options: Options) -> "TestRun":
         env=options.test_env,
         network=options.test_network,
     )
-    return TestRun(options.test_command, options.busybox, options.test_user, expectations, options.source_date_epoch)
+    return Trial(options.test_command, options.busybox, options.test_user, expectations, options.source_date_epoch)
 
 
 def _encoded(text: str | None) -> bytes | None:

@@ -106,6 +106,8 @@ def trace_lines(trace: Trace) -> Iterator[str]:
         yield _use_line(use, trace)
     for execution in trace.executions[started:]:
         yield _execution_line(execution, trace)
+    if trace.omitted:
+        yield f"{count_noun(trace.omitted, 'more system call')} failed"
 
 
 def summary(runs: Sequence[TracedRun], files: int) -> str:

@@ -38,7 +38,7 @@ class Tracing(NamedTuple):
                 timeout=self.timeout,
                 keep_in=private(),
                 stdin=self.stdin,
-                on_line=(lambda line: log.debug(printable(os.fsdecode(line)))) if debug else None,
+                on_line=(lambda line: log.debug(os.fsdecode(line))) if debug else None,
             )
             log.rest()
             for line in trace_lines(traced.trace) if debug else ():

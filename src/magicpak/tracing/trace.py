@@ -97,13 +97,15 @@ class Trace(NamedTuple):
     """All that was seen, in the order in which it happened.
 
     `unreadable` counts calls whose names could not be read: those of processes that changed their user, where we lack
-    CAP_SYS_PTRACE (see ptrace(2), "Ptrace access mode checking").
+    CAP_SYS_PTRACE (see ptrace(2), "Ptrace access mode checking"). `omitted` counts calls that have failed after so many
+    others that they were not kept.
     """
 
     executions: tuple[Execution, ...]
     uses: tuple[Use, ...]
     kept: tuple[Backup, ...]
     unreadable: int = 0
+    omitted: int = 0
 
 
 def within(trace: Trace, counts: Callable[[Execution], bool]) -> Trace | None:
