@@ -52,6 +52,11 @@ def is_built_in(name: str) -> bool:
     return name.startswith("lib") and name[3:].startswith(_BUILT_IN)
 
 
+def loader_path(arch: str) -> str:
+    """Return the path of musl's loader in its ABI."""
+    return f"/lib/ld-musl-{arch}.so.1"
+
+
 def path_file(interpreter: str, arch: str) -> str:
     """Return the path of the file that has the search path: etc/ld-musl-ARCH.path beside the loader's directory."""
     prefix = interpreter.rsplit("/", 2)[0] if interpreter.count("/") > 1 else ""

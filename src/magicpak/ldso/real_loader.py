@@ -117,7 +117,7 @@ class NoloadLoader:
 
     def find(self, name: str, requester: Loaded) -> Found | None:
         """Return where the real loader finds `name`. Raises LoadError, and ToolFailed."""
-        directories = self._emulated.before_cache(requester) if self._emulated else _environment(requester)
+        directories = self._search_path(requester)
         if self._emulated and _is_beyond_the_helper(name, requester, directories):
             return self._emulated.find(name, requester)
         path, is_loaded = self._query(name, requester, directories)
@@ -136,6 +136,10 @@ class NoloadLoader:
             return None  # not found, but the DT_SONAME of what was loaded beside it
         return Found(path, Rule.ASKED)
 
+    def _search_path(self, requester: Loaded) -> list[str]:
+        """Return the directories that the real loader searches before the system's."""
+        return self._emulated.before_cache(requester) if self._emulated else _environment(requester)
+
     def _query(self, name: str, requester: Loaded, directories: Sequence[str]) -> tuple[str | None, bool]:
         """Return where the real loader finds `name`, and whether it can load that, too."""
         path = self._real.noload(requester.facts.needed, name, directories).path
@@ -151,6 +155,16 @@ class DlopenLoader(NoloadLoader):
         if path is not None or _is_not_there(answer, name):
             return path, answer.path is not None
         return super()._query(name, requester, directories)
+
+
+class SystemLoader(DlopenLoader):
+    """Finds libraries by dlopen(3) of the real loader among those of the system: ld.so.cache, default directories.
+
+    No other directory is searched, so that no library that came with the program runs, not even as the helper's libc.
+    """
+
+    def _search_path(self, requester: Loaded) -> list[str]:  # noqa: ARG002 - whoever needs it
+        return []
 
 
 def _is_beyond_the_helper(name: str, requester: Loaded, directories: Sequence[str]) -> bool:
