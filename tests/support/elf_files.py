@@ -107,6 +107,7 @@ def make_elf(
     flags_1: int = 0,
     auxiliary: Sequence[Text] = (),
     filter: Sequence[Text] = (),  # noqa: A002
+    first: Sequence[tuple[int, int | Text]] = (),
     more: Sequence[tuple[int, int | Text]] = (),
     code: bytes = b"",
 ) -> bytes:
@@ -119,14 +120,15 @@ def make_elf(
         entry: e_entry; None for the address of `code`, 0 without code.
         interpreter: The path in PT_INTERP; None for no PT_INTERP.
         dynamic: Whether there is a dynamic section, which all of the following except `code` are parts of.
-        needed: DT_NEEDED, one each, before all other entries.
+        needed: DT_NEEDED, one each, before all other entries but `first`.
         soname: DT_SONAME.
         rpath: DT_RPATH.
         runpath: DT_RUNPATH.
         flags_1: DT_FLAGS_1, unless 0.
         auxiliary: DT_AUXILIARY, one each.
         filter: DT_FILTER, one each.
-        more: Any further entries, after those above; a text becomes its offset in the string table.
+        first: Any entries, before those above; a text becomes its offset in the string table.
+        more: Any further entries, after those above.
         code: Machine code.
     """
     ehdr, phdr = header(kind), program_header(kind)
@@ -137,7 +139,7 @@ def make_elf(
         segments.insert(0, (PT_PHDR, PF_R, _Part(ehdr.size, MAX_SEGMENTS * phdr.size), base))
         segments.insert(1, (PT_INTERP, PF_R, file.add(os.fsencode(interpreter) + b"\0"), base))
     code_part = file.add(code)
-    texts = [(DT_NEEDED, each) for each in needed]
+    texts: list[tuple[int, int | Text]] = [*first, *((DT_NEEDED, each) for each in needed)]
     texts += [
         (tag, each) for tag, each in ((DT_SONAME, soname), (DT_RPATH, rpath), (DT_RUNPATH, runpath)) if each is not None
     ]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from magicpak.elf.cache import ElfCache
 from magicpak.elf.errors import ElfError
+from magicpak.elf.facts import DependencyKind
 from magicpak.ldso.loader import Found, Loaded, LoadedNames, Loader, LoadError, Need
 
 
@@ -50,13 +51,18 @@ class _LoadState:
             self.load_needs_of(self.queue.popleft())
 
     def load_needs_of(self, requester: Loaded) -> None:
-        filtered: deque[Loaded] = deque()
-        for name, optional, is_filter in self._loader.wanted(requester.facts):
-            known = len(self.queue)
+        """Load what `requester` asks for, in the order of its dynamic section (glibc's elf/dl-deps.c).
+
+        What it is a filter for comes before all that waits to ask for its own needs, also where it waits already.
+        """
+        filtered: list[Loaded] = []
+        for kind, name in self._loader.dependencies(requester.facts):
             need = self.need(name, requester)
-            requester.needs.append(need._replace(optional=True) if optional else need)
-            if is_filter and len(self.queue) > known:
-                filtered.append(self.queue.pop())
+            requester.needs.append(need._replace(optional=kind is DependencyKind.AUXILIARY))
+            filtee = need.satisfied_by if kind is not DependencyKind.NEEDED else None
+            if filtee is not None and filtee in self.queue:
+                self.queue.remove(filtee)
+                filtered.append(filtee)
         self.queue.extendleft(reversed(filtered))
 
     def need(self, name: str, requester: Loaded) -> Need:

@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from magicpak.elf.cache import ElfCache
-from magicpak.elf.facts import ElfFacts
+from magicpak.elf.facts import Dependency, ElfFacts
 from magicpak.errors import MagicpakError, ToolFailed
 from magicpak.files.view import read_file
 from magicpak.ldso.cache import MAX_CACHE, CacheEntry, parse_cache
 from magicpak.ldso.closure import Closure, load
 from magicpak.ldso.glibc import GlibcLoader
 from magicpak.ldso.interpreter import Glibc, Interpreter, Musl, built_in
-from magicpak.ldso.loader import EmulatedLoader, Found, Loaded, LoadedNames, Loader, Rule, Wanted
+from magicpak.ldso.loader import EmulatedLoader, Found, Loaded, LoadedNames, Loader, Rule
 from magicpak.ldso.machines import machine_of
 from magicpak.ldso.musl import MuslLoader, path_file, system_path
 from magicpak.ldso.resolver import Resolver
@@ -194,9 +194,9 @@ class FallbackLoader:
         """Return an empty record of names."""
         return self._emulated.names()
 
-    def wanted(self, facts: ElfFacts) -> list[Wanted]:
-        """Return what an object with `facts` needs, in order."""
-        return self._emulated.wanted(facts)
+    def dependencies(self, facts: ElfFacts) -> Sequence[Dependency]:
+        """Return what an object with `facts` asks for, in order."""
+        return self._emulated.dependencies(facts)
 
     def searched(self, requester: Loaded) -> list[str]:
         """Return the directories that are searched for `requester`, in order."""

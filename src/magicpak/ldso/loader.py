@@ -1,9 +1,10 @@
 """What a dynamic loader is asked for, and what it answers."""
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple, Protocol
 
-from magicpak.elf.facts import ElfFacts
+from magicpak.elf.facts import Dependency, ElfFacts
 
 
 class Rule(Enum):
@@ -101,25 +102,13 @@ class LoadedNames(Protocol):
         """Record that `loaded` was asked for as `name`."""
 
 
-class Wanted(NamedTuple):
-    """One name that an object asks for.
-
-    `optional` says that it is harmless where nothing has that name. What a `filter` needs is loaded before what
-    the objects that are loaded already need.
-    """
-
-    name: str
-    optional: bool = False
-    filter: bool = False
-
-
 class Loader(Protocol):
     """Finds libraries as one dynamic loader does."""
 
     def names(self) -> LoadedNames:
         """Return an empty record of names, by this loader's rules."""
 
-    def wanted(self, facts: ElfFacts) -> list[Wanted]:
+    def dependencies(self, facts: ElfFacts) -> Sequence[Dependency]:
         """Return what this loader loads for an object with `facts`, in order."""
 
     def find(self, name: str, requester: Loaded) -> Found | None:

@@ -3,12 +3,13 @@
 import errno
 import os
 import re
+from collections.abc import Sequence
 
 from magicpak.elf.cache import ElfCache
 from magicpak.elf.errors import ElfError
-from magicpak.elf.facts import ElfFacts, FileType
+from magicpak.elf.facts import Dependency, DependencyKind, ElfFacts, FileType
 from magicpak.files.view import FileView, read_file
-from magicpak.ldso.loader import Found, Loaded, LoadedNames, LoadError, Rule, Wanted
+from magicpak.ldso.loader import Found, Loaded, LoadedNames, LoadError, Rule
 from magicpak.ldso.search import SearchDirectory, SearchList
 
 DEFAULT_PATH = "/lib:/usr/local/lib:/usr/lib"
@@ -90,9 +91,9 @@ class MuslLoader:
         """Return a record of names, which has those of the loader."""
         return MuslNames(self._interpreter)
 
-    def wanted(self, facts: ElfFacts) -> list[Wanted]:
+    def dependencies(self, facts: ElfFacts) -> Sequence[Dependency]:
         """Return the DT_NEEDED of an object; musl has no filters."""
-        return [Wanted(name) for name in facts.needed]
+        return [each for each in facts.dependencies if each.kind is DependencyKind.NEEDED]
 
     def find(self, name: str, requester: Loaded) -> Found | None:
         """Return where musl finds `name` for `requester`, if anywhere. Raises LoadError."""
@@ -100,7 +101,7 @@ class MuslLoader:
             if "/" in name:
                 path = os.path.join(self._elf.files.current_directory(), name)
                 return Found(path, Rule.PATH, relative=path != name) if self._opens(path) else None
-            return self._search(name, requester) if len(os.fsencode(name)) <= _MAX_NAME else None
+            return self._search(name, requester) if 0 < len(os.fsencode(name)) <= _MAX_NAME else None
         except OSError:
             return None  # any error but those that are skipped ends the search
 

@@ -3,12 +3,12 @@
 import os
 from collections.abc import Sequence
 
-from magicpak.elf.facts import DF_1_NODEFLIB, ElfFacts
+from magicpak.elf.facts import DF_1_NODEFLIB, Dependency, ElfFacts
 from magicpak.errors import ToolFailed
-from magicpak.ldso.glibc import GlibcNames, wanted_by_glibc
+from magicpak.ldso.glibc import GlibcNames
 from magicpak.ldso.helper_build import Helper
 from magicpak.ldso.helper_client import Answer, HelperProcess, same_file_in_error
-from magicpak.ldso.loader import EmulatedLoader, Found, Loaded, LoadedNames, LoadError, Rule, Wanted
+from magicpak.ldso.loader import EmulatedLoader, Found, Loaded, LoadedNames, LoadError, Rule
 
 _NOT_LOADED = Answer(None, "not loaded")
 
@@ -103,9 +103,9 @@ class NoloadLoader:
         """Return an empty record of names, by the emulated loader's rules or else glibc's."""
         return self._emulated.names() if self._emulated else GlibcNames()
 
-    def wanted(self, facts: ElfFacts) -> list[Wanted]:
-        """Return what an object with `facts` needs, in order, by the emulated loader's rules or else glibc's."""
-        return self._emulated.wanted(facts) if self._emulated else wanted_by_glibc(facts)
+    def dependencies(self, facts: ElfFacts) -> Sequence[Dependency]:
+        """Return what an object with `facts` asks for, in order, by the emulated loader's rules or else glibc's."""
+        return self._emulated.dependencies(facts) if self._emulated else facts.dependencies
 
     def searched(self, requester: Loaded) -> list[str]:
         """Return the directories that are searched, as far as they are known."""

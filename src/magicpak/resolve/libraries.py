@@ -104,7 +104,7 @@ def resolve_library(
         return None
     loader, loaded = loaders.for_interpreter(interpreter)
     closure = loaders.load(itself, loaded, loader)
-    return Resolved(path, closure, interpreter if file.facts.needed else None, loader, itself.origin)
+    return Resolved(path, closure, interpreter if file.facts.dependencies else None, loader, itself.origin)
 
 
 def missing_needs(all_resolved: Sequence[Resolved]) -> list[MissingNeed]:
