@@ -20,6 +20,7 @@ from elftools.elf.segments import InterpSegment
 from magicpak.elf.facts import Dependency, DependencyKind, ElfFacts, ElfTarget, FileType, VersionNeeded, Versions
 from magicpak.elf.reader import ElfError, read_path
 from support.elf_files import (
+    DT_AUDIT,
     DT_NEEDED,
     I386,
     PPC,
@@ -128,6 +129,7 @@ def with_dynamic(header: ElfFacts, interpreter: str | None, segment: DynamicSegm
         rpath=(None, *texts("DT_RPATH"))[-1],
         runpath=(None, *texts("DT_RUNPATH"))[-1],
         flags_1=dict(tags).get("DT_FLAGS_1", 0),
+        audit=tuple(name for tag in ("DT_AUDIT", "DT_DEPAUDIT") for name in (("", *texts(tag))[-1]).split(":") if name),
     )
 
 
@@ -151,7 +153,7 @@ def test_a_handmade_file_has_the_facts_that_pyelftools_sees(
             flags_1=0x800,
             auxiliary=["libaux.so"],
             filter=["libfilter.so"],
-            more=[(DT_NEEDED, "liblast.so")],
+            more=[(DT_NEEDED, "liblast.so"), (DT_AUDIT, "libaudit.so:/x")],
         )
     )
 

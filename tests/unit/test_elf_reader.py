@@ -27,6 +27,8 @@ from magicpak.verify.root_view import DirectoryView
 from support.elf_files import (
     AARCH64,
     BIG_PAGE,
+    DT_AUDIT,
+    DT_DEPAUDIT,
     DT_FILTER,
     DT_FLAGS_1,
     DT_HASH,
@@ -120,7 +122,7 @@ def test_every_fact_is_read_in_each_class_and_byte_order(kind: ElfTarget, file_t
         auxiliary=["libaux1.so", "libaux2.so"],
         filter=["libfilter2.so", "libfilter1.so"],
         first=[(DT_FILTER, "libfirst.so")],
-        more=[(DT_NEEDED, "liblast.so")],
+        more=[(DT_NEEDED, "liblast.so"), (DT_DEPAUDIT, "/later.so"), (DT_AUDIT, "libx.so::$ORIGIN/liby.so:")],
     )
 
     assert facts_of(elf) == ElfFacts(
@@ -141,6 +143,7 @@ def test_every_fact_is_read_in_each_class_and_byte_order(kind: ElfTarget, file_t
         rpath="/rpath",
         runpath="/runpath:$ORIGIN",
         flags_1=0x08000800,
+        audit=("libx.so", "$ORIGIN/liby.so", "/later.so"),
     )
 
 

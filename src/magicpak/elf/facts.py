@@ -75,7 +75,8 @@ class Versions(NamedTuple):
 class ElfFacts(NamedTuple):
     """The header, the interpreter and the dynamic section of one ELF file; strings are decoded like file names.
 
-    `dependencies` are in the order of the section, which counts. `rpath` and `runpath` are None if the tag is absent;
+    `dependencies` are in the order of the section, which counts. `audit` are the names in DT_AUDIT, then those in
+    DT_DEPAUDIT. `rpath` and `runpath` are None if the tag is absent;
     `flags` is e_flags, `flags_1` is DT_FLAGS_1.
     """
 
@@ -90,6 +91,7 @@ class ElfFacts(NamedTuple):
     rpath: str | None = None
     runpath: str | None = None
     flags_1: int = 0
+    audit: tuple[str, ...] = ()
     versions: Versions = Versions()
 
     @property

@@ -25,8 +25,9 @@ MAX_STRINGS = 1 << 24  # bytes for all strings together, so that many long ones 
 
 PT_DYNAMIC, PT_INTERP = 2, 3
 DT_NULL, DT_STRTAB, DT_SONAME, DT_RPATH, DT_RUNPATH, DT_FLAGS_1 = 0, 5, 14, 15, 29, 0x6FFFFFFB
+DT_DEPAUDIT, DT_AUDIT = 0x6FFFFEFB, 0x6FFFFEFC
 REPEATED = {int(kind): kind for kind in DependencyKind}
-SINGLE = (DT_SONAME, DT_RPATH, DT_RUNPATH)
+SINGLE = (DT_SONAME, DT_RPATH, DT_RUNPATH, DT_AUDIT, DT_DEPAUDIT)
 
 
 def read_path(path: str) -> ElfFacts:
@@ -99,6 +100,9 @@ def _dynamic_facts(facts: ElfFacts, memory: MappedImage, address: int, form: str
         rpath=strings[last[DT_RPATH]] if DT_RPATH in last else None,
         runpath=strings[last[DT_RUNPATH]] if DT_RUNPATH in last else None,
         flags_1=last.get(DT_FLAGS_1, 0),
+        audit=tuple(
+            [name for tag in (DT_AUDIT, DT_DEPAUDIT) if tag in last for name in strings[last[tag]].split(":") if name]
+        ),
         versions=read_versions(memory, last, last.get(DT_STRTAB), little=facts.kind.little),
     )
 

@@ -10,7 +10,7 @@ from magicpak.elf.facts import Dependency, ElfFacts
 from magicpak.errors import MagicpakError, ToolFailed
 from magicpak.files.view import read_file
 from magicpak.ldso.cache import MAX_CACHE, CacheEntry, parse_cache
-from magicpak.ldso.closure import Closure, load
+from magicpak.ldso.closure import Closure, load, load_auditors
 from magicpak.ldso.glibc import GlibcLoader
 from magicpak.ldso.interpreter import Glibc, Interpreter, Musl, built_in
 from magicpak.ldso.loader import EmulatedLoader, Found, Loaded, LoadedNames, Loader, Rule
@@ -69,10 +69,13 @@ class Loaders:
         loader: Loader,
         *,
         preloads: Sequence[str] = (),
+        audit: Sequence[str] = (),
         present: Sequence[Loaded] = (),
     ) -> Closure:
-        """Return what `loader` loads into the process of `itself`; see `closure.load`."""
-        return load(itself, interpreter, loader, self.elf, preloads=preloads, present=present, hwcaps=self.hwcaps)
+        """Return what `loader` loads into the process of `itself`; see `closure.load` and `load_auditors`."""
+        elf, hwcaps = self.elf, self.hwcaps
+        closure = load(itself, interpreter, loader, elf, preloads=preloads, present=present, hwcaps=hwcaps)
+        return closure._replace(auditors=load_auditors(itself, audit, loader, elf, hwcaps=hwcaps)) if audit else closure
 
     def interpreter(self, path: str) -> Interpreter:
         """Return the interpreter at `path`. Raises OSError and ElfError where it is not a loader that can run."""

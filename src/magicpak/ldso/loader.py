@@ -71,7 +71,8 @@ class Need(NamedTuple):
     """One name that an object needs, and the object that satisfies it (None: nothing does).
 
     `found` is where it was found, unless an object that is loaded already goes by that name; `load_error` says why
-    the loader stops at what it found, where it does; `preloaded` that /etc/ld.so.preload asks for it.
+    the loader stops at what it found, where it does; `preloaded` that /etc/ld.so.preload asks for it, `audits` that it
+    is an audit library (DT_AUDIT).
     """
 
     name: str
@@ -81,6 +82,7 @@ class Need(NamedTuple):
     optional: bool = False
     load_error: str | None = None
     preloaded: bool = False
+    audits: bool = False
 
 
 class LoadError(Exception):

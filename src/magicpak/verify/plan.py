@@ -38,6 +38,7 @@ class PlanChecker:
         """
         inputs = [place for each in self._inputs if is_program(each.facts) and (place := self._place(each.path))]
         count, problems = self._programs.check_all(inputs)
+        self.warnings += self._programs.unaudited
         self.warnings += [
             f"{printable(place)} is not executable: the image cannot start it"
             for place in inputs
