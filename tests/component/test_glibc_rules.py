@@ -195,6 +195,21 @@ class TestTokens:
         assert [need.found and {need.found.path, *need.found.variants} for need in needs] == [set(paths.values())]
         assert listed(program).found[0][1] in paths.values()
 
+    @pytest.mark.parametrize("interpreter", [GLIBC, "/lib/ld-linux.so.2"])
+    @pytest.mark.parametrize("directories", [["x86_64"], ["haswell"], ["xeon_phi"], ["i686"], ["x86_64", "haswell"]])
+    def test_of_the_environment_it_is_this_processors(
+        self, tmp_path: Path, directories: list[str], interpreter: str
+    ) -> None:
+        if not os.path.exists(interpreter):
+            pytest.skip(f"there is no {interpreter}")
+        tree = LibraryTree(tmp_path, interpreter)
+        kind = X86_64 if interpreter == GLIBC else I386
+        for directory in [*directories, "any"]:
+            tree.library(f"{directory}/liba.so", kind=kind)
+        program = tree.program("app", needed=["liba.so"], kind=kind)
+        agreed(program, library_path="$ORIGIN/${PLATFORM}:$ORIGIN/any")
+        agreed(program, library_path=f"{tree.root}/$PLATFORM")
+
 
 class TestNames:
     def test_a_path_is_opened_as_it_is(self, tree: LibraryTree, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -124,9 +124,12 @@ class GlibcLoader:
             program = requester
             while program.needed_by is not None:
                 program = program.needed_by
-            self._environment = glibc_directories(
-                self._library_path, ":;", program, self._tokens(program), self._elf.files
-            )
+            tokens = self._tokens(program)
+            if "PLATFORM" in self._library_path:  # expanded here and now, unlike that in a file
+                from magicpak.ldso.platform import host_platform
+
+                tokens = tokens._replace(platforms=host_platform(self._machine))
+            self._environment = glibc_directories(self._library_path, ":;", program, tokens, self._elf.files)
         return self._environment
 
     def _tokens(self, owner: Loaded) -> Tokens:
