@@ -49,6 +49,7 @@ class Facts(TypedDict, total=False):
     flags_1: int
     auxiliary: Sequence[Text]
     filter: Sequence[Text]
+    first: Sequence[tuple[int, int | Text]]
 
 
 class Listing(NamedTuple):

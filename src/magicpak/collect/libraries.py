@@ -42,9 +42,10 @@ def place_libraries(resolved: Resolved, mirror: Mirror, program: Program | None 
     if resolved.interpreter is not None:
         mirror.place(resolved.interpreter.path, Because("the interpreter (PT_INTERP) of", closure.program.path))
         _place_preload_file(resolved.interpreter, closure, mirror)
-    placer = _LibraryPlacer(mirror, {closure.program: resolved.origin_in_bundle})
+    owners = [closure.program, *(need.by for need in closure.program.needs if need.audits)]
+    placer = _LibraryPlacer(mirror, dict.fromkeys(owners, resolved.origin_in_bundle))
     places: dict[Need, BundlePath | str] = {}
-    for requester in (*closure.objects, *closure.variants):
+    for requester in closure.everything:
         placer.origins.setdefault(requester, os.path.dirname(placer.moved.get(requester.path, requester.path)))
         for need in requester.needs:
             if need.found is not None and need.satisfied_by is not None:
@@ -65,7 +66,8 @@ class _LibraryPlacer:
 
     def place(self, need: Need, found: Found) -> BundlePath | str:
         rule = "" if found.rule is Rule.PATH else f", found by {found.rule.value},"
-        because = Because(f"{need.name}{rule} needed by", need.by.path)
+        role = "an audit library (DT_AUDIT) of" if need.audits else "needed by"
+        because = Because(f"{need.name}{rule} {role}", need.by.path)
         for variant in found.variants:
             self._variant(variant, need, found)
         old, new = self._move(found)

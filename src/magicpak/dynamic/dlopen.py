@@ -98,7 +98,7 @@ class LoadedProcess:
             ]
 
     def _know(self, closure: Closure) -> None:
-        for each in (*closure.objects, *closure.variants, *filter(None, (closure.interpreter,))):
+        for each in (*closure.everything, *filter(None, (closure.interpreter,))):
             self.names.add(each.path)
             self._inodes.add(self._elf.get(each.path).inode)
 

@@ -3,12 +3,13 @@
 import errno
 import os
 import re
+from collections.abc import Sequence
 
 from magicpak.elf.cache import ElfCache
 from magicpak.elf.errors import ElfError
-from magicpak.elf.facts import ElfFacts, FileType
+from magicpak.elf.facts import Dependency, DependencyKind, ElfFacts, FileType
 from magicpak.files.view import FileView, read_file
-from magicpak.ldso.loader import Found, Loaded, LoadedNames, LoadError, Rule, Wanted
+from magicpak.ldso.loader import Found, Loaded, LoadedNames, LoadError, Rule
 from magicpak.ldso.search import SearchDirectory, SearchList
 
 DEFAULT_PATH = "/lib:/usr/local/lib:/usr/lib"
@@ -52,6 +53,11 @@ def is_built_in(name: str) -> bool:
     return name.startswith("lib") and name[3:].startswith(_BUILT_IN)
 
 
+def loader_path(arch: str) -> str:
+    """Return the path of musl's loader in its ABI."""
+    return f"/lib/ld-musl-{arch}.so.1"
+
+
 def path_file(interpreter: str, arch: str) -> str:
     """Return the path of the file that has the search path: etc/ld-musl-ARCH.path beside the loader's directory."""
     prefix = interpreter.rsplit("/", 2)[0] if interpreter.count("/") > 1 else ""
@@ -85,9 +91,9 @@ class MuslLoader:
         """Return a record of names, which has those of the loader."""
         return MuslNames(self._interpreter)
 
-    def wanted(self, facts: ElfFacts) -> list[Wanted]:
+    def dependencies(self, facts: ElfFacts) -> Sequence[Dependency]:
         """Return the DT_NEEDED of an object; musl has no filters."""
-        return [Wanted(name) for name in facts.needed]
+        return [each for each in facts.dependencies if each.kind is DependencyKind.NEEDED]
 
     def find(self, name: str, requester: Loaded) -> Found | None:
         """Return where musl finds `name` for `requester`, if anywhere. Raises LoadError."""
@@ -95,7 +101,7 @@ class MuslLoader:
             if "/" in name:
                 path = os.path.join(self._elf.files.current_directory(), name)
                 return Found(path, Rule.PATH, relative=path != name) if self._opens(path) else None
-            return self._search(name, requester) if len(os.fsencode(name)) <= _MAX_NAME else None
+            return self._search(name, requester) if 0 < len(os.fsencode(name)) <= _MAX_NAME else None
         except OSError:
             return None  # any error but those that are skipped ends the search
 

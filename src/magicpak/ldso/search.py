@@ -18,8 +18,8 @@ _HWCAPS = "glibc-hwcaps"
 class SearchDirectory(NamedTuple):
     """One directory of a search path.
 
-    `alternatives` are the directories on other processors (`$PLATFORM`). `origin_owner` is the object whose `$ORIGIN`
-    is part of it, `relative` tells whether it depends on the current directory.
+    `alternatives` are the directories on other processors (`$PLATFORM` in an RPATH or RUNPATH). `origin_owner` is the
+    object whose `$ORIGIN` is part of it, `relative` tells whether it depends on the current directory.
     """
 
     path: str

@@ -10,7 +10,7 @@ from magicpak.errors import reason
 from magicpak.files.view import FileView
 from magicpak.ldso.closure import Closure
 from magicpak.ldso.factory import Loaders
-from magicpak.ldso.interpreter import Interpreter
+from magicpak.ldso.interpreter import Glibc, Interpreter
 from magicpak.ldso.loader import Found, Loaded, Loader, Need, Rule
 from magicpak.ldso.machines import machine_of
 from magicpak.resolve.inputs import Program
@@ -74,7 +74,8 @@ def resolve_program(program: Program, loaders: Loaders) -> Resolved:
         why = f"is for {machine_name(interpreter.facts.kind)}, not {machine_name(facts.kind)}"
         return alone._replace(interpreter_error=why)
     loader, loaded = loaders.for_interpreter(interpreter)
-    closure = loaders.load(itself, loaded, loader, preloads=loaders.preloads(interpreter))
+    audit = facts.audit if isinstance(interpreter.built_in, Glibc) else ()
+    closure = loaders.load(itself, loaded, loader, preloads=loaders.preloads(interpreter), audit=audit)
     return Resolved(program.argument, closure, interpreter, loader, origin)
 
 
@@ -104,7 +105,7 @@ def resolve_library(
         return None
     loader, loaded = loaders.for_interpreter(interpreter)
     closure = loaders.load(itself, loaded, loader)
-    return Resolved(path, closure, interpreter if file.facts.needed else None, loader, itself.origin)
+    return Resolved(path, closure, interpreter if file.facts.dependencies else None, loader, itself.origin)
 
 
 def missing_needs(all_resolved: Sequence[Resolved]) -> list[MissingNeed]:

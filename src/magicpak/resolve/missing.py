@@ -9,6 +9,7 @@ from magicpak.elf.facts import ElfTarget
 from magicpak.elf.reader import read_path
 from magicpak.errors import LibrariesMissing
 from magicpak.ldso.closure import chain
+from magicpak.ldso.factory import ASK_HINT, FallbackLoader
 from magicpak.ldso.interpreter import Glibc
 from magicpak.ldso.loader import Loaded
 from magicpak.resolve.hints import hints_for
@@ -105,7 +106,15 @@ def _hints(missing: Sequence[MissingNeed]) -> list[str]:
         for kind, names in by_kind.items()
         for name, hint in hints_for(names, kind, matches=partial(_is_of, kind)).items()
     }
-    return sorted(hints)
+    unasked = sorted({path for each in missing if (path := _unasked_loader(each))})
+    return [*sorted(hints), *(f"the loader {printable(path)} was not asked: {ASK_HINT}" for path in unasked)]
+
+
+def _unasked_loader(missing: MissingNeed) -> str | None:
+    """Return the path of the loader that was not asked for what is missing, since it is not the system's own."""
+    interpreter, loader = missing.resolved.interpreter, missing.resolved.loader
+    is_unasked = isinstance(loader, FallbackLoader) and loader.is_distrusted and not missing.need.load_error
+    return interpreter.path if interpreter and is_unasked else None
 
 
 def _is_of(kind: ElfTarget, path: str) -> bool:

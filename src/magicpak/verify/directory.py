@@ -44,11 +44,12 @@ def check_directory(directory: str, programs: Sequence[str], *, symbols: bool = 
     checker = ProgramChecker(view, loaders, *([SymbolCheck(view).problems] if symbols else []))
     if programs:
         found = [problem for path in programs for problem in _check_named(path, directory, checker)]
-        return DirectoryCheck(len(programs), tuple(found), tuple(_unknown_loaders(checker)))
+        return DirectoryCheck(len(programs), tuple(found), (*_unknown_loaders(checker), *checker.unaudited))
     count, found = checker.check_all()
     unreadable = [*view.unreadable, *checker.unreadable]
     not_checked = [f"skipped {list_names(unreadable)}: not readable"] if unreadable else []
-    return DirectoryCheck(count, tuple(found), (*_unknown_loaders(checker), *not_checked, *_dangling_links(view)))
+    warnings = (*_unknown_loaders(checker), *checker.unaudited, *not_checked, *_dangling_links(view))
+    return DirectoryCheck(count, tuple(found), warnings)
 
 
 def _check_named(path: str, directory: str, checker: ProgramChecker) -> Sequence[Problem]:

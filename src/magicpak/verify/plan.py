@@ -40,6 +40,7 @@ class PlanChecker:
         inputs = [place for each in self._inputs if is_program(each.facts) and (place := self._place(each.path))]
         inputs += [self._view.reached(script) for script in scripts if self._view.has(script)]
         count, problems = self._programs.check_all(inputs)
+        self.warnings += self._programs.unaudited
         self.warnings += [
             f"{printable(place)} is not executable: the image cannot start it"
             for place in inputs

@@ -97,7 +97,8 @@ def _loaded_at_run_time(program: Resolved) -> list[Loaded]:
     """Return what a program has loaded that it does not need at its start, in that order."""
     itself = program.closure.program
     others = [each for each in program.closure.objects if each is not itself and each.needed_by in (None, itself)]
-    return [each for each in others if each.name not in itself.facts.needed]
+    names = {each.name for each in itself.facts.dependencies}
+    return [each for each in others if each.name not in names]
 
 
 def _name(library: Loaded, host: Resolved) -> str | None:

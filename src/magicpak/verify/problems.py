@@ -66,6 +66,17 @@ def missing_problems(resolved: Resolved) -> Iterator[Problem]:
             yield Problem(resolved.name, need.name, need.by.path, message, tuple(describe_need(each)[1:]))
 
 
+def unaudited_warnings(resolved: Resolved) -> Iterator[str]:
+    """Yield a line for each audit library that the loader cannot load: it prints an error, and runs the program."""
+    for need in resolved.closure.unaudited:
+        from magicpak.resolve.missing import describe_chain
+
+        why = f"cannot be loaded ({printable(need.load_error)})" if need.load_error else "is missing"
+        chain = describe_chain(resolved, need.by)
+        role = f"an audit library (DT_AUDIT) of {chain}" if need.audits else f"needed by {chain} as an audit library"
+        yield f"{printable(need.name)} {why}, {role}: its loader prints an error, and the program runs without it"
+
+
 def version_problems(resolved: Resolved) -> Iterator[Problem]:
     """Yield a problem for each symbol version that nothing in a process defines."""
     seen: set[tuple[str, str]] = set()

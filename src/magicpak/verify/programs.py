@@ -13,14 +13,15 @@ from magicpak.ldso.factory import Loaders
 from magicpak.resolve.inputs import Program
 from magicpak.resolve.libraries import Resolved, resolve_library, resolve_program
 from magicpak.text import printable
-from magicpak.verify.problems import Problem, ProgramCheck, missing_problems, version_problems
+from magicpak.verify.problems import Problem, ProgramCheck, missing_problems, unaudited_warnings, version_problems
 
 
 class ProgramChecker:
     """Checks programs of one view as its kernel and its loaders will start them, in a clean environment.
 
     `loaders` are those of the view, emulated. `more_problems` finds further problems of a process. `unknown_loaders`
-    are the interpreters that are not known, `unreadable` the executable files that cannot be read.
+    are the interpreters that are not known, `unreadable` the executable files that cannot be read, `unaudited` lines on
+    audit libraries that cannot be loaded.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class ProgramChecker:
         self._known: dict[str, ProgramCheck] = {}
         self.unknown_loaders: dict[str, None] = {}
         self.unreadable: dict[str, None] = {}
+        self.unaudited: list[str] = []
 
     def __len__(self) -> int:
         """Return the number of programs and scripts that were checked so far."""
@@ -80,6 +82,7 @@ class ProgramChecker:
             return ProgramCheck(None, ())
         if resolved is None:
             return ProgramCheck(None, (Problem(place, place, place, "it is a library, and there is no loader for it"),))
+        self.unaudited += unaudited_warnings(resolved)
         problems = (
             *self._interpreter_problems(resolved),
             *missing_problems(resolved),

@@ -174,7 +174,7 @@ def _failure(problems: Sequence[Problem]) -> LibrariesMissing:
 def _satisfied_by(problem: Problem, check: ProgramCheck) -> str | None:
     """Return where the loader finds what is missing."""
     closure = check.resolved.closure if check.resolved else None
-    needs = [need for each in (*closure.objects, *closure.variants) for need in each.needs] if closure else []
+    needs = [need for each in closure.everything for need in each.needs] if closure else []
     return next((need.satisfied_by.path for need in needs if need.name == problem.missing and need.satisfied_by), None)
 
 
