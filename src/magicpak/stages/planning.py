@@ -63,7 +63,7 @@ class Planning(NamedTuple):
             resolved, used = [*resolved, *traced.resolved], traced.files
         placed, matches = self._collect(programs, resolved, loaders, mirror, log)
         log.doing("planning")
-        before, warnings = with_loader_config(BundlePlan().adding(mirror.take()), placed)
+        before, warnings = with_loader_config(BundlePlan().adding(mirror.take()), self.exclude, placed, loaders.elf)
         log.warn_all((*mirror.host.warnings(), *warnings, *relative_path_warnings(placed)))
         exclusion = exclude(before, self.exclude)
         _require_excluded(matches.unreadable if matches else {}, exclusion)

@@ -13,18 +13,24 @@ from magicpak.text import count_noun, printable
 
 
 class FailureKind(Enum):
-    """What fails: a program at its start, a library that a program loads at run time, or a link."""
+    """What fails, and how: a program at its start, a library that a program loads at run time, or a link."""
 
-    PROGRAM = "start"
-    LIBRARY = "load"
-    LINK = "resolve"
+    PROGRAM = "program", "start"
+    LIBRARY = "library", "load"
+    LINK = "link", "resolve"
+    PROGRAM_SUBSTITUTE = "program", "load the same libraries as on the host"
+    LIBRARY_SUBSTITUTE = "library", "load the same libraries as on the host"
+
+    def __init__(self, noun: str, verb: str) -> None:
+        self.noun = noun
+        self.verb = verb
 
 
 class Problem(NamedTuple):
     """One thing that keeps `subject` from starting, being loaded, or resolving.
 
-    `missing` is the name of what is missing or wrong, which `requester` needs; `message` is one line, `details` more.
-    `is_of_script` says that `subject` is a script.
+    `missing` is the name of what is missing or wrong, which `requester` needs; `message` is one line, `details` more,
+    `hint` a cure. `is_of_script` says that `subject` is a script.
     """
 
     subject: str
@@ -34,12 +40,13 @@ class Problem(NamedTuple):
     details: tuple[str, ...] = ()
     kind: FailureKind = FailureKind.PROGRAM
     is_of_script: bool = False
+    hint: str | None = None
 
 
 def describe_subjects(problems: Sequence[Problem]) -> str:
     """Return the subjects of `problems`, which are of one kind: the first, and how many others."""
     names = list(dict.fromkeys(problem.subject for problem in problems))
-    others = f"other {problems[0].kind.name.lower()}"
+    others = f"other {problems[0].kind.noun}"
     return printable(names[0]) + (f" and {count_noun(len(names) - 1, others)}" if names[1:] else "")
 
 

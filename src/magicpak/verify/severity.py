@@ -81,7 +81,7 @@ class ExclusionEffects:
         flag = self._exclusion.flag_for(path)
         if flag is None:  # the file is there: what the loader finds it by is not
             path, flag = self._excluded_loader_config() or (path, "--exclude")
-        subjects, verb = describe_subjects(problems), problems[0].kind.value
+        subjects, verb = describe_subjects(problems), problems[0].kind.verb
         return f"{subjects} will not {verb} without {printable(path)}, which is excluded by {flag}"
 
     def _excluded_loader_config(self) -> tuple[str, str] | None:
@@ -116,7 +116,7 @@ def judge(
             excluded.append((problem, path))
         elif problem.subject in named and problem.is_of_script:
             groups[Severity.WARNING].append(_with_cure(problem))
-        elif problem.kind is FailureKind.PROGRAM:
+        elif problem.kind.noun == FailureKind.PROGRAM.noun:
             groups[severity_of(_inode(plan, problem.subject))].append(problem)
         else:
             is_link = problem.kind is FailureKind.LINK
@@ -153,10 +153,11 @@ def _lines(problems: Sequence[Problem]) -> list[str]:
     """Return a line for each of `problems`; libraries for which the same is missing share one."""
     groups: dict[tuple[str, ...], list[Problem]] = {}
     for each in problems:
-        key = (each.missing,) if each.kind is FailureKind.LIBRARY else (each.subject, each.message)
+        is_library = each.kind.noun == FailureKind.LIBRARY.noun
+        key = (each.missing, each.kind.verb) if is_library else (each.subject, each.message)
         groups.setdefault(key, []).append(each)
     return [
-        f"{describe_subjects(group)} will not {group[0].kind.value}: {group[0].message}" for group in groups.values()
+        f"{describe_subjects(group)} will not {group[0].kind.verb}: {group[0].message}" for group in groups.values()
     ]
 
 
@@ -167,8 +168,9 @@ def _failure(problems: Sequence[Problem]) -> LibrariesMissing:
     details: list[str] = []
     for problem in problems:
         details += [f"{printable(problem.subject)}: {problem.message}", *problem.details]
-    message = f"in an empty image {subjects} would not {kind.value}"
-    return LibrariesMissing(message, details=details, hints=["--no-verify writes the bundle anyway"])
+    message = f"in an empty image {subjects} would not {kind.verb}"
+    hints = dict.fromkeys(problem.hint for problem in problems if problem.hint is not None)
+    return LibrariesMissing(message, details=details, hints=[*hints, "--no-verify writes the bundle anyway"])
 
 
 def _satisfied_by(problem: Problem, check: ProgramCheck) -> str | None:
