@@ -10,7 +10,14 @@ from magicpak.ldso.loader import Loaded
 from magicpak.resolve.libraries import Resolved
 from magicpak.text import printable
 from magicpak.verify.plan_view import PlanElfCache
-from magicpak.verify.problems import FailureKind, Problem, ProgramCheck, missing_problems, version_problems
+from magicpak.verify.problems import (
+    FailureKind,
+    Problem,
+    ProgramCheck,
+    libc_problems,
+    missing_problems,
+    version_problems,
+)
 from magicpak.verify.programs import ProgramChecker, is_program
 from magicpak.verify.substitutes import SubstituteCheck
 
@@ -108,7 +115,8 @@ def _problems(within: Resolved, new: Sequence[Loaded]) -> Iterator[Problem]:
     library, paths = new[0], {each.path for each in new}
     process = within._replace(name=library.path, closure=within.closure._replace(program=library))
     yield from missing_problems(process._replace(closure=process.closure._replace(objects=tuple(new))))
-    yield from (problem for problem in version_problems(process) if problem.requester in paths)
+    of_libc = libc_problems(within._replace(name=library.path))
+    yield from (problem for problem in (*version_problems(process), *of_libc) if problem.requester in paths)
 
 
 def _loaded_at_run_time(program: Resolved) -> list[Loaded]:

@@ -1,5 +1,6 @@
 """What can be wrong in a view, one thing at a time."""
 
+import os
 from collections.abc import Iterator, Sequence
 from enum import Enum
 from typing import NamedTuple
@@ -7,6 +8,7 @@ from typing import NamedTuple
 from magicpak.elf.facts import VersionNeeded
 from magicpak.ldso.closure import Closure
 from magicpak.ldso.interpreter import Glibc
+from magicpak.ldso.libc import foreign_needs
 from magicpak.ldso.loader import Loaded
 from magicpak.resolve.libraries import Resolved, missing_needs
 from magicpak.text import count_noun, printable
@@ -81,6 +83,18 @@ def version_problems(resolved: Resolved) -> Iterator[Problem]:
         if (version.of, version.name) not in seen:
             seen.add((version.of, version.name))
             yield Problem(resolved.name, version.of, missing.requester.path, _describe_version(resolved, missing))
+
+
+def libc_problems(resolved: Resolved) -> Iterator[Problem]:
+    """Yield a problem for each object of a process that is built for another C library than its loader's."""
+    for foreign in foreign_needs(resolved.closure, resolved.interpreter):
+        from magicpak.resolve.missing import describe_chain
+
+        libc, own = foreign.libc.value, foreign.own.value
+        why = f"{printable(foreign.name)} is {libc}'s, and does not work with {own}'s loader"
+        message = f"{why}, needed by {describe_chain(resolved, foreign.by)}"
+        hint = f"use a {printable(os.path.basename(foreign.by.path))} that is built for {own}"
+        yield Problem(resolved.name, foreign.name, foreign.by.path, message, hint=hint)
 
 
 class MissingVersion(NamedTuple):

@@ -13,6 +13,7 @@ from magicpak.elf.cache import ElfCache
 from magicpak.elf.errors import ElfError
 from magicpak.errors import LibrariesMissing
 from magicpak.files.script import SEARCH_PATH
+from magicpak.ldso.libc import foreign_needs
 from magicpak.process.exec import find_program
 from magicpak.text import printable, shell_line
 from magicpak.verify.plan import PlanChecker
@@ -144,7 +145,9 @@ def severities(placed: Sequence[Placed], elf: ElfCache) -> Callable[[Inode | Non
             return Severity.ERROR
         if found.resolved.interpreter_error or found.resolved.closure.missing:
             return Severity.INFO
-        return Severity.WARNING if any(missing_versions(found.resolved)) else Severity.ERROR
+        closure, interpreter = found.resolved.closure, found.resolved.interpreter
+        fails = any(missing_versions(found.resolved)) or any(foreign_needs(closure, interpreter))
+        return Severity.WARNING if fails else Severity.ERROR
 
     return severity_of
 
