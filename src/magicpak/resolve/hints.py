@@ -198,9 +198,9 @@ def _known_by_file(names: Sequence[str], architecture: str, until: float) -> dic
     of_architecture = ["--architecture", architecture] if architecture else []
     lines = _answer(["apt-file", *of_architecture, "search", "--regexp", pattern], until)
     hits = [match.groups() for line in lines if (match := re.fullmatch(r"(\S+): ((?:/usr)?/lib/\S+)", line))]
-    packages: dict[str, str] = {}
+    wanted, packages = set(names), dict[str, str]()
     for package, path in sorted(hits, key=lambda hit: (hit[1].count("/"), hit)):
-        if os.path.basename(path) in names and "/debug/" not in path:
+        if os.path.basename(path) in wanted and "/debug/" not in path:
             packages.setdefault(os.path.basename(path), package)
     return packages
 
