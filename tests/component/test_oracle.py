@@ -110,7 +110,7 @@ def plans(programs: list[str], resolver: Resolver, directory: Path) -> Iterator[
             mirror = Mirror(Layout.HOST, Host())
             program = find_inputs([path], None, Layout.HOST, STORE).programs[0]
             placed = place_libraries(resolve_program(program, loaders), mirror, program)
-            yield with_loader_config(BundlePlan().adding(mirror.take()), [placed])[0]
+            yield with_loader_config(BundlePlan().adding(mirror.take()), (), [placed], STORE)[0]
     finally:
         loaders.close()
 

@@ -122,7 +122,7 @@ def bundled(
     placed = [place_libraries(*each) for each in zip(stage.resolved, repeat(mirror), stage.programs, strict=False)]
     placed += [place_libraries(each, mirror) for each in stage.brought.resolved]
     place_inputs(stage.programs, mirror)
-    plan, warnings = with_loader_config(BundlePlan().adding(mirror.take()), placed)
+    plan, warnings = with_loader_config(BundlePlan().adding(mirror.take()), (), placed, stage.loaders.elf)
 
     def proof(plan: BundlePlan) -> Sequence[Problem]:
         return PlanChecker(plan, placed, stage.loaders).check_all(output or "/nowhere")[1]

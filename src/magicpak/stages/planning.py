@@ -72,7 +72,9 @@ class Planning(NamedTuple):
             resolved, used = [*resolved, *traced.resolved], traced.files
         found = self._collect(inputs, resolved, loaders, mirror, log)
         log.doing("planning")
-        before, warnings = with_loader_config(BundlePlan().adding(mirror.take()), found.placed)
+        before, warnings = with_loader_config(
+            BundlePlan().adding(mirror.take()), self.exclude, found.placed, loaders.elf
+        )
         log.warn_all((*mirror.host.warnings(), *warnings, *relative_path_warnings(found.placed)))
         exclusion = exclude(before, self.exclude)
         _require_excluded(found.matches.unreadable if found.matches else {}, exclusion)

@@ -13,7 +13,14 @@ from magicpak.ldso.factory import Loaders
 from magicpak.resolve.inputs import Program
 from magicpak.resolve.libraries import Resolved, resolve_library, resolve_program
 from magicpak.text import printable
-from magicpak.verify.problems import Problem, ProgramCheck, missing_problems, unaudited_warnings, version_problems
+from magicpak.verify.problems import (
+    Problem,
+    ProgramCheck,
+    libc_problems,
+    missing_problems,
+    unaudited_warnings,
+    version_problems,
+)
 
 
 class ProgramChecker:
@@ -87,6 +94,7 @@ class ProgramChecker:
             *self._interpreter_problems(resolved),
             *missing_problems(resolved),
             *version_problems(resolved),
+            *libc_problems(resolved),
             *self._more_problems(resolved),
         )
         return ProgramCheck(resolved, problems)
