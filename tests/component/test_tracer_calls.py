@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from magicpak.elf.reader import read_path
 from magicpak.process.exec import Command
 from magicpak.tracing.run import run_traced
 from magicpak.tracing.trace import Backup
@@ -192,6 +193,45 @@ class TestExecuting:
         assert second.path == f"{here}/{use.split()[2]}"
         assert (second.real, second.cwd) == (f"{here}/program", str(here))
         assert second.inode == ((here / "program").stat().st_dev, (here / "program").stat().st_ino)
+
+    @pytest.mark.parametrize(
+        ("call", "name"),
+        [
+            ('execv("made", again)', "made"),
+            ('close(copied(open("there", O_TRUNC | O_WRONLY))); execv("there", again)', "there"),
+            ('rename("made", "d/moved"); execv("d/moved", again)', "d/moved"),
+            ('int file = open("made", O_RDONLY); unlink("made"); fexecve(file, again, environ)', "made"),
+            ('fexecve(copied(memfd_create("payload", 0)), again, environ)', "memfd:payload"),
+            ('dup2(copied(memfd_create("payload", 0)), 50); execv("/proc/self/fd/50", again)', "memfd:payload"),
+        ],
+    )
+    def test_of_a_program_that_the_run_made_the_facts_are_known(
+        self, here: Path, run: RunProgram, call: str, name: str
+    ) -> None:
+        before = """
+            static int copied(int to)
+            {
+                char block[1 << 16];
+                int from = open("program", O_RDONLY);
+                for (ssize_t size; (size = read(from, block, sizeof block)) > 0;) check(write(to, block, size) == size);
+                fchmod(to, 0755);
+                return to;
+            }
+        """
+        seen = run(
+            f"""
+            char *again[] = {{"again", NULL}};
+            if (argc > 0 && !strcmp(argv[0], "again")) return 5;
+            close(copied(open("made", O_CREAT | O_WRONLY, 0755)));
+            {call};
+            return 98;
+        """,
+            before,
+        )
+        first, second = seen.trace.executions
+        path = name if name.startswith("memfd:") else f"{here}/{name}"
+        assert (first.facts, second.facts) == (None, read_path(str(here / "program")))
+        assert (second.path, second.real, second.arguments, second.returncode) == (path, path, ("again",), 5)
 
     def test_a_failure_has_its_number(self, run: RunProgram) -> None:
         seen = run("""

@@ -34,6 +34,7 @@ class Recorder:
         self.unreadable = 0
         self._executions: list[Execution] = []
         self._uses: list[Use] = []
+        self._emptied: set[str] = set()
         self._changes = 0
         self._loader_lengths: dict[object, int] = {}
         """How much memory the loader takes, by the program that it loads."""
@@ -44,9 +45,19 @@ class Recorder:
         return Trace(tuple(self._executions), tuple(self._uses), kept, self.unreadable)
 
     def executed(self, process: TracedProcess, path: str, arguments: Sequence[str], *, by: int | None) -> None:
-        """Record that `process` runs the program `path` now; `by` is the index of the execution that called execve."""
-        real, inode = procfs.executable_of(process.pid)
-        execution = Execution(process.pid, by, False, path, real, inode, tuple(arguments), self._cwd(process.pid), None)
+        """Record that `process` runs the program `path` now; `by` is the index of the execution that called execve.
+
+        `path` is empty for a program that was executed without one.
+        """
+        pid = process.pid
+        real, inode = procfs.executable_of(pid)
+        facts = None
+        if not real or self.backups.is_made(real) or real in self._emptied:
+            facts = procfs.facts_of_executable(pid)
+        if not real:
+            real = procfs.former_path_of_executable(pid)
+            path = real if path.startswith(_OTHER_NAMES) or not path else path
+        execution = Execution(pid, by, False, path, real, inode, tuple(arguments), self._cwd(pid), None, facts)
         self._become(process, execution)
         process.loader = None
 
@@ -98,7 +109,7 @@ class Recorder:
             loader = base, base + length
         else:
             loader = procfs.loader_of(entry.tid)
-            if loader[0] == base and execution.real and not self.names.roots_differ:
+            if loader[0] == base and execution.facts is None and not self.names.roots_differ:
                 self._loader_lengths[program] = loader[1] - base
         entry.process.loader = loader
         return loader
@@ -135,6 +146,8 @@ class Recorder:
 
     def changed(self, entry: SyscallEntry, access: Access, named: PathArgument, error: int, real: str) -> None:
         """Record the end of a call that has changed `real`, or has tried to."""
+        if access is Access.EMPTIED and not error:
+            self._emptied.add(real)
         self._append(entry, access, named, error, real, by_loader=self.is_by_loader(entry))
 
     def _append(
