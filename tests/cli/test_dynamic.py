@@ -529,6 +529,21 @@ def test_a_static_program_is_watched_too(work: Path) -> None:
     assert names(work / "out") == ["still"]
 
 
+@pytest.mark.needs("root", "chroot")
+def test_who_reads_the_cache_of_libraries_finds_those_of_the_bundle(work: Path) -> None:
+    done("--dynamic", "--dynamic-arg=-p", "/sbin/ldconfig", "-i", work / "doer", work / "out", stderr=CACHE_MADE)
+    lines = chrooted(work / "out", "/sbin/ldconfig", "-p").stdout.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == ["libc.so.6", "ld-linux-x86-64.so.2"]
+    options = ("--dynamic-arg=-p", "--exclude=/etc/ld.so.cache", "--exclude=/none")
+    result = magicpak("--dynamic", *options, "/sbin/ldconfig", work / "without")
+    assert (result.code, "created" in result.stderr) == (0, False)
+    assert not (work / "without/etc/ld.so.cache").exists()
+
+
+CACHE_MADE = (
+    "warning: created /etc/ld.so.cache with the libraries of the bundle, for the program that reads it; copied onto a "
+    "base image, it replaces the image's own\n"
+)
 LAUNCHER = r"""
 #define _GNU_SOURCE
 #include <fcntl.h>

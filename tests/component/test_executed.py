@@ -10,6 +10,7 @@ from magicpak.bundle.entry import Content, Layout
 from magicpak.elf.reader import read_path
 from magicpak.files.script import HEAD, parse_script
 from magicpak.ldso.cache import parse_cache
+from magicpak.ldso.interpreter import GLIBC_CACHE
 from magicpak.tracing.trace import Access
 from magicpak.verify.problems import FailureKind
 from support.elf_files import I386, X86_64_EXIT_0, make_elf
@@ -56,10 +57,40 @@ class TestPrograms:
         assert below(found, tree) == ["moved/bin/prog", "moved/lib/libown.so"]
         assert found.plan.get("/etc") is None
 
-    def test_the_hosts_cache_is_not_in_even_if_the_program_reads_it(self, tree: LibraryTree) -> None:
-        link = tree.link("link", "/etc/ld.so.cache")
-        found = bundled([run_of(tree).use(Access.READ, "/etc/ld.so.cache", link)], [tree / "bin/prog"])
-        assert (found.plan.get("/etc/ld.so.cache"), found.plan.get(link)) == (None, None)
+    @pytest.mark.parametrize("static", [False, True])
+    def test_a_program_that_reads_the_hosts_cache_itself_finds_one_of_what_is_in_the_bundle(
+        self, *, static: bool, tree: LibraryTree
+    ) -> None:
+        on_host = parse_cache(Path(GLIBC_CACHE).read_bytes())
+        library = on_host["libc.so.6"][0].path
+        link = tree.link("link", GLIBC_CACHE)
+        program = tree.add("bin/static", STATIC) if static else tree / "bin/prog"
+        run = HandmadeRun(program) if static else run_of(tree)
+        found = bundled([run.use(Access.READ, GLIBC_CACHE, link, library)], [program])
+        item = found.plan.get(GLIBC_CACHE)
+        assert item is not None
+        assert isinstance(item.entry, Content)
+        assert str(item.because) == f"read by {program}"
+        names = ["libc.so.6"] if static else ["ld-linux-x86-64.so.2", "libc.so.6"]  # not those in private directories
+        assert {name: [each.path for each in entries] for name, entries in parse_cache(item.entry.data).items()} == {
+            name: [on_host[name][0].path] for name in names
+        }
+        assert link in found.plan
+        (warning,) = found.warnings
+        assert warning.startswith(f"created {GLIBC_CACHE} with the libraries of the bundle, for the program that reads")
+
+    def test_what_a_loader_finds_elsewhere_than_the_hosts_cache_says_is_so_in_that_cache_too(
+        self, tree: LibraryTree
+    ) -> None:
+        name, theirs = "libz.so.1", next(iter(parse_cache(Path(GLIBC_CACHE).read_bytes())["libz.so.1"])).path
+        ours = tree.library(f"odd/{name}")
+        tree.program("bin/prog", needed=[name])
+        run = HandmadeRun(tree / "bin/prog").load(ours).use(Access.READ, GLIBC_CACHE, theirs)
+        found = bundled([run], [tree / "bin/prog"], library_path=tree / "odd")
+        item = found.plan.get(GLIBC_CACHE)
+        assert item is not None
+        assert isinstance(item.entry, Content)
+        assert [each.path for each in parse_cache(item.entry.data)[name]] == [ours]
 
     def test_an_executed_program_is_in_by_its_path_with_all_its_libraries(self, tree: LibraryTree) -> None:
         tree.library("lib/libbranch.so", needed=["libdeep.so"], runpath="$ORIGIN")

@@ -1,6 +1,7 @@
 """The files by which the loader in the empty image finds libraries: a minimal ld.so.cache, or musl's path file."""
 
 import os
+import sys
 from collections.abc import Sequence
 
 from magicpak.bundle.entry import Attributes, Content, Copy, Directory
@@ -8,30 +9,36 @@ from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Because, BundlePlan, Item, made_directory
 from magicpak.collect.conflicts import is_found_system_wide, refuse_conflicts
 from magicpak.collect.libraries import Placed
+from magicpak.collect.read_cache import ReadCaches
 from magicpak.elf.facts import DF_1_NODEFLIB
 from magicpak.errors import MagicpakError
 from magicpak.ldso.cache import CacheEntry, make_cache
-from magicpak.ldso.interpreter import Glibc, Interpreter, Musl
+from magicpak.ldso.interpreter import GLIBC_CACHE, Glibc, Interpreter, Musl
 from magicpak.ldso.loader import Need
 from magicpak.ldso.machines import machine_of
 from magicpak.ldso.musl import DEFAULT_PATH, path_file
 from magicpak.text import printable
 
+_NONE = ReadCaches()
+_FOR_LOADERS = Because("lets the loader find libraries outside its default directories")
 
-def with_loader_config(plan: BundlePlan, all_placed: Sequence[Placed]) -> tuple[BundlePlan, list[str]]:
+
+def with_loader_config(
+    plan: BundlePlan, all_placed: Sequence[Placed], read: ReadCaches = _NONE
+) -> tuple[BundlePlan, list[str]]:
     """Return `plan` with the files that its loaders need to find what they find here, and a warning for each.
 
-    They replace a copy of the host's own ld.so.cache that was included. Raises MagicpakError where no such file helps.
+    They replace a copy of the host's own ld.so.cache that was included, or that programs `read`. Raises MagicpakError
+    where no such file helps.
     """
-    items = loader_config_items(all_placed)
+    items = loader_config_items(all_placed, read)
     if not items:
         return plan, []
     paths = {item.path for item in items}
     plan = plan.without(lambda item: item.path in paths and isinstance(item.entry, Copy))
     made = [parent for item in items for parent in _parents(item.path, item.because) if parent.path not in plan]
     warnings = [
-        f"created {printable(item.path)} so that the loader finds libraries outside its default directories; "
-        "copied onto a base image, it replaces the image's own"
+        f"created {printable(item.path)} {_purpose(item)}; copied onto a base image, it replaces the image's own"
         for item in items
     ]
     return plan.adding([*made, *items]), warnings
@@ -45,13 +52,22 @@ def _parents(path: BundlePath, because: Because) -> list[Item]:
     return [*_parents(parent, because), Item(parent, directory, because)]
 
 
-def loader_config_items(all_placed: Sequence[Placed]) -> list[Item]:
+def _purpose(item: Item) -> str:
+    if item.because is _FOR_LOADERS:
+        return "so that the loader finds libraries outside its default directories"
+    return "with the libraries of the bundle, for the program that reads it"
+
+
+def loader_config_items(all_placed: Sequence[Placed], read: ReadCaches) -> list[Item]:
     """Return the files without which the loaders in the empty image would not find what they find here.
 
-    Raises MagicpakError where no such file helps, as for two libraries of one name.
+    A cache that programs `read` is made in any case. It lists all that loaders find by name, whether they need it for
+    that or not, and for other names what the host's has. Raises MagicpakError where no such file helps, as for two
+    libraries of one name.
     """
-    caches: dict[str, list[CacheEntry]] = {}
-    little: dict[str, bool] = {}
+    copies = read.copies()
+    caches: dict[str, list[CacheEntry]] = {path: [] for path in copies}
+    little: dict[str, bool] = dict.fromkeys(copies, sys.byteorder == "little")
     paths: dict[str, list[str]] = {}
     for placed in all_placed:
         interpreter = placed.resolved.interpreter
@@ -62,18 +78,23 @@ def loader_config_items(all_placed: Sequence[Placed]) -> list[Item]:
             if directories:
                 paths.setdefault(path_file(interpreter.path, interpreter.built_in.arch), []).extend(directories)
             continue
-        entries = _cache_entries(placed, interpreter)
+        entries = _cache_entries(placed, interpreter, read)
         if entries:
             path = _cache_path(interpreter, entries)
             caches.setdefault(path, []).extend(entries)
             little[path] = interpreter.facts.kind.little
+    for path, copy in copies.items():
+        names = {(entry.name, entry.flags) for entry in caches[path]}
+        caches[path] += [entry for entry in read.entries_of(copy) if (entry.name, entry.flags) not in names]
     cached = {(e.name, e.flags): e.path for entries in caches.values() for e in entries if e.hwcaps is None}
     refuse_conflicts(all_placed, cached, paths)
-    because = Because("lets the loader find libraries outside its default directories")
-    result = [_content(p, make_cache(list(dict.fromkeys(e)), little=little[p]), because) for p, e in caches.items()]
+    result = []
+    for path, entries in caches.items():
+        because = copies[path].because if path in copies else _FOR_LOADERS
+        result.append(_content(path, make_cache(list(dict.fromkeys(entries)), little=little[path]), because))
     for path, directories in paths.items():
         text = "\n".join(dict.fromkeys(directories)) + "\n"
-        result.append(_content(path, os.fsencode(text), because))
+        result.append(_content(path, os.fsencode(text), _FOR_LOADERS))
     return result
 
 
@@ -87,21 +108,25 @@ def _cache_path(interpreter: Interpreter, entries: Sequence[CacheEntry]) -> str:
         names = ", ".join(printable(entry.name) for entry in entries)
         message = f"the loader {printable(interpreter.path)} does not read ld.so.cache, and would not find {names}"
         raise MagicpakError(message, hints=["give the executable a RUNPATH: patchelf --set-rpath"])
-    return (inside.cache if isinstance(inside, Glibc) else None) or "/etc/ld.so.cache"
+    return (inside.cache if isinstance(inside, Glibc) else None) or GLIBC_CACHE
 
 
-def _cache_entries(placed: Placed, interpreter: Interpreter) -> list[CacheEntry]:
+def _cache_entries(placed: Placed, interpreter: Interpreter, read: ReadCaches) -> list[CacheEntry]:
+    """Return what the cache of one closure must have, and all that it can have where programs `read` it."""
     machine = machine_of(interpreter.facts.kind)
     inside = interpreter.built_in
     defaults = inside.directories if isinstance(inside, Glibc) else ()
+    cache = inside.cache if isinstance(inside, Glibc) else None
     if machine is None:
         return []
     entries: list[CacheEntry] = []
     for need, place in placed.places.items():
         found = need.found
-        if found is None or not _needs_cache(need, str(place), defaults):
+        is_needed = _needs_cache(need, str(place), defaults)
+        if found is None or not (is_needed or (is_found_system_wide(need) and read.lists(cache, place))):
             continue
-        _refuse_unusable(need, str(place), defaults)
+        if is_needed:
+            _refuse_unusable(need, str(place), defaults)
         for variant in found.variants:
             level = os.path.basename(os.path.dirname(variant))
             if level in machine.hwcaps:

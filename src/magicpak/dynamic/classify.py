@@ -11,7 +11,7 @@ from magicpak.dynamic.dlopen import DlopenResolver, LoadedProcess
 from magicpak.dynamic.files import FileCollector
 from magicpak.elf.facts import ElfFacts
 from magicpak.files.cli_path import Location
-from magicpak.ldso.interpreter import Glibc, Musl
+from magicpak.ldso.interpreter import GLIBC_CACHE, Glibc, Musl
 from magicpak.ldso.musl import path_file
 from magicpak.resolve.libraries import Resolved
 from magicpak.tracing.trace import Access, Execution, Trace, Use
@@ -23,7 +23,7 @@ class TraceClassifier:
     """Takes one trace after another, and passes each use on to what collects it.
 
     `inputs` are the INPUTs by their inodes. `loader_files` are the files by which loaders find libraries: those of the
-    bundle are made, or not needed.
+    bundle are made, or not needed. `caches` are those of glibc's loaders.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class TraceClassifier:
         self._processes: dict[tuple[str, ElfFacts | None], LoadedProcess] = {}
         self._made: list[tuple[Resolved, LoadedProcess]] = []
         self.loader_files: set[str] = set()
+        self.caches: set[str] = {GLIBC_CACHE}
 
     def take(self, trace: Trace) -> None:
         """Collect what `trace` has."""
@@ -77,6 +78,9 @@ class TraceClassifier:
         if made is not None:
             self._made.append((made, process))
         self.loader_files |= _loader_files(program)
+        inside = program.interpreter.built_in if program and program.interpreter else None
+        if isinstance(inside, Glibc) and inside.cache:
+            self.caches.add(inside.cache)
         return process
 
     def _take(self, use: Use, execution: Execution, mapped: AbstractSet[tuple[int, str]]) -> None:
@@ -94,7 +98,7 @@ class TraceClassifier:
         if use.access is not Access.READ or use.root != "/":
             return use.by_loader and use.access is Access.TESTED
         path = use.path
-        if not use.by_loader and not process.uses_musl:
+        if not use.by_loader and (not process.uses_musl or path in self.caches):
             return False
         if path in process.names or path in self.loader_files or self._dlopened.is_unwanted_variant(path):
             return True

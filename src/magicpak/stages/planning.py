@@ -10,6 +10,7 @@ from magicpak.bundle.plan import BundlePlan
 from magicpak.collect.libraries import Placed, place_inputs, place_libraries, relative_path_warnings
 from magicpak.collect.loader_config import with_loader_config
 from magicpak.collect.mirror import Mirror
+from magicpak.collect.read_cache import ReadCaches
 from magicpak.collect.result import Result
 from magicpak.errors import MagicpakError
 from magicpak.files.cli_path import Location
@@ -44,7 +45,7 @@ class Planning(NamedTuple):
         Raises CannotRead.
         """
         output = None if self.output is None else real_path(self.output)
-        used: Collection[BundlePath] = ()
+        used = caches = frozenset[BundlePath]()
         if runs:
             from magicpak.dynamic.host_before import changes_of
 
@@ -60,10 +61,10 @@ class Planning(NamedTuple):
             traced = collect_traced([run.trace for run in runs], inputs, resolved, loaders, mirror, changes)
             log.warn_all(traced.warnings)
             log.info(summary(runs, len(traced.files)))
-            resolved, used = [*resolved, *traced.resolved], traced.files
+            resolved, used, caches = [*resolved, *traced.resolved], traced.files, traced.caches
         placed, matches = self._collect(inputs, resolved, loaders, mirror, log)
         log.doing("planning")
-        before, warnings = with_loader_config(BundlePlan().adding(mirror.take()), placed)
+        before, warnings = self._with_loader_config(BundlePlan().adding(mirror.take()), placed, caches)
         log.warn_all((*mirror.host.warnings(), *warnings, *relative_path_warnings(placed)))
         exclusion = exclude(before, self.exclude)
         _require_excluded(matches.unreadable if matches else {}, exclusion)
@@ -75,6 +76,12 @@ class Planning(NamedTuple):
         log.info(f"planned {count_noun(len(exclusion.plan), 'entry')}")
         named = {location.bundle for location in matches.named} if matches else ()
         return Result(inputs, placed, named, exclusion, exclusion.plan)
+
+    def _with_loader_config(
+        self, plan: BundlePlan, placed: Sequence[Placed], caches: Collection[BundlePath]
+    ) -> tuple[BundlePlan, list[str]]:
+        read = ReadCaches(caches, exclude(plan, self.exclude).plan) if caches else ReadCaches()
+        return with_loader_config(plan, placed, read)
 
     def _collect(
         self, inputs: Inputs, resolved: Sequence[Resolved], loaders: Loaders, mirror: Mirror, log: Log
