@@ -104,7 +104,13 @@ class _Run:
         if options.dynamic and error is None:
             self.traced = _tracing(options).run(inputs.all, self._new_private_directory, log)
         planning = Planning(
-            options.layout, options.output, options.include, options.exclude, options.mkdir, options.all_packages
+            options.layout,
+            options.output,
+            options.include,
+            options.exclude,
+            options.mkdir,
+            options.all_packages,
+            _dynamic_env(options),
         )
         result = planning.run(inputs, resolved, self.traced, loaders, log)
         if compression is not None and error is None:
@@ -134,6 +140,10 @@ def _compression(options: Options) -> "Compression":
     return Compression(Upx(options.upx, options.upx_arg, options.upx_timeout))
 
 
+def _dynamic_env(options: Options) -> dict[str, str]:
+    return {**os.environ, **options.dynamic_env}
+
+
 def _tracing(options: Options) -> "Tracing":
     from magicpak.stages.tracing import Tracing
 
@@ -141,7 +151,7 @@ def _tracing(options: Options) -> "Tracing":
         options.dynamic_arg,
         options.dynamic_command,
         _encoded(options.dynamic_stdin),
-        {**os.environ, **options.dynamic_env},
+        _dynamic_env(options),
         options.dynamic_timeout,
         options.dynamic_allow_failure,
     )

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Planning(NamedTuple):
-    """`--layout`, OUTPUT, `--include`, `--exclude`, `--mkdir` and `--all-packages`."""
+    """`--layout`, OUTPUT, `--include`, `--exclude`, `--mkdir`, `--all-packages`; `env` are the variables of the runs."""
 
     layout: Layout
     output: str | None
@@ -36,6 +36,7 @@ class Planning(NamedTuple):
     exclude: Sequence[str]
     mkdir: Sequence[str]
     all_packages: bool
+    env: Mapping[str, str]
 
     def run(
         self, inputs: Inputs, resolved: Sequence[Resolved], runs: "Sequence[TracedRun]", loaders: Loaders, log: Log
@@ -72,7 +73,7 @@ class Planning(NamedTuple):
         if used:
             from magicpak.dynamic.secrets import secret_warnings
 
-            log.warn_all(secret_warnings(exclusion.plan, used, inputs.all))
+            log.warn_all(secret_warnings(exclusion.plan, used, inputs.all, self.env))
         log.info(f"planned {count_noun(len(exclusion.plan), 'entry')}")
         named = {location.bundle for location in matches.named} if matches else ()
         return Result(inputs, placed, named, exclusion, exclusion.plan)
