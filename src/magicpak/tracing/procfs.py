@@ -54,10 +54,13 @@ def executable_of(pid: int) -> tuple[str, tuple[int, int]]:
         return "", (0, 0)
 
 
-def former_path_of_executable(pid: int) -> str:
-    """Return the path that the program of a process had, `memfd:NAME` where it never had one; empty if unreadable."""
+def former_path(pid: int, link: str) -> str:
+    """Return the path that a file had to which a link in /proc/PID leads, such as `exe`; empty if unreadable.
+
+    For one in memory that is `memfd:NAME`.
+    """
     try:
-        text = (_link_text(pid, "exe") or "").removesuffix(_DELETED)
+        text = (_link_text(pid, link) or "").removesuffix(_DELETED)
     except Unreadable:
         return ""
     return text.removeprefix("/") if text.startswith(_MEMFD) else text
@@ -76,6 +79,11 @@ def facts_of_executable(pid: int) -> ElfFacts | None:
         return None
     finally:
         os.close(descriptor)
+
+
+def arguments_of(pid: int) -> tuple[str, ...]:
+    """Return the arguments of a process's program as the kernel has put them on its stack; none if unreadable."""
+    return tuple(map(os.fsdecode, _text(pid, "cmdline").split(b"\0")[:-1]))
 
 
 def process_of(tid: int) -> int:

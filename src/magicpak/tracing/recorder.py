@@ -7,8 +7,15 @@ from typing import Final
 
 from magicpak.tracing import procfs
 from magicpak.tracing.backups import Backups
+from magicpak.tracing.executable import OTHER_NAMES, read_executable
 from magicpak.tracing.memory import Unreadable
-from magicpak.tracing.path_args import PathArgument, PathArgumentReader, SyscallEntry, TracedProcess, path_outside
+from magicpak.tracing.path_args import (
+    PathArgument,
+    PathArgumentReader,
+    SyscallEntry,
+    TracedProcess,
+    path_outside,
+)
 from magicpak.tracing.trace import Access, Execution, Trace, Use
 
 OnExit = Callable[[int], None]
@@ -18,8 +25,6 @@ RESTARTED: Final = range(512, 517)
 """ERESTARTSYS and its like, linux/errno.h: the call has no result yet, it is made again."""
 
 _LAST_ERROR = 4095
-_OTHER_NAMES = ("/proc/", "/dev/")
-"""Where a file can have other names, that say nothing to anybody else: /proc/self/cwd/x, /dev/fd/3."""
 
 
 class Recorder:
@@ -49,17 +54,18 @@ class Recorder:
 
         `path` is empty for a program that was executed without one.
         """
-        pid = process.pid
-        real, inode = procfs.executable_of(pid)
-        facts = None
-        if not real or self.backups.is_made(real) or real in self._emptied:
-            facts = procfs.facts_of_executable(pid)
-        if not real:
-            real = procfs.former_path_of_executable(pid)
-            path = real if path.startswith(_OTHER_NAMES) or not path else path
-        execution = Execution(pid, by, False, path, real, inode, tuple(arguments), self._cwd(pid), None, facts)
+        pid, cwd = process.pid, self._cwd(process.pid)
+        file = read_executable(pid, path, arguments, self._is_made)
+        execution = Execution(pid, by, False, file.path, file.real, file.inode, tuple(arguments), cwd, None, file.facts)
         self._become(process, execution)
         process.loader = None
+        if file.interpreter is not None:
+            root = procfs.root_directory(pid) if self.names.roots_differ else "/"
+            path = PathArgument(root, os.fsencode(file.interpreter), root).path
+            self._add(process, Use(process.execution, "execve", Access.EXECUTED, path, "", 0, root, by_loader=False))
+
+    def _is_made(self, real: str) -> bool:
+        return self.backups.is_made(real) or real in self._emptied
 
     def forked(self, parent: TracedProcess | None, pid: int) -> TracedProcess:
         """Record that `pid` is a new process that runs the program of `parent`, and return it."""
@@ -156,8 +162,8 @@ class Recorder:
         path = named.path
         use = Use(entry.process.execution, entry.call.name, access, path, real, error, named.root, by_loader)
         self._add(entry.process, use)
-        if not error and not real and path.startswith(_OTHER_NAMES):
-            there = path_outside(entry.tid, named, _OTHER_NAMES, follows=entry.follows())
+        if not error and not real and path.startswith(OTHER_NAMES):
+            there = path_outside(entry.tid, named, OTHER_NAMES, follows=entry.follows())
             is_itself = there == self._executions[entry.process.execution].real  # as /proc/self/exe, wherever it stands
             if there is not None and not is_itself and os.path.lexists(there):
                 self._add(entry.process, use._replace(path=there, root="/"))
