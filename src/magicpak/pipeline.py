@@ -104,10 +104,7 @@ class _Run:
             raise error
         if options.dynamic and error is None:
             self.traced = _tracing(options).run(inputs.all, self._new_private_directory, log)
-        planning = Planning(
-            options.layout, options.output, options.include, options.exclude, options.mkdir, options.all_packages
-        )
-        result = planning.run(inputs, resolved, self.traced, loaders, log)
+        result = _planning(options).run(inputs, resolved, self.traced, loaders, log)
         if compression is not None and error is None:
             packed = [*inputs.programs, *(_interpreters(result, elf) if inputs.scripts else ())]
             plan = compression.run(packed, result.plan, self._new_private_directory, log)
@@ -119,6 +116,18 @@ class _Run:
     def _new_private_directory(self) -> str:
         self._private.append(self._stack.enter_context(private_directory()))
         return self._private[-1]
+
+
+def _planning(options: Options) -> Planning:
+    return Planning(
+        options.layout,
+        options.output,
+        options.include,
+        options.exclude,
+        options.mkdir,
+        options.all_packages,
+        _dynamic_env(options),
+    )
 
 
 def _interpreters(result: Result, elf: ElfCache) -> "list[Program]":
@@ -142,6 +151,10 @@ def _compression(options: Options) -> "Compression":
     return Compression(Upx(options.upx, options.upx_arg, options.upx_timeout))
 
 
+def _dynamic_env(options: Options) -> dict[str, str]:
+    return {**os.environ, **options.dynamic_env}
+
+
 def _tracing(options: Options) -> "Tracing":
     from magicpak.stages.tracing import Tracing
 
@@ -149,7 +162,7 @@ def _tracing(options: Options) -> "Tracing":
         options.dynamic_arg,
         options.dynamic_command,
         _encoded(options.dynamic_stdin),
-        {**os.environ, **options.dynamic_env},
+        _dynamic_env(options),
         options.dynamic_timeout,
         options.dynamic_allow_failure,
     )

@@ -48,6 +48,11 @@ class ElfCache:
             return result
         raise result.with_traceback(None)
 
+    def add(self, path: str, file: ElfFile) -> None:
+        """Take `file` for what is at `path`, where it need not be any more."""
+        self._by_path[path] = file
+        self._unopened.pop(path, None)
+
     def _read(self, path: str) -> ElfFile | ElfError | OSError:
         try:
             descriptor = self.files.open(path)

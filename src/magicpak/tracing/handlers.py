@@ -48,15 +48,19 @@ def _move(recorder: Recorder, _stop: SyscallEntry) -> OnExit:
 class PendingExec:
     """An execve that has begun: what to do when it has failed, or with result 0 when it has not."""
 
-    def __init__(self, recorder: Recorder, entry: SyscallEntry, named: PathArgument, argv: tuple[str, ...]) -> None:
-        self.named = named
+    def __init__(
+        self, recorder: Recorder, entry: SyscallEntry, named: PathArgument | None, argv: tuple[str, ...]
+    ) -> None:
+        self.path = named.path if named else ""
         self.argv = argv
+        self._named = named
         self._recorder = recorder
         self._stop = entry
 
     def __call__(self, result: int) -> None:
-        """Record its end."""
-        self._recorder.used(self._stop, Access.EXECUTED, self.named, False, result)
+        """Record its end, unless the file has no name."""
+        if self._named is not None:
+            self._recorder.used(self._stop, Access.EXECUTED, self._named, False, result)
 
 
 def _ask(recorder: Recorder, entry: SyscallEntry) -> OnExit | None:
@@ -132,7 +136,7 @@ def _execute(recorder: Recorder, entry: SyscallEntry) -> OnExit | None:
     named = recorder.names.of(entry)
     if named is None and entry.flags() & _AT_EMPTY_PATH:
         named = recorder.names.descriptor(entry.tid, entry.arguments[call.directory])
-    if named is None:
+    elif named is None:
         return None
     argv = memory.strings_at(entry.tid, entry.arguments[call.path + 1], entry.abi.pointer)
     return PendingExec(recorder, entry, named, argv)
