@@ -16,7 +16,8 @@ from magicpak.verify.programs import ProgramChecker, is_program
 class PlanChecker:
     """Checks a plan with the programs and libraries that were resolved for it; `loaders` are the host's.
 
-    After `check_all`, `unknown_loaders` are the interpreters that are not known, `warnings` lines worth a warning.
+    After `check_all`, `unknown_loaders` are the interpreters that are not known, `packed` the programs that are not
+    checked, `warnings` lines worth a warning.
     """
 
     def __init__(self, plan: BundlePlan, placed: Sequence[Placed], loaders: Loaders) -> None:
@@ -26,6 +27,7 @@ class PlanChecker:
         self._inputs = [each.resolved.closure.program for each in placed if each.program is not None]
         self._others = [each.resolved for each in placed if each.program is None]
         self.unknown_loaders = self._programs.unknown_loaders
+        self.packed = self._programs.packed
         self.warnings: list[str] = []
 
     def __len__(self) -> int:

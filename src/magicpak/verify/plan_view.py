@@ -93,12 +93,13 @@ class PlanView(RootView):
 
 
 class PlanElfCache(ElfCache):
-    """The ELF files of a plan: what the host's cache has of them is not read again."""
+    """The ELF files of a plan: what the host's cache has of them is not read again, and it gets what is read here."""
 
     _places: Mapping[tuple[int, int], BundlePath] | None = None
 
     def __init__(self, view: PlanView, host: ElfCache) -> None:
-        super().__init__(view)
+        super().__init__(view, host.upx, host.upx_timeout)
+        self.by_inode = host.by_inode
         self._view = view
         self._host = host
 
@@ -131,7 +132,7 @@ class PlanElfCache(ElfCache):
             status = os.stat(entry.source)
         except OSError as error:
             return error
-        known = self._host.by_inode.get((status.st_dev, status.st_ino)) or super()._read(path)
+        known = self.by_inode.get((status.st_dev, status.st_ino)) or super()._read(path)
         if isinstance(known, ElfFile) and known.mode != entry.attributes.mode:
             return known._replace(mode=entry.attributes.mode)
         return known
