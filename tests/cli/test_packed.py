@@ -149,6 +149,23 @@ def test_what_a_run_executes_brings_its_libraries(here: Path, tool: Path) -> Non
         shutil.rmtree(here / "out")
 
 
+@pytest.mark.needs("ptrace")
+def test_a_traced_program_has_used_what_the_original_uses(here: Path) -> None:
+    """The program maps its loader itself; what that looks for is still not what the program has used."""
+    (here / "empty").mkdir()
+    program = made(here, f"-Wl,-rpath,{here}/empty")
+    arguments = ("tool", "--dry-run", "-d", "-r/opt/", "--report=list")
+    before = magicpak(*arguments, cwd=here).stdout.splitlines()
+    packed(program)
+    after = magicpak(*arguments, cwd=here).stdout.splitlines()
+    # upx opens /proc/self/exe
+    assert _without_sizes(after) == sorted([*_without_sizes(before), "/proc/"])
+
+
+def _without_sizes(lines: Sequence[str]) -> list[str]:
+    return sorted(line.split("\t")[0] for line in lines)
+
+
 def test_check_looks_into_packed_programs(here: Path, tool: Path) -> None:
     done(str(tool), "out", cwd=here)
     for named in ((), (str(tool),)):
