@@ -110,7 +110,7 @@ class _Run:
         result = planning.run(inputs, resolved, self.traced, loaders, log)
         if compression is not None and error is None:
             packed = [*inputs.programs, *(_interpreters(result, elf) if inputs.scripts else ())]
-            plan = compression.run(packed, result.plan, self._new_private_directory, log)
+            plan = compression.run(packed, result.plan, elf, self._new_private_directory, log)
             result = result._replace(plan=plan)
         result = result._replace(private=self._private)
         verdict = _verify(result, loaders, options.output, log) if options.verify and error is None else None

@@ -129,7 +129,7 @@ def test_upx_is_run_once_for_each_file_and_for_no_other(here: Path) -> None:
     (here / "same").hardlink_to(here / "tool")
     done("/bin/true", "plain", f"--upx={upx}", cwd=here)
     assert not log.exists()
-    result = magicpak("tool", "copy", "out", f"--upx={upx}", "-i", "same", "-e", "*libanswer*", cwd=here)
+    result = magicpak("tool", "copy", "out", f"--upx={upx}", "-i", "same", "-e", "*libanswer*", "-c", cwd=here)
     assert result.code == 0
     assert [line.split()[:2] for line in log.read_text().splitlines()] == [["-d", "-o"]] * 2
 
@@ -166,6 +166,12 @@ def _without_sizes(lines: Sequence[str]) -> list[str]:
     return sorted(line.split("\t")[0] for line in lines)
 
 
+def test_one_that_is_packed_is_not_compressed_and_has_its_libraries(here: Path, tool: Path) -> None:
+    done(str(tool), "out", "-c", cwd=here, stderr=f"warning: {tool} is not compressed: upx has packed it already\n")
+    assert (here / "out" / tool.relative_to("/")).read_bytes() == tool.read_bytes()
+    assert chrooted(here / "out", str(tool)) == ANSWER
+
+
 def test_check_looks_into_packed_programs(here: Path, tool: Path) -> None:
     done(str(tool), "out", cwd=here)
     for named in ((), (str(tool),)):
@@ -180,3 +186,25 @@ def test_check_looks_into_packed_programs(here: Path, tool: Path) -> None:
         assert (result.code, result.stdout) == (0, "")
         assert f"warning: skipped {tool}: it {UNKNOWN} (none: no such program)\n" in result.stderr
         assert "checked 0 executables in out" in result.stderr
+
+
+def test_a_program_that_is_compressed_is_verified_as_the_original_is(here: Path) -> None:
+    """Its own headers name neither an interpreter nor a library."""
+    program = made(here)
+    why = f"{program} will not start without {here}/lib/libanswer.so, which is excluded by --exclude '*libanswer.so'"
+    for options in ((), ("-c",)):
+        result = magicpak("-v", str(program), "-e", "*libanswer.so", f"out{len(options)}", *options, cwd=here)
+        assert (result.code, f"warning: {why}\n" in result.stderr, "verified" in result.stderr) == (0, True, False)
+
+
+def test_a_compressed_program_that_would_not_start_fails_the_run(here: Path) -> None:
+    versions = here / "versions"
+    versions.write_text("V1 { answer; };\n")
+    library = ("-shared", "-fPIC", f"-Wl,--version-script={versions}")
+    compiled(here / "lib/libanswer.so", LIBRARY, *library)
+    compiled(here / "tool", TOOL, f"-L{here}/lib", "-lanswer", "-Wl,-rpath,$ORIGIN/lib")
+    versions.write_text("V2 { answer; };\n")
+    compiled(here / "lib/libanswer.so", LIBRARY, *library)
+    plain, compressed = (magicpak("tool", "out", *options, cwd=here) for options in ((), ("-c",)))
+    assert "does not define version V1" in plain.stderr
+    assert (plain.code, compressed) == (3, plain)

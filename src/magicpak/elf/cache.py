@@ -28,8 +28,9 @@ class ElfFile(NamedTuple):
 class ElfCache:
     """The ELF files of `files` (by default the host's) by path, including the errors of those that are not ELF.
 
-    `by_inode` has the files that were read so far, whatever the path. `upx` is the path or name of the upx that unpacks
-    what is packed, `upx_timeout` the seconds that it may take for a file.
+    `by_inode` has the files that were read so far, whatever the path, and what `--compress` has made, as the original
+    that it stands for. `upx` is the path or name of the upx that unpacks what is packed, `upx_timeout` the seconds that
+    it may take for a file.
     """
 
     def __init__(self, files: FileView | None = None, upx: str = "upx", upx_timeout: float = 600) -> None:

@@ -106,7 +106,7 @@ class PlanElfCache(ElfCache):
     def place_of(self, path: str) -> str | None:
         """Return the place of the ELF file that is at `path` on the host, `path` if it is there too; None for none.
 
-        A file that is not what it is on the host, such as one that was packed, has none.
+        A file that is not what it is on the host has none.
         """
         try:
             inode = self._host.get(path).inode
@@ -115,7 +115,8 @@ class PlanElfCache(ElfCache):
         if self._is_at(path, inode):
             return path
         if self._places is None:
-            self._places = self._view.places()
+            places = self._view.places().items()
+            self._places = {self.by_inode[each].inode if each in self.by_inode else each: at for each, at in places}
         return self._places.get(inode)
 
     def _is_at(self, path: str, inode: tuple[int, int]) -> bool:
