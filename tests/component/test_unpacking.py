@@ -105,7 +105,11 @@ def unpacked_by(directory: Path, body: str, timeout: float = 60) -> ElfFile:
             'echo "upx: $in: CantUnpackException: need a newer version"; exit 1',
             "UPX -d reports CantUnpackException: need a newer version",
         ),
-        ("exit 0", "it cannot be unpacked: No such file or directory"),
+        ("exit 0", "UPX -d exited with code 0"),
+        (
+            'echo "upx: $in: NotPackedException: not packed by UPX"; exit 2',
+            "UPX -d reports NotPackedException: not packed by UPX",
+        ),
         ('echo text > "$out"', "what upx unpacks is not an ELF file"),
         (': > "$out"', "what upx unpacks is empty"),
         ('mkdir "$out"', "what upx unpacks is a directory"),
@@ -114,6 +118,14 @@ def unpacked_by(directory: Path, body: str, timeout: float = 60) -> ElfFile:
 )
 def test_why_upx_unpacks_nothing_is_said(body: str, expected: str, tmp_path: Path) -> None:
     assert unpacked_by(tmp_path, body, 0.5 if "sleep" in body else 60).unpack_error == expected
+
+
+@pytest.mark.parametrize("data", [b"x", b"data of its own, UPX! too" * 4_000, b"UPX!"])
+def test_data_of_its_own_may_follow(data: bytes, tmp_path: Path) -> None:
+    path = packed(tmp_path, program())
+    with open(path, "ab") as file:
+        file.write(data)
+    assert ElfCache().get(path).facts == read_path(str(tmp_path / "program"))._replace(packed=True)
 
 
 def test_a_program_for_another_machine_is_not_what_was_packed(tmp_path: Path) -> None:

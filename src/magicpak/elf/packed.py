@@ -9,11 +9,11 @@ Sources: p_unix.h, p_lx_elf.cpp, p_lx_exc.cpp and packhead.cpp of upx, whose for
 import os
 import struct
 
-_MAGIC = b"UPX!"  # in this order on every machine
+MAGIC = b"UPX!"  # in this order on every machine
 _SEARCHED = 512  # bytes after the program headers: there can be notes, and one header more than e_phnum says
 _ALIGNMENT = 4
 _SIZES = "8x4x2I2I"  # l_info from its magic on; p_info: p_filesize, p_blocksize; first b_info: sz_unc, sz_cpr
-_HEADER, _TRAILER = 32, 36  # bytes: PackHeader, and with the offset of p_info behind it
+_HEADER, TRAILER = 32, 36  # bytes: PackHeader, and with the offset of p_info behind it
 _CHECKED = 251  # a PackHeader ends in the sum of its bytes modulo this
 
 
@@ -28,19 +28,23 @@ def is_packed(descriptor: int, head: bytes, end: int, *, little: bool) -> bool:
 def _has_loader_info(head: bytes, end: int, order: str) -> bool:
     """Return whether `head` has l_info, p_info and a first block behind `end`, as what is unpacked in memory has."""
     sizes = struct.Struct(order + _SIZES)
-    start = head.find(_MAGIC, end)
+    start = head.find(MAGIC, end)
     while 0 <= start <= len(head) - sizes.size:
         file, block, unpacked, packed = sizes.unpack_from(head, start)
         if not start % _ALIGNMENT and block and 0 < packed <= unpacked <= max(file, block):
             return True
-        start = head.find(_MAGIC, start + 1)
+        start = head.find(MAGIC, start + 1)
     return False
 
 
 def _has_trailer(descriptor: int) -> bool:
     """Return whether the file ends as upx ends it: what is unpacked into a file (--force-execve) has nothing else."""
-    data = os.pread(descriptor, _TRAILER, max(os.fstat(descriptor).st_size - _TRAILER, 0))
-    if len(data) < _TRAILER or not data.startswith(_MAGIC):
+    return is_trailer(os.pread(descriptor, TRAILER, max(os.fstat(descriptor).st_size - TRAILER, 0)))
+
+
+def is_trailer(data: bytes) -> bool:
+    """Return whether `data` is what upx writes last."""
+    if len(data) < TRAILER or not data.startswith(MAGIC):
         return False
     checksum = data[_HEADER - 1]
-    return sum(data[len(_MAGIC) : _HEADER - 1]) % _CHECKED == checksum
+    return sum(data[len(MAGIC) : _HEADER - 1]) % _CHECKED == checksum
