@@ -4,7 +4,7 @@ import os
 import struct
 from collections.abc import Callable
 
-from magicpak.tracing import memory, mutations
+from magicpak.tracing import memory, mutations, procfs
 from magicpak.tracing.memory import Unreadable
 from magicpak.tracing.path_args import PathArgument, SyscallEntry
 from magicpak.tracing.recorder import OnExit, Recorder
@@ -118,7 +118,13 @@ def _map(recorder: Recorder, entry: SyscallEntry) -> OnExit | None:
         protection, flags, descriptor = struct.unpack_from("=8xIII", data) if data else (0, 0, 0)
     if not protection & PROT_EXEC or flags & MAP_ANONYMOUS:
         return None
-    return _use_descriptor(recorder, entry, descriptor, Access.MAPPED)
+    named = recorder.names.descriptor(entry.tid, descriptor)
+    if named is None:
+        return None
+    on_exit = recorder.use(entry, Access.MAPPED, named)
+    if procfs.is_loader(os.fsencode(named.path)):
+        entry.process.loader = None  # as a program does that upx has packed: the kernel has loaded none
+    return on_exit
 
 
 def _enter(recorder: Recorder, entry: SyscallEntry) -> OnExit | None:

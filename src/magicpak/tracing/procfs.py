@@ -113,10 +113,15 @@ def loader_of(pid: int) -> tuple[int, int]:
 
     musl's loader is its C library too, whose calls are the program's own.
     """
-    parts = [line for line in _text(pid, "maps").splitlines() if line.rpartition(b"/")[2].startswith(_LOADERS)]
+    parts = [line for line in _text(pid, "maps").splitlines() if is_loader(line)]
     if not parts:
         return 0, 0
     return int(parts[0].partition(b"-")[0], 16), int(parts[-1].partition(b" ")[0].partition(b"-")[2], 16)
+
+
+def is_loader(path: bytes) -> bool:
+    """Return whether `path`, or a line that ends in one, is that of glibc's dynamic loader by its name."""
+    return path.rpartition(b"/")[2].startswith(_LOADERS)
 
 
 def loader_base(pid: int) -> int:
