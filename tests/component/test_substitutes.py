@@ -131,7 +131,7 @@ class TestRefused:
         assert refused(world, options("lib/liba.so")) == [
             REFUSED,
             "/app: liba.so is /lib/liba.so in the bundle, but /usr/lib/liba.so on the host, needed by /app",
-            "/lib/liba.so is not needed by name: remove it from the bundle with --exclude /lib/liba.so",
+            "unless something else uses /lib/liba.so, remove it from the bundle with --exclude /lib/liba.so",
             "--no-verify writes the bundle anyway",
         ]
 
