@@ -34,7 +34,7 @@ from support.loader_oracle import (
     ours,
     resolved,
 )
-from support.random_trees import differences
+from support.random_trees import differences, left_behind
 
 pytestmark = pytest.mark.skipif(not os.path.exists(GLIBC), reason=f"there is no {GLIBC}")
 
@@ -597,6 +597,9 @@ class TestProcessors:
         assert listing_of(closure) == found(("liba.so", baseline))
         assert [each.path for each in closure.variants] == [variant]
         assert {listed(program, mask=each).found[0][1] for each in ("none", "x86-64-v2")} <= {variant, baseline}
+
+    def test_random_trees_have_what_each_processor_loads(self, tmp_path: Path) -> None:
+        assert list(left_behind(tmp_path, random.Random(2), 100, self.LEVELS)) == []
 
     def test_a_variant_alone_stands_for_all(self, tree: LibraryTree) -> None:
         variant = tree.library("lib/glibc-hwcaps/x86-64-v2/liba.so")

@@ -15,6 +15,7 @@ from magicpak.ldso.interpreter import Glibc, Interpreter, Musl
 from magicpak.ldso.loader import Need
 from magicpak.ldso.machines import machine_of
 from magicpak.ldso.musl import DEFAULT_PATH, path_file
+from magicpak.ldso.search import hwcaps_level
 from magicpak.text import printable
 
 
@@ -102,11 +103,10 @@ def _cache_entries(placed: Placed, interpreter: Interpreter) -> list[CacheEntry]
         if found is None or not _needs_cache(need, str(place), defaults):
             continue
         _refuse_unusable(need, str(place), defaults)
-        for variant in found.variants:
-            level = os.path.basename(os.path.dirname(variant))
-            if level in machine.hwcaps:
-                entries.append(CacheEntry(need.name, variant, machine.cache_flags, level))
-        entries.append(CacheEntry(need.name, str(place), machine.cache_flags))
+        for path in (*found.variants, str(place)):  # where there are variants alone, the first has that place
+            level = hwcaps_level(path)
+            if path == place or level in machine.hwcaps:
+                entries.append(CacheEntry(need.name, path, machine.cache_flags, level))
     return entries
 
 
