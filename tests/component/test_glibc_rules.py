@@ -566,6 +566,16 @@ class TestSetUserId:
         expected = {"/usr/lib/plain": True, "/usr/lib/secure": False}
         assert self.agreed(world, *expected) == expected
 
+    def test_so_is_one_in_an_auxiliary_name_although_the_library_may_be_missing(self, world: World) -> None:
+        world.library("usr/lib/liba.so", auxiliary=["libnone.so"])
+        world.library("usr/lib/libb.so", auxiliary=["$ORIGIN/libnone.so"])
+        for library in ("liba.so", "libb.so"):
+            for name, mode in (("plain", 0o755), ("secure", 0o4755)):
+                world.program(f"{library}-{name}", needed=[library])
+                os.chmod(world / f"{library}-{name}", mode)
+        expected = {"/liba.so-plain": True, "/liba.so-secure": True, "/libb.so-plain": True, "/libb.so-secure": False}
+        assert self.agreed(world, *expected) == expected
+
 
 class TestProcessors:
     LEVELS = ("x86-64-v2", "x86-64-v3", "x86-64-v4")

@@ -11,6 +11,7 @@ from magicpak.elf.errors import ElfError
 from magicpak.elf.facts import DependencyKind
 from magicpak.ldso.levels import chosen, levels_of, only_there
 from magicpak.ldso.loader import Found, Loaded, LoadedNames, Loader, LoadError, Need
+from magicpak.ldso.search import has_token
 
 _MAX_AUDITORS = 15
 """Audit libraries that a process can have: glibc has 16 namespaces (DL_NNS), and the first is the program's."""
@@ -95,7 +96,8 @@ class _LoadState:
         filtered: list[Loaded] = []
         for kind, name in self._loader.dependencies(requester.facts):
             need = self.need(name, requester)
-            requester.needs.append(need._replace(optional=kind is DependencyKind.AUXILIARY))
+            is_refused = requester.secure and has_token(name)  # before it is known whether anything has that name
+            requester.needs.append(need._replace(optional=kind is DependencyKind.AUXILIARY and not is_refused))
             filtee = need.satisfied_by if kind is not DependencyKind.NEEDED else None
             if filtee is not None and filtee in self.queue:
                 self.queue.remove(filtee)
