@@ -24,9 +24,13 @@ class Mirror:
 
     def take(self) -> list[Item]:
         """Return the items collected since the last call; a path with two of them is the plan's to judge."""
-        items = [*self._items.values(), *self._others]
+        items = self.collected()
         self._items, self._others = {}, []
         return items
+
+    def collected(self) -> list[Item]:
+        """Return what `take` would, and keep it."""
+        return [*self._items.values(), *self._others]
 
     def __len__(self) -> int:
         """Return the number of paths collected so far."""

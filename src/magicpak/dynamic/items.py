@@ -26,11 +26,13 @@ class TracedItems(NamedTuple):
 
     `resolved` are executed programs and libraries loaded at run time, with what their loaders load, for
     `place_libraries`. `warnings` are lines worth a warning. `files` are the paths of the files that were collected.
+    `before` is the host as the runs found it.
     """
 
     resolved: tuple[Resolved, ...]
     warnings: tuple[str, ...]
     files: frozenset[BundlePath]
+    before: Host
 
 
 def collect_traced(
@@ -63,7 +65,8 @@ def collect_traced(
     mirror.add_uncounted(items)
     found = classifier.resolved()
     collected = frozenset(item.path for item in items if isinstance(item.entry, Copy | Fifo))
-    return TracedItems(tuple(found), (*changes.warnings, *executed.warnings, *missing_warnings(found)), collected)
+    warnings = (*changes.warnings, *executed.warnings, *missing_warnings(found))
+    return TracedItems(tuple(found), warnings, collected, host)
 
 
 def _end(item: Item, host: Host) -> BundlePath:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from magicpak.bundle.entry import Copy
@@ -52,11 +52,11 @@ _KINDS = (
 )
 
 
-def secret_warnings(plan: BundlePlan, used: Collection[BundlePath], programs: Sequence[Program]) -> list[str]:
-    """Return a line for each kind of secret among the files of `plan` that a run has `used`.
+def secret_warnings(plan: BundlePlan, used: Mapping[BundlePath, str], programs: Sequence[Program]) -> list[str]:
+    """Return a line for each kind of secret among the files of `plan` that a run has used.
 
-    What is in a home directory counts too, except what is beside or below one of `programs`, the INPUTs, where that
-    is in the home.
+    `used` has the paths on the host of all files that were used, by their places. What is in a home directory counts
+    too, except what is beside or below one of `programs`, the INPUTs, where that is in the home.
     """
     found: dict[str, list[str]] = {}
     homes: dict[str, list[str]] = {}
@@ -66,14 +66,14 @@ def secret_warnings(plan: BundlePlan, used: Collection[BundlePath], programs: Se
     for item in plan:
         if item.path not in used or not isinstance(item.entry, Copy):
             continue
-        entry = item.entry
-        kind = next((kind.name for kind in _KINDS if kind.matches(item.path, entry)), None)
-        home = _home_of(item.path, own_home)
+        entry, path = item.entry, BundlePath(used[item.path])
+        kind = next((kind.name for kind in _KINDS if kind.matches(path, entry)), None)
+        home = _home_of(path, own_home)
         if kind is not None:
             found.setdefault(kind, []).append(item.path)
-        elif home is not None and not _is_beside_input(item.path, home, directories):
+        elif home is not None and not _is_beside_input(path, home, directories):
             homes.setdefault(home, []).append(item.path)
-            caches += [item.path] if _CACHE.match(item.path, len(home)) else []
+            caches += [path] if _CACHE.match(path, len(home)) and path not in caches else []
     lines = [*_secret_lines(found), *(_home_line(home, paths) for home, paths in homes.items())]
     return [*lines, _cache_line(caches)] if caches else lines
 
@@ -110,8 +110,10 @@ def _secret_lines(found: Mapping[str, Sequence[str]]) -> Iterator[str]:
 def _home_line(home: str, paths: Sequence[str]) -> str:
     if len(paths) == 1:
         return f"{printable(paths[0])} is in a home directory: exclude it with {_exclude_flag(paths[0])}"
-    flag = shell_line(["--exclude", f"{literal_pattern(home)}/*"])
-    return f"{list_names(paths)} are in a home directory: exclude them with {flag}"
+    flags = [shell_line(["--exclude", f"{literal_pattern(home)}/*"])]
+    moved = [path for path in paths if not path.startswith(f"{home}/")]
+    flags += [*map(_exclude_flag, moved[:_MAX_NAMED]), *(["and so on"] if moved[_MAX_NAMED:] else [])]
+    return f"{list_names(paths)} are in a home directory: exclude them with {' '.join(flags)}"
 
 
 def _cache_line(paths: Sequence[str]) -> str:

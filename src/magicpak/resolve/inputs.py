@@ -12,7 +12,7 @@ from magicpak.elf.cache import ElfCache, ElfFile
 from magicpak.elf.errors import ElfError
 from magicpak.elf.facts import FileType
 from magicpak.errors import InputNotBundleable, InvalidUsage, PlanConflict, reason
-from magicpak.files.cli_path import CliPath, Location, parse_cli_path
+from magicpak.files.cli_path import HOST_ROOT, CliPath, Location, parse_cli_path
 from magicpak.files.host import describe_file_type
 from magicpak.files.view import real_path
 from magicpak.text import printable, shell_line
@@ -40,6 +40,19 @@ class Program(NamedTuple):
     def is_moved(self) -> bool:
         """Whether its path in the bundle is not that on the host."""
         return self.place != self.path
+
+    @property
+    def is_relative(self) -> bool:
+        """Whether its path in the bundle is that below the current directory."""
+        given = parse_cli_path(self.argument)
+        return given.start != HOST_ROOT and given.in_bundle == self.place
+
+    @property
+    def unmoved(self) -> str:
+        """How to give INPUT so that it has the same path in the bundle as on the host, in words."""
+        if self.is_relative:
+            return f"as an absolute INPUT, {printable(self.path)}"
+        return f"as INPUT {printable(self.path)} without --install-to"
 
 
 def find_inputs(inputs: Sequence[str], install_to: str | None, layout: Layout, elf: ElfCache) -> list[Program]:

@@ -37,7 +37,8 @@ class TestRun(NamedTuple):
         commands = trial_commands(self.command, [each.place for each in result.programs], plan, self.busybox)
         expectations = self.expectations._replace(run_as=run_as_for(self.user, plan))
         made = None if runs is None else _made_by(runs)
-        return PreparedTestRun(commands, expectations, TrialPlans(plan, result.exclusion, made), self.source_date_epoch)
+        plans = TrialPlans(plan, result.exclusion, made, result.programs)
+        return PreparedTestRun(commands, expectations, plans, self.source_date_epoch)
 
 
 class PreparedTestRun(NamedTuple):

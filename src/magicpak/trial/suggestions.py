@@ -11,15 +11,17 @@ from magicpak.bundle.exclude import Exclusion
 from magicpak.bundle.path import ROOT, BundlePath
 from magicpak.bundle.plan import BundlePlan
 from magicpak.files.view import is_below, real_path
+from magicpak.resolve.inputs import Program
 from magicpak.text import printable, shell_line
 from magicpak.tracing.trace import Access
 from magicpak.trial.failed_lookups import FailedLookup
+from magicpak.trial.known_paths import TRIFLING, known_path
 
 MOST = 8
 """How many are shown."""
 
-_EXCLUDED, _NAMED, _ESSENTIAL, _TRIFLING = -2, -1, 0, 3
-"""Ranks: what `--exclude` has removed, what the program's messages name, what nothing works without, the rest."""
+_EXCLUDED, _NAMED, _ESSENTIAL = -2, -1, 0
+"""Ranks: what `--exclude` has removed, what the program's messages name, what nothing works without."""
 
 _MERELY_TESTED = 1  # how much less a file matters that was only looked at, or a directory
 _SHORTEST = 3  # characters of a name that is worth finding in what was printed
@@ -30,7 +32,7 @@ _STATE = (*_TEMPORARY, "/var", "/run", "/home", "/root")  # what a system writes
 
 
 class TrialPlans(NamedTuple):
-    """What is in the bundle, and what `--exclude` has taken from it.
+    """What is in the bundle, and what `--exclude` has taken from it; `programs` are the INPUTs.
 
     `made` are the real paths of what the program itself has made on the host, when it was traced there; None where it
     was not.
@@ -39,6 +41,7 @@ class TrialPlans(NamedTuple):
     plan: BundlePlan
     exclusion: Exclusion
     made: Collection[str] | None = None
+    programs: Sequence[Program] = ()
 
     def is_excluded(self, path: BundlePath) -> bool:
         """Return whether `--exclude` has taken what was at `path`."""
@@ -64,7 +67,7 @@ def suggest(lookups: Sequence[FailedLookup], plans: TrialPlans, printed: str) ->
         _Suggestion(each, source, is_bare=_is_just_a_directory(each, source, holders))
         for whole in reversed(lookups)  # what was looked for last comes first among equals
         for each in _excluded_parts(whole, plans)
-        if (source := _on_host(each, relative=relative)) and real_path(source) not in (plans.made or ())
+        if (source := _on_host(each, plans, relative=relative)) and real_path(source) not in (plans.made or ())
     ]
     suggestions.sort(key=lambda each: (_rank(each, plans, printed), _temporary_rank(each.lookup.path)))
     return [_hint(each, plans) for each in _without_repetition(_gathered(suggestions, plans.plan), plans)]
@@ -96,9 +99,12 @@ def _has_relative(plan: BundlePlan) -> bool:
     return bool(here) and any(isinstance(each.entry, Copy) and each.entry.source == here + each.path for each in plan)
 
 
-def _on_host(lookup: FailedLookup, *, relative: bool) -> str | None:
+def _on_host(lookup: FailedLookup, plans: TrialPlans, *, relative: bool) -> str | None:
     """Return the argument that adds `lookup`; None where there is none, or it would be half a system."""
     path = str(lookup.path)
+    removed = plans.exclusion.removed.get(lookup.path)
+    if removed is not None and isinstance(removed.item.entry, Copy):
+        return removed.item.entry.source
     if lookup.access is Access.MADE:
         return path
     source = path if os.path.exists(path) else path.lstrip("/")
@@ -113,8 +119,8 @@ def _rank(suggestion: _Suggestion, plans: TrialPlans, printed: str) -> int:
     if plans.is_excluded(lookup.path):
         return _EXCLUDED
     if suggestion.is_bare and lookup.access is not Access.MADE:
-        return _TRIFLING
-    if rank < _TRIFLING and _is_named(lookup.path, printed):
+        return TRIFLING
+    if rank < TRIFLING and _is_named(lookup.path, printed):
         return _NAMED
     if lookup.access in (Access.EXECUTED, Access.MADE):
         return _ESSENTIAL
@@ -201,50 +207,3 @@ def _is_just_a_directory(lookup: FailedLookup, source: str, holders: Collection[
     if lookup.path in holders:
         return False
     return lookup.access is Access.MADE or (lookup.access is Access.TESTED and is_below(lookup.path, _STATE))
-
-
-class KnownPath(NamedTuple):
-    """A name for people, and how little the path matters: 0, nothing works without it, to 3, hardly ever missed."""
-
-    words: str
-    rank: int
-
-
-_PLAIN = KnownPath("", 1)
-_LIBRARY_DIRECTORIES = r"(?:/usr(?:/local)?)?/lib(?:32|64|x32)?/(?:[^/]+-linux-[^/]+/)?"
-
-# The first row that matches counts. The paths are those of Debian, Alpine, Fedora and the FHS.
-_ROWS: tuple[tuple[str, KnownPath], ...] = (
-    (_LIBRARY_DIRECTORIES + r"libnss_(files|dns|compat)\.so[.\d]*", KnownPath("the NSS module {}", 0)),
-    (_LIBRARY_DIRECTORIES + r"libnss_(\w+)\.so[.\d]*", KnownPath("the NSS module {}", 2)),
-    (r"/etc/nsswitch\.conf", KnownPath("NSS configuration", 2)),
-    (r"/(?:usr/)?lib(?:32|64)?/(?:[^/]+/)?ld[-\w]*\.so[.\d]*", KnownPath("the interpreter, the dynamic loader", 0)),
-    (r"/.*\.so(?:\.[\w.]+)?", KnownPath("a library", 0)),
-    (r"/(?:usr/)?bin/(?:ba|da|a)?sh", KnownPath("a shell", 0)),
-    (r"/etc/(?:passwd|group|shadow)", KnownPath("user and group names", 1)),
-    (r"/.*/openssl\.cnf", KnownPath("OpenSSL configuration", 2)),
-    (r"/etc/(?:ssl|pki|ca-certificates)(?:/.*)?", KnownPath("CA certificates", 1)),
-    (r"/usr/(?:lib|local)/ssl(?:/.*)?|/usr/(?:local/)?share/ca-certificates(?:/.*)?", KnownPath("CA certificates", 1)),
-    (r"/usr/share/zoneinfo/(.+)", KnownPath("the time zone {}", 1)),
-    (r"/etc/(?:localtime|timezone)|/usr/share/zoneinfo", KnownPath("the system time zone", 2)),
-    (r"/(?:usr/share|usr/lib|lib|etc)/terminfo/\w+/([^/]+)", KnownPath("the terminfo entry {}", 1)),
-    (r"/(?:usr/share|usr/lib|lib|etc)/terminfo(?:/.*)?", KnownPath("terminfo entries", 1)),
-    (r".*/LC_MESSAGES/.*|/usr/share/locale(?:-langpack)?(?:/.*)?", KnownPath("translated messages", 3)),
-    (r"/usr/lib/locale/(?!locale-archive)([^/]+).*", KnownPath("the locale {}", 2)),
-    (r"/usr/lib/locale(?:/.*)?", KnownPath("a locale", 2)),
-    (r"/(?:usr/)?lib(?:32|64)?/(?:[^/]+/)?gconv(?:/.*)?", KnownPath("character set conversions", 3)),
-    (r"/etc/(?:services|protocols)", KnownPath("names of network services and protocols", 1)),
-    (r"/etc/(?:host\.conf|gai\.conf)", KnownPath("network configuration", 2)),
-    (r".*/__pycache__(?:/.*)?", KnownPath("", 3)),
-)
-_PATTERNS = [(re.compile(pattern, re.DOTALL), known_path) for pattern, known_path in _ROWS]
-
-
-def known_path(path: str) -> KnownPath:
-    """Return the name of `path`, without words where it needs none."""
-    for pattern, row in _PATTERNS:
-        found = pattern.fullmatch(path)
-        if found:
-            name = next((group for group in found.groups() if group), "")
-            return row._replace(words=" ".join(row.words.format(name).split()))
-    return _PLAIN
