@@ -19,16 +19,17 @@ from magicpak.log import Log
 from magicpak.options import LogLevel, Options
 from magicpak.outputs.directory import DirectoryOutput, WriteResult
 from magicpak.process.tempdirs import private_directory
-from magicpak.resolve.inputs import find_inputs
+from magicpak.resolve.inputs import Program, find_inputs
 from magicpak.resolve.libraries import Resolved, resolve_program
 from magicpak.stages.planning import Planning
 from magicpak.text import count_noun, format_size, printable
 
 if TYPE_CHECKING:
+    from magicpak.resolve.inputs import Program
     from magicpak.stages.compression import Compression
     from magicpak.stages.reporting import Reporting
-    from magicpak.stages.test_run import TestRun
     from magicpak.stages.tracing import Tracing
+    from magicpak.stages.trial import Trial
     from magicpak.tracing.run import TracedRun
     from magicpak.verify.severity import Verdict
 
@@ -60,7 +61,7 @@ def bundle(options: Options, log: Log, print_: Callable[[bytes], None]) -> None:
         if output is None or options.dry_run:
             log.info("nothing was written: this was a dry run")
             return
-        test = _test_run(options).prepare(result, run.traced if options.dynamic else None) if options.test else None
+        test = _trial(options).prepare(result, run.traced if options.dynamic else None) if options.test else None
         inspect = partial(test.run, log=log) if test is not None else None
         written = _write(output, result, inspect, log)  # the private directories hold files of the plan
     files, seconds = count_noun(written.files, "file"), monotonic() - started
@@ -85,8 +86,8 @@ class _Run:
         Raises MagicpakError; for missing libraries as well, unless the run goes on `until_report`.
         """
         options, log = self._options, self._log
-        elf = ElfCache()
-        programs = find_inputs(options.inputs, options.install_to, options.layout, elf)
+        elf = ElfCache(upx=options.upx, upx_timeout=options.upx_timeout)
+        inputs = find_inputs(options.inputs, options.install_to, options.layout, elf)
         loaders = Loaders(
             options.resolver,
             options.compiler,
@@ -97,24 +98,43 @@ class _Run:
         )
         self._stack.callback(loaders.close)
         log.doing("looking for libraries:", lambda: count_noun(len(elf.by_inode), "file"))
-        resolved = [resolve_program(program, loaders) for program in programs]
-        error: MagicpakError | None = _missing_libraries(resolved, log)
+        resolved = [resolve_program(program, loaders) for program in inputs.programs]
+        error: MagicpakError | None = _missing_libraries(inputs.programs, resolved, log)
         if error is not None and not until_report:
             raise error
         if options.dynamic and error is None:
-            self.traced = _tracing(options).run(programs, self._new_private_directory, log)
-        planning = Planning(options.layout, options.output, options.include, options.exclude, options.mkdir)
-        result = planning.run(programs, resolved, self.traced, loaders, log)
+            self.traced = _tracing(options).run(inputs.all, self._new_private_directory, log)
+        result = _planning(options).run(inputs, resolved, self.traced, loaders, log)
         if compression is not None and error is None:
-            plan = compression.run(programs, result.plan, self._new_private_directory, log)
+            packed = [*inputs.programs, *(_interpreters(result, elf) if inputs.scripts else ())]
+            plan = compression.run(packed, result.plan, elf, self._new_private_directory, log)
             result = result._replace(plan=plan)
         result = result._replace(private=self._private)
         verdict = _verify(result, loaders, options.output, log) if options.verify and error is None else None
+        log.warn_all(_unpack_warnings(elf, result, traced=options.dynamic))
         return result, verdict, verdict.error if verdict else error
 
     def _new_private_directory(self) -> str:
         self._private.append(self._stack.enter_context(private_directory()))
         return self._private[-1]
+
+
+def _planning(options: Options) -> Planning:
+    return Planning(
+        options.layout,
+        options.output,
+        options.include,
+        options.exclude,
+        options.mkdir,
+        options.all_packages,
+        _dynamic_env(options),
+    )
+
+
+def _interpreters(result: Result, elf: ElfCache) -> "list[Program]":
+    from magicpak.collect.scripts import interpreters
+
+    return interpreters(result.inputs.scripts, result.scripts, elf)
 
 
 def _reporting(options: Options) -> "Reporting":
@@ -132,6 +152,10 @@ def _compression(options: Options) -> "Compression":
     return Compression(Upx(options.upx, options.upx_arg, options.upx_timeout))
 
 
+def _dynamic_env(options: Options) -> dict[str, str]:
+    return {**os.environ, **options.dynamic_env}
+
+
 def _tracing(options: Options) -> "Tracing":
     from magicpak.stages.tracing import Tracing
 
@@ -139,14 +163,14 @@ def _tracing(options: Options) -> "Tracing":
         options.dynamic_arg,
         options.dynamic_command,
         _encoded(options.dynamic_stdin),
-        {**os.environ, **options.dynamic_env},
+        _dynamic_env(options),
         options.dynamic_timeout,
         options.dynamic_allow_failure,
     )
 
 
-def _test_run(options: Options) -> "TestRun":
-    from magicpak.stages.test_run import TestRun
+def _trial(options: Options) -> "Trial":
+    from magicpak.stages.trial import Trial
     from magicpak.trial.expectations import Expectations
 
     expectations = Expectations(
@@ -157,7 +181,7 @@ def _test_run(options: Options) -> "TestRun":
         env=options.test_env,
         network=options.test_network,
     )
-    return TestRun(options.test_command, options.busybox, options.test_user, expectations, options.source_date_epoch)
+    return Trial(options.test_command, options.busybox, options.test_user, expectations, options.source_date_epoch)
 
 
 def _encoded(text: str | None) -> bytes | None:
@@ -170,15 +194,24 @@ def _verify(result: Result, loaders: Loaders, output: str | None, log: Log) -> "
     return Verification(output).run(result, loaders, log)
 
 
-def _missing_libraries(resolved: Sequence[Resolved], log: Log) -> LibrariesMissing | None:
+def _missing_libraries(programs: Sequence[Program], resolved: Sequence[Resolved], log: Log) -> LibrariesMissing | None:
     """Log how many libraries each program needs; return the error for those that are missing, of all at once."""
-    for each in resolved:
-        log.info(f"{printable(each.name)} needs {count_noun(len(each.closure.objects) - 1, 'library')}")
+    for program, each in zip(programs, resolved, strict=True):
+        if program.file.unpack_error is None:
+            log.info(f"{printable(each.name)} needs {count_noun(len(each.closure.objects) - 1, 'library')}")
     if any(each.interpreter_error or each.closure.missing for each in resolved):
         from magicpak.resolve.missing import missing_error
 
         return missing_error(resolved)
     return None
+
+
+def _unpack_warnings(elf: ElfCache, result: Result, *, traced: bool) -> list[str]:
+    if all(file.unpack_error is None for file in elf.by_inode.values()):
+        return []
+    from magicpak.collect.packed import unpack_warnings
+
+    return unpack_warnings(elf, result.plan, traced=traced)
 
 
 def _write(output: DirectoryOutput, result: Result, inspect: Callable[[int], None] | None, log: Log) -> WriteResult:

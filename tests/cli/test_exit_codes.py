@@ -154,14 +154,16 @@ def test_3_for_an_interpreter_that_cannot_be_used(interpreter: str, why: str, he
     assert names(here) == ["one", "prog"]
 
 
-def test_1_for_a_loader_that_the_static_resolver_does_not_know(here: Path) -> None:
+@pytest.mark.parametrize("resolver", ["static", "auto"])
+def test_1_for_a_loader_that_is_not_known(resolver: str, here: Path) -> None:
     executable(here / "ld.so", make_elf(code=X86_64_EXIT_0))
     executable(here / "one", make_elf(interpreter=f"{here}/ld.so", needed=["liba.so"], code=X86_64_EXIT_0))
-    assert magicpak("one", "out", "--resolver=static", cwd=here) == RunResult(
+    assert magicpak("one", "out", "--resolver", resolver, cwd=here) == RunResult(
         1,
         "",
-        f"error: the loader {here}/ld.so is neither a glibc nor a musl that --resolver static knows\n"
-        "hint: use the loader itself, with --resolver dlopen and a C compiler\n",
+        f"error: the loader {here}/ld.so is neither a glibc nor a musl that magicpak knows\n"
+        "hint: if you trust the program, --resolver dlopen runs its loader to ask it, for which it needs a C "
+        "compiler\n",
     )
     assert names(here) == ["ld.so", "one", "prog"]
 

@@ -17,9 +17,11 @@ from elftools.elf.enums import ENUM_E_MACHINE, ENUM_E_TYPE
 from elftools.elf.gnuversions import GNUVerDefSection, GNUVerNeedSection
 from elftools.elf.segments import InterpSegment
 
-from magicpak.elf.facts import ElfFacts, ElfTarget, FileType, VersionNeeded, Versions
+from magicpak.elf.facts import Dependency, DependencyKind, ElfFacts, ElfTarget, FileType, VersionNeeded, Versions
 from magicpak.elf.reader import ElfError, read_path
 from support.elf_files import (
+    DT_AUDIT,
+    DT_NEEDED,
     I386,
     PPC,
     PT_DYNAMIC,
@@ -118,13 +120,16 @@ def with_dynamic(header: ElfFacts, interpreter: str | None, segment: DynamicSegm
         header.entry,
         interpreter,
         is_dynamic=True,
-        needed=texts("DT_NEEDED"),
+        dependencies=tuple(
+            Dependency(DependencyKind[tag[3:]], segment._get_stringtable().get_string(value))
+            for tag, value in tags
+            if tag in ("DT_NEEDED", "DT_AUXILIARY", "DT_FILTER")
+        ),
         soname=(None, *texts("DT_SONAME"))[-1],
         rpath=(None, *texts("DT_RPATH"))[-1],
         runpath=(None, *texts("DT_RUNPATH"))[-1],
         flags_1=dict(tags).get("DT_FLAGS_1", 0),
-        auxiliary=texts("DT_AUXILIARY"),
-        filter=texts("DT_FILTER"),
+        audit=tuple(name for tag in ("DT_AUDIT", "DT_DEPAUDIT") for name in (("", *texts(tag))[-1]).split(":") if name),
     )
 
 
@@ -148,6 +153,7 @@ def test_a_handmade_file_has_the_facts_that_pyelftools_sees(
             flags_1=0x800,
             auxiliary=["libaux.so"],
             filter=["libfilter.so"],
+            more=[(DT_NEEDED, "liblast.so"), (DT_AUDIT, "libaudit.so:/x")],
         )
     )
 

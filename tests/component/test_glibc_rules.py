@@ -19,7 +19,7 @@ from magicpak.files.view import HostView
 from magicpak.ldso.interpreter import Glibc, _runs_of_directories, built_in
 from magicpak.ldso.machines import machine_of
 from magicpak.ldso.search import SearchDirectory, SearchList
-from support.elf_files import AARCH64, I386, S390X, X86_64, make_elf
+from support.elf_files import AARCH64, DT_AUXILIARY, DT_FILTER, DT_NEEDED, I386, S390X, X86_64, make_elf
 from support.loader_oracle import (
     GLIBC,
     LibraryTree,
@@ -195,6 +195,21 @@ class TestTokens:
         assert [need.found and {need.found.path, *need.found.variants} for need in needs] == [set(paths.values())]
         assert listed(program).found[0][1] in paths.values()
 
+    @pytest.mark.parametrize("interpreter", [GLIBC, "/lib/ld-linux.so.2"])
+    @pytest.mark.parametrize("directories", [["x86_64"], ["haswell"], ["xeon_phi"], ["i686"], ["x86_64", "haswell"]])
+    def test_of_the_environment_it_is_this_processors(
+        self, tmp_path: Path, directories: list[str], interpreter: str
+    ) -> None:
+        if not os.path.exists(interpreter):
+            pytest.skip(f"there is no {interpreter}")
+        tree = LibraryTree(tmp_path, interpreter)
+        kind = X86_64 if interpreter == GLIBC else I386
+        for directory in [*directories, "any"]:
+            tree.library(f"{directory}/liba.so", kind=kind)
+        program = tree.program("app", needed=["liba.so"], kind=kind)
+        agreed(program, library_path="$ORIGIN/${PLATFORM}:$ORIGIN/any")
+        agreed(program, library_path=f"{tree.root}/$PLATFORM")
+
 
 class TestNames:
     def test_a_path_is_opened_as_it_is(self, tree: LibraryTree, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,6 +227,13 @@ class TestNames:
         program = tree.program("app", needed=[first, second])
         assert [path for _, path in listed(program).found] == [first, second, one, two]
         assert [path for _, path in ours(program).found] == [first, second, one, two]
+
+    def test_an_empty_name_is_the_program(self, tree: LibraryTree) -> None:
+        path = tree.library("lib/liba.so", needed=[""])
+        program = tree.program("app", needed=["", "liba.so"], rpath="$ORIGIN/lib")
+        assert agreed(program) == found(("liba.so", path))
+        closure = resolved(program).closure
+        assert [need.satisfied_by for need in closure.program.needs] == [closure.program, closure.objects[1]]
 
     def test_the_soname_of_a_loaded_library_satisfies(self, tree: LibraryTree) -> None:
         first = tree.library("lib/liba.so", soname="libb.so")
@@ -364,6 +386,39 @@ class TestFilters:
         theirs = listed(program)
         assert sorted(ours(program).found) == sorted(theirs.found)
         assert ("liby.so", early) in theirs.found
+
+    @pytest.mark.parametrize("tag", [DT_FILTER, DT_AUXILIARY])
+    def test_what_comes_first_in_the_dynamic_section_is_loaded_first(self, tree: LibraryTree, tag: int) -> None:
+        """Some linkers put filters first: here the other library's DT_SONAME would satisfy it otherwise."""
+        filtee = tree.library("lib/libx.so")
+        tree.library("lib/libb.so", soname="libx.so")
+        tree.library("lib/liba.so", first=[(tag, "libx.so"), (DT_NEEDED, "libb.so")])
+        tree.library("lib/libc1.so", first=[(DT_NEEDED, "libb.so"), (tag, "libx.so")])
+        for name, expected in (("liba.so", True), ("libc1.so", False)):
+            program = tree.program(f"app-{name}", needed=[name], rpath="$ORIGIN/lib")
+            assert sorted(ours(program).found) == sorted(listed(program).found)
+            assert (("libx.so", filtee) in ours(program).found) is expected
+            assert subprocess.run([program], check=False).returncode == 0
+
+    def test_what_is_filtered_although_it_is_loaded_already_comes_before_what_waits(self, tree: LibraryTree) -> None:
+        """Were it not moved, libb.so would be the first to ask for liby.so."""
+        tree.library("lib/liba.so", filter=["libx.so"])
+        tree.library("lib/libb.so", needed=["liby.so"], rpath=tree / "late")
+        tree.library("lib/libx.so", needed=["liby.so"], rpath=tree / "early")
+        early = tree.library("early/liby.so")
+        tree.library("late/liby.so")
+        program = tree.program("app", needed=["liba.so", "libb.so", "libx.so"], rpath="$ORIGIN/lib")
+        assert sorted(ours(program).found) == sorted(listed(program).found)
+        assert ("liby.so", early) in ours(program).found
+
+    def test_two_that_filter_each_other_come_to_an_end(self, tree: LibraryTree) -> None:
+        """The real loader never does."""
+        first, second = tree.library("lib/liba.so", filter=["libb.so"]), tree.library("lib/libb.so", filter=["liba.so"])
+        program = tree.program("app", needed=["liba.so"], rpath="$ORIGIN/lib")
+        assert ours(program) == found(("liba.so", first), ("libb.so", second))
+
+    def test_random_trees_with_filters_are_read_as_the_real_loader_reads_them(self, tmp_path: Path) -> None:
+        assert list(differences(tmp_path, random.Random(1), 120, filters=True)) == []
 
 
 @pytest.mark.needs("chroot")

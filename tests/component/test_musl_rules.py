@@ -167,6 +167,11 @@ class TestNames:
         program = tree.program("app", needed=["liba.so", name], runpath=f"$ORIGIN/{deep}")
         assert agreed_by_musl(program) == missing("liba.so", name)
 
+    def test_an_empty_one_is_missing(self, tree: LibraryTree) -> None:
+        path = tree.library("lib/liba.so")
+        program = tree.program("app", needed=["", "liba.so"], rpath="$ORIGIN/lib")
+        assert agreed_by_musl(program) == Listing((("liba.so", path),), ("",))
+
     def test_filters_are_nothing_to_it(self, tree: LibraryTree) -> None:
         path = tree.library("lib/liba.so", filter=["libnowhere.so"], auxiliary=["libb.so"])
         tree.library("lib/libb.so")

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-import magicpak.collect.include
+import magicpak.collect.trees
 from magicpak.bundle.entry import Attributes, Copy, Directory, Layout, Link
-from magicpak.bundle.plan import BundlePlan
-from magicpak.collect.include import TreeCollector, include
+from magicpak.bundle.plan import Because, BundlePlan
+from magicpak.collect.include import include
 from magicpak.collect.mirror import Mirror
+from magicpak.collect.trees import TreeCollector
 from magicpak.errors import InvalidUsage, SourceChanged
 from magicpak.files.cli_path import parse_cli_path
 from magicpak.files.host import Host
@@ -172,6 +173,47 @@ def test_a_link_to_what_is_the_kernels_is_in_without_a_warning(small: Small) -> 
     plan = small.plan(run.use(Access.MADE, small / "var/run/pid", real="/run/pid"))
     assert elsewhere(plan, small) == ["proc/ written", "run/ written"]
     assert lines(plan, str(small.root)) == ["mtab -> /proc/self/mounts", "prog", "var/", "var/run -> /run"]
+
+
+def test_of_run_the_directories_and_links_are_in_and_no_files(small: Small) -> None:
+    """The same in another root directory: only there a test may make what it needs."""
+    small.add("jail/run/app/state/pid")
+    os.mkfifo(small / "jail/run/app/pipe")
+    os.chmod(small.directory("jail/run/app/sockets"), 0o2750)
+    small.link("jail/run/system", "../opt/system")
+    small.add("jail/opt/system/file")
+    small.link("jail/var/run", "/run")
+    small.add("jail/run/systemd/private")
+    run = small.run()
+    used = ("run/app/state/pid", "run/app/pipe", "run/app/sockets", "var/run/app", "run/system/file", "run/gone")
+    run.use(Access.TESTED, *(small / f"jail/{path}" for path in used), root=small / "jail")
+    run.use(Access.MADE, small.add("jail/run/app/state/made"), root=small / "jail")
+    run.use(Access.CONNECTED, small / "jail/run/systemd/private", root=small / "jail")
+    plan = small.plan(run)
+    assert lines(plan, str(small.root)) == [
+        "jail/", "jail/opt/", "jail/opt/system/", "jail/opt/system/file", "jail/run/", "jail/run/app/ seen",
+        "jail/run/app/sockets/ seen", "jail/run/app/state/ written", "jail/run/system -> ../opt/system",
+        "jail/run/systemd/ seen", "jail/var/", "jail/var/run -> /run", "prog",
+    ]  # fmt: skip
+    item = plan.get(small / "jail/run/app/sockets")
+    assert item is not None
+    assert item.entry.attributes[:3] == (0o2750, os.geteuid(), os.getegid())
+
+
+def test_what_says_that_systemd_runs_the_machine_is_not_in(small: Small) -> None:
+    run = small.run().use(Access.TESTED, "/run/systemd/system", "/run/systemd/netif")
+    for path in ("/run/systemd", "/run/systemd/system", "/run/systemd/netif"):  # whether this machine has them or not
+        run.kept.append(Backup(path, None, None, stat.S_IFDIR | 0o755, 0, 0, 0))
+    plan = small.plan(run)
+    assert [path for path in ("/run/systemd", "/run/systemd/netif", "/run/systemd/system") if path in plan] == [
+        "/run/systemd", "/run/systemd/netif",
+    ]  # fmt: skip
+
+
+def test_in_a_real_var_run_there_are_no_files_either(small: Small) -> None:
+    small.add("jail/var/run/app/pid")
+    run = small.run().use(Access.READ, small / "jail/var/run/app/pid", root=small / "jail")
+    assert small.brought(run) == ["jail/", "jail/var/", "jail/var/run/", "jail/var/run/app/"]
 
 
 def test_what_proc_says_of_the_program_itself_brings_it_nowhere_else(small: Small) -> None:
@@ -390,7 +432,7 @@ def test_what_was_included_is_as_it_was_too_but_what_was_made_is_there(small: Sm
     run.use(Access.EMPTIED, small / "d/changed").use(Access.MADE, small.add("d/made"))
     mirror = traced([run], [small.program]).mirror
     trees = TreeCollector(mirror)
-    trees.collect(parse_cli_path(small / "d"), "test")
+    trees.collect(parse_cli_path(small / "d"), Because("test"))
     trees.walk()
     plan = BundlePlan().adding(mirror.take())
     assert lines(plan, str(small.root)) == ["d/ written", "d/changed", "d/made"]
@@ -402,7 +444,7 @@ def test_links_that_would_make_too_many_directories_are_an_error(small: Small, m
     for name in names:
         for other in names.replace(name, ""):
             small.link(f"t/{name}/to_{other}", f"../{other}")
-    monkeypatch.setattr(magicpak.collect.include, "_MAX_REPEATED", 100)
+    monkeypatch.setattr(magicpak.collect.trees, "_MAX_REPEATED", 100)
     include([small / "t"], Mirror(Layout.DIRECTORIES, Host()))
     include([small / "t/a"], Mirror(Layout.HOST, Host()))
     with pytest.raises(InvalidUsage) as raised:

@@ -24,6 +24,7 @@ PF_X, PF_W, PF_R = 1, 2, 4
 DT_NULL, DT_NEEDED, DT_HASH, DT_STRTAB, DT_SYMTAB, DT_STRSZ, DT_SYMENT = 0, 1, 4, 5, 6, 10, 11
 DT_SONAME, DT_RPATH, DT_RUNPATH = 14, 15, 29
 DT_FLAGS_1, DT_AUXILIARY, DT_FILTER = 0x6FFFFFFB, 0x7FFFFFFD, 0x7FFFFFFF
+DT_AUDIT, DT_DEPAUDIT = 0x6FFFFEFC, 0x6FFFFEFB
 
 Text = str | bytes
 
@@ -107,6 +108,7 @@ def make_elf(
     flags_1: int = 0,
     auxiliary: Sequence[Text] = (),
     filter: Sequence[Text] = (),  # noqa: A002
+    first: Sequence[tuple[int, int | Text]] = (),
     more: Sequence[tuple[int, int | Text]] = (),
     code: bytes = b"",
 ) -> bytes:
@@ -119,14 +121,15 @@ def make_elf(
         entry: e_entry; None for the address of `code`, 0 without code.
         interpreter: The path in PT_INTERP; None for no PT_INTERP.
         dynamic: Whether there is a dynamic section, which all of the following except `code` are parts of.
-        needed: DT_NEEDED, one each, before all other entries.
+        needed: DT_NEEDED, one each, before all other entries but `first`.
         soname: DT_SONAME.
         rpath: DT_RPATH.
         runpath: DT_RUNPATH.
         flags_1: DT_FLAGS_1, unless 0.
         auxiliary: DT_AUXILIARY, one each.
         filter: DT_FILTER, one each.
-        more: Any further entries, after those above; a text becomes its offset in the string table.
+        first: Any entries, before those above; a text becomes its offset in the string table.
+        more: Any further entries, after those above.
         code: Machine code.
     """
     ehdr, phdr = header(kind), program_header(kind)
@@ -137,7 +140,7 @@ def make_elf(
         segments.insert(0, (PT_PHDR, PF_R, _Part(ehdr.size, MAX_SEGMENTS * phdr.size), base))
         segments.insert(1, (PT_INTERP, PF_R, file.add(os.fsencode(interpreter) + b"\0"), base))
     code_part = file.add(code)
-    texts = [(DT_NEEDED, each) for each in needed]
+    texts: list[tuple[int, int | Text]] = [*first, *((DT_NEEDED, each) for each in needed)]
     texts += [
         (tag, each) for tag, each in ((DT_SONAME, soname), (DT_RPATH, rpath), (DT_RUNPATH, runpath)) if each is not None
     ]

@@ -6,17 +6,19 @@ from pathlib import Path
 from random import Random
 
 from magicpak.elf.facts import DF_1_NODEFLIB, DF_1_PIE, FileType
-from support.elf_files import AARCH64, I386, S390X, make_elf
+from support.elf_files import AARCH64, DT_AUXILIARY, DT_FILTER, DT_NEEDED, I386, S390X, make_elf
 from support.loader_oracle import GLIBC, MUSL, Facts, LibraryTree, Listing, listed, listed_by_musl, resolved
 
 _DIRECTORIES = ("a", "b", "c", "lib/x")
 _NAMES = ("liba.so", "libb.so", "libc1.so", "libd.so", "libe.so")
+_FILTEES = ("libd.so", "libe.so")
 
 
 class _Maker:
     """Makes one tree; what it makes depends on the random numbers only."""
 
-    def __init__(self, root: Path, random: Random, interpreter: str) -> None:
+    def __init__(self, root: Path, random: Random, interpreter: str, *, filters: bool = False) -> None:
+        self.filters = filters
         self.tree = LibraryTree(root, interpreter)
         self.random = random
         self.foreign = (I386,) if interpreter == MUSL else (I386, AARCH64, S390X)  # musl looks at no machine
@@ -36,13 +38,21 @@ class _Maker:
     def needed(self) -> str:
         random = self.random
         if random.random() < 0.8:
-            return random.choice(_NAMES)
+            return random.choice([*_NAMES, "libother.so", ""] if self.filters else _NAMES)
         name, directory = random.choice(_NAMES), random.choice(_DIRECTORIES)
         return random.choice(["libnowhere.so", f"{self.tree.root}/{directory}/{name}", f"{directory}/{name}"])
 
-    def facts(self, count: int) -> Facts:
+    def dependency(self, *, is_filter: bool) -> tuple[int, str]:
+        """Return an entry of the dynamic section; the loader hangs where one filter leads to another and back."""
         random = self.random
-        facts = Facts(needed=[self.needed() for _ in range(count)])
+        if not is_filter or random.random() < 0.5:
+            return DT_NEEDED, self.needed()
+        name = random.choice([*_FILTEES, "libother.so", f"$ORIGIN/{random.choice(_FILTEES)}"])
+        return random.choice([DT_FILTER, DT_AUXILIARY]), name
+
+    def facts(self, count: int, *, is_filter: bool) -> Facts:
+        random = self.random
+        facts = Facts(first=[self.dependency(is_filter=is_filter) for _ in range(count)])
         if random.random() < 0.3:
             facts["rpath"] = self.path()
         if random.random() < 0.2:
@@ -52,9 +62,12 @@ class _Maker:
         return facts
 
     def library(self, where: str) -> None:
-        facts = self.facts(self.random.choice([0, 1, 2, 3]))
+        is_filtee = os.path.basename(where) in _FILTEES
+        facts = self.facts(self.random.choice([0, 1, 2, 3]), is_filter=self.filters and not is_filtee)
         if self.random.random() < 0.3:
-            facts["soname"] = self.random.choice([*_NAMES, "libother.so"])
+            facts["soname"] = self.random.choice(
+                _NAMES[:3] if self.filters and not is_filtee else [*_NAMES, "libother.so"]
+            )
         self.files.append(Path(self.tree.library(where, **facts)))
 
     def oddity(self, where: str) -> None:
@@ -88,7 +101,7 @@ class _Maker:
                     self.library(f"{directory}/{name}")
                 elif chance > 0.45:
                     self.oddity(f"{directory}/{name}")
-        facts = self.facts(3)
+        facts = self.facts(3, is_filter=False)
         if self.random.random() < 0.7:
             facts["rpath"] = f"{self.path()}:$ORIGIN/a:$ORIGIN/b:$ORIGIN/c"
         program = self.tree.program("app", **facts)
@@ -101,11 +114,16 @@ def made(directory: Path, random: Random, count: int, interpreter: str = GLIBC) 
         yield _Maker(directory / str(index), random, interpreter).make()
 
 
-def differences(directory: Path, random: Random, count: int, interpreter: str = GLIBC) -> Iterator[str]:
-    """Yield what the real loader and ours see otherwise, in `count` trees made in `directory`."""
+def differences(
+    directory: Path, random: Random, count: int, interpreter: str = GLIBC, *, filters: bool = False
+) -> Iterator[str]:
+    """Yield what the real loader and ours see otherwise, in `count` trees made in `directory`.
+
+    With `filters` some libraries are, and then the order in which the loader lists what it has loaded does not count.
+    """
     here = os.getcwd()
     for index in range(count):
-        maker = _Maker(directory / str(index), random, interpreter)
+        maker = _Maker(directory / str(index), random, interpreter, filters=filters)
         program, library_path = maker.make()
         os.chdir(maker.tree.root / random.choice([".", "a"]))
         try:
@@ -113,6 +131,8 @@ def differences(directory: Path, random: Random, count: int, interpreter: str = 
             theirs, mine = _normal(asked(program, library_path=library_path)), _ours(program, library_path, interpreter)
         finally:
             os.chdir(here)
+        if filters:
+            theirs, mine = _sorted(theirs), _sorted(mine)
         if theirs != mine:
             yield f"{program} with LD_LIBRARY_PATH {library_path!r}: {theirs}, ours {mine}"
 
@@ -121,11 +141,17 @@ def _ours(program: str, library_path: str | None, interpreter: str) -> Listing:
     closure = resolved(program, library_path=library_path).closure
     if interpreter != MUSL and any(need.load_error for need in closure.missing):
         return Listing(stops=True)
-    found = tuple((each.name, each.path) for each in closure.objects[1:])
-    return _normal(Listing(found, tuple(need.name for need in closure.missing)))
+    found = tuple((each.path if "$" in each.name else each.name, each.path) for each in closure.objects[1:])
+    needs = [need for each in closure.objects for need in each.needs if not need.satisfied_by]
+    missing = [need for need in needs if interpreter == MUSL or not need.load_error]
+    return _normal(Listing(found, tuple(need.name.replace("$ORIGIN", need.by.origin) for need in missing)))
 
 
 def _normal(listing: Listing) -> Listing:
     """Return `listing` with paths as they are without `..`, and each missing name once."""
     found = tuple((name, os.path.normpath(path)) for name, path in listing.found)
     return Listing(found, tuple(dict.fromkeys(listing.missing)), listing.stops)
+
+
+def _sorted(listing: Listing) -> Listing:
+    return Listing(tuple(sorted(listing.found)), tuple(sorted(listing.missing)), listing.stops)

@@ -17,7 +17,7 @@ from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Because, BundlePlan, Item
 from magicpak.elf import symbols, versions
 from magicpak.elf.cache import ElfCache
-from magicpak.elf.facts import ElfFacts, ElfTarget, FileType, VersionNeeded, Versions
+from magicpak.elf.facts import Dependency, DependencyKind, ElfFacts, ElfTarget, FileType, VersionNeeded, Versions
 from magicpak.elf.image import PAGE, ElfBytes, MappedImage, Segment
 from magicpak.elf.reader import ElfError, ElfErrorKind, read_facts, read_path
 from magicpak.elf.symbols import Symbols, read_symbols
@@ -27,6 +27,9 @@ from magicpak.verify.root_view import DirectoryView
 from support.elf_files import (
     AARCH64,
     BIG_PAGE,
+    DT_AUDIT,
+    DT_DEPAUDIT,
+    DT_FILTER,
     DT_FLAGS_1,
     DT_HASH,
     DT_NEEDED,
@@ -56,7 +59,7 @@ LIBRARY_FACTS = ElfFacts(
     flags=0,
     entry=0,
     is_dynamic=True,
-    needed=("libone.so.1", "libtwo.so.2"),
+    dependencies=(Dependency(DependencyKind.NEEDED, "libone.so.1"), Dependency(DependencyKind.NEEDED, "libtwo.so.2")),
     soname="libthree.so.3",
     runpath="$ORIGIN/../lib",
 )
@@ -118,6 +121,8 @@ def test_every_fact_is_read_in_each_class_and_byte_order(kind: ElfTarget, file_t
         flags_1=0x08000800,
         auxiliary=["libaux1.so", "libaux2.so"],
         filter=["libfilter2.so", "libfilter1.so"],
+        first=[(DT_FILTER, "libfirst.so")],
+        more=[(DT_NEEDED, "liblast.so"), (DT_DEPAUDIT, "/later.so"), (DT_AUDIT, "libx.so::$ORIGIN/liby.so:")],
     )
 
     assert facts_of(elf) == ElfFacts(
@@ -127,13 +132,18 @@ def test_every_fact_is_read_in_each_class_and_byte_order(kind: ElfTarget, file_t
         entry=0x1234,
         interpreter="/lib/ld.so",
         is_dynamic=True,
-        needed=("libz.so", "liba.so", "libz.so"),
+        dependencies=(
+            Dependency(DependencyKind.FILTER, "libfirst.so"),
+            *(Dependency(DependencyKind.NEEDED, name) for name in ("libz.so", "liba.so", "libz.so")),
+            *(Dependency(DependencyKind.AUXILIARY, name) for name in ("libaux1.so", "libaux2.so")),
+            *(Dependency(DependencyKind.FILTER, name) for name in ("libfilter2.so", "libfilter1.so")),
+            Dependency(DependencyKind.NEEDED, "liblast.so"),
+        ),
         soname="libme.so.1",
         rpath="/rpath",
         runpath="/runpath:$ORIGIN",
         flags_1=0x08000800,
-        auxiliary=("libaux1.so", "libaux2.so"),
-        filter=("libfilter2.so", "libfilter1.so"),
+        audit=("libx.so", "$ORIGIN/liby.so", "/later.so"),
     )
 
 

@@ -39,7 +39,9 @@ def resolve_included(
             why = str(error) if isinstance(error, ElfError) else f"cannot be read: {reason(error)}"
             warnings.append(f"{printable(path)} is included without libraries: it {why}")
             continue
-        if file.facts.type not in (FileType.EXEC, FileType.DYN) or not (file.facts.needed or file.facts.interpreter):
+        if file.facts.type not in (FileType.EXEC, FileType.DYN) or not (
+            file.facts.dependencies or file.facts.interpreter
+        ):
             continue
         resolved = _resolve(location, file, programs, loaders)
         if resolved is None:

@@ -10,7 +10,7 @@ from magicpak.collect.mirror import Mirror
 from magicpak.ldso.closure import Closure
 from magicpak.ldso.interpreter import Glibc, Interpreter
 from magicpak.ldso.loader import Found, Loaded, Need, Rule
-from magicpak.resolve.inputs import Program
+from magicpak.resolve.inputs import Input, Program
 from magicpak.resolve.libraries import Resolved
 from magicpak.text import list_names, printable
 
@@ -23,14 +23,14 @@ class Placed(NamedTuple):
     program: Program | None = None
 
 
-def place_inputs(programs: Sequence[Program], mirror: Mirror) -> None:
+def place_inputs(inputs: Sequence[Input], mirror: Mirror) -> None:
     """Collect the INPUTs themselves, with the links that lead to them. Raises MagicpakError."""
-    for program in programs:
+    for each in inputs:
         because = Because("the executable to be bundled")
-        if program.is_moved:
-            mirror.place_at(program.real, program.place, because)
+        if each.is_moved:
+            mirror.place_at(each.real, each.place, because)
         else:
-            mirror.place(program.path, because)
+            mirror.place(each.path, because)
 
 
 def place_libraries(
@@ -50,9 +50,10 @@ def place_libraries(
         _place_preload_file(resolved.interpreter, closure, mirror)
     origin = resolved.origin_in_bundle
     origin = directory_in_bundle(origin) if origin == closure.program.origin else origin
-    placer = _LibraryPlacer(mirror, {closure.program: origin})
+    owners = [closure.program, *(need.by for need in closure.program.needs if need.audits)]
+    placer = _LibraryPlacer(mirror, dict.fromkeys(owners, origin))
     places: dict[Need, BundlePath | str] = {}
-    for requester in (*closure.objects, *closure.variants):
+    for requester in closure.everything:
         moved = placer.moved.get(requester.path)
         directory = os.path.dirname(moved) if moved else directory_in_bundle(os.path.dirname(requester.path))
         placer.origins.setdefault(requester, directory)
@@ -75,7 +76,8 @@ class _LibraryPlacer:
 
     def place(self, need: Need, found: Found) -> BundlePath | str:
         rule = "" if found.rule is Rule.PATH else f", found by {found.rule.value},"
-        because = Because(f"{need.name}{rule} needed by", need.by.path)
+        role = "an audit library (DT_AUDIT) of" if need.audits else "needed by"
+        because = Because(f"{need.name}{rule} {role}", need.by.path)
         for variant in found.variants:
             self._variant(variant, need, found)
         old, new = self._move(found)

@@ -18,7 +18,7 @@ from magicpak.files.cli_path import Location, parse_cli_path
 from magicpak.files.host import Host
 from magicpak.files.script import SEARCH_PATH
 from magicpak.files.view import real_path
-from magicpak.resolve.inputs import Program
+from magicpak.resolve.inputs import Input, is_relative, unmoved
 from magicpak.resolve.libraries import Resolved
 from magicpak.text import list_names, printable
 
@@ -46,16 +46,16 @@ class Relocation(NamedTuple):
         return BundlePath(path).is_under(self.start.host)
 
 
-def relocations(programs: Sequence[Program]) -> list[Relocation]:
-    """Return what moves along with `programs`, the INPUTs.
+def relocations(inputs: Sequence[Input]) -> list[Relocation]:
+    """Return what moves along with `inputs`, the INPUTs.
 
     With a relative one, that is the current directory: in the bundle it is the root. With any that moves, it is what
     the program may take for its own directory.
     """
     found: dict[Location, Relocation] = {}
-    for program in programs:
+    for program in inputs:
         starts = [Location(each, program.place.parent) for each in _own_directories(program)]
-        if program.is_relative:
+        if is_relative(program):
             whole = Relocation(parse_cli_path(program.argument).start, program.argument)
             starts = [whole.start, *(each for each in starts if whole.place_of(each.host) != each.bundle)]
         for start in starts if program.is_moved else ():
@@ -64,7 +64,7 @@ def relocations(programs: Sequence[Program]) -> list[Relocation]:
     return list(found.values())
 
 
-def _own_directories(program: Program) -> list[BundlePath]:
+def _own_directories(program: Input) -> list[BundlePath]:
     """Return the directories that `program` may take for its own: that of the file, and that of a link as INPUT."""
     paths = program.real, parse_cli_path(program.argument).on_host
     directories = dict.fromkeys(BundlePath(real_path(os.path.dirname(path))) for path in paths)
@@ -98,7 +98,7 @@ def move_along(
     placed = [
         place_libraries(each, libraries, directory_in_bundle=relocation.place_of)
         for each in resolved
-        if any(relocation.covers(loaded.path) for loaded in (*each.closure.objects, *each.closure.variants))
+        if any(relocation.covers(loaded.path) for loaded in each.closure.everything)
     ]
     return MovedItems(relocation, [*files.mirror.take(), *libraries.take()], placed, files.sources)
 
@@ -152,11 +152,11 @@ class PlanWithMoved(NamedTuple):
 
 
 def with_moved(
-    plan: BundlePlan, moved: Sequence[MovedItems], programs: Sequence[Program], files: Collection[BundlePath]
+    plan: BundlePlan, moved: Sequence[MovedItems], inputs: Sequence[Input], files: Collection[BundlePath]
 ) -> PlanWithMoved:
     """Return `plan` with the items of `moved` where nothing else is planned, and a warning where something is.
 
-    `files` are those that the runs of `programs`, the INPUTs, have used.
+    `files` are those that the runs of `inputs`, the INPUTs, have used.
     """
     used: dict[BundlePath, str] = {path: path for path in files}
     warnings: list[str] = []
@@ -172,17 +172,17 @@ def with_moved(
             warnings.append(
                 f"{list_names(others)} did not move along with {argument}: the bundle has something else there"
             )
-    return PlanWithMoved(plan, used, [*warnings, *_beside_warnings(programs, files, plan)])
+    return PlanWithMoved(plan, used, [*warnings, *_beside_warnings(inputs, files, plan)])
 
 
-def _beside_warnings(programs: Sequence[Program], used: Iterable[BundlePath], plan: BundlePlan) -> Iterator[str]:
-    """Yield a line for each of `programs` that moves away from files beside its directory that the runs have `used`."""
+def _beside_warnings(inputs: Sequence[Input], used: Iterable[BundlePath], plan: BundlePlan) -> Iterator[str]:
+    """Yield a line for each of `inputs` that moves away from files beside its directory that the runs have `used`."""
     files = sorted(used)
-    for program in programs:
+    for program in inputs:
         parent = program.place.parent
         if not program.is_moved or any(plan.reached(f"{each}/pyvenv.cfg")[0] for each in (parent, parent.parent)):
             continue  # by that file, a virtual environment's Python finds all others where they are
-        others = {each for other in programs if other is not program for each in _own_directories(other)}
+        others = {each for other in inputs if other is not program for each in _own_directories(other)}
         lost = dict.fromkeys(
             path
             for own in _own_directories(program)
@@ -195,7 +195,7 @@ def _beside_warnings(programs: Sequence[Program], used: Iterable[BundlePath], pl
         if lost:
             yield (
                 f"{printable(program.argument)} moves to {printable(program.place)}: it will not find"
-                f" {list_names(lost)} if it looks for them by its own path; it keeps its path {program.unmoved}"
+                f" {list_names(lost)} if it looks for them by its own path; it keeps its path {unmoved(program)}"
             )
 
 

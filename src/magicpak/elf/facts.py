@@ -40,6 +40,23 @@ class ElfTarget(NamedTuple):
     machine: int
 
 
+class DependencyKind(IntEnum):
+    """How an object asks for another one: the d_tag (elf.h)."""
+
+    NEEDED = 1
+    AUXILIARY = 0x7FFFFFFD
+    """The object is a filter: symbols are looked for in the other one first, if there is one."""
+    FILTER = 0x7FFFFFFF
+    """The same, and without the other one it cannot be loaded."""
+
+
+class Dependency(NamedTuple):
+    """One entry of the dynamic section that asks for another object by its name."""
+
+    kind: DependencyKind
+    name: str
+
+
 class VersionNeeded(NamedTuple):
     """One version that `of`, a name in DT_NEEDED, must define; a `weak` one may be absent."""
 
@@ -58,7 +75,9 @@ class Versions(NamedTuple):
 class ElfFacts(NamedTuple):
     """The header, the interpreter and the dynamic section of one ELF file; strings are decoded like file names.
 
-    `rpath` and `runpath` are None if the tag is absent; `flags` is e_flags, `flags_1` is DT_FLAGS_1.
+    `dependencies` are in the order of the section, which counts. `audit` are the names in DT_AUDIT, then those in
+    DT_DEPAUDIT. `rpath` and `runpath` are None if the tag is absent; `flags` is e_flags, `flags_1` is DT_FLAGS_1. A
+    program that is `packed` by upx has all else inside, from where `ElfCache` takes it.
     """
 
     kind: ElfTarget
@@ -67,14 +86,19 @@ class ElfFacts(NamedTuple):
     entry: int
     interpreter: str | None = None
     is_dynamic: bool = False
-    needed: tuple[str, ...] = ()
+    dependencies: tuple[Dependency, ...] = ()
     soname: str | None = None
     rpath: str | None = None
     runpath: str | None = None
     flags_1: int = 0
-    auxiliary: tuple[str, ...] = ()
-    filter: tuple[str, ...] = ()
+    audit: tuple[str, ...] = ()
     versions: Versions = Versions()
+    packed: bool = False
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The names in DT_NEEDED, in order."""
+        return tuple([each.name for each in self.dependencies if each.kind is DependencyKind.NEEDED])
 
 
 def machine_name(kind: ElfTarget) -> str:

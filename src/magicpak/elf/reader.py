@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterable, Sequence
 
 from magicpak.elf.errors import ElfError, ElfErrorKind, require_regular
-from magicpak.elf.facts import ElfFacts, ElfTarget, FileType
+from magicpak.elf.facts import Dependency, DependencyKind, ElfFacts, ElfTarget, FileType
 from magicpak.elf.image import PAGE, ElfBytes, MappedImage, Segment, format_of
 from magicpak.elf.versions import read_versions
 from magicpak.files.view import open_file
@@ -24,10 +24,10 @@ MAX_STRING = 1 << 16  # bytes; an RPATH of many long directories is a few KiB
 MAX_STRINGS = 1 << 24  # bytes for all strings together, so that many long ones do not take minutes
 
 PT_DYNAMIC, PT_INTERP = 2, 3
-DT_NULL, DT_NEEDED, DT_STRTAB, DT_SONAME, DT_RPATH, DT_RUNPATH = 0, 1, 5, 14, 15, 29
-DT_FLAGS_1, DT_AUXILIARY, DT_FILTER = 0x6FFFFFFB, 0x7FFFFFFD, 0x7FFFFFFF
-REPEATED = (DT_NEEDED, DT_AUXILIARY, DT_FILTER)
-SINGLE = (DT_SONAME, DT_RPATH, DT_RUNPATH)
+DT_NULL, DT_STRTAB, DT_SONAME, DT_RPATH, DT_RUNPATH, DT_FLAGS_1 = 0, 5, 14, 15, 29, 0x6FFFFFFB
+DT_DEPAUDIT, DT_AUDIT = 0x6FFFFEFB, 0x6FFFFEFC
+REPEATED = {int(kind): kind for kind in DependencyKind}
+SINGLE = (DT_SONAME, DT_RPATH, DT_RUNPATH, DT_AUDIT, DT_DEPAUDIT)
 
 
 def read_path(path: str) -> ElfFacts:
@@ -62,7 +62,12 @@ def read_facts(descriptor: int) -> ElfFacts:
     facts = ElfFacts(kind, file_type, flags, entry, interpreter=_interpreter(file, segments))
     address = _dynamic_address(segments)
     if address is None:
-        return facts
+        if not segments or facts.interpreter is not None:
+            return facts
+        from magicpak.elf.packed import is_packed  # for static programs only, and what looks like one
+
+        end = phoff + phnum * phentsize
+        return facts._replace(packed=is_packed(descriptor, file.head, end, little=form.little))
     return _dynamic_facts(facts, MappedImage(file, segments), address, form.dynamic)
 
 
@@ -95,13 +100,14 @@ def _dynamic_facts(facts: ElfFacts, memory: MappedImage, address: int, form: str
     strings = _strings(memory, last.get(DT_STRTAB), offsets)
     return facts._replace(
         is_dynamic=True,
-        needed=tuple([strings[value] for tag, value in entries if tag == DT_NEEDED]),
+        dependencies=tuple([Dependency(REPEATED[tag], strings[value]) for tag, value in entries if tag in REPEATED]),
         soname=strings[last[DT_SONAME]] if DT_SONAME in last else None,
         rpath=strings[last[DT_RPATH]] if DT_RPATH in last else None,
         runpath=strings[last[DT_RUNPATH]] if DT_RUNPATH in last else None,
         flags_1=last.get(DT_FLAGS_1, 0),
-        auxiliary=tuple([strings[value] for tag, value in entries if tag == DT_AUXILIARY]),
-        filter=tuple([strings[value] for tag, value in entries if tag == DT_FILTER]),
+        audit=tuple(
+            [name for tag in (DT_AUDIT, DT_DEPAUDIT) if tag in last for name in strings[last[tag]].split(":") if name]
+        ),
         versions=read_versions(memory, last, last.get(DT_STRTAB), little=facts.kind.little),
     )
 

@@ -20,8 +20,12 @@ _NOT_REGULAR = "not a regular file"
 KERNEL_FILE_SYSTEMS = ("/proc", "/sys")
 KERNEL_DIRECTORIES = (*KERNEL_FILE_SYSTEMS, "/dev")
 """What a container finds there is the kernel's, whatever its image has."""
-RUNTIME_DIRECTORIES = (*KERNEL_DIRECTORIES, "/run")
+STATE_DIRECTORIES = ("/run", "/var/run")
+"""Where programs keep files while a system runs (FHS 3.0); a container finds there what its image has."""
+RUNTIME_DIRECTORIES = (*KERNEL_DIRECTORIES, *STATE_DIRECTORIES)
 """What is filled when a system runs."""
+SYSTEMD_MARKER = "/run/systemd/system"
+"""The directory by which programs know that systemd runs the machine, sd_booted(3): it is false of a container."""
 
 
 class FileView(Protocol):
@@ -94,6 +98,20 @@ def read_file(view: FileView, path: str, most: int) -> bytes:
             parts.append(part)  # of what has no size, or grows
             left -= len(part)
         return b"".join(parts)
+    finally:
+        os.close(descriptor)
+
+
+def host_file_pieces(path: str, most: int) -> Iterator[bytes]:
+    """Yield the first `most` bytes of the regular file at `path` of the host, piece by piece. Raises OSError."""
+    descriptor = open_file(path)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise OSError(_NOT_REGULAR)
+        while most > 0 and (piece := os.read(descriptor, min(most, _READ_SIZE))):
+            most -= len(piece)
+            yield piece
     finally:
         os.close(descriptor)
 

@@ -1,28 +1,49 @@
 """All objects that a loader loads into one process, breadth first."""
 
 import os
+import stat
 from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from magicpak.elf.cache import ElfCache
 from magicpak.elf.errors import ElfError
+from magicpak.elf.facts import DependencyKind
 from magicpak.ldso.loader import Found, Loaded, LoadedNames, Loader, LoadError, Need
+
+_MAX_AUDITORS = 15
+"""Audit libraries that a process can have: glibc has 16 namespaces (DL_NNS), and the first is the program's."""
 
 
 class Closure(NamedTuple):
-    """The objects of a process in load order, the program first, and their variants for newer processors."""
+    """The objects of a process in load order, the program first, and their variants for newer processors.
+
+    `auditors` are those of its audit libraries, each in a namespace of its own (rtld-audit(7), dlmopen(3)).
+    """
 
     program: Loaded
     interpreter: Loaded | None
     objects: tuple[Loaded, ...]
     variants: tuple[Loaded, ...]
+    auditors: "tuple[Closure, ...]" = ()
+
+    @property
+    def everything(self) -> tuple[Loaded, ...]:
+        """The objects and variants, and then those of the audit libraries."""
+        audited = [loaded for closure in self.auditors for loaded in closure.everything]
+        return (*self.objects, *self.variants, *audited)
 
     @property
     def missing(self) -> list[Need]:
         """The needs that nothing satisfies and that the loader does not forgive, in load order."""
         everything = (*self.objects, *self.variants)
         return [need for each in everything for need in each.needs if not need.satisfied_by and not need.optional]
+
+    @property
+    def unaudited(self) -> list[Need]:
+        """The needs for want of which an audit library cannot be loaded; the program runs without it."""
+        absent = [need for need in self.program.needs if need.audits and not need.satisfied_by]
+        return absent + [need for closure in self.auditors for need in closure.missing]
 
 
 class _LoadState:
@@ -50,13 +71,18 @@ class _LoadState:
             self.load_needs_of(self.queue.popleft())
 
     def load_needs_of(self, requester: Loaded) -> None:
-        filtered: deque[Loaded] = deque()
-        for name, optional, is_filter in self._loader.wanted(requester.facts):
-            known = len(self.queue)
+        """Load what `requester` asks for, in the order of its dynamic section (glibc's elf/dl-deps.c).
+
+        What it is a filter for comes before all that waits to ask for its own needs, also where it waits already.
+        """
+        filtered: list[Loaded] = []
+        for kind, name in self._loader.dependencies(requester.facts):
             need = self.need(name, requester)
-            requester.needs.append(need._replace(optional=True) if optional else need)
-            if is_filter and len(self.queue) > known:
-                filtered.append(self.queue.pop())
+            requester.needs.append(need._replace(optional=kind is DependencyKind.AUXILIARY))
+            filtee = need.satisfied_by if kind is not DependencyKind.NEEDED else None
+            if filtee is not None and filtee in self.queue:
+                self.queue.remove(filtee)
+                filtered.append(filtee)
         self.queue.extendleft(reversed(filtered))
 
     def need(self, name: str, requester: Loaded) -> Need:
@@ -126,6 +152,35 @@ def load(
     process.run()
     variants = process.variants()
     return Closure(program, interpreter, tuple(process.objects), tuple(variants))
+
+
+def load_auditors(
+    program: Loaded, names: Sequence[str], loader: Loader, elf: ElfCache, *, hwcaps: bool
+) -> tuple[Closure, ...]:
+    """Return what is loaded for each of the audit libraries `names`, each in an empty namespace (glibc's elf/rtld.c).
+
+    It is the loader that asks for them, which has no search path of its own. The program's DT_RPATH, and its DT_RUNPATH
+    too, is searched for them and for what they need. Where AT_SECURE is set, paths are ignored, and files and
+    directories that are not the system's own.
+    """
+    facts = program.facts
+    path = facts.rpath if facts.runpath is None else facts.runpath
+    asking = facts._replace(rpath=path, runpath=None, flags_1=0)
+    requester = Loaded(program.path, asking, program.found, origin=program.origin, secure=program.secure)
+    auditors: list[Closure] = []
+    for name in names:
+        if len(auditors) == _MAX_AUDITORS or (program.secure and "/" in name):
+            continue
+        namespace = _LoadState(loader, elf, hwcaps=hwcaps)
+        need = namespace.need(name, requester)._replace(optional=True, audits=True)
+        if need.satisfied_by and program.secure and not elf.get(need.satisfied_by.path).mode & stat.S_ISUID:
+            continue
+        program.needs.append(need)
+        if need.satisfied_by:
+            namespace.run()
+            variants = tuple(namespace.variants())
+            auditors.append(Closure(need.satisfied_by, None, tuple(namespace.objects), variants))
+    return tuple(auditors)
 
 
 def chain(end: Loaded, program: Loaded) -> list[str]:

@@ -6,22 +6,24 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from magicpak.elf.cache import ElfCache
-from magicpak.elf.facts import ElfFacts
+from magicpak.elf.facts import Dependency, ElfFacts
 from magicpak.errors import MagicpakError, ToolFailed
 from magicpak.files.view import read_file
 from magicpak.ldso.cache import MAX_CACHE, CacheEntry, parse_cache
-from magicpak.ldso.closure import Closure, load
+from magicpak.ldso.closure import Closure, load, load_auditors
 from magicpak.ldso.glibc import GlibcLoader
 from magicpak.ldso.interpreter import Glibc, Interpreter, Musl, built_in
-from magicpak.ldso.loader import EmulatedLoader, Found, Loaded, LoadedNames, Loader, Rule, Wanted
+from magicpak.ldso.loader import EmulatedLoader, Found, Loaded, LoadedNames, Loader, Rule
 from magicpak.ldso.machines import machine_of
 from magicpak.ldso.musl import MuslLoader, path_file, system_path
 from magicpak.ldso.resolver import Resolver
+from magicpak.text import printable
 
 if TYPE_CHECKING:
     from magicpak.ldso.helper_build import Helper
     from magicpak.ldso.real_loader import RealLoader
 
+ASK_HINT = "if you trust the program, --resolver dlopen runs its loader to ask it"
 _MAX_PRELOADS = 1 << 20  # bytes of /etc/ld.so.preload, which usually has one name, if any
 
 
@@ -67,10 +69,13 @@ class Loaders:
         loader: Loader,
         *,
         preloads: Sequence[str] = (),
+        audit: Sequence[str] = (),
         present: Sequence[Loaded] = (),
     ) -> Closure:
-        """Return what `loader` loads into the process of `itself`; see `closure.load`."""
-        return load(itself, interpreter, loader, self.elf, preloads=preloads, present=present, hwcaps=self.hwcaps)
+        """Return what `loader` loads into the process of `itself`; see `closure.load` and `load_auditors`."""
+        elf, hwcaps = self.elf, self.hwcaps
+        closure = load(itself, interpreter, loader, elf, preloads=preloads, present=present, hwcaps=hwcaps)
+        return closure._replace(auditors=load_auditors(itself, audit, loader, elf, hwcaps=hwcaps)) if audit else closure
 
     def interpreter(self, path: str) -> Interpreter:
         """Return the interpreter at `path`. Raises OSError and ElfError where it is not a loader that can run."""
@@ -94,23 +99,26 @@ class Loaders:
             origin=os.path.dirname(interpreter.path),
         )
         emulated = self.emulated(interpreter, itself)
-        if self._resolver is Resolver.STATIC:
-            if emulated is None:
-                raise ToolFailed(
-                    f"the loader {interpreter.path} is neither a glibc nor a musl that --resolver static knows",
-                    hints=["use the loader itself, with --resolver dlopen and a C compiler"],
-                )
-            return emulated, itself
-
-        def real_loader() -> Loader:
+        if self._resolver in (Resolver.DLOPEN, Resolver.NOLOAD):
             from magicpak.ldso.real_loader import DlopenLoader, NoloadLoader
 
             adapter = NoloadLoader if self._resolver is Resolver.NOLOAD else DlopenLoader
-            return adapter(self._real_loader(interpreter), emulated)
+            return adapter(self._real_loader(interpreter), emulated), itself
+        if emulated is None:
+            raise ToolFailed(
+                f"the loader {printable(interpreter.path)} is neither a glibc nor a musl that magicpak knows",
+                hints=[f"{ASK_HINT}, for which it needs a C compiler"],
+            )
+        if self._resolver is Resolver.STATIC:
+            return emulated, itself
 
-        if self._resolver is Resolver.AUTO and emulated is not None:
-            return FallbackLoader(emulated, real_loader), itself
-        return real_loader(), itself
+        def system_loader() -> Loader | None:
+            from magicpak.ldso.real_loader import SystemLoader
+            from magicpak.ldso.trust import is_systems_own
+
+            return SystemLoader(self._real_loader(interpreter), emulated) if is_systems_own(interpreter) else None
+
+        return FallbackLoader(emulated, system_loader), itself
 
     def preloads(self, interpreter: Interpreter) -> list[str]:
         """Return the names in /etc/ld.so.preload, as glibc reads them: white space and colons part them."""
@@ -174,20 +182,24 @@ def emulated_loaders(elf: ElfCache) -> Loaders:
 
 
 class FallbackLoader:
-    """Emulates, and asks the real loader, which `real_loader` makes at the first need, for what is not found."""
+    """Emulates, and for what is not found asks the real loader, which `system_loader` makes at the first need.
 
-    def __init__(self, emulated: EmulatedLoader, real_loader: Callable[[], Loader]) -> None:
+    That makes None of a loader which may not be run, as `is_distrusted` says from then on.
+    """
+
+    def __init__(self, emulated: EmulatedLoader, system_loader: Callable[[], Loader | None]) -> None:
         self._emulated = emulated
-        self._real_loader = real_loader
+        self._system_loader = system_loader
         self._is_unavailable = False
+        self.is_distrusted = False
 
     def names(self) -> LoadedNames:
         """Return an empty record of names."""
         return self._emulated.names()
 
-    def wanted(self, facts: ElfFacts) -> list[Wanted]:
-        """Return what an object with `facts` needs, in order."""
-        return self._emulated.wanted(facts)
+    def dependencies(self, facts: ElfFacts) -> Sequence[Dependency]:
+        """Return what an object with `facts` asks for, in order."""
+        return self._emulated.dependencies(facts)
 
     def searched(self, requester: Loaded) -> list[str]:
         """Return the directories that are searched for `requester`, in order."""
@@ -203,7 +215,10 @@ class FallbackLoader:
         if found is not None or self._is_unavailable:
             return found
         try:
-            return self._real_loader().find(name, requester)
+            system_loader = self._system_loader()
+            if system_loader is not None:
+                return system_loader.find(name, requester)
+            self.is_distrusted = self._is_unavailable = True
         except MagicpakError:  # no compiler, or it fails: the emulated loader's answer stands
             self._is_unavailable = True
-            return None
+        return None

@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from magicpak.elf.cache import ElfCache
-from magicpak.elf.facts import DF_1_NODEFLIB, ElfFacts
+from magicpak.elf.facts import DF_1_NODEFLIB, Dependency, ElfFacts
 from magicpak.ldso.cache import CacheEntry
 from magicpak.ldso.candidate import Candidate, is_usable, judge_candidate
 from magicpak.ldso.interpreter import Glibc
-from magicpak.ldso.loader import Found, Loaded, LoadedNames, LoadError, Rule, Wanted
+from magicpak.ldso.loader import Found, Loaded, LoadedNames, LoadError, Rule
 from magicpak.ldso.machines import Machine
 from magicpak.ldso.search import (
+    DirectoryPaths,
     HwcapsDirectories,
     SearchDirectory,
     SearchList,
@@ -45,14 +46,15 @@ class GlibcLoader:
         self._rpaths: dict[Loaded, tuple[SearchList, ...]] = {}
         self._runpaths: dict[Loaded, SearchList] = {}
         self._environment: SearchList | None = None
+        self._paths = DirectoryPaths()
 
     def names(self) -> LoadedNames:
         """Return an empty record of names."""
         return GlibcNames()
 
-    def wanted(self, facts: ElfFacts) -> list[Wanted]:
-        """Return the DT_NEEDED of an object, then what it is a filter for (DT_FILTER, DT_AUXILIARY)."""
-        return wanted_by_glibc(facts)
+    def dependencies(self, facts: ElfFacts) -> Sequence[Dependency]:
+        """Return what an object asks for."""
+        return facts.dependencies
 
     def find(self, name: str, requester: Loaded) -> Found | None:
         """Return where glibc finds `name` for `requester`. Raises LoadError."""
@@ -67,8 +69,8 @@ class GlibcLoader:
 
     def searched(self, requester: Loaded) -> list[str]:
         """Return the directories that are searched for what `requester` needs, in order."""
-        defaults = [] if _no_default(requester) else [directory.path for directory in self._defaults]
-        return list(dict.fromkeys([*self.before_cache(requester), *defaults]))
+        defaults = [] if _no_default(requester) else [self._defaults]
+        return self._paths.of(*(directories for _, directories in self._before_cache(requester)), *defaults)
 
     def paths(self, name: str, requester: Loaded) -> list[str]:
         """Return where the path `name`, which `requester` needs, is looked for."""
@@ -76,8 +78,7 @@ class GlibcLoader:
 
     def before_cache(self, requester: Loaded) -> list[str]:
         """Return the directories that come before ld.so.cache for `requester`, in order."""
-        lists = [directories for _, directories in self._before_cache(requester)]
-        return list(dict.fromkeys(directory.path for directories in lists for directory in directories))
+        return self._paths.of(*(directories for _, directories in self._before_cache(requester)))
 
     def _before_cache(self, requester: Loaded) -> list[tuple[Rule, SearchList]]:
         lists = [] if requester.facts.runpath is not None else [(Rule.RPATH, each) for each in self._rpath(requester)]
@@ -124,9 +125,12 @@ class GlibcLoader:
             program = requester
             while program.needed_by is not None:
                 program = program.needed_by
-            self._environment = glibc_directories(
-                self._library_path, ":;", program, self._tokens(program), self._elf.files
-            )
+            tokens = self._tokens(program)
+            if "PLATFORM" in self._library_path:  # expanded here and now, unlike that in a file
+                from magicpak.ldso.platform import host_platform
+
+                tokens = tokens._replace(platforms=host_platform(self._machine))
+            self._environment = glibc_directories(self._library_path, ":;", program, tokens, self._elf.files)
         return self._environment
 
     def _tokens(self, owner: Loaded) -> Tokens:
@@ -222,7 +226,10 @@ def _no_default(requester: Loaded) -> bool:
 
 
 class GlibcNames:
-    """The names of loaded objects: for glibc those by which an object was needed, its path, and its DT_SONAME."""
+    """The names of loaded objects: for glibc those by which an object was needed, its path, and its DT_SONAME.
+
+    The program has an empty name, by which it satisfies an empty DT_NEEDED.
+    """
 
     def __init__(self) -> None:
         self._objects: dict[str, Loaded] = {}
@@ -233,15 +240,6 @@ class GlibcNames:
 
     def add(self, loaded: Loaded, name: str) -> None:
         """Record `name`, the path and the soname of `loaded`; a name that is taken keeps its object."""
-        for each in (name, loaded.path, loaded.facts.soname):
-            if each and (each != name or not has_token(name)):
+        for each in (name if not has_token(name) else None, loaded.path, loaded.facts.soname or None):
+            if each is not None:
                 self._objects.setdefault(each, loaded)
-
-
-def wanted_by_glibc(facts: ElfFacts) -> list[Wanted]:
-    """Return what glibc loads for an object with `facts`, in order (elf/dl-deps.c)."""
-    return [
-        *(Wanted(name) for name in facts.needed),
-        *(Wanted(name, filter=True) for name in facts.filter),
-        *(Wanted(name, optional=True, filter=True) for name in facts.auxiliary),
-    ]

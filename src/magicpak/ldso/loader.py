@@ -1,9 +1,10 @@
 """What a dynamic loader is asked for, and what it answers."""
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple, Protocol
 
-from magicpak.elf.facts import ElfFacts
+from magicpak.elf.facts import Dependency, ElfFacts
 
 
 class Rule(Enum):
@@ -70,7 +71,8 @@ class Need(NamedTuple):
     """One name that an object needs, and the object that satisfies it (None: nothing does).
 
     `found` is where it was found, unless an object that is loaded already goes by that name; `load_error` says why
-    the loader stops at what it found, where it does; `preloaded` that /etc/ld.so.preload asks for it.
+    the loader stops at what it found, where it does; `preloaded` that /etc/ld.so.preload asks for it, `audits` that it
+    is an audit library (DT_AUDIT).
     """
 
     name: str
@@ -80,6 +82,7 @@ class Need(NamedTuple):
     optional: bool = False
     load_error: str | None = None
     preloaded: bool = False
+    audits: bool = False
 
 
 class LoadError(Exception):
@@ -101,25 +104,13 @@ class LoadedNames(Protocol):
         """Record that `loaded` was asked for as `name`."""
 
 
-class Wanted(NamedTuple):
-    """One name that an object asks for.
-
-    `optional` says that it is harmless where nothing has that name. What a `filter` needs is loaded before what
-    the objects that are loaded already need.
-    """
-
-    name: str
-    optional: bool = False
-    filter: bool = False
-
-
 class Loader(Protocol):
     """Finds libraries as one dynamic loader does."""
 
     def names(self) -> LoadedNames:
         """Return an empty record of names, by this loader's rules."""
 
-    def wanted(self, facts: ElfFacts) -> list[Wanted]:
+    def dependencies(self, facts: ElfFacts) -> Sequence[Dependency]:
         """Return what this loader loads for an object with `facts`, in order."""
 
     def find(self, name: str, requester: Loaded) -> Found | None:

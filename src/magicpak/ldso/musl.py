@@ -3,13 +3,14 @@
 import errno
 import os
 import re
+from collections.abc import Sequence
 
 from magicpak.elf.cache import ElfCache
 from magicpak.elf.errors import ElfError
-from magicpak.elf.facts import ElfFacts, FileType
+from magicpak.elf.facts import Dependency, DependencyKind, ElfFacts, FileType
 from magicpak.files.view import FileView, read_file
-from magicpak.ldso.loader import Found, Loaded, LoadedNames, LoadError, Rule, Wanted
-from magicpak.ldso.search import SearchDirectory, SearchList
+from magicpak.ldso.loader import Found, Loaded, LoadedNames, LoadError, Rule
+from magicpak.ldso.search import DirectoryPaths, SearchDirectory, SearchList
 
 DEFAULT_PATH = "/lib:/usr/local/lib:/usr/lib"
 _SKIPPED_ERRORS = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ENAMETOOLONG)
@@ -52,6 +53,11 @@ def is_built_in(name: str) -> bool:
     return name.startswith("lib") and name[3:].startswith(_BUILT_IN)
 
 
+def loader_path(arch: str) -> str:
+    """Return the path of musl's loader in its ABI."""
+    return f"/lib/ld-musl-{arch}.so.1"
+
+
 def path_file(interpreter: str, arch: str) -> str:
     """Return the path of the file that has the search path: etc/ld-musl-ARCH.path beside the loader's directory."""
     prefix = interpreter.rsplit("/", 2)[0] if interpreter.count("/") > 1 else ""
@@ -80,14 +86,15 @@ class MuslLoader:
         self._system = self._list(system_path)
         self._library_path = self._list(library_path)
         self._own: dict[Loaded, SearchList] = {}
+        self._paths = DirectoryPaths()
 
     def names(self) -> LoadedNames:
         """Return a record of names, which has those of the loader."""
         return MuslNames(self._interpreter)
 
-    def wanted(self, facts: ElfFacts) -> list[Wanted]:
+    def dependencies(self, facts: ElfFacts) -> Sequence[Dependency]:
         """Return the DT_NEEDED of an object; musl has no filters."""
-        return [Wanted(name) for name in facts.needed]
+        return [each for each in facts.dependencies if each.kind is DependencyKind.NEEDED]
 
     def find(self, name: str, requester: Loaded) -> Found | None:
         """Return where musl finds `name` for `requester`, if anywhere. Raises LoadError."""
@@ -95,7 +102,7 @@ class MuslLoader:
             if "/" in name:
                 path = os.path.join(self._elf.files.current_directory(), name)
                 return Found(path, Rule.PATH, relative=path != name) if self._opens(path) else None
-            return self._search(name, requester) if len(os.fsencode(name)) <= _MAX_NAME else None
+            return self._search(name, requester) if 0 < len(os.fsencode(name)) <= _MAX_NAME else None
         except OSError:
             return None  # any error but those that are skipped ends the search
 
@@ -113,7 +120,7 @@ class MuslLoader:
 
     def searched(self, requester: Loaded) -> list[str]:
         """Return the directories that are searched for `requester`, in order."""
-        return list(dict.fromkeys([*self.before_cache(requester), *(each.path for each in self._system)]))
+        return self._paths.of(*(directories for _, directories in self._lists(requester)))
 
     def paths(self, name: str, requester: Loaded) -> list[str]:  # noqa: ARG002 - musl expands no token in it
         """Return where the path `name`, which `requester` needs, is looked for."""
@@ -121,8 +128,7 @@ class MuslLoader:
 
     def before_cache(self, requester: Loaded) -> list[str]:
         """Return the directories that are searched for `requester` before the system's, in order."""
-        lists = self._lists(requester)[:-1]
-        return list(dict.fromkeys(directory.path for _, directories in lists for directory in directories))
+        return self._paths.of(*(directories for _, directories in self._lists(requester)[:-1]))
 
     def _lists(self, requester: Loaded) -> list[tuple[Rule, SearchList]]:
         lists: list[tuple[Rule, SearchList]] = []

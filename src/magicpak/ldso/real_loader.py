@@ -3,12 +3,12 @@
 import os
 from collections.abc import Sequence
 
-from magicpak.elf.facts import DF_1_NODEFLIB, ElfFacts
+from magicpak.elf.facts import DF_1_NODEFLIB, Dependency, ElfFacts
 from magicpak.errors import ToolFailed
-from magicpak.ldso.glibc import GlibcNames, wanted_by_glibc
+from magicpak.ldso.glibc import GlibcNames
 from magicpak.ldso.helper_build import Helper
 from magicpak.ldso.helper_client import Answer, HelperProcess, same_file_in_error
-from magicpak.ldso.loader import EmulatedLoader, Found, Loaded, LoadedNames, LoadError, Rule, Wanted
+from magicpak.ldso.loader import EmulatedLoader, Found, Loaded, LoadedNames, LoadError, Rule
 
 _NOT_LOADED = Answer(None, "not loaded")
 
@@ -103,9 +103,9 @@ class NoloadLoader:
         """Return an empty record of names, by the emulated loader's rules or else glibc's."""
         return self._emulated.names() if self._emulated else GlibcNames()
 
-    def wanted(self, facts: ElfFacts) -> list[Wanted]:
-        """Return what an object with `facts` needs, in order, by the emulated loader's rules or else glibc's."""
-        return self._emulated.wanted(facts) if self._emulated else wanted_by_glibc(facts)
+    def dependencies(self, facts: ElfFacts) -> Sequence[Dependency]:
+        """Return what an object with `facts` asks for, in order, by the emulated loader's rules or else glibc's."""
+        return self._emulated.dependencies(facts) if self._emulated else facts.dependencies
 
     def searched(self, requester: Loaded) -> list[str]:
         """Return the directories that are searched, as far as they are known."""
@@ -117,7 +117,7 @@ class NoloadLoader:
 
     def find(self, name: str, requester: Loaded) -> Found | None:
         """Return where the real loader finds `name`. Raises LoadError, and ToolFailed."""
-        directories = self._emulated.before_cache(requester) if self._emulated else _environment(requester)
+        directories = self._search_path(requester)
         if self._emulated and _is_beyond_the_helper(name, requester, directories):
             return self._emulated.find(name, requester)
         path, is_loaded = self._query(name, requester, directories)
@@ -136,6 +136,10 @@ class NoloadLoader:
             return None  # not found, but the DT_SONAME of what was loaded beside it
         return Found(path, Rule.ASKED)
 
+    def _search_path(self, requester: Loaded) -> list[str]:
+        """Return the directories that the real loader searches before the system's."""
+        return self._emulated.before_cache(requester) if self._emulated else _environment(requester)
+
     def _query(self, name: str, requester: Loaded, directories: Sequence[str]) -> tuple[str | None, bool]:
         """Return where the real loader finds `name`, and whether it can load that, too."""
         path = self._real.noload(requester.facts.needed, name, directories).path
@@ -151,6 +155,16 @@ class DlopenLoader(NoloadLoader):
         if path is not None or _is_not_there(answer, name):
             return path, answer.path is not None
         return super()._query(name, requester, directories)
+
+
+class SystemLoader(DlopenLoader):
+    """Finds libraries by dlopen(3) of the real loader among those of the system: ld.so.cache, default directories.
+
+    No other directory is searched, so that no library that came with the program runs, not even as the helper's libc.
+    """
+
+    def _search_path(self, requester: Loaded) -> list[str]:  # noqa: ARG002 - whoever needs it
+        return []
 
 
 def _is_beyond_the_helper(name: str, requester: Loaded, directories: Sequence[str]) -> bool:

@@ -18,8 +18,8 @@ _HWCAPS = "glibc-hwcaps"
 class SearchDirectory(NamedTuple):
     """One directory of a search path.
 
-    `alternatives` are the directories on other processors (`$PLATFORM`). `origin_owner` is the object whose `$ORIGIN`
-    is part of it, `relative` tells whether it depends on the current directory.
+    `alternatives` are the directories on other processors (`$PLATFORM` in an RPATH or RUNPATH). `origin_owner` is the
+    object whose `$ORIGIN` is part of it, `relative` tells whether it depends on the current directory.
     """
 
     path: str
@@ -55,6 +55,19 @@ class SearchList:
                 index += 1
             elif not self._is_absent(directory := self._unseen.popleft()):
                 self._present.append(directory)
+
+
+class DirectoryPaths:
+    """The paths in search lists, for messages: many objects have the same lists, which are gone through once."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[SearchList, ...], list[str]] = {}
+
+    def of(self, *lists: SearchList) -> list[str]:
+        """Return the paths of the directories in `lists`, in order, each once."""
+        if lists not in self._known:
+            self._known[lists] = list(dict.fromkeys(directory.path for each in lists for directory in each))
+        return self._known[lists]
 
 
 class Tokens(NamedTuple):

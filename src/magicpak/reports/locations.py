@@ -59,7 +59,7 @@ class Locations:
             loaded = need.satisfied_by
             if loaded is not None and loaded.found is need.found:
                 result[loaded] = self.in_bundle(place)
-        everything = (*closure.objects, *closure.variants)
+        everything = closure.everything
         present = [need.satisfied_by for each in everything for need in each.needs if need.satisfied_by]
         for loaded in (*everything, *present, *([closure.interpreter] if closure.interpreter else [])):
             if loaded not in result:

@@ -41,11 +41,13 @@ def _objects(resolved: Resolved, places: Mapping[Loaded, str | None]) -> Iterato
     closure = resolved.closure
     program = closure.program
     variants: dict[tuple[Loaded | None, str], list[Loaded]] = {}
-    for variant in closure.variants:
+    for variant in (*closure.variants, *(each for auditor in closure.auditors for each in auditor.variants)):
         variants.setdefault((variant.needed_by, variant.name), []).append(variant)
-    objects = (*closure.objects, *closure.variants)
-    needed = {id(need.satisfied_by) for each in objects for need in each.needs}
-    for loaded in objects:
+    by_path: dict[str, Loaded] = {}
+    for each in closure.everything:  # an audit library's copy of a library, such as libc, is the same file
+        by_path.setdefault(each.path, each)
+    needed = {id(need.satisfied_by) for each in closure.everything for need in each.needs}
+    for loaded in by_path.values():
         needs = []
         if loaded is program:
             needs += [_interpreter(resolved, places)] if program.facts.interpreter else []
@@ -72,7 +74,8 @@ def _need(need: Need, places: Mapping[Loaded, str | None]) -> doc.ReportNeed:
     if loaded is None:
         return doc.ReportNeed(need.name, None, None, None, need.optional, need.load_error)
     found = need.found or loaded.found
-    return doc.ReportNeed(need.name, found.path, found.rule.value, places[loaded], need.optional, None)
+    rule = f"{found.rule.value}, as an audit library" if need.audits else found.rule.value
+    return doc.ReportNeed(need.name, found.path, rule, places[loaded], need.optional, None)
 
 
 def _dlopened(loaded: Loaded, places: Mapping[Loaded, str | None]) -> doc.ReportNeed:

@@ -1,80 +1,91 @@
 """The plan: everything that is included, wherever it comes from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from magicpak.bundle.entry import Layout
 from magicpak.bundle.exclude import Exclusion, exclude
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan
-from magicpak.collect.libraries import place_inputs, place_libraries, relative_path_warnings
+from magicpak.collect.libraries import Placed, place_inputs, place_libraries, relative_path_warnings
 from magicpak.collect.loader_config import with_loader_config
 from magicpak.collect.mirror import Mirror
+from magicpak.collect.read_cache import ReadCaches
 from magicpak.collect.result import Result
 from magicpak.errors import MagicpakError
+from magicpak.files.cli_path import Location
 from magicpak.files.host import Host
 from magicpak.files.view import real_path
 from magicpak.ldso.factory import Loaders
 from magicpak.log import Log
-from magicpak.resolve.inputs import Program
+from magicpak.resolve.inputs import Inputs
 from magicpak.resolve.libraries import Resolved
 from magicpak.text import count_noun
 
 if TYPE_CHECKING:
     from magicpak.collect.include import IncludeMatches
+    from magicpak.collect.scripts import PlacedScript, ScriptItems
     from magicpak.dynamic.items import TracedItems
     from magicpak.dynamic.moved import MovedItems
     from magicpak.tracing.run import TracedRun
 
 
+class _Collected(NamedTuple):
+    """The closures with the places of their libraries, the scripts that were read, and what `--include` matches.
+
+    `moved` is what moves along with INPUTs.
+    """
+
+    placed: list[Placed]
+    moved: "Sequence[MovedItems]"
+    scripts: "Sequence[PlacedScript]"
+    matches: "IncludeMatches | None"
+
+
 class Planning(NamedTuple):
-    """`--layout`, OUTPUT, `--include`, `--exclude` and `--mkdir`."""
+    """What the options say about the contents; `env` are the variables of the runs."""
 
     layout: Layout
     output: str | None
     include: Sequence[str]
     exclude: Sequence[str]
     mkdir: Sequence[str]
+    all_packages: bool
+    env: Mapping[str, str]
 
     def run(
-        self,
-        programs: Sequence[Program],
-        resolved: Sequence[Resolved],
-        runs: "Sequence[TracedRun]",
-        loaders: Loaders,
-        log: Log,
+        self, inputs: Inputs, resolved: Sequence[Resolved], runs: "Sequence[TracedRun]", loaders: Loaders, log: Log
     ) -> Result:
-        """Return the plan of `programs`, which need `resolved` and have used what `runs` saw. Raises CannotRead."""
-        mirror, traced = self._collect_used(programs, resolved, runs, loaders, log)
-        resolved = [*resolved, *traced.resolved] if traced else resolved
-        of_inputs = zip(programs, resolved, strict=False)
-        placed = [place_libraries(each, mirror, program) for program, each in of_inputs]
-        placed += [place_libraries(each, mirror) for each in resolved[len(programs) :]]
-        place_inputs(programs, mirror)
-        moved = _moved_along(programs, resolved, traced, mirror) if traced else ()
-        needs, matches = self._collect_requested(resolved, loaders, mirror, log)
-        placed += [place_libraries(each, mirror) for each in needs]
-        log.doing("planning")
-        plan, used = _with_moved(BundlePlan().adding(mirror.take()), moved, programs, traced, log)
-        before, warnings = with_loader_config(plan, [*placed, *(each for group in moved for each in group.placed)])
-        log.warn_all((*mirror.host.warnings(), *warnings, *relative_path_warnings(placed)))
-        exclusion = exclude(before, self.exclude)
-        _require_excluded(matches.unreadable if matches else {}, exclusion)
-        _report_exclusion(exclusion, log)
-        if used:
-            from magicpak.dynamic.secrets import secret_warnings
+        """Return the plan of `inputs`, whose programs need `resolved`, and which have used what `runs` saw.
 
-            log.warn_all(secret_warnings(exclusion.plan, used, programs))
+        Raises CannotRead.
+        """
+        mirror, traced = self._collect_used(inputs, resolved, runs, loaders, log)
+        found = self._collect(inputs, resolved, traced, loaders, mirror, log)
+        log.doing("planning")
+        collected, used = _with_moved(BundlePlan().adding(mirror.take()), found.moved, inputs, traced, log)
+        read = self._read_caches(collected, traced.caches if traced else ())
+        placed = [*found.placed, *(each for group in found.moved for each in group.placed)]
+        before, warnings = with_loader_config(collected, self.exclude, placed, loaders.elf, read)
+        log.warn_all((*mirror.host.warnings(), *warnings, *relative_path_warnings(found.placed)))
+        exclusion = exclude(before, self.exclude)
+        _require_excluded(found.matches.unreadable if found.matches else {}, exclusion)
+        _report_exclusion(exclusion, log)
+        log.warn_all(self._secret_warnings(exclusion.plan, used, inputs) if used else ())
         log.info(f"planned {count_noun(len(exclusion.plan), 'entry')}")
-        return Result(programs, placed, matches.named if matches else (), exclusion, exclusion.plan)
+        named = {location.bundle for location in found.matches.named} if found.matches else ()
+        return Result(inputs, found.placed, found.scripts, named, exclusion, exclusion.plan)
+
+    def _secret_warnings(self, plan: BundlePlan, used: Mapping[BundlePath, str], inputs: Inputs) -> Sequence[str]:
+        from magicpak.dynamic.secrets import secret_warnings
+
+        return secret_warnings(plan, used, inputs.all, self.env)
+
+    def _read_caches(self, plan: BundlePlan, caches: Collection[BundlePath]) -> ReadCaches:
+        return ReadCaches(caches, exclude(plan, self.exclude).plan) if caches else ReadCaches()
 
     def _collect_used(
-        self,
-        programs: Sequence[Program],
-        resolved: Sequence[Resolved],
-        runs: "Sequence[TracedRun]",
-        loaders: Loaders,
-        log: Log,
+        self, inputs: Inputs, resolved: Sequence[Resolved], runs: "Sequence[TracedRun]", loaders: Loaders, log: Log
     ) -> "tuple[Mirror, TracedItems | None]":
         """Return a mirror of the host as it was before `runs`, with what those have used; and that, if they were."""
         output = None if self.output is None else real_path(self.output)
@@ -90,20 +101,43 @@ class Planning(NamedTuple):
         changes = changes_of(traces)
         mirror = Mirror(self.layout, Host(output, changes.before))
         log.doing("collecting:", lambda: count_noun(len(mirror), "entry"))
-        traced = collect_traced(traces, programs, resolved, loaders, mirror, changes)
+        traced = collect_traced(traces, inputs, resolved, loaders, mirror, changes)
         log.warn_all(traced.warnings)
         log.info(summary(runs, len(traced.files)))
         return mirror, traced
 
-    def _collect_requested(
-        self, resolved: Sequence[Resolved], loaders: Loaders, mirror: Mirror, log: Log
-    ) -> "tuple[Sequence[Resolved], IncludeMatches | None]":
-        """Collect what was asked for; return what ELF files among it need, and what `--include` matches."""
+    def _collect(
+        self,
+        inputs: Inputs,
+        resolved: Sequence[Resolved],
+        traced: "TracedItems | None",
+        loaders: Loaders,
+        mirror: Mirror,
+        log: Log,
+    ) -> _Collected:
+        """Collect the INPUTs, what they need, and what was asked for."""
+        programs = inputs.programs
+        resolved = [*resolved, *traced.resolved] if traced else resolved
+        placed = [place_libraries(each, mirror, program) for program, each in zip(programs, resolved, strict=False)]
+        placed += [place_libraries(each, mirror) for each in resolved[len(programs) :]]
+        place_inputs(inputs.all, mirror)
+        moved = _moved_along(inputs, resolved, traced, mirror) if traced else ()
         if self.mkdir:
             from magicpak.collect.include import make_directories
 
             make_directories(self.mkdir, mirror)
-        return self._include(resolved, loaders, mirror, log) if self.include else ((), None)
+        needs: list[Resolved] = []
+        matches = None
+        if self.include:
+            included, matches = self._include(resolved, loaders, mirror, log)
+            needs += included
+        scripts: Sequence[PlacedScript] = ()
+        if inputs.scripts or (matches and matches.scripts):
+            named = matches.scripts if matches else ()
+            read = self._read_scripts(inputs, named, [*resolved, *needs], loaders, mirror, log)
+            needs, scripts = [*needs, *read.resolved], read.scripts
+        placed += [place_libraries(each, mirror) for each in needs]
+        return _Collected(placed, moved, scripts, matches)
 
     def _include(
         self, resolved: Sequence[Resolved], loaders: Loaders, mirror: Mirror, log: Log
@@ -120,29 +154,44 @@ class Planning(NamedTuple):
         log.info(f"included the files matching {patterns} ({files})")
         return included.resolved, matches
 
+    def _read_scripts(
+        self,
+        inputs: Inputs,
+        included: Sequence[Location],
+        resolved: Sequence[Resolved],
+        loaders: Loaders,
+        mirror: Mirror,
+        log: Log,
+    ) -> "ScriptItems":
+        """Collect what the scripts among the INPUTs, and those that are `included`, need."""
+        from magicpak.collect.scripts import collect_scripts
+
+        log.doing("reading scripts:", lambda: count_noun(len(mirror), "entry"))
+        found = collect_scripts(inputs.scripts, included, resolved, loaders, mirror, whole=self.all_packages)
+        log.warn_all(found.warnings)
+        for line in found.hints:
+            log.info(line)
+        return found
+
 
 def _moved_along(
-    programs: Sequence[Program], resolved: Sequence[Resolved], traced: "TracedItems", mirror: Mirror
+    inputs: Inputs, resolved: Sequence[Resolved], traced: "TracedItems", mirror: Mirror
 ) -> "Sequence[MovedItems]":
     from magicpak.dynamic.moved import move_along, relocations
 
     items = mirror.collected()
-    return [move_along(each, items, resolved, mirror, traced.before) for each in relocations(programs)]
+    return [move_along(each, items, resolved, mirror, traced.before) for each in relocations(inputs.all)]
 
 
 def _with_moved(
-    plan: BundlePlan,
-    moved: "Sequence[MovedItems]",
-    programs: Sequence[Program],
-    traced: "TracedItems | None",
-    log: Log,
+    plan: BundlePlan, moved: "Sequence[MovedItems]", inputs: Inputs, traced: "TracedItems | None", log: Log
 ) -> tuple[BundlePlan, Mapping[BundlePath, str]]:
     """Return `plan` with what moves along, and the paths on the host of the files that runs have used, by places."""
     if traced is None:
         return plan, {}
     from magicpak.dynamic.moved import with_moved
 
-    found = with_moved(plan, moved, programs, traced.files)
+    found = with_moved(plan, moved, inputs.all, traced.files)
     log.warn_all(found.warnings)
     return found.plan, found.used
 

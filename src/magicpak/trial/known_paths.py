@@ -1,10 +1,7 @@
-"""What the paths of a system are called, and how little each matters to a program that does not find it."""
+"""Names for paths that programs look for, and how much each matters."""
 
 import re
 from typing import NamedTuple
-
-TRIFLING = 3
-"""The rank of what is hardly ever missed."""
 
 
 class KnownPath(NamedTuple):

@@ -10,18 +10,18 @@ from magicpak.bundle.entry import Copy, Directory
 from magicpak.bundle.exclude import Exclusion
 from magicpak.bundle.path import ROOT, BundlePath
 from magicpak.bundle.plan import BundlePlan
-from magicpak.files.view import is_below, real_path
-from magicpak.resolve.inputs import Program
+from magicpak.files.view import STATE_DIRECTORIES, is_below, real_path
+from magicpak.resolve.inputs import Input
 from magicpak.text import printable, shell_line
 from magicpak.tracing.trace import Access
 from magicpak.trial.failed_lookups import FailedLookup
-from magicpak.trial.known_paths import TRIFLING, known_path
+from magicpak.trial.known_paths import known_path
 
 MOST = 8
 """How many are shown."""
 
-_EXCLUDED, _NAMED, _ESSENTIAL = -2, -1, 0
-"""Ranks: what `--exclude` has removed, what the program's messages name, what nothing works without."""
+_EXCLUDED, _NAMED, _ESSENTIAL, _TRIFLING = -2, -1, 0, 3
+"""Ranks: what `--exclude` has removed, what the program's messages name, what nothing works without, the rest."""
 
 _MERELY_TESTED = 1  # how much less a file matters that was only looked at, or a directory
 _SHORTEST = 3  # characters of a name that is worth finding in what was printed
@@ -32,7 +32,7 @@ _STATE = (*_TEMPORARY, "/var", "/run", "/home", "/root")  # what a system writes
 
 
 class TrialPlans(NamedTuple):
-    """What is in the bundle, and what `--exclude` has taken from it; `programs` are the INPUTs.
+    """What is in the bundle, and what `--exclude` has taken from it; `inputs` are the INPUTs.
 
     `made` are the real paths of what the program itself has made on the host, when it was traced there; None where it
     was not.
@@ -41,7 +41,7 @@ class TrialPlans(NamedTuple):
     plan: BundlePlan
     exclusion: Exclusion
     made: Collection[str] | None = None
-    programs: Sequence[Program] = ()
+    inputs: Sequence[Input] = ()
 
     def is_excluded(self, path: BundlePath) -> bool:
         """Return whether `--exclude` has taken what was at `path`."""
@@ -63,11 +63,12 @@ def suggest(lookups: Sequence[FailedLookup], plans: TrialPlans, printed: str) ->
     """Return a hint for each of `lookups` that the host has, the likeliest first, given what the program `printed`."""
     relative = _has_relative(plans.plan)
     holders = {above for each in lookups if os.path.exists(each.path) for above in _above(each.path)}
+    made = plans.made or ()
     suggestions = [
         _Suggestion(each, source, is_bare=_is_just_a_directory(each, source, holders))
         for whole in reversed(lookups)  # what was looked for last comes first among equals
         for each in _excluded_parts(whole, plans)
-        if (source := _on_host(each, plans, relative=relative)) and real_path(source) not in (plans.made or ())
+        if (source := _argument(each, plans, printed, relative=relative)) and real_path(source) not in made
     ]
     suggestions.sort(key=lambda each: (_rank(each, plans, printed), _temporary_rank(each.lookup.path)))
     return [_hint(each, plans) for each in _without_repetition(_gathered(suggestions, plans.plan), plans)]
@@ -99,7 +100,7 @@ def _has_relative(plan: BundlePlan) -> bool:
     return bool(here) and any(isinstance(each.entry, Copy) and each.entry.source == here + each.path for each in plan)
 
 
-def _on_host(lookup: FailedLookup, plans: TrialPlans, *, relative: bool) -> str | None:
+def _argument(lookup: FailedLookup, plans: TrialPlans, printed: str, *, relative: bool) -> str | None:
     """Return the argument that adds `lookup`; None where there is none, or it would be half a system."""
     path = str(lookup.path)
     removed = plans.exclusion.removed.get(lookup.path)
@@ -107,6 +108,8 @@ def _on_host(lookup: FailedLookup, plans: TrialPlans, *, relative: bool) -> str 
         return removed.item.entry.source
     if lookup.access is Access.MADE:
         return path
+    if is_below(path, STATE_DIRECTORIES):
+        return path if _is_state_directory(lookup, printed) else None
     source = path if os.path.exists(path) else path.lstrip("/")
     if (source != path and not relative) or not os.path.exists(source):
         return None
@@ -119,8 +122,8 @@ def _rank(suggestion: _Suggestion, plans: TrialPlans, printed: str) -> int:
     if plans.is_excluded(lookup.path):
         return _EXCLUDED
     if suggestion.is_bare and lookup.access is not Access.MADE:
-        return TRIFLING
-    if rank < TRIFLING and _is_named(lookup.path, printed):
+        return _NAMED if _is_path_named(lookup.path, printed) else _TRIFLING
+    if rank < _TRIFLING and _is_named(lookup.path, printed):
         return _NAMED
     if lookup.access in (Access.EXECUTED, Access.MADE):
         return _ESSENTIAL
@@ -140,15 +143,21 @@ def _above(path: BundlePath) -> Iterator[BundlePath]:
 
 def _is_named(path: BundlePath, printed: str) -> bool:
     """Return whether `printed` has the path, or its last name, with or without what comes after a dot, as a word."""
-    if re.search(rf"{re.escape(path)}(?![\w/.-]*\w)|(?<!\S){re.escape(path.name)}(?!\w)", printed):
+    if _is_path_named(path, printed) or re.search(rf"(?<!\S){re.escape(path.name)}(?!\w)", printed):
         return True
     stem = path.name.partition(".")[0]
     return len(stem) >= _SHORTEST and re.search(rf"(?<![\w<]){re.escape(stem)}(?![\w>])", printed) is not None
 
 
+def _is_path_named(path: BundlePath, printed: str) -> bool:
+    return re.search(rf"{re.escape(path)}(?![\w/.-]*\w)", printed) is not None
+
+
 def _gathered(suggestions: Sequence[_Suggestion], plan: BundlePlan) -> list[_Suggestion]:
     """Return `suggestions` with the directory in place of those of many files whose directory is missing too."""
-    parents = Counter(each.lookup.path.parent for each in suggestions if each.source == each.lookup.path)
+    parents = Counter(
+        each.lookup.path.parent for each in suggestions if each.source == each.lookup.path and not each.is_bare
+    )
     crowds = {
         parent
         for parent, count in parents.items()
@@ -202,8 +211,20 @@ def _is_just_a_directory(lookup: FailedLookup, source: str, holders: Collection[
 
     Where a directory was only tested, its files may be sought next, unless they are a system's state.
     """
+    if is_below(lookup.path, STATE_DIRECTORIES):
+        return True
     if not os.path.isdir(source) or not os.listdir(source) or lookup.path in _TEMPORARY:
         return lookup.access is Access.MADE or os.path.isdir(source)
     if lookup.path in holders:
         return False
     return lookup.access is Access.MADE or (lookup.access is Access.TESTED and is_below(lookup.path, _STATE))
+
+
+def _is_state_directory(lookup: FailedLookup, printed: str) -> bool:
+    """Return whether a directory of /run was looked for: the host has it, or a message names what was only tested.
+
+    No image has the files there, and a test does not say which of both it is about.
+    """
+    if os.path.isdir(lookup.path):
+        return True
+    return lookup.access is Access.TESTED and "." not in lookup.path.name and _is_path_named(lookup.path, printed)

@@ -13,14 +13,22 @@ from magicpak.ldso.factory import Loaders
 from magicpak.resolve.inputs import Program
 from magicpak.resolve.libraries import Resolved, resolve_library, resolve_program
 from magicpak.text import printable
-from magicpak.verify.problems import Problem, ProgramCheck, missing_problems, version_problems
+from magicpak.verify.problems import (
+    Problem,
+    ProgramCheck,
+    libc_problems,
+    missing_problems,
+    unaudited_warnings,
+    version_problems,
+)
 
 
 class ProgramChecker:
     """Checks programs of one view as its kernel and its loaders will start them, in a clean environment.
 
     `loaders` are those of the view, emulated. `more_problems` finds further problems of a process. `unknown_loaders`
-    are the interpreters that are not known, `unreadable` the executable files that cannot be read.
+    are the interpreters that are not known, `unreadable` the executable files that cannot be read, `unaudited` lines on
+    audit libraries that cannot be loaded, `packed` says why what is inside a program is not known.
     """
 
     def __init__(
@@ -35,6 +43,8 @@ class ProgramChecker:
         self._known: dict[str, ProgramCheck] = {}
         self.unknown_loaders: dict[str, None] = {}
         self.unreadable: dict[str, None] = {}
+        self.unaudited: list[str] = []
+        self.packed: dict[str, str] = {}
 
     def __len__(self) -> int:
         """Return the number of programs and scripts that were checked so far."""
@@ -55,9 +65,10 @@ class ProgramChecker:
                     yield place
 
     def check_all(self, named: Iterable[str] = ()) -> tuple[int, list[Problem]]:
-        """Return how many programs and scripts there are, with those that are `named`, and what is wrong with them."""
+        """Return how many programs and scripts were checked, and what is wrong with them, those `named` included."""
         paths = dict.fromkeys([*named, *self.programs()])
-        return len(paths), [problem for path in paths for problem in self.check(path).problems]
+        problems = [problem for path in paths for problem in self.check(path).problems]
+        return len(paths.keys() - self.packed.keys()), problems
 
     def check(self, path: str, depth: int = 0) -> ProgramCheck:
         """Return the result for the program or script that `path` leads to. Raises OSError and ElfError."""
@@ -73,6 +84,9 @@ class ProgramChecker:
         return self._known[place]
 
     def _check_elf(self, place: BundlePath, file: ElfFile) -> ProgramCheck:
+        if file.unpack_error is not None:
+            self.packed[place] = file.unpack_error
+            return ProgramCheck(None, ())
         try:
             resolved = self._resolved(place, file)
         except ToolFailed:
@@ -80,10 +94,12 @@ class ProgramChecker:
             return ProgramCheck(None, ())
         if resolved is None:
             return ProgramCheck(None, (Problem(place, place, place, "it is a library, and there is no loader for it"),))
+        self.unaudited += unaudited_warnings(resolved)
         problems = (
             *self._interpreter_problems(resolved),
             *missing_problems(resolved),
             *version_problems(resolved),
+            *libc_problems(resolved),
             *self._more_problems(resolved),
         )
         return ProgramCheck(resolved, problems)
@@ -104,7 +120,8 @@ class ProgramChecker:
 
     def _script_problems(self, place: str, depth: int) -> Iterator[Problem]:
         """Yield what is wrong with the interpreters of a script, one behind the other, up to the last."""
-        from magicpak.files.script import HEAD, MAX_INTERPRETERS, SEARCH_PATH, env_command, parse_script
+        from magicpak.files.env_line import env_command
+        from magicpak.files.script import HEAD, MAX_INTERPRETERS, SEARCH_PATH, parse_script
 
         script = parse_script(read_file(self.view, place, HEAD))
         if script is None or not script.interpreter.startswith("/"):
@@ -113,8 +130,12 @@ class ProgramChecker:
             yield Problem(place, script.interpreter, place, "its interpreter is a script, run by a script, and so on")
             return
         yield from self._script_interpreter_problems(place, script.interpreter, depth)
-        name = next(iter(env_command(script)), "/")
-        if "/" not in name and not any(self.view.is_executable(f"{directory}/{name}") for directory in SEARCH_PATH):
+        command = env_command(script)
+        if command is None or "/" in command.program:
+            return
+        path, name = command.environment.get("PATH"), command.program
+        directories = SEARCH_PATH if path is None else path.split(":")
+        if not any(self.view.is_executable(f"{directory}/{name}") for directory in directories):
             yield Problem(place, name, place, f"{printable(name)}, which env runs for it, is missing")
 
     def _script_interpreter_problems(self, place: str, interpreter: str, depth: int) -> Iterator[Problem]:
@@ -134,7 +155,7 @@ class ProgramChecker:
 
 def is_program(facts: ElfFacts) -> bool:
     """Return whether an executable ELF file is a program: libraries can be executable, and some have an interpreter."""
-    if facts.type == FileType.EXEC or facts.flags_1 & DF_1_PIE:
+    if facts.type == FileType.EXEC or facts.flags_1 & DF_1_PIE or facts.packed:
         return True
     if facts.type != FileType.DYN or facts.soname is not None:
         return False

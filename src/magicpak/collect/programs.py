@@ -1,4 +1,4 @@
-"""The programs that a run has executed, with their libraries, and scripts with their interpreters."""
+"""Programs that are executed: ELF files with their libraries, and scripts with their interpreters."""
 
 import os
 import stat
@@ -8,22 +8,31 @@ from magicpak.bundle.plan import Because
 from magicpak.collect.mirror import Mirror
 from magicpak.elf.cache import ElfCache, ElfFile
 from magicpak.elf.errors import ElfError
-from magicpak.elf.facts import FileType
+from magicpak.elf.facts import ElfFacts, FileType
 from magicpak.files.cli_path import Location
-from magicpak.files.script import HEAD, MAX_INTERPRETERS, Script, env_command, parse_script
+from magicpak.files.env_line import env_command
+from magicpak.files.script import HEAD, MAX_INTERPRETERS, Script, parse_script
 from magicpak.files.view import read_host_file
 from magicpak.ldso.factory import Loaders
 from magicpak.process.exec import find_program
 from magicpak.resolve.inputs import Program
 from magicpak.resolve.libraries import Resolved, resolve_program
+from magicpak.scripts.needs import ScriptFile
+
+_NO_FILE = (0, 0), 0o755
+"""Inode and mode of a program that is not on the host any more, or not as it was."""
 
 
 class ProgramCollector:
-    """Collects executed programs in `mirror`, that of the host as the runs found it, with what their loaders load."""
+    """Collects executed programs in `mirror`, with what their loaders load.
+
+    `scripts` are the scripts among them, each with what runs it.
+    """
 
     def __init__(self, mirror: Mirror, loaders: Loaders) -> None:
         self._mirror = mirror
         self._loaders = loaders
+        self.scripts: dict[Location, ScriptFile] = {}
         self._resolved: dict[Location, Resolved | None] = {}
         self._placed: dict[Location, None] = {}
         self._real_paths: set[str] = set()
@@ -58,12 +67,18 @@ class ProgramCollector:
         self._real_paths.add(location.host)
         script = self._script(location)
         if script is not None:
-            self._place_interpreter(script, location, root, depth)
+            self.place_interpreter(path, location, script, root, depth)
         elif root == ROOT:
             self._placed[location] = None
         else:
             self._place_interpreter_of_elf(location, root)
         return location
+
+    def interpret(self, location: Location) -> None:
+        """Collect what runs the script at `location`, if that is one. Raises CannotRead and ToolFailed."""
+        script = self._script(location)
+        if script is not None:
+            self.place_interpreter(location.host, location, script)
 
     def resolve(self, location: Location) -> Resolved | None:
         """Return what the loader of the program at `location` loads; None where that is not an ELF program."""
@@ -74,6 +89,26 @@ class ProgramCollector:
             else:
                 self._resolved[location] = resolve_program(Program.at(location, file), self._loaders)
         return self._resolved[location]
+
+    def resolve_made(self, path: str, facts: ElfFacts, root: BundlePath) -> Resolved | None:
+        """Return what the loader of a program loads that the run has made at `path`, or in memory, and has executed.
+
+        None where its interpreter is made by the run too, and in another root directory than `/`: what that loads is
+        known from the trace alone.
+        """
+        if facts.type not in (FileType.EXEC, FileType.DYN):
+            return None
+        because = Because("the interpreter (PT_INTERP) of", path)
+        if root != ROOT and facts.interpreter is not None:
+            self._mirror.place(_below(root, facts.interpreter), because, root=root)
+        if root != ROOT or self._is_made(facts.interpreter):
+            return None
+        file = ElfFile(facts, *_NO_FILE)
+        self._loaders.elf.add(path, file)
+        return resolve_program(Program(path, path, path, file, BundlePath(path)), self._loaders)
+
+    def _is_made(self, interpreter: str | None) -> bool:
+        return interpreter is not None and self._mirror.host.status(self._mirror.host.real(interpreter)) is None
 
     def _elf_file(self, location: Location) -> ElfFile | None:
         status = self._mirror.host.status(location.host)
@@ -94,18 +129,28 @@ class ProgramCollector:
         except OSError:
             return None
 
-    def _place_interpreter(self, script: Script, location: Location, root: BundlePath, depth: int) -> None:
-        """Collect the interpreter, unless it is relative to a current directory: the trace has that too."""
+    def place_interpreter(
+        self, path: str, location: Location, script: Script, root: BundlePath = ROOT, depth: int = 0
+    ) -> None:
+        """Collect what runs `script`, which is at `location` and is executed by the path `path`.
+
+        An interpreter that is relative to a current directory is not collected: a trace has it. Raises CannotRead and
+        ToolFailed.
+        """
         if depth == MAX_INTERPRETERS or not script.interpreter.startswith("/"):
             return
         because = Because("the interpreter (#!) of", location.host)
         self.place(_below(root, script.interpreter), because, root, depth + 1)
         command = env_command(script)
-        program = find_program(command[0]) if command and root == ROOT else None
+        if command is None:
+            arguments = (script.argument,) if script.argument else ()
+            self.scripts[location] = ScriptFile(path, script.interpreter, arguments)
+            return
+        program = find_program(command.program, command.search_path) if root == ROOT else None
         if program is not None:
-            self.place(
-                os.path.abspath(program), Because("the program that env runs for", location.host), root, depth + 1
-            )
+            program = os.path.abspath(program)
+            self.scripts[location] = ScriptFile(path, program, command.arguments, command.environment)
+            self.place(program, Because("the program that env runs for", location.host), root, depth + 1)
 
     def _place_interpreter_of_elf(self, location: Location, root: BundlePath) -> None:
         """Collect the loader of a program in another root directory, where only the trace has its libraries."""
