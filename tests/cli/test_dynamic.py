@@ -347,11 +347,12 @@ def test_what_looks_like_a_secret_is_warned_of_unless_it_is_excluded(work: Path)
     (work / "far/key").write_text(key)
     executable(work / "near/doer", (work / "doer").read_bytes())
     words = watched("read=far/key", "read=etc/one", program="near/doer")
-    told = f"warning: {work}/far/key looks like a secret (private keys): exclude it with --exclude {work}/far/key\n"
-    done(*words, cwd=work, stderr=told)
+    flags = f"--exclude /far/key --exclude {work}/far/key"
+    told = f"/far/key, {work}/far/key look like secrets (private keys): exclude them with {flags}"
+    done(*words, cwd=work, stderr=f"warning: {told}\n")
     assert brought(work) == ["etc/", "etc/one", "far/", "far/key"]
     shutil.rmtree(work / "out")
-    done(*words, f"--exclude={work}/far/key", cwd=work)
+    done(*words, *flags.split(), cwd=work)
     assert brought(work) == ["etc/", "etc/one"]
 
 

@@ -1,4 +1,5 @@
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -75,23 +76,32 @@ def host_tree(here: Path) -> None:
         (here / name).symlink_to(target)
 
 
-def test_an_included_tree_has_real_directories_and_hard_links_where_two_paths_lead_to_one_file(
-    here: Path, static: Path
-) -> None:
+def mutual_links(top: Path, names: str) -> None:
+    """Make directories of which each has links to all others."""
+    for name in names:
+        executable(top / name / "file", name.encode())
+        for other in names.replace(name, ""):
+            (top / name / f"to_{other}").symlink_to(f"../{other}")
+
+
+def test_an_included_tree_has_real_directories_but_for_links_to_its_own(here: Path, static: Path) -> None:
     host_tree(here)
+    (here / "real/lib/etc").symlink_to("../etc")
+    (here / "real/lib/sub/root").symlink_to(here / "real")
     result = magicpak(static, "out", "-rx", "-ilib", "--layout=directories", cwd=here)
-    skipped = f"skipped {here}/real/lib/sub/up: a link to a directory above itself cannot become a directory"
-    dead = "5 dangling links, such as /lib/again/far -> /nowhere/at/all"
-    assert result == RunResult(0, "", f"warning: {skipped}\nwarning: {dead}\n")
-    found = tree(here / "out")
+    skipped = [
+        f"{here}/real/lib/etc/lib: a link to a directory above itself cannot become a directory",
+        f"{here}/real/lib/sub/root and 1 more: a link to a directory above itself cannot become a directory",
+    ]
+    dead = "3 dangling links, such as /lib/loop -> loop"
+    assert result == RunResult(0, "", f"warning: skipped {skipped[1]}\nwarning: {dead}\n")
     assert [line for line in names(here / "out") if line.startswith("lib")] == [
         "lib/",
-        "lib/again/",
-        "lib/again/data",
-        "lib/again/far -> /nowhere/at/all",
-        "lib/again/gone -> nothing",
-        "lib/again/up/",
+        "lib/again -> sub",
         "lib/conf",
+        "lib/etc/",
+        "lib/etc/conf",
+        "lib/etc/lib/",
         "lib/libz.so -> libz.so.1",
         "lib/libz.so.1 -> libz.so.1.2",
         "lib/libz.so.1.2",
@@ -100,22 +110,44 @@ def test_an_included_tree_has_real_directories_and_hard_links_where_two_paths_le
         "lib/sub/data",
         "lib/sub/far -> /nowhere/at/all",
         "lib/sub/gone -> nothing",
-        "lib/sub/up/",
+        "lib/sub/root/",
+        "lib/sub/up -> ..",
     ]
-    assert found["lib/sub/data"].same_as == "lib/again/data"
+    assert tree(here / "out")["lib/etc/conf"].same_as == "lib/conf"
     assert (here / "out/lib/conf").read_bytes() == b"real/etc/conf"
 
 
-def test_directories_that_link_to_each_other_end(here: Path, static: Path) -> None:
-    for name in ("a", "b", "c"):
-        executable(here / f"t/{name}/file", b"")
-        for other in "abc".replace(name, ""):
-            (here / f"t/{name}/to_{other}").symlink_to(f"../{other}")
-    for layout, count in (("host", 1), ("directories", 5)):
-        result = magicpak(static, layout, "-rx", "-it", "--layout", layout, cwd=here)
-        assert (result.code, len(result.stderr.splitlines())) == (0, int(layout == "directories"))
-        files = [line for line in names(here / layout) if line.startswith("t/a/") and line.endswith("file")]
-        assert len(files) == count, files
+@pytest.mark.parametrize("patterns", [["t"], ["t/*"], ["t/a", "t/[b-h]"], ["{here}/t/*"]])
+def test_directories_that_link_to_each_other_keep_their_links(
+    patterns: Sequence[str], here: Path, static: Path
+) -> None:
+    mutual_links(here / "t", "abcdefgh")
+    include = [f"-i{pattern.format(here=here)}" for pattern in patterns]
+    done(static, "host", "-rx", *include, cwd=here)
+    done(static, "directories", "-rx", *include, "--layout=directories", cwd=here)
+    assert names(here / "directories") == names(here / "host")
+
+
+def test_links_between_directories_of_which_some_are_not_included_have_an_end(here: Path, static: Path) -> None:
+    mutual_links(here / "t", "abc")
+    result = magicpak(static, "out", "-rx", "-it/a", "--layout=directories", cwd=here)
+    assert (result.code, len(result.stderr.splitlines())) == (0, 1)
+    files = [line for line in names(here / "out") if line.endswith("/file")]
+    assert files == [f"t/a/{way}file" for way in ("", "to_b/", "to_b/to_c/", "to_c/", "to_c/to_b/")]
+
+
+def test_a_library_that_is_found_through_a_link_of_an_included_tree_is_found(here: Path) -> None:
+    compiled(here / "lib/real/libx.so", "int x(void) { return 42; }", "-shared", "-fPIC", "-Wl,-soname,libx.so")
+    (here / "lib/link").symlink_to("real")
+    (here / "lib/real/libx.so.0").symlink_to("libx.so")
+    (here / "lib/real/more").write_text("")
+    compiled(here / "run", "int x(void); int main(void) { return x(); }", here / "lib/real/libx.so",
+             f"-Wl,-rpath,{here}/lib/link")  # fmt: skip
+    for number, extra in enumerate(([], ["-ilib/link/libx.so.0", f"-i{here}/lib/link/libx.so.0"])):
+        out = f"out{number}"
+        done(here / "run", out, f"-i{here}/lib", *extra, "--layout=directories", cwd=here)
+        assert "lib/link -> real" in names(here / out / str(here)[1:])
+        assert chrooted(here / out, f"{here}/run").code == 42
 
 
 def test_a_relative_input_stands_at_the_same_path_and_one_that_climbs_out_at_its_absolute_path(

@@ -75,7 +75,7 @@ def test_of_a_command_only_what_the_script_did_counts(here: Path) -> None:
         (here / name).write_text("data\n")
     executable(here / "script", f"#!/bin/sh\ncat {here}/mine\n".encode())
     done("--dynamic", f"--dynamic-command=cat {here}/other; ./script", "script", "made", cwd=here)
-    assert [name for name in names(here / "made") if name.endswith(("mine", "other"))] == [f"{here}/mine"[1:]]
+    assert [name for name in names(here / "made") if name.endswith(("mine", "other"))] == ["mine", f"{here}/mine"[1:]]
     result = magicpak("--dynamic", f"--dynamic-command=cat {here}/other", "script", "none", cwd=here)
     assert (result.code, result.stderr.splitlines()[0]) == (
         6,

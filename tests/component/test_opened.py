@@ -1,6 +1,7 @@
 """What files, directories and links a trace brings into the bundle."""
 
 import os
+import re
 import shutil
 import socket
 import stat
@@ -9,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+import magicpak.collect.trees
 from magicpak.bundle.entry import Attributes, Copy, Directory, Layout, Link
 from magicpak.bundle.plan import Because, BundlePlan
-from magicpak.collect.include import TreeCollector, include
+from magicpak.collect.include import include
 from magicpak.collect.mirror import Mirror
-from magicpak.errors import SourceChanged
+from magicpak.collect.trees import TreeCollector
+from magicpak.errors import InvalidUsage, SourceChanged
 from magicpak.files.cli_path import parse_cli_path
 from magicpak.files.host import Host
 from magicpak.tracing.trace import Access, Backup
@@ -428,10 +431,32 @@ def test_what_was_included_is_as_it_was_too_but_what_was_made_is_there(small: Sm
     small.add("d/changed", "after all")
     run.use(Access.EMPTIED, small / "d/changed").use(Access.MADE, small.add("d/made"))
     mirror = traced([run], [small.program]).mirror
-    TreeCollector(mirror).collect(parse_cli_path(small / "d"), Because("test"))
+    trees = TreeCollector(mirror)
+    trees.collect(parse_cli_path(small / "d"), Because("test"))
+    trees.walk()
     plan = BundlePlan().adding(mirror.take())
     assert lines(plan, str(small.root)) == ["d/ written", "d/changed", "d/made"]
     assert text(plan, small / "d/changed") == "before"
+
+
+def test_links_that_would_make_too_many_directories_are_an_error(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = "abcdef"
+    for name in names:
+        for other in names.replace(name, ""):
+            small.link(f"t/{name}/to_{other}", f"../{other}")
+    monkeypatch.setattr(magicpak.collect.trees, "_MAX_REPEATED", 100)
+    include([small / "t"], Mirror(Layout.DIRECTORIES, Host()))
+    include([small / "t/a"], Mirror(Layout.HOST, Host()))
+    with pytest.raises(InvalidUsage) as raised:
+        include([small / "t/a"], Mirror(Layout.DIRECTORIES, Host()))
+    assert re.fullmatch(
+        rf"--include {small.root}/t/a: links to directories, such as {small.root}/t/./to_.,"
+        " would add more than 100 directories once more",
+        str(raised.value),
+    )
+    assert raised.value.hints == (
+        "--layout host keeps such links; so does including all directories that they lead to",
+    )
 
 
 def test_in_another_root_directory_links_are_taken_there(small: Small) -> None:

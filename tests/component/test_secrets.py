@@ -44,7 +44,7 @@ def plan_of(sources: dict[str, str]) -> BundlePlan:
 
 def told(*paths: str, programs: Sequence[str] = ("/usr/bin/prog",), **env: str) -> list[str]:
     plan = plan_of(dict.fromkeys(paths, "/nowhere"))
-    return secret_warnings(plan, set(map(BundlePath, paths)), [program(each) for each in programs], env)
+    return secret_warnings(plan, {BundlePath(path): path for path in paths}, [program(each) for each in programs], env)
 
 
 def test_ordinary_files_are_no_secrets() -> None:
@@ -103,7 +103,7 @@ def test_a_file_is_told_to_be_a_private_key_by_what_is_in_it(tmp_path: Path, tex
     source = tmp_path / "source"
     source.write_bytes(text.encode())
     line = "/opt/key looks like a secret (private keys): exclude it with --exclude /opt/key"
-    assert secret_warnings(plan_of({"/opt/key": str(source)}), {BundlePath("/opt/key")}, [], {}) == (
+    assert secret_warnings(plan_of({"/opt/key": str(source)}), {BundlePath("/opt/key"): "/opt/key"}, [], {}) == (
         [line] if is_one else []
     )
 
@@ -137,6 +137,17 @@ def test_files_below_a_home_directory_are_told_by_home() -> None:
     ]
 
 
+def test_what_has_moved_is_judged_by_its_path_on_the_host_and_excluded_by_its_place() -> None:
+    used = {"/root/.netrc": "/root/.netrc", "/.netrc": "/root/.netrc", "/root/a": "/root/a", "/a": "/root/a",
+            "/etc/shadow": "/srv/etc/shadow", "/opt/app": "/usr/app"}  # fmt: skip
+    plan = plan_of(dict.fromkeys(used, "/nowhere"))
+    flags = "--exclude /.netrc --exclude /root/.netrc"
+    assert secret_warnings(plan, {BundlePath(place): path for place, path in used.items()}, [], {}) == [
+        f"/.netrc, /root/.netrc look like secrets (credentials): exclude them with {flags}",
+        "/a and 1 more are in a home directory: exclude them with --exclude '/root/*' --exclude /a",
+    ]
+
+
 def test_what_stands_with_the_program_is_no_private_file() -> None:
     inputs = ("/home/alice/app/prog",)
     assert told("/home/alice/app/data", "/home/alice/app/sub/x", programs=inputs) == []
@@ -147,9 +158,9 @@ def test_what_stands_with_the_program_is_no_private_file() -> None:
 
 def test_what_was_not_brought_by_a_run_or_is_excluded_is_not_told() -> None:
     plan = plan_of({"/etc/shadow": "/nowhere", "/etc/gshadow": "/nowhere"})
-    assert secret_warnings(plan, set(), [], {}) == []
+    assert secret_warnings(plan, {}, [], {}) == []
     plan = exclude(plan, ["/etc/shadow"]).plan
-    brought = {BundlePath("/etc/shadow"), BundlePath("/etc/gshadow")}
+    brought = {BundlePath(path): path for path in ("/etc/shadow", "/etc/gshadow")}
     assert secret_warnings(plan, brought, [], {}) == [
         "/etc/gshadow looks like a secret (password hashes): exclude it with --exclude /etc/gshadow"
     ]
@@ -158,7 +169,7 @@ def test_what_was_not_brought_by_a_run_or_is_excluded_is_not_told() -> None:
 def test_each_exclusion_that_is_told_leaves_its_file_out() -> None:
     paths = {"/srv/[x]/.netrc", "/srv/a*b/.npmrc", "/srv/a b/.pgpass", "/srv/?/.boto"}
     plan = plan_of(dict.fromkeys(paths, "/nowhere"))
-    (line,) = secret_warnings(plan, set(map(BundlePath, paths)), [], {})
+    (line,) = secret_warnings(plan, {BundlePath(path): path for path in paths}, [], {})
 
     words = shlex.split(line)
     patterns = [words[index + 1] for index, word in enumerate(words) if word == "--exclude"]

@@ -12,6 +12,7 @@ from magicpak.errors import PlanConflict
 A = Attributes(0o755)
 DIRECTORY = Directory(A)
 IMPLIED = Directory(Attributes(0o700), "/host", implied=True)
+FILE = Copy("/y", 1, (1, 2), A)
 WHY = Because("because")
 
 
@@ -97,6 +98,29 @@ def test_a_file_where_a_directory_is_due_is_refused_naming_both() -> None:
 def test_an_item_without_its_parent_is_a_mistake_of_ours() -> None:
     with pytest.raises(ValueError, match="/a/b has no parent"):
         BundlePlan().adding([item("/a/b", DIRECTORY)])
+
+
+def test_what_is_added_where_free_takes_no_place_but_that_of_a_made_directory() -> None:
+    made = Directory(A, implied=True)
+    plan = BundlePlan().adding([item("/made", made), item("/own", IMPLIED), item("/x", copy("/x")), item("/y", FILE)])
+    new = [
+        item("/x/below", FILE),
+        item("/made/new", FILE),
+        item("/own", DIRECTORY),
+        item("/made", IMPLIED),
+        item("/x", DIRECTORY),
+        item("/y", copy("/other name of y", 2)),
+        item("/made", DIRECTORY),
+    ]
+    found, others = plan.adding_where_free(new)
+    assert [(str(each.path), each.entry) for each in found] == [
+        ("/made", DIRECTORY),
+        ("/made/new", FILE),
+        ("/own", IMPLIED),
+        ("/x", copy("/x")),
+        ("/y", FILE),
+    ]
+    assert others == [item("/x", DIRECTORY)]
 
 
 def test_without_a_directory_nothing_that_it_holds_stays() -> None:

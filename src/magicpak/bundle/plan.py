@@ -100,6 +100,26 @@ class BundlePlan:
             _require_parent_directory(item, merged)
         return BundlePlan(merged)
 
+    def adding_where_free(self, items: Iterable[Item]) -> "tuple[BundlePlan, list[Item]]":
+        """Return a plan with those of `items` for whose paths nothing else is planned, and the others.
+
+        A directory that is merely made gets the attributes of one among `items`. What would be below one of the others
+        is left out with it.
+        """
+        merged = dict(self._items)
+        others: list[Item] = []
+        for item in sorted(items, key=lambda item: (item.path.parts, _is_implied(item))):
+            known = merged.get(item.path)
+            holder = merged.get(item.path.parent)
+            if known is None:
+                if item.path.parent == "/" or (holder is not None and isinstance(holder.entry, Directory)):
+                    merged[item.path] = item
+            elif isinstance(known.entry, Directory) and isinstance(item.entry, Directory):
+                merged[item.path] = item if known.entry.implied and known.entry.source is None else known
+            elif not _is_same(known, item):
+                others.append(item)
+        return BundlePlan(merged), others
+
     def without(self, unwanted: Callable[[Item], bool]) -> "BundlePlan":
         """Return a plan that lacks the items for which `unwanted` is true, and what stands below them."""
         kept: dict[BundlePath, Item] = {}
@@ -123,16 +143,24 @@ def _require_parent_directory(item: Item, items: Mapping[BundlePath, Item]) -> N
 
 
 def _reconcile(known: Item, new: Item) -> Item:
-    first, second = known.entry, new.entry
-    if isinstance(first, Directory) and isinstance(second, Directory):
-        return new if first.implied and not second.implied else known
-    if type(first) is type(second) and first == second:
-        return known
-    if isinstance(first, Copy) and isinstance(second, Copy) and first.inode == second.inode:
-        return known
-    if isinstance(first, Link) and isinstance(second, Link) and first._replace(source=second.source) == second:
+    if isinstance(known.entry, Directory) and isinstance(new.entry, Directory):
+        return new if known.entry.implied and not new.entry.implied else known
+    if _is_same(known, new):
         return known
     raise PlanConflict(known.path, describe_item(known), describe_item(new))
+
+
+def _is_same(known: Item, new: Item) -> bool:
+    first, second = known.entry, new.entry
+    if isinstance(first, Copy) and isinstance(second, Copy):
+        return first.inode == second.inode or first == second
+    if isinstance(first, Link) and isinstance(second, Link):
+        return first._replace(source=second.source) == second
+    return type(first) is type(second) and first == second
+
+
+def _is_implied(item: Item) -> bool:
+    return isinstance(item.entry, Directory) and item.entry.implied
 
 
 def describe_item(item: Item) -> str:

@@ -1,7 +1,7 @@
 """INPUTs and the libraries of each program as items of the plan."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from magicpak.bundle.path import BundlePath
@@ -33,19 +33,29 @@ def place_inputs(inputs: Sequence[Input], mirror: Mirror) -> None:
             mirror.place(each.path, because)
 
 
-def place_libraries(resolved: Resolved, mirror: Mirror, program: Program | None = None) -> Placed:
+def place_libraries(
+    resolved: Resolved,
+    mirror: Mirror,
+    program: Program | None = None,
+    directory_in_bundle: Callable[[str], str] = lambda directory: directory,
+) -> Placed:
     """Collect the interpreter and all libraries of one closure; return it with the place of each need that has a file.
 
-    What was found through the `$ORIGIN` of something that is elsewhere in the bundle moves along with it.
+    What was found through the `$ORIGIN` of something that is elsewhere in the bundle moves along with it: an INPUT, or
+    what is in a directory for which `directory_in_bundle` returns another one.
     """
     closure = resolved.closure
     if resolved.interpreter is not None:
         mirror.place(resolved.interpreter.path, Because("the interpreter (PT_INTERP) of", closure.program.path))
         _place_preload_file(resolved.interpreter, closure, mirror)
-    placer = _LibraryPlacer(mirror, {closure.program.path: resolved.origin_in_bundle})
+    origin = resolved.origin_in_bundle
+    origin = directory_in_bundle(origin) if origin == closure.program.origin else origin
+    placer = _LibraryPlacer(mirror, {closure.program.path: origin})
     places: dict[Need, BundlePath | str] = {}
     for requester in closure.everything:
-        placer.origins.setdefault(requester.path, os.path.dirname(placer.moved.get(requester.path, requester.path)))
+        moved = placer.moved.get(requester.path)
+        directory = os.path.dirname(moved) if moved else directory_in_bundle(os.path.dirname(requester.path))
+        placer.origins.setdefault(requester.path, directory)
         for need in requester.needs:
             if need.found is not None and need.satisfied_by is not None:
                 place = placer.place(need, need.found)

@@ -4,8 +4,8 @@ import os
 import stat
 from collections.abc import Iterable
 
-from magicpak.bundle.entry import Directory, Layout
-from magicpak.bundle.path import ROOT, BundlePath, PathWalk
+from magicpak.bundle.entry import Copy, Directory, Layout, Link
+from magicpak.bundle.path import ROOT, BundlePath, PathWalk, resolve
 from magicpak.bundle.plan import Because, Item, made_directory
 from magicpak.errors import MagicpakError
 from magicpak.files.cli_path import HOST_ROOT, Location
@@ -21,12 +21,49 @@ class Mirror:
         self.host = host
         self._items: dict[BundlePath, Item] = {}
         self._others: list[Item] = []
+        self._kept_links: set[BundlePath] = set()
 
     def take(self) -> list[Item]:
         """Return the items collected since the last call; a path with two of them is the plan's to judge."""
-        items = [*self._items.values(), *self._others]
+        items = [item for item in self.collected() if not self._is_beyond_kept_link(item)]
         self._items, self._others = {}, []
         return items
+
+    def collected(self) -> list[Item]:
+        """Return what `take` would, and keep it."""
+        return [*self._items.values(), *self._others]
+
+    def keep_link(self, location: Location, because: Because) -> None:
+        """Collect the link at `location` as it is, whatever the layout. Where it leads, everything is collected.
+
+        What is collected by a path through it is not needed there, and not taken. Raises CannotRead.
+        """
+        self._kept_links.add(location.bundle)
+        entry = self.host.link(location.host, self.host.existing_status(location.host))
+        self._items[location.bundle] = Item(location.bundle, entry, because)
+
+    def _is_beyond_kept_link(self, item: Item) -> bool:
+        """Return whether a link that is kept leads to the same as `item`, which is at the link or below."""
+        path = item.path
+        while path not in self._kept_links:
+            if path == ROOT or not self._kept_links:
+                return False
+            path = path.parent
+        place = resolve(item.path.parent, self._link_target).place.joined(item.path.name)
+        if isinstance(item.entry, Directory):
+            place = resolve(place, self._link_target).place
+        there = self._items.get(place)
+        if there is None or there is item:
+            return False
+        if isinstance(item.entry, Copy) and isinstance(there.entry, Copy):
+            return item.entry.inode == there.entry.inode
+        if isinstance(item.entry, Link) and isinstance(there.entry, Link):
+            return item.entry.target == there.entry.target
+        return isinstance(item.entry, Directory) and isinstance(there.entry, Directory)
+
+    def _link_target(self, place: BundlePath) -> str | None:
+        entry = self._items[place].entry if place in self._items else None
+        return entry.target if isinstance(entry, Link) else None
 
     def __len__(self) -> int:
         """Return the number of paths collected so far."""

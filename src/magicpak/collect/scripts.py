@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from magicpak.bundle.path import BundlePath
-from magicpak.collect.include import TooMuch, TreeCollector, elf_files_among
+from magicpak.collect.include import elf_files_among
 from magicpak.collect.include_libraries import resolve_included
 from magicpak.collect.mirror import Mirror
 from magicpak.collect.programs import ProgramCollector
+from magicpak.collect.trees import TooManyLinks, TooMuch, TreeCollector
 from magicpak.elf.cache import ElfCache
 from magicpak.elf.errors import ElfError
 from magicpak.files.cli_path import HOST_ROOT, CliPath, Location
@@ -141,5 +142,8 @@ class _ScriptCollector:
     def _add_file(self, file: Requirement) -> None:
         try:
             self._trees.collect(CliPath(HOST_ROOT, file.path), file.because)
+            self._trees.walk()
+        except TooManyLinks as error:
+            self._warnings.append(f"{printable(file.path)} is not included whole: {error.what}")
         except TooMuch:
             self._warnings.append(f"{printable(file.path)} is not included: it holds OUTPUT, or the whole file system")

@@ -26,13 +26,15 @@ class TracedItems(NamedTuple):
 
     `resolved` are executed programs and libraries loaded at run time, with what their loaders load, for
     `place_libraries`. `warnings` are lines worth a warning. `files` are the paths of the files that were collected,
-    `caches` those of them that are a copy of a loader's cache, which a program reads itself.
+    `caches` those of them that are a copy of a loader's cache, which a program reads itself. `before` is the host as
+    the runs found it.
     """
 
     resolved: tuple[Resolved, ...]
     warnings: tuple[str, ...]
     files: frozenset[BundlePath]
-    caches: frozenset[BundlePath] = frozenset()
+    caches: frozenset[BundlePath]
+    before: Host
 
 
 def collect_traced(
@@ -69,7 +71,7 @@ def collect_traced(
     found = classifier.resolved()
     collected = frozenset(item.path for item in items if isinstance(item.entry, Copy | Fifo))
     warnings = (*changes.warnings, *executed.warnings, *missing_warnings(found))
-    return TracedItems(tuple(found), warnings, collected, collected & caches)
+    return TracedItems(tuple(found), warnings, collected, collected & caches, host)
 
 
 def _end(item: Item, host: Host) -> BundlePath:

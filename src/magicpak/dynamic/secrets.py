@@ -62,12 +62,12 @@ _KINDS = (
 
 
 def secret_warnings(
-    plan: BundlePlan, used: Collection[BundlePath], inputs: Sequence[Input], env: Mapping[str, str]
+    plan: BundlePlan, used: Mapping[BundlePath, str], inputs: Sequence[Input], env: Mapping[str, str]
 ) -> list[str]:
-    """Return a line for each kind of secret among the files of `plan` that a run with the variables `env` has `used`.
+    """Return a line for each kind of secret among the files of `plan` that a run with the variables `env` has used.
 
-    What is in a home directory counts too, except what is beside or below one of `inputs` where that is in the home;
-    and caches, wherever they are.
+    `used` has the paths on the host of all files that were used, by their places. What is in a home directory counts
+    too, except what is beside or below one of `inputs` where that is in the home; and caches, wherever they are.
     """
     found: dict[str, list[str]] = {}
     homes: dict[str, list[str]] = {}
@@ -79,16 +79,16 @@ def secret_warnings(
     for item in plan:
         if item.path not in used or not isinstance(item.entry, Copy):
             continue
-        entry = item.entry
-        kind = next((kind.name for kind in _KINDS if kind.matches(item.path, entry)), None)
-        home = _home_of(item.path, own_homes)
-        cached_by = _cached_by(item.path, home, cache_home)
+        entry, path = item.entry, BundlePath(used[item.path])
+        kind = next((kind.name for kind in _KINDS if kind.matches(path, entry)), None)
+        home = _home_of(path, own_homes)
+        cached_by = _cached_by(path, home, cache_home)
         if kind is not None:
             found.setdefault(kind, []).append(item.path)
-        elif home is not None and not _is_beside_input(item.path, home, directories):
+        elif home is not None and not _is_beside_input(path, home, directories):
             homes.setdefault(home, []).append(item.path)
-        if kind is None and cached_by is not None:
-            caches.setdefault(cached_by, []).append(item.path)
+        if kind is None and cached_by is not None and path not in caches.setdefault(cached_by, []):
+            caches[cached_by].append(path)
     lines = [*_secret_lines(found), *(_home_line(home, paths) for home, paths in homes.items())]
     return [*lines, *(_cache_line(variable, paths) for variable, paths in caches.items())]
 
@@ -131,8 +131,10 @@ def _secret_lines(found: Mapping[str, Sequence[str]]) -> Iterator[str]:
 def _home_line(home: str, paths: Sequence[str]) -> str:
     if len(paths) == 1:
         return f"{printable(paths[0])} is in a home directory: exclude it with {_exclude_flag(paths[0])}"
-    flag = shell_line(["--exclude", f"{literal_pattern(home)}/*"])
-    return f"{list_names(paths)} are in a home directory: exclude them with {flag}"
+    flags = [shell_line(["--exclude", f"{literal_pattern(home)}/*"])]
+    moved = [path for path in paths if not path.startswith(f"{home}/")]
+    flags += [*map(_exclude_flag, moved[:_MAX_NAMED]), *(["and so on"] if moved[_MAX_NAMED:] else [])]
+    return f"{list_names(paths)} are in a home directory: exclude them with {' '.join(flags)}"
 
 
 def _cache_line(variable: str, paths: Sequence[str]) -> str:

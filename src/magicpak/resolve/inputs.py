@@ -12,7 +12,7 @@ from magicpak.elf.cache import ElfCache, ElfFile
 from magicpak.elf.errors import ElfError
 from magicpak.elf.facts import FileType
 from magicpak.errors import InputNotBundleable, InvalidUsage, PlanConflict, reason
-from magicpak.files.cli_path import CliPath, Location, parse_cli_path
+from magicpak.files.cli_path import HOST_ROOT, CliPath, Location, parse_cli_path
 from magicpak.files.host import describe_file_type
 from magicpak.files.script import HEAD, Script, parse_script
 from magicpak.files.view import read_host_file, real_path
@@ -65,6 +65,19 @@ class ScriptInput(NamedTuple):
 
 
 Input: TypeAlias = Program | ScriptInput
+
+
+def is_relative(given: Input) -> bool:
+    """Return whether the path of an INPUT in the bundle is that below the current directory."""
+    path = parse_cli_path(given.argument)
+    return path.start != HOST_ROOT and path.in_bundle == given.place
+
+
+def unmoved(given: Input) -> str:
+    """Return how to give an INPUT so that it has the same path in the bundle as on the host, in words."""
+    if is_relative(given):
+        return f"as an absolute INPUT, {printable(given.path)}"
+    return f"as INPUT {printable(given.path)} without --install-to"
 
 
 class Inputs(NamedTuple):

@@ -25,13 +25,19 @@ from magicpak.text import count_noun
 if TYPE_CHECKING:
     from magicpak.collect.include import IncludeMatches
     from magicpak.collect.scripts import PlacedScript, ScriptItems
+    from magicpak.dynamic.items import TracedItems
+    from magicpak.dynamic.moved import MovedItems
     from magicpak.tracing.run import TracedRun
 
 
 class _Collected(NamedTuple):
-    """The closures with the places of their libraries, the scripts that were read, and what `--include` matches."""
+    """The closures with the places of their libraries, the scripts that were read, and what `--include` matches.
+
+    `moved` is what moves along with INPUTs.
+    """
 
     placed: list[Placed]
+    moved: "Sequence[MovedItems]"
     scripts: "Sequence[PlacedScript]"
     matches: "IncludeMatches | None"
 
@@ -54,29 +60,13 @@ class Planning(NamedTuple):
 
         Raises CannotRead.
         """
-        output = None if self.output is None else real_path(self.output)
-        used = caches = frozenset[BundlePath]()
-        if runs:
-            from magicpak.dynamic.host_before import changes_of
-
-            changes = changes_of([run.trace for run in runs])
-            mirror = Mirror(self.layout, Host(output, changes.before))
-        else:
-            mirror = Mirror(self.layout, Host(output))
-        log.doing("collecting:", lambda: count_noun(len(mirror), "entry"))
-        if runs:
-            from magicpak.dynamic.items import collect_traced
-            from magicpak.dynamic.runs import summary
-
-            traced = collect_traced([run.trace for run in runs], inputs, resolved, loaders, mirror, changes)
-            log.warn_all(traced.warnings)
-            log.info(summary(runs, len(traced.files)))
-            resolved, used, caches = [*resolved, *traced.resolved], traced.files, traced.caches
-        found = self._collect(inputs, resolved, loaders, mirror, log)
+        mirror, traced = self._collect_used(inputs, resolved, runs, loaders, log)
+        found = self._collect(inputs, resolved, traced, loaders, mirror, log)
         log.doing("planning")
-        collected = BundlePlan().adding(mirror.take())
-        read = self._read_caches(collected, caches)
-        before, warnings = with_loader_config(collected, self.exclude, found.placed, loaders.elf, read)
+        collected, used = _with_moved(BundlePlan().adding(mirror.take()), found.moved, inputs, traced, log)
+        read = self._read_caches(collected, traced.caches if traced else ())
+        placed = [*found.placed, *(each for group in found.moved for each in group.placed)]
+        before, warnings = with_loader_config(collected, self.exclude, placed, loaders.elf, read)
         log.warn_all((*mirror.host.warnings(), *warnings, *relative_path_warnings(found.placed)))
         exclusion = exclude(before, self.exclude)
         _require_excluded(found.matches.unreadable if found.matches else {}, exclusion)
@@ -86,7 +76,7 @@ class Planning(NamedTuple):
         named = {location.bundle for location in found.matches.named} if found.matches else ()
         return Result(inputs, found.placed, found.scripts, named, exclusion, exclusion.plan)
 
-    def _secret_warnings(self, plan: BundlePlan, used: Collection[BundlePath], inputs: Inputs) -> Sequence[str]:
+    def _secret_warnings(self, plan: BundlePlan, used: Mapping[BundlePath, str], inputs: Inputs) -> Sequence[str]:
         from magicpak.dynamic.secrets import secret_warnings
 
         return secret_warnings(plan, used, inputs.all, self.env)
@@ -94,14 +84,44 @@ class Planning(NamedTuple):
     def _read_caches(self, plan: BundlePlan, caches: Collection[BundlePath]) -> ReadCaches:
         return ReadCaches(caches, exclude(plan, self.exclude).plan) if caches else ReadCaches()
 
+    def _collect_used(
+        self, inputs: Inputs, resolved: Sequence[Resolved], runs: "Sequence[TracedRun]", loaders: Loaders, log: Log
+    ) -> "tuple[Mirror, TracedItems | None]":
+        """Return a mirror of the host as it was before `runs`, with what those have used; and that, if they were."""
+        output = None if self.output is None else real_path(self.output)
+        if not runs:
+            mirror = Mirror(self.layout, Host(output))
+            log.doing("collecting:", lambda: count_noun(len(mirror), "entry"))
+            return mirror, None
+        from magicpak.dynamic.host_before import changes_of
+        from magicpak.dynamic.items import collect_traced
+        from magicpak.dynamic.runs import summary
+
+        traces = [run.trace for run in runs]
+        changes = changes_of(traces)
+        mirror = Mirror(self.layout, Host(output, changes.before))
+        log.doing("collecting:", lambda: count_noun(len(mirror), "entry"))
+        traced = collect_traced(traces, inputs, resolved, loaders, mirror, changes)
+        log.warn_all(traced.warnings)
+        log.info(summary(runs, len(traced.files)))
+        return mirror, traced
+
     def _collect(
-        self, inputs: Inputs, resolved: Sequence[Resolved], loaders: Loaders, mirror: Mirror, log: Log
-    ) -> "_Collected":
+        self,
+        inputs: Inputs,
+        resolved: Sequence[Resolved],
+        traced: "TracedItems | None",
+        loaders: Loaders,
+        mirror: Mirror,
+        log: Log,
+    ) -> _Collected:
         """Collect the INPUTs, what they need, and what was asked for."""
         programs = inputs.programs
+        resolved = [*resolved, *traced.resolved] if traced else resolved
         placed = [place_libraries(each, mirror, program) for program, each in zip(programs, resolved, strict=False)]
         placed += [place_libraries(each, mirror) for each in resolved[len(programs) :]]
         place_inputs(inputs.all, mirror)
+        moved = _moved_along(inputs, resolved, traced, mirror) if traced else ()
         if self.mkdir:
             from magicpak.collect.include import make_directories
 
@@ -117,7 +137,7 @@ class Planning(NamedTuple):
             read = self._read_scripts(inputs, named, [*resolved, *needs], loaders, mirror, log)
             needs, scripts = [*needs, *read.resolved], read.scripts
         placed += [place_libraries(each, mirror) for each in needs]
-        return _Collected(placed, scripts, matches)
+        return _Collected(placed, moved, scripts, matches)
 
     def _include(
         self, resolved: Sequence[Resolved], loaders: Loaders, mirror: Mirror, log: Log
@@ -152,6 +172,28 @@ class Planning(NamedTuple):
         for line in found.hints:
             log.info(line)
         return found
+
+
+def _moved_along(
+    inputs: Inputs, resolved: Sequence[Resolved], traced: "TracedItems", mirror: Mirror
+) -> "Sequence[MovedItems]":
+    from magicpak.dynamic.moved import move_along, relocations
+
+    items = mirror.collected()
+    return [move_along(each, items, resolved, mirror, traced.before) for each in relocations(inputs.all)]
+
+
+def _with_moved(
+    plan: BundlePlan, moved: "Sequence[MovedItems]", inputs: Inputs, traced: "TracedItems | None", log: Log
+) -> tuple[BundlePlan, Mapping[BundlePath, str]]:
+    """Return `plan` with what moves along, and the paths on the host of the files that runs have used, by places."""
+    if traced is None:
+        return plan, {}
+    from magicpak.dynamic.moved import with_moved
+
+    found = with_moved(plan, moved, inputs.all, traced.files)
+    log.warn_all(found.warnings)
+    return found.plan, found.used
 
 
 def _require_excluded(unreadable: Mapping[BundlePath, MagicpakError], exclusion: Exclusion) -> None:

@@ -37,7 +37,8 @@ class Trial(NamedTuple):
         commands = trial_commands(self.command, [each.place for each in result.inputs.all], plan, self.busybox)
         expectations = self.expectations._replace(run_as=run_as_for(self.user, plan))
         made = None if runs is None else _made_by(runs)
-        return PreparedTrial(commands, expectations, TrialPlans(plan, result.exclusion, made), self.source_date_epoch)
+        plans = TrialPlans(plan, result.exclusion, made, result.inputs.all)
+        return PreparedTrial(commands, expectations, plans, self.source_date_epoch)
 
 
 class PreparedTrial(NamedTuple):

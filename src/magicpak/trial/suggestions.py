@@ -11,6 +11,7 @@ from magicpak.bundle.exclude import Exclusion
 from magicpak.bundle.path import ROOT, BundlePath
 from magicpak.bundle.plan import BundlePlan
 from magicpak.files.view import STATE_DIRECTORIES, is_below, real_path
+from magicpak.resolve.inputs import Input
 from magicpak.text import printable, shell_line
 from magicpak.tracing.trace import Access
 from magicpak.trial.failed_lookups import FailedLookup
@@ -31,7 +32,7 @@ _STATE = (*_TEMPORARY, "/var", "/run", "/home", "/root")  # what a system writes
 
 
 class TrialPlans(NamedTuple):
-    """What is in the bundle, and what `--exclude` has taken from it.
+    """What is in the bundle, and what `--exclude` has taken from it; `inputs` are the INPUTs.
 
     `made` are the real paths of what the program itself has made on the host, when it was traced there; None where it
     was not.
@@ -40,6 +41,7 @@ class TrialPlans(NamedTuple):
     plan: BundlePlan
     exclusion: Exclusion
     made: Collection[str] | None = None
+    inputs: Sequence[Input] = ()
 
     def is_excluded(self, path: BundlePath) -> bool:
         """Return whether `--exclude` has taken what was at `path`."""
@@ -61,11 +63,12 @@ def suggest(lookups: Sequence[FailedLookup], plans: TrialPlans, printed: str) ->
     """Return a hint for each of `lookups` that the host has, the likeliest first, given what the program `printed`."""
     relative = _has_relative(plans.plan)
     holders = {above for each in lookups if os.path.exists(each.path) for above in _above(each.path)}
+    made = plans.made or ()
     suggestions = [
         _Suggestion(each, source, is_bare=_is_just_a_directory(each, source, holders))
         for whole in reversed(lookups)  # what was looked for last comes first among equals
         for each in _excluded_parts(whole, plans)
-        if (source := _argument(each, printed, relative=relative)) and real_path(source) not in (plans.made or ())
+        if (source := _argument(each, plans, printed, relative=relative)) and real_path(source) not in made
     ]
     suggestions.sort(key=lambda each: (_rank(each, plans, printed), _temporary_rank(each.lookup.path)))
     return [_hint(each, plans) for each in _without_repetition(_gathered(suggestions, plans.plan), plans)]
@@ -97,9 +100,12 @@ def _has_relative(plan: BundlePlan) -> bool:
     return bool(here) and any(isinstance(each.entry, Copy) and each.entry.source == here + each.path for each in plan)
 
 
-def _argument(lookup: FailedLookup, printed: str, *, relative: bool) -> str | None:
+def _argument(lookup: FailedLookup, plans: TrialPlans, printed: str, *, relative: bool) -> str | None:
     """Return the argument that adds `lookup`; None where there is none, or it would be half a system."""
     path = str(lookup.path)
+    removed = plans.exclusion.removed.get(lookup.path)
+    if removed is not None and isinstance(removed.item.entry, Copy):
+        return removed.item.entry.source
     if lookup.access is Access.MADE:
         return path
     if is_below(path, STATE_DIRECTORIES):
