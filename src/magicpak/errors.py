@@ -183,12 +183,16 @@ class LimitReached(MagicpakError):
     @classmethod
     def by(cls, name: str, error: OSError) -> "LimitReached":
         """Return the failure of what is called `name`, which `error` has kept from running."""
-        hint = LIMIT_HINTS.get(error.errno or 0)
-        return cls(f"{name} cannot be started: {reason(error)}", hints=[hint] if hint else [])
+        return cls(f"{name} cannot be started: {reason(error)}", hints=limit_hints(reason(error)))
 
 
 class ToolFailed(MagicpakError):
     """Another program that is needed is missing, fails, hangs, or sends an invalid reply."""
+
+
+def limit_hints(words: str) -> list[str]:
+    """Return what helps against the limits that `words` name: the system's message, or what a program prints of it."""
+    return [hint for number, hint in LIMIT_HINTS.items() if os.strerror(number) in words]
 
 
 def reason(error: OSError) -> str:

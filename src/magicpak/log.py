@@ -112,7 +112,7 @@ def _logger() -> Any:  # noqa: ANN401 - structlog's loggers are dynamic
         structlog.PrintLogger(_Stream()),  # type: ignore[arg-type]  # all that it needs of a file
         processors=[structlog.processors.add_log_level, _coloured_line if coloured else _line],
         wrapper_class=structlog.BoundLogger,
-    )
+    ).bind()  # otherwise each line makes a logger, in a cycle of references, which nobody collects
 
 
 _COLOURS = {"warning": "33", "info": "32", "debug": "2"}

@@ -42,6 +42,7 @@ class Options(NamedTuple):
     mkdir: tuple[str, ...] = ()
     install_to: str | None = None
     layout: Layout = Layout.HOST
+    all_packages: bool = False
     resolver: Resolver = Resolver.AUTO
     compiler: str | None = None
     hwcaps: bool = True

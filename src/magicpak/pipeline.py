@@ -25,10 +25,11 @@ from magicpak.stages.planning import Planning
 from magicpak.text import count_noun, format_size, printable
 
 if TYPE_CHECKING:
+    from magicpak.resolve.inputs import Program
     from magicpak.stages.compression import Compression
     from magicpak.stages.reporting import Reporting
-    from magicpak.stages.test_run import TestRun
     from magicpak.stages.tracing import Tracing
+    from magicpak.stages.trial import Trial
     from magicpak.tracing.run import TracedRun
     from magicpak.verify.severity import Verdict
 
@@ -60,7 +61,7 @@ def bundle(options: Options, log: Log, print_: Callable[[bytes], None]) -> None:
         if output is None or options.dry_run:
             log.info("nothing was written: this was a dry run")
             return
-        test = _test_run(options).prepare(result, run.traced if options.dynamic else None) if options.test else None
+        test = _trial(options).prepare(result, run.traced if options.dynamic else None) if options.test else None
         inspect = partial(test.run, log=log) if test is not None else None
         written = _write(output, result, inspect, log)  # the private directories hold files of the plan
     files, seconds = count_noun(written.files, "file"), monotonic() - started
@@ -86,7 +87,7 @@ class _Run:
         """
         options, log = self._options, self._log
         elf = ElfCache()
-        programs = find_inputs(options.inputs, options.install_to, options.layout, elf)
+        inputs = find_inputs(options.inputs, options.install_to, options.layout, elf)
         loaders = Loaders(
             options.resolver,
             options.compiler,
@@ -97,16 +98,19 @@ class _Run:
         )
         self._stack.callback(loaders.close)
         log.doing("looking for libraries:", lambda: count_noun(len(elf.by_inode), "file"))
-        resolved = [resolve_program(program, loaders) for program in programs]
+        resolved = [resolve_program(program, loaders) for program in inputs.programs]
         error: MagicpakError | None = _missing_libraries(resolved, log)
         if error is not None and not until_report:
             raise error
         if options.dynamic and error is None:
-            self.traced = _tracing(options).run(programs, self._new_private_directory, log)
-        planning = Planning(options.layout, options.output, options.include, options.exclude, options.mkdir)
-        result = planning.run(programs, resolved, self.traced, loaders, log)
+            self.traced = _tracing(options).run(inputs.all, self._new_private_directory, log)
+        planning = Planning(
+            options.layout, options.output, options.include, options.exclude, options.mkdir, options.all_packages
+        )
+        result = planning.run(inputs, resolved, self.traced, loaders, log)
         if compression is not None and error is None:
-            plan = compression.run(programs, result.plan, self._new_private_directory, log)
+            packed = [*inputs.programs, *(_interpreters(result, elf) if inputs.scripts else ())]
+            plan = compression.run(packed, result.plan, self._new_private_directory, log)
             result = result._replace(plan=plan)
         result = result._replace(private=self._private)
         verdict = _verify(result, loaders, options.output, log) if options.verify and error is None else None
@@ -115,6 +119,12 @@ class _Run:
     def _new_private_directory(self) -> str:
         self._private.append(self._stack.enter_context(private_directory()))
         return self._private[-1]
+
+
+def _interpreters(result: Result, elf: ElfCache) -> "list[Program]":
+    from magicpak.collect.scripts import interpreters
+
+    return interpreters(result.inputs.scripts, result.scripts, elf)
 
 
 def _reporting(options: Options) -> "Reporting":
@@ -145,8 +155,8 @@ def _tracing(options: Options) -> "Tracing":
     )
 
 
-def _test_run(options: Options) -> "TestRun":
-    from magicpak.stages.test_run import TestRun
+def _trial(options: Options) -> "Trial":
+    from magicpak.stages.trial import Trial
     from magicpak.trial.expectations import Expectations
 
     expectations = Expectations(
@@ -157,7 +167,7 @@ def _test_run(options: Options) -> "TestRun":
         env=options.test_env,
         network=options.test_network,
     )
-    return TestRun(options.test_command, options.busybox, options.test_user, expectations, options.source_date_epoch)
+    return Trial(options.test_command, options.busybox, options.test_user, expectations, options.source_date_epoch)
 
 
 def _encoded(text: str | None) -> bytes | None:

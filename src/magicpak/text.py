@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 from itertools import islice
 
 _BYTES = range(0xDC80, 0xDD00)  # the surrogates of undecodable bytes, PEP 383
@@ -27,6 +28,7 @@ def printable(name: str) -> str:
     return "".join(character if character.isprintable() else _escaped(character) for character in name)
 
 
+@lru_cache(maxsize=1 << 10)  # a long text has one string for each of its characters, however often that comes
 def _escaped(character: str) -> str:
     code = ord(character)
     if code in _BYTES:

@@ -1,5 +1,6 @@
 """The helper tells what the real loader would do, and survives whatever a library does when it is loaded."""
 
+import errno
 import glob
 import os
 import shutil
@@ -353,13 +354,16 @@ class TestCompiling:
 
         return fake
 
-    def failure(self, compiler: str, directory: Path, seconds: float = 10) -> ToolFailed:
+    def failure(
+        self, compiler: str, directory: Path, seconds: float = 10, hint: str = "apt-get install gcc"
+    ) -> ToolFailed:
         program = CompiledHelper(compiler, "/lib/ld.so", str(directory), seconds=seconds)
         with pytest.raises(ToolFailed) as caught:
             program.path()
         assert_no_process_stays()
-        assert any("apt-get install gcc" in hint for hint in caught.value.hints)
-        assert any("--resolver static" in hint for hint in caught.value.hints)
+        first, second = caught.value.hints
+        assert hint in first
+        assert "--resolver static" in second
         return caught.value
 
     def test_the_compiler_runs_while_we_do_something_else_and_only_once(self, interpreter: str, tmp_path: Path) -> None:
@@ -396,6 +400,21 @@ class TestCompiling:
     )
     def test_a_compiler_that_cannot_be_started_is_named(self, tmp_path: Path, compiler: str, how: str) -> None:
         assert self.failure(compiler, tmp_path).message == f"the C compiler {how}"
+
+    def test_where_no_process_is_left_the_limit_is_named_and_no_compiler(
+        self, fake: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        words = os.strerror(errno.EAGAIN)
+        compiler = fake(f"echo 'cc: fatal error: cannot execute cc1: vfork: {words}' >&2; exit 1")
+        failure = self.failure(compiler, tmp_path, hint="ulimit -u")
+        assert failure.message == f"the C compiler {compiler} exited with code 1"
+
+        def refused(*_arguments: object, **_options: object) -> None:
+            raise OSError(errno.EAGAIN, words)
+
+        monkeypatch.setattr(os, "posix_spawn", refused)
+        failure = self.failure(compiler, tmp_path, hint="ulimit -u")
+        assert failure.message == f"the C compiler {compiler} cannot be started: cannot run {compiler}: {words}"
 
     def test_a_compiler_that_hangs_is_ended(self, fake: Callable[[str], str], tmp_path: Path) -> None:
         compiler = fake("sleep 60")

@@ -108,9 +108,9 @@ def plans(programs: list[str], resolver: Resolver, directory: Path) -> Iterator[
     try:
         for path in programs:
             mirror = Mirror(Layout.HOST, Host())
-            program = find_inputs([path], None, Layout.HOST, STORE)[0]
+            program = find_inputs([path], None, Layout.HOST, STORE).programs[0]
             placed = place_libraries(resolve_program(program, loaders), mirror, program)
-            yield with_loader_config(BundlePlan().adding(mirror.take()), [placed])[0]
+            yield with_loader_config(BundlePlan().adding(mirror.take()), (), [placed], STORE)[0]
     finally:
         loaders.close()
 
@@ -129,7 +129,7 @@ def test_each_resolver_reads_random_trees_alike(
         store = ElfCache()
         loaders = Loaders(resolver, "cc", library_path or "", store, lambda: str(tmp_path))
         try:
-            chosen = find_inputs([program], None, Layout.HOST, store)[0]
+            chosen = find_inputs([program], None, Layout.HOST, store).programs[0]
             closure = resolve_program(chosen, loaders).closure
         finally:
             loaders.close()

@@ -102,7 +102,7 @@ def need(name: str, path: str | None, **others: Any) -> ReportNeed:
 def document(entries: list[ReportEntry], **others: Any) -> Document:
     files = [each for each in entries if each.type == "file"]
     totals = ReportTotals(len(files), sum(each.size for each in files), 0, 0, 0)
-    plain = Document(SCHEMA_VERSION, "2.0", "out", False, True, totals, tuple(entries), (), (), (), (), None)
+    plain = Document(SCHEMA_VERSION, "2.0", "out", False, True, totals, tuple(entries), (), (), (), (), (), None)
     return plain._replace(**others)
 
 

@@ -1,5 +1,6 @@
 """Other programs are found as execvp(3) finds them, and none of them outlives or outgrows its call."""
 
+import errno
 import os
 import signal
 import sys
@@ -10,10 +11,12 @@ from types import FrameType
 
 import pytest
 
+from magicpak.collect import upx
 from magicpak.errors import Interrupted, ToolFailed
 from magicpak.process.child import OUTPUT_KEPT, Child, Completed, run
 from magicpak.process.exec import Command, find_program
 from magicpak.text import shell_line
+from magicpak.trial import busybox
 from support.pids import is_gone_soon
 
 
@@ -127,6 +130,24 @@ class TestFailing:
         program = make_program(tmp_path / "tool", "no script and no ELF file")
         with pytest.raises(ToolFailed, match=rf"^cannot run {program}: Exec format error$"):
             run([program], timeout=5)
+
+    def test_where_no_process_is_left_the_limit_is_named_whatever_was_to_run(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refused(*_arguments: object, **_options: object) -> None:
+            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+        monkeypatch.setattr(os, "posix_spawn", refused)
+        monkeypatch.setattr(busybox, "_why_not_static", lambda _path: None)
+        for start in (
+            lambda: run(["sh"], timeout=1),
+            lambda: busybox.find_busybox("sh"),
+            lambda: upx._run(upx.Upx("sh", (), 1)),
+        ):
+            with pytest.raises(ToolFailed) as caught:
+                start()
+            assert caught.value.message.endswith("sh: Resource temporarily unavailable")
+            assert caught.value.hints == ("allow more processes: ulimit -u, or docker run --pids-limit",)
 
     def test_a_program_that_hangs_is_ended_with_its_children(self, tmp_path: Path) -> None:
         script = f"trap '' TERM; sleep 60 & echo $! > {tmp_path}/pid; wait; sleep 60"

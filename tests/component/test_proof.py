@@ -19,10 +19,10 @@ pytestmark = [
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    """A program with a library in /usr/lib, and a current directory whose lib/ is to be the bundle's /lib."""
+    """A program with a library in /usr/lib, and a directory whose srv/ is to be the bundle's /srv, its RUNPATH."""
     world = World(tmp_path)
     world.library("usr/lib/liba.so")
-    world.program("app", needed=["liba.so"])
+    world.program("app", needed=["liba.so"], runpath="/srv")
     return world
 
 
@@ -45,7 +45,7 @@ def said(world: World, *include: str, exclude: str | None = None, verify: bool =
     return "\n".join(bundle.warnings), starts
 
 
-def made(world: World, *, include: str | None = "lib/liba.so", exclude: str | None = None, verify: bool = True) -> str:
+def made(world: World, *, include: str | None = "srv/liba.so", exclude: str | None = None, verify: bool = True) -> str:
     """Return what is said of the bundle, in which the program starts if nothing is."""
     text, starts = said(world, *filter(None, [include]), exclude=exclude, verify=verify)
     assert starts == (not text and verify)
@@ -53,13 +53,13 @@ def made(world: World, *, include: str | None = "lib/liba.so", exclude: str | No
 
 
 def test_what_stands_in_the_way_of_a_library_is_told(world: World) -> None:
-    world.add("work/lib/liba.so", b"no library")
+    world.add("work/srv/liba.so", b"no library")
     assert made(world) == "LibrariesMissing: in an empty image /app would not start"
     assert made(world, verify=False) == ""
 
 
 def test_what_the_loader_passes_over_is_not(world: World) -> None:
-    world.library("work/lib/liba.so", kind=I386)
+    world.library("work/srv/liba.so", kind=I386)
     assert made(world) == ""
 
 
@@ -74,8 +74,8 @@ def plugins(world: World) -> World:
     """Plugins in /plugins, of which two need a library in /usr/lib, one a library of the program, one nothing."""
     (world.root / "work").mkdir()
     world.library("usr/lib/libb.so")
-    world.library("plugins/p1.so", needed=["libb.so"])
-    world.library("plugins/p2.so", needed=["libb.so"])
+    world.library("plugins/p1.so", needed=["libb.so"], runpath="/srv")
+    world.library("plugins/p2.so", needed=["libb.so"], runpath="/srv")
     world.library("plugins/p3.so", needed=["liba.so"])
     world.library("plugins/p4.so")
     return world
@@ -86,10 +86,10 @@ def test_the_libraries_of_plugins_are_looked_for_too(plugins: World) -> None:
 
 
 def test_what_stands_in_the_way_of_a_plugin_s_library_is_a_warning(plugins: World) -> None:
-    plugins.add("work/lib/libb.so", b"no library")
-    end = "libb.so cannot be loaded (/lib/libb.so is not an ELF file), needed by /plugins/p1.so"
+    plugins.add("work/srv/libb.so", b"no library")
+    end = "libb.so cannot be loaded (/srv/libb.so is not an ELF file), needed by /plugins/p1.so"
     expected = f"/plugins/p1.so and 1 other library will not load: {end}"
-    assert said(plugins, "/plugins", "lib/libb.so") == (expected, True)
+    assert said(plugins, "/plugins", "srv/libb.so") == (expected, True)
 
 
 def test_what_a_pattern_has_taken_from_plugins_is_told_with_the_pattern(plugins: World) -> None:
@@ -121,6 +121,6 @@ def test_an_input_is_looked_at_though_nobody_may_execute_it(world: World) -> Non
     assert said(world)[0] == told
     end = "/app will not start without /usr/lib/liba.so, which is excluded by --exclude usr/lib/liba.so"
     assert said(world, exclude="usr/lib/liba.so")[0] == f"{told}\n{end}"
-    world.add("work/lib/liba.so", b"no library")
-    assert said(world, "lib/liba.so")[0] == "LibrariesMissing: in an empty image /app would not start"
+    world.add("work/srv/liba.so", b"no library")
+    assert said(world, "srv/liba.so")[0] == "LibrariesMissing: in an empty image /app would not start"
     assert said(world, exclude="/app")[0] == ""

@@ -52,10 +52,10 @@ FOREIGN = make_elf(kind=I386)
 
 def plan_of(program: str, layout: Layout) -> BundlePlan:
     mirror = Mirror(layout, Host())
-    programs = find_inputs([program], None, layout, STORE)
+    programs = find_inputs([program], None, layout, STORE).programs
     placed = place_libraries(resolve_program(programs[0], emulated_loaders(STORE)), mirror, programs[0])
     place_inputs(programs, mirror)
-    return with_loader_config(BundlePlan().adding(mirror.take()), [placed])[0]
+    return with_loader_config(BundlePlan().adding(mirror.take()), (), [placed], STORE)[0]
 
 
 def is_proved(plan: BundlePlan) -> bool:

@@ -876,6 +876,25 @@ class TestKept:
         kept = [(each.path, each.copy, stat.S_IFMT(each.mode)) for each in seen.trace.kept]
         assert kept == [(f"{here}/d/in", "d/in as it was\n", stat.S_IFREG), (f"{here}/d", None, stat.S_IFDIR)]
 
+    def test_of_a_directory_that_is_renamed_what_was_used_is_kept_with_what_is_on_the_way(
+        self, here: Path, run: RunProgram
+    ) -> None:
+        (here / "d/sub/deep").mkdir(parents=True)
+        for name in ("d/sub/deep/file", "d/sub/unused"):
+            (here / name).write_text(name)
+        seen = run("""
+            check(open("d/sub/deep/file", O_RDONLY) >= 0 && open("./d//in", O_RDONLY) >= 0);
+            check(open("d/missing", O_RDONLY) == -1);
+            check(rename("d", "moved") == 0);
+        """)
+        assert sorted((os.path.relpath(each.path, here), each.copy) for each in seen.trace.kept) == [
+            ("d", None),
+            ("d/in", "d/in as it was\n"),
+            ("d/sub", None),
+            ("d/sub/deep", None),
+            ("d/sub/deep/file", "d/sub/deep/file"),
+        ]
+
     def test_what_the_run_made_is_not_kept(self, run: RunProgram) -> None:
         seen = run("""
             check(write(open("new", O_WRONLY | O_CREAT, 0644), "x", 1) == 1);

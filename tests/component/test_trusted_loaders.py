@@ -181,7 +181,7 @@ class TestSystemsOwn:
         elf = ElfCache()
         loaders = Loaders(Resolver.AUTO, "cc", "", elf, lambda: str(tmp_path))
         try:
-            closure = resolve_program(find_inputs([program], None, Layout.HOST, elf)[0], loaders).closure
+            closure = resolve_program(find_inputs([program], None, Layout.HOST, elf).programs[0], loaders).closure
         finally:
             loaders.close()
         assert "libm.so.6" not in [need.name for need in closure.missing]

@@ -1,9 +1,11 @@
 """A watched program is fed, heard and ended, and whatever happens to us, no process of it stays."""
 
 import os
+import resource
 import signal
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -130,6 +132,23 @@ class TestStarting:
         watched = apart(lambda: run_traced(Command.found(["/bin/sh", "-c", script]), timeout=20, keep_in=kept))
         alone = apart(lambda: untraced(["/bin/sh", "-c", script]))
         assert watched.stdout == alone.stdout
+
+    def test_descriptors_are_closed_above_the_limit_too_and_not_number_by_number(self, kept: str) -> None:
+        highest = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+
+        def lists_descriptors(limit: int) -> TracedRun:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (highest, highest))
+            os.dup2(2, highest - 1)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, highest))
+            for name in ("closerange", "sysconf"):
+                pytest.MonkeyPatch().setattr(os, name, not_called)
+            return run_traced(Command.found(["/bin/ls", "/proc/self/fd"]), timeout=20, keep_in=kept)
+
+        def not_called(*arguments: int) -> None:
+            raise ValueError(arguments)
+
+        for limit in (1024, highest):
+            assert apart(partial(lists_descriptors, limit)).stdout.split() == [b"0", b"1", b"2", b"3"]
 
     def test_a_program_that_does_not_exist_is_told(self, kept: str) -> None:
         with pytest.raises(ToolFailed) as raised:

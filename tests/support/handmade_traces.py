@@ -122,7 +122,7 @@ def bundled(
     placed = [place_libraries(*each) for each in zip(stage.resolved, repeat(mirror), stage.programs, strict=False)]
     placed += [place_libraries(each, mirror) for each in stage.brought.resolved]
     place_inputs(stage.programs, mirror)
-    plan, warnings = with_loader_config(BundlePlan().adding(mirror.take()), placed)
+    plan, warnings = with_loader_config(BundlePlan().adding(mirror.take()), (), placed, stage.loaders.elf)
 
     def proof(plan: BundlePlan) -> Sequence[Problem]:
         return PlanChecker(plan, placed, stage.loaders).check_all(output or "/nowhere")[1]
@@ -158,12 +158,13 @@ def traced(
         raise AssertionError
 
     loaders = Loaders(Resolver.STATIC, "", library_path, store, nowhere, hwcaps=hwcaps)
-    programs = find_inputs(inputs, install_to, layout, store)
+    found = find_inputs(inputs, install_to, layout, store)
+    programs = found.programs
     resolved = [resolve_program(program, loaders) for program in programs]
     traces = [run.trace() for run in runs]
     changes = changes_of(traces)
     mirror = Mirror(layout, Host(output, changes.before))
-    brought = collect_traced(traces, programs, resolved, loaders, mirror, changes)
+    brought = collect_traced(traces, found, resolved, loaders, mirror, changes)
     return AfterTraces(programs, resolved, brought, mirror, loaders)
 
 

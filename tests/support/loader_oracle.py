@@ -166,7 +166,7 @@ def resolved(
         raise AssertionError
 
     loaders = Loaders(resolver, "", library_path or "", store, nowhere, hwcaps=hwcaps)
-    return resolve_program(find_inputs([program], None, Layout.HOST, store)[0], loaders)
+    return resolve_program(find_inputs([program], None, Layout.HOST, store).programs[0], loaders)
 
 
 def ours(program: str, *, library_path: str | None = None) -> Listing:
@@ -291,18 +291,19 @@ def bundled(world: World, options: Options, *, cwd: str = "/") -> Bundle:
     for module in pkgutil.walk_packages(magicpak.__path__, "magicpak."):
         importlib.import_module(module.name)  # in the world there is no Python
 
-    def make() -> list[str] | str:
+    def make() -> list[str] | tuple[str, Sequence[str], Sequence[str]]:
         os.chdir(cwd)
         log = Remarks()
         try:
             bundle(options, log, lambda _data: None)
         except MagicpakError as error:
-            return f"{type(error).__name__}: {error}"
+            return f"{type(error).__name__}: {error}", error.details, error.hints
         return log.warnings
 
     warnings = inside(world.root, make)
-    if isinstance(warnings, str):
-        raise MagicpakError(warnings)
+    if isinstance(warnings, tuple):
+        text, details, hints = warnings
+        raise MagicpakError(text, details=details, hints=hints)
     return Bundle(world.root / str(options.output).lstrip("/"), tuple(warnings))
 
 

@@ -1,12 +1,15 @@
 """Who owns a file, by made databases of dpkg, of distroless images and of apk below a root of their own."""
 
 import os
+import tracemalloc
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
+from magicpak.files import view
 from magicpak.packages import database
+from magicpak.packages import dpkg as dpkg_database
 from magicpak.packages.database import DatabaseReader, Package
 from magicpak.packages.owners import MAX_ALIASES, FileOwners, names_of, owners
 
@@ -227,7 +230,50 @@ class TestListsThatAreRead:
         assert read("/usr/bin/y") == "abcmxyz"
 
 
+class TestHowListsAreSearched:
+    @pytest.fixture(params=[0, 6], ids=["many names", "few names"], autouse=True)
+    def few_names(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(dpkg_database, "FEW_NAMES", request.param)
+
+    def test_a_name_is_a_whole_line(self, tmp_path: Path) -> None:
+        lines = "/usr/bin/bash\n/opt/usr/bin/ash\n/usr/bin/bashful\n/usr/bin/last"
+        dpkg(tmp_path, {"bash": lines}, paragraph(BASH))
+        names = ["/usr/bin/bash", "/usr/bin/ash", "/usr/bin/last", "/usr/bin", "/usr/bin/bash\n/opt/usr/bin/ash"]
+        assert list(owners(names, str(tmp_path)).by_path) == ["/usr/bin/bash", "/usr/bin/last"]
+
+    @pytest.mark.parametrize("size", [1, 2, 3, 5, 64])
+    def test_the_status_is_read_in_pieces(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+        packages = [BASH._replace(name=name, version=f"{index}-1") for index, name in enumerate("abc")]
+        texts = ["\n" * index + paragraph(each) for index, each in enumerate(packages)]
+        dpkg(tmp_path, {each.name: f"/bin/{each.name}\n" for each in packages}, *texts)
+        monkeypatch.setattr(view, "_READ_SIZE", size)
+        names = [f"/bin/{each.name}" for each in packages]
+        assert owners(names, str(tmp_path)) == FileOwners(dict(zip(names, packages, strict=True)), ())
+
+    def test_the_memory_does_not_grow_with_the_packages_but_for_their_names(self, tmp_path: Path) -> None:
+        """Even if a file is in no list, so that all are read."""
+        peaks = {}
+        for count in (300, 1300):
+            packages = [BASH._replace(name=f"package-{index:04}") for index in range(count)]
+            lists = {each.name: f"/usr/share/{each.name}\n" * 40 for each in packages}
+            root = tmp_path / str(count)
+            dpkg(root, lists, *(paragraph(each) + " text\n" * 200 for each in packages))
+            paths = ["/usr/local/bin/own", "/usr/share/package-0007"]
+            owners(paths, str(root))
+            tracemalloc.start()
+            found = owners(paths, str(root))
+            peaks[count] = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            assert (list(found.by_path), found.warnings) == (paths[1:], ())
+        assert peaks[1300] - peaks[300] < 1000 * 400
+
+
 class TestHostileDatabases:
+    def test_a_status_without_an_empty_line_is_copied_once(self, tmp_path: Path) -> None:
+        """Were what has no end yet copied with each piece, this would take minutes."""
+        dpkg(tmp_path, {"bash": "/bin/bash\n"}, paragraph(BASH), "\n" * (1 << 24), "x" * (1 << 24))
+        assert owners(["/bin/bash"], str(tmp_path)).by_path == {"/bin/bash": BASH}
+
     def test_a_file_of_a_hole_is_not_read(self, tmp_path: Path) -> None:
         dpkg(tmp_path, {"bash": "/bin/bash\n", "ash": ""}, paragraph(BASH))
         hole = tmp_path / "var/lib/dpkg/info/ash.list"

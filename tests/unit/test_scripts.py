@@ -1,6 +1,9 @@
+import os
+
 import pytest
 
-from magicpak.files.script import HEAD, Script, env_command, parse_script
+from magicpak.files.env_line import EnvCommand, env_command
+from magicpak.files.script import HEAD, Script, parse_script
 
 
 @pytest.mark.parametrize(
@@ -47,15 +50,37 @@ def test_a_line_is_cut_off_after_255_bytes_and_a_name_that_may_be_is_none() -> N
         ("-Spython3 -u", ["python3", "-u"]),
         ("-vS A=1 B=2 python3 -u", ["python3", "-u"]),
         ("--split-string=perl -w", ["perl", "-w"]),
-        ("-S -i -u HOME -C /tmp ruby", ["ruby"]),
+        ("--split-string perl -w", []),
+        ("-S -i -u HOME -uX --unset=Y --unset Z -C /tmp --chdir=/ -- ruby -x", ["ruby", "-x"]),
+        ("-S -S'perl -w' x", ["perl", "-w", "x"]),
+        ("-S printf [%s] a\\_b \"c\\_d\" 'e\\'f' g#h #i", ["printf", "[%s]", "a", "b", "c d", "e'f", "g#h"]),
+        ('-S \'a b\'\\tc "\\"" \\c d', ["a b\tc", '"']),
+        ("-S - A=1 sh", ["sh"]),
+        ("-S --bad sh", ["sh"]),
         ("-i", []),
+        ("-x sh", []),
         ("-S", []),
+        ("-S A=1", []),
         (None, []),
     ],
 )
 def test_env_runs_the_first_word_that_is_no_option_and_no_assignment(argument: str | None, words: list[str]) -> None:
-    assert env_command(Script("/usr/bin/env", argument)) == words
+    found = env_command(Script("/usr/bin/env", argument))
+    assert ([found.program, *found.arguments] if found else []) == words
+
+
+def test_env_sets_variables_and_searches_the_path_that_it_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OWN", "own")
+
+    def found(argument: str) -> EnvCommand | None:
+        return env_command(Script("/usr/bin/env", f"-S {argument}"))
+
+    assert found("A=1 B= PATH=/x:${OWN} C='${OWN}' prog") == EnvCommand(
+        "prog", [], {"A": "1", "B": "", "PATH": "/x:own", "C": "${OWN}"}, clears=False
+    )
+    paths = [found(line) for line in ("prog", "PATH=/x prog", "-i prog", "- prog", "-i PATH=/y prog")]
+    assert [each.search_path if each else "" for each in paths] == [None, "/x", os.defpath, os.defpath, "/y"]
 
 
 def test_another_interpreter_runs_no_other_program() -> None:
-    assert env_command(Script("/bin/sh", "python3")) == []
+    assert env_command(Script("/bin/sh", "python3")) is None

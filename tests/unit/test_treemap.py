@@ -58,7 +58,7 @@ def file(path: str, size: int, package: int | None = None) -> ReportEntry:
 
 
 def document(*entries: ReportEntry, packages: tuple[ReportPackage, ...] | None = None) -> Document:
-    return Document(1, "2", None, True, True, ReportTotals(0, 0, 0, 0, 0), entries, (), (), (), (), packages)
+    return Document(1, "2", None, True, True, ReportTotals(0, 0, 0, 0, 0), entries, (), (), (), (), (), packages)
 
 
 def named(found: list[Group]) -> dict[str, list[str]]:

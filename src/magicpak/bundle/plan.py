@@ -81,6 +81,15 @@ class BundlePlan:
         end = resolve(path, self.target)
         return (None, end.missing) if end.error else (self._items.get(end.place), end.place)
 
+    def is_same_file(self, first: str, second: str) -> bool | None:
+        """Return whether two paths lead to one file, or to copies of one; None where one of them leads to nothing."""
+        (one, at), (other, there) = self.reached(first), self.reached(second)
+        if one is None or other is None:
+            return None
+        if isinstance(one.entry, Copy) and isinstance(other.entry, Copy):
+            return one.entry.inode == other.entry.inode
+        return at == there
+
     def adding(self, items: Iterable[Item]) -> "BundlePlan":
         """Return a plan with `items` too; for an equal entry the first reason stays. Raises PlanConflict."""
         merged = dict(self._items)

@@ -61,6 +61,11 @@ def _print_licences(context: click.Context, _option: click.Parameter, wanted: bo
     help="Keep links to directories as on the host, or make them real directories, for base images where /lib is "
     "not a link.  [default: host]",
 )
+@_contents(
+    "--all-packages",
+    is_flag=True,
+    help="For scripts: add all packages of the interpreter's environment, not only those they import.",
+)
 @_resolution(
     "--resolver",
     type=click.Choice(Resolver, case_sensitive=False),

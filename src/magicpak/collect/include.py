@@ -19,17 +19,19 @@ from magicpak.text import printable
 ReadFailure = CannotRead | SourceChanged
 
 _ELF_MAGIC = b"\x7fELF"
+_SCRIPT_MAGIC = b"#!"
 
 
 class IncludeMatches(NamedTuple):
     """What the patterns match.
 
-    `named` are the places in the bundle of the files that a pattern itself matches, not a directory above them,
-    `elf_files` all ELF files, `warnings` lines worth a warning, `unreadable` the failures by the paths of the bundle
-    that cannot be read, which `--exclude` may still remove.
+    `named` are the files that a pattern itself matches, not a directory above them, `scripts` the executable scripts
+    among them, `elf_files` all ELF files, `warnings` lines worth a warning, `unreadable` the failures by the paths of
+    the bundle that cannot be read, which `--exclude` may still remove.
     """
 
-    named: frozenset[BundlePath]
+    named: tuple[Location, ...]
+    scripts: tuple[Location, ...]
     elf_files: tuple[Location, ...]
     warnings: tuple[str, ...]
     unreadable: Mapping[BundlePath, ReadFailure]
@@ -41,7 +43,7 @@ def include(patterns: Sequence[str], mirror: Mirror) -> IncludeMatches:
     Raises InvalidUsage for a link to the root, or to a directory that holds OUTPUT.
     """
     warnings: list[str] = []
-    named: set[BundlePath] = set()
+    named: dict[Location, None] = {}
     trees = TreeCollector(mirror)
     before = len(mirror)
     for pattern in patterns:
@@ -51,11 +53,12 @@ def include(patterns: Sequence[str], mirror: Mirror) -> IncludeMatches:
             warnings.append(f"--include {printable(pattern)} matches nothing")
         try:
             ends = [trees.collect(each, because) for each in matches]
-        except _TooMuch as error:
+        except TooMuch as error:
             raise _refusal(pattern, error) from None
-        named |= {end.bundle for end in ends if end is not None}
-    elf_files = _elf_files(mirror.after(before), trees.unreadable)
-    return IncludeMatches(frozenset(named), tuple(elf_files), tuple(warnings), trees.unreadable)
+        named |= dict.fromkeys(end for end in ends if end is not None)
+    elf_files = elf_files_among(mirror.after(before), trees.unreadable)
+    scripts = tuple(location for location in named if _is_script(location.host))
+    return IncludeMatches(tuple(named), scripts, tuple(elf_files), tuple(warnings), trees.unreadable)
 
 
 def make_directories(paths: Sequence[str], mirror: Mirror) -> None:
@@ -94,7 +97,7 @@ def _literal_directories(pattern: str) -> str:
     return "/".join(parts[:count]) + ("/" if count else "")
 
 
-def _elf_files(items: Iterable[Item], unreadable: dict[BundlePath, ReadFailure]) -> list[Location]:
+def elf_files_among(items: Iterable[Item], unreadable: dict[BundlePath, ReadFailure]) -> list[Location]:
     """Return the files that begin as ELF files do, each once; add to `unreadable` those that cannot be read."""
     found: dict[str, Location] = {}
     for item in items:
@@ -115,7 +118,19 @@ def _is_elf(path: str) -> bool:
         raise read_failure(path, error) from None
 
 
-class _TooMuch(Exception):
+def _is_script(path: str) -> bool:
+    """Return whether the kernel can execute the file at `path` as a script."""
+    try:
+        return (
+            os.path.isfile(path)
+            and os.access(path, os.X_OK)
+            and read_host_file(path, len(_SCRIPT_MAGIC)) == _SCRIPT_MAGIC
+        )
+    except OSError:  # one that cannot be read is among `unreadable`
+        return False
+
+
+class TooMuch(Exception):
     """What is to be collected is at `path`, a link to the directory `end` or that itself, and cannot be meant whole."""
 
     def __init__(self, path: str, end: BundlePath) -> None:
@@ -123,7 +138,7 @@ class _TooMuch(Exception):
         self.path, self.end = path, end
 
 
-def _refusal(pattern: str, error: _TooMuch) -> InvalidUsage:
+def _refusal(pattern: str, error: TooMuch) -> InvalidUsage:
     end = "/, the whole file system" if error.end == ROOT else f"{printable(error.end)}, which holds OUTPUT"
     what = end if error.path == error.end else f"{printable(error.path)} is a link to {end}"
     message = f"--include {printable(pattern)}: {what}"
@@ -151,7 +166,7 @@ class TreeCollector:
         self._waiting: list[_Branch] = []
 
     def collect(self, path: CliPath, because: Because) -> Location | None:
-        """Collect what `path` leads to, and return where that is, if anywhere. Raises _TooMuch."""
+        """Collect what `path` leads to, and return where that is, if anywhere. Raises TooMuch."""
         end = self._placed(path.path, because, path.start, path.in_bundle)
         if end is not None and os.path.isdir(end.host):
             on_host = BundlePath(path.on_host)
@@ -163,10 +178,10 @@ class TreeCollector:
         return end
 
     def _require_bounded(self, path: str, end: BundlePath) -> None:
-        """Raise _TooMuch where `path` leads to the root directory, or to one that holds OUTPUT."""
+        """Raise TooMuch where `path` leads to the root directory, or to one that holds OUTPUT."""
         output = self._mirror.host.output
         if end == ROOT or (output is not None and output != end and BundlePath(output).is_under(end)):
-            raise _TooMuch(path, end)
+            raise TooMuch(path, end)
 
     def _walk(self, branch: _Branch, because: Because) -> None:
         location = branch.location

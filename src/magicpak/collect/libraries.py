@@ -10,7 +10,7 @@ from magicpak.collect.mirror import Mirror
 from magicpak.ldso.closure import Closure
 from magicpak.ldso.interpreter import Glibc, Interpreter
 from magicpak.ldso.loader import Found, Need, Rule
-from magicpak.resolve.inputs import Program
+from magicpak.resolve.inputs import Input, Program
 from magicpak.resolve.libraries import Resolved
 from magicpak.text import list_names, printable
 
@@ -23,14 +23,14 @@ class Placed(NamedTuple):
     program: Program | None = None
 
 
-def place_inputs(programs: Sequence[Program], mirror: Mirror) -> None:
+def place_inputs(inputs: Sequence[Input], mirror: Mirror) -> None:
     """Collect the INPUTs themselves, with the links that lead to them. Raises MagicpakError."""
-    for program in programs:
+    for each in inputs:
         because = Because("the executable to be bundled")
-        if program.is_moved:
-            mirror.place_at(program.real, program.place, because)
+        if each.is_moved:
+            mirror.place_at(each.real, each.place, because)
         else:
-            mirror.place(program.path, because)
+            mirror.place(each.path, because)
 
 
 def place_libraries(resolved: Resolved, mirror: Mirror, program: Program | None = None) -> Placed:

@@ -1,37 +1,43 @@
 """The files by which the loader in the empty image finds libraries: a minimal ld.so.cache, or musl's path file."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 from magicpak.bundle.entry import Attributes, Content, Copy, Directory
+from magicpak.bundle.exclude import exclude
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Because, BundlePlan, Item, made_directory
-from magicpak.collect.conflicts import is_found_system_wide, refuse_conflicts
 from magicpak.collect.libraries import Placed
-from magicpak.elf.facts import DF_1_NODEFLIB
+from magicpak.elf.cache import ElfCache
+from magicpak.elf.errors import ElfError
+from magicpak.elf.facts import DF_1_NODEFLIB, ElfFacts
 from magicpak.errors import MagicpakError
 from magicpak.ldso.cache import CacheEntry, make_cache
 from magicpak.ldso.interpreter import Glibc, Interpreter, Musl
-from magicpak.ldso.loader import Need
-from magicpak.ldso.machines import machine_of
+from magicpak.ldso.loader import Need, Rule
+from magicpak.ldso.machines import Machine, machine_of
 from magicpak.ldso.musl import DEFAULT_PATH, path_file
 from magicpak.ldso.search import hwcaps_level
 from magicpak.text import printable
 
 
-def with_loader_config(plan: BundlePlan, all_placed: Sequence[Placed]) -> tuple[BundlePlan, list[str]]:
+def with_loader_config(
+    plan: BundlePlan, excluded: Sequence[str], all_placed: Sequence[Placed], elf: ElfCache
+) -> tuple[BundlePlan, list[str]]:
     """Return `plan` with the files that its loaders need to find what they find here, and a warning for each.
 
-    They replace a copy of the host's own ld.so.cache that was included. Raises MagicpakError where no such file helps.
+    They replace a copy of the host's own ld.so.cache that was included. What the patterns `excluded` match is in
+    the way of nothing. `elf` has the ELF files of the host. Raises MagicpakError where no such file helps.
     """
-    items = loader_config_items(all_placed)
+    items = _loader_config_items(all_placed, _DefaultDirectories(plan, excluded, elf))
     if not items:
         return plan, []
     paths = {item.path for item in items}
     plan = plan.without(lambda item: item.path in paths and isinstance(item.entry, Copy))
     made = [parent for item in items for parent in _parents(item.path, item.because) if parent.path not in plan]
     warnings = [
-        f"created {printable(item.path)} so that the loader finds libraries outside its default directories; "
+        f"created {printable(item.path)} so that the loader finds the same libraries as on the host; "
         "copied onto a base image, it replaces the image's own"
         for item in items
     ]
@@ -46,11 +52,8 @@ def _parents(path: BundlePath, because: Because) -> list[Item]:
     return [*_parents(parent, because), Item(parent, directory, because)]
 
 
-def loader_config_items(all_placed: Sequence[Placed]) -> list[Item]:
-    """Return the files without which the loaders in the empty image would not find what they find here.
-
-    Raises MagicpakError where no such file helps, as for two libraries of one name.
-    """
+def _loader_config_items(all_placed: Sequence[Placed], defaults: "_DefaultDirectories") -> list[Item]:
+    """Return the files without which the loaders in the bundle would not find what they find here."""
     caches: dict[str, list[CacheEntry]] = {}
     little: dict[str, bool] = {}
     paths: dict[str, list[str]] = {}
@@ -59,23 +62,71 @@ def loader_config_items(all_placed: Sequence[Placed]) -> list[Item]:
         if interpreter is None:
             continue
         if isinstance(interpreter.built_in, Musl):
-            directories = _musl_directories(placed)
+            directories = _musl_directories(placed, defaults)
             if directories:
                 paths.setdefault(path_file(interpreter.path, interpreter.built_in.arch), []).extend(directories)
             continue
-        entries = _cache_entries(placed, interpreter)
+        entries = _cache_entries(placed, interpreter, defaults)
         if entries:
             path = _cache_path(interpreter, entries)
             caches.setdefault(path, []).extend(entries)
             little[path] = interpreter.facts.kind.little
-    cached = {(e.name, e.flags): e.path for entries in caches.values() for e in entries if e.hwcaps is None}
-    refuse_conflicts(all_placed, cached, paths)
-    because = Because("lets the loader find libraries outside its default directories")
+    because = Because("lets the loader find the same libraries as on the host")
     result = [_content(p, make_cache(list(dict.fromkeys(e)), little=little[p]), because) for p, e in caches.items()]
     for path, directories in paths.items():
         text = "\n".join(dict.fromkeys(directories)) + "\n"
         result.append(_content(path, os.fsencode(text), because))
     return result
+
+
+class _DefaultDirectories:
+    """What loaders find in the default directories of `plan`, of which `elf` has the ELF files.
+
+    What the patterns `excluded` match is in the way of nothing.
+    """
+
+    def __init__(self, plan: BundlePlan, excluded: Sequence[str], elf: ElfCache) -> None:
+        self._plan = plan
+        self._excluded = excluded
+        self._elf = elf
+        self._ends: dict[str, BundlePath] = {}
+
+    def lead_to(
+        self, name: str, place: str, directories: Sequence[str], requester: ElfFacts, machine: Machine | None = None
+    ) -> bool:
+        """Return whether the file at `place` is the first in `directories` that is named `name`.
+
+        A file that `machine` does not accept for `requester` is skipped; without one, as by musl, none is.
+        """
+        above, own_name = os.path.split(place)
+        wanted = self._end(above).joined(own_name)
+        for directory in directories:
+            path = self._end(directory).joined(name)
+            if path == wanted:
+                return True
+            if path not in self._plan or (machine is not None and self._is_skipped(path, requester, machine)):
+                continue
+            if path in self._kept and wanted in self._kept:
+                return bool(self._plan.is_same_file(path, place))
+        return False
+
+    @cached_property
+    def _kept(self) -> BundlePlan:
+        return exclude(self._plan, self._excluded).plan
+
+    def _end(self, directory: str) -> BundlePath:
+        if directory not in self._ends:
+            self._ends[directory] = self._plan.reached(directory)[1]
+        return self._ends[directory]
+
+    def _is_skipped(self, path: str, requester: ElfFacts, machine: Machine) -> bool:
+        item = self._plan.reached(path)[0]
+        if item is None or not isinstance(item.entry, Copy):
+            return item is None
+        try:
+            return not machine.accepts(requester, self._elf.get(item.entry.source).facts)
+        except (OSError, ElfError):  # at what is not an ELF file the loader stops
+            return False
 
 
 def _content(path: str, data: bytes, because: Because) -> Item:
@@ -91,23 +142,37 @@ def _cache_path(interpreter: Interpreter, entries: Sequence[CacheEntry]) -> str:
     return (inside.cache if isinstance(inside, Glibc) else None) or "/etc/ld.so.cache"
 
 
-def _cache_entries(placed: Placed, interpreter: Interpreter) -> list[CacheEntry]:
+def _cache_entries(placed: Placed, interpreter: Interpreter, defaults: _DefaultDirectories) -> list[CacheEntry]:
     machine = machine_of(interpreter.facts.kind)
     inside = interpreter.built_in
-    defaults = inside.directories if isinstance(inside, Glibc) else ()
+    directories = inside.directories if isinstance(inside, Glibc) else ()
     if machine is None:
         return []
     entries: list[CacheEntry] = []
-    for need, place in placed.places.items():
-        found = need.found
-        if found is None or not _needs_cache(need, str(place), defaults):
+    for need, place in _found_system_wide(placed):
+        by = need.by.facts
+        if not by.flags_1 & DF_1_NODEFLIB and defaults.lead_to(need.name, place, directories, by, machine):
             continue
-        _refuse_unusable(need, str(place), defaults)
-        for path in (*found.variants, str(place)):  # where there are variants alone, the first has that place
+        _refuse_unusable(need, place, directories)
+        variants = need.found.variants if need.found else ()
+        for path in (*variants, place):  # where there are variants alone, the first has that place
             level = hwcaps_level(path)
             if path == place or level in machine.hwcaps:
                 entries.append(CacheEntry(need.name, path, machine.cache_flags, level))
     return entries
+
+
+def _found_system_wide(placed: Placed) -> Iterator[tuple[Need, str]]:
+    """Yield the needs, each with its place, that are found by the system's files and directories.
+
+    Others are found by a path of their requester.
+    """
+    for need, place in placed.places.items():
+        found = need.found
+        if found is None or "/" in need.name:
+            continue
+        if found.relative or found.rule not in (Rule.RPATH, Rule.RUNPATH):
+            yield need, str(place)
 
 
 def _refuse_unusable(need: Need, place: str, defaults: Sequence[str]) -> None:
@@ -120,29 +185,18 @@ def _refuse_unusable(need: Need, place: str, defaults: Sequence[str]) -> None:
         raise MagicpakError(message, hints=["give it a RUNPATH: patchelf --set-rpath"])
 
 
-def _needs_cache(need: Need, place: str, defaults: Sequence[str]) -> bool:
-    """Return whether the loader in the bundle would not find `need` at `place` without a cache."""
-    if not is_found_system_wide(need):
-        return False
-    in_default = os.path.dirname(place) in defaults and os.path.basename(place) == need.name
-    return not in_default or bool(need.by.facts.flags_1 & DF_1_NODEFLIB)
-
-
-def _musl_directories(placed: Placed) -> list[str]:
+def _musl_directories(placed: Placed, defaults: _DefaultDirectories) -> list[str]:
     """Return the search path that this closure needs, in musl's order; empty where its default is enough."""
-    used: set[str] = set()
-    for need, place in placed.places.items():
-        if need.found is None or "/" in need.name:
-            continue
-        directory = os.path.dirname(place)
-        if not is_found_system_wide(need) and directory != "/":  # an `$ORIGIN` that is the root is nothing to musl
-            continue
-        used.add(directory)
-    defaults = DEFAULT_PATH.split(":")
-    if used.issubset(defaults):
+    default_path = DEFAULT_PATH.split(":")
+    needs = dict(_found_system_wide(placed))
+    for need, place in placed.places.items():  # an `$ORIGIN` that is the root is nothing to musl
+        if need.found is not None and "/" not in need.name and os.path.dirname(place) == "/":
+            needs[need] = str(place)
+    if all(defaults.lead_to(need.name, place, default_path, need.by.facts) for need, place in needs.items()):
         return []
+    used = {os.path.dirname(place) for place in needs.values()}
     loader = placed.resolved.loader
     order = loader.searched(placed.resolved.closure.program) if loader else []
     return sorted(used, key=lambda path: (order.index(path) if path in order else len(order), path)) + [
-        path for path in defaults if path not in used
+        path for path in default_path if path not in used
     ]

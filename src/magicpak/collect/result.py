@@ -1,26 +1,31 @@
 """What a run has decided: the plan, and what it was made from."""
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from magicpak.bundle.exclude import Exclusion
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan
 from magicpak.collect.libraries import Placed
-from magicpak.resolve.inputs import Program
+from magicpak.resolve.inputs import Inputs
+
+if TYPE_CHECKING:
+    from magicpak.collect.scripts import PlacedScript
 
 
 class Result(NamedTuple):
     """What a run has found out before it writes anything.
 
-    `placed` are the closures of the INPUTs, and of what is included or was used; `named` are the places of the files
-    that a pattern of `--include` itself matches; `exclusion` is what `--exclude` did.
+    `scripts` are those that were read: the INPUTs among them, those that were included, and what these execute.
+    `placed` are the closures of the INPUTs, of what runs the scripts among them, and of what is included or was used;
+    `named` are the places of the files that a pattern of `--include` itself matches; `exclusion` is what was excluded.
     In `plan`, packed programs have taken the place of the INPUTs. `private` are the temporary directories with copies
     that were made for this run.
     """
 
-    programs: Sequence[Program]
+    inputs: Inputs
     placed: Sequence[Placed]
+    scripts: Sequence["PlacedScript"]
     named: Collection[BundlePath]
     exclusion: Exclusion
     plan: BundlePlan

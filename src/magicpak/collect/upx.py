@@ -131,7 +131,7 @@ def _run(upx: Upx, *arguments: str) -> Completed:
     try:
         return run([upx.program, *arguments], timeout=upx.timeout)
     except ToolFailed as error:
-        error.hints = ("give it more time with --upx-timeout, or name another upx with --upx",)
+        error.hints = error.hints or ("give it more time with --upx-timeout, or name another upx with --upx",)
         raise
 
 

@@ -5,9 +5,9 @@ from collections.abc import Set as AbstractSet
 
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Because
+from magicpak.collect.programs import ProgramCollector
 from magicpak.dynamic.dlopen import DlopenResolver, LoadedProcess
 from magicpak.dynamic.files import FileCollector
-from magicpak.dynamic.programs import ProgramCollector
 from magicpak.files.cli_path import Location
 from magicpak.ldso.interpreter import Glibc, Musl
 from magicpak.ldso.musl import path_file

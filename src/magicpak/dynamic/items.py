@@ -8,14 +8,14 @@ from magicpak.bundle.entry import Copy, Fifo, Link
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Item
 from magicpak.collect.mirror import Mirror
+from magicpak.collect.programs import ProgramCollector
 from magicpak.dynamic.classify import TraceClassifier
 from magicpak.dynamic.dlopen import DlopenResolver
 from magicpak.dynamic.files import FileCollector
 from magicpak.dynamic.host_before import HostChanges
-from magicpak.dynamic.programs import ProgramCollector
 from magicpak.files.host import Host
 from magicpak.ldso.factory import Loaders
-from magicpak.resolve.inputs import Program
+from magicpak.resolve.inputs import Inputs
 from magicpak.resolve.libraries import Resolved
 from magicpak.resolve.missing import missing_warnings
 from magicpak.tracing.trace import Trace
@@ -35,24 +35,24 @@ class TracedItems(NamedTuple):
 
 def collect_traced(
     traces: Sequence[Trace],
-    programs: Sequence[Program],
+    inputs: Inputs,
     resolved: Sequence[Resolved],
     loaders: Loaders,
     mirror: Mirror,
     changes: HostChanges,
 ) -> TracedItems:
-    """Collect in `mirror` what the runs of `programs`, whose libraries are `resolved`, have used, as it was before.
+    """Collect in `mirror` what the runs of `inputs`, whose libraries are `resolved`, have used, as it was before.
 
     `changes` are what the runs have changed. What the loader of a program finds by itself is left to
     `place_libraries`. Raises CannotRead and ToolFailed.
     """
     files = FileCollector(mirror.layout, mirror.host.output, changes)
     executed = ProgramCollector(files.mirror, loaders)
-    inputs = dict(zip((program.file.inode for program in programs), resolved, strict=True))
-    classifier = TraceClassifier(files, executed, DlopenResolver(loaders), inputs)
+    by_inode = dict(zip((program.inode for program in inputs.programs), resolved, strict=True))
+    classifier = TraceClassifier(files, executed, DlopenResolver(loaders), by_inode)
     for trace in traces:
         classifier.take(trace)
-    moved = {program.place for program in programs if program.is_moved}
+    moved = {each.place for each in inputs.all if each.is_moved}
     host = files.mirror.host
     loader_files = {host.real(path) for path in classifier.loader_files}
     items = [

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from magicpak.errors import RunFailed
 from magicpak.files.cli_path import parse_cli_path
+from magicpak.files.view import real_path
 from magicpak.process.child import describe_exit
-from magicpak.resolve.inputs import Program
+from magicpak.resolve.inputs import Input, ScriptInput
 from magicpak.text import count_noun, printable, shell_line
 from magicpak.tracing.run import TracedRun
 from magicpak.tracing.trace import Execution, Trace, Use, within
@@ -23,12 +24,12 @@ _SHELL = "/bin/sh"
 class PlannedRun(NamedTuple):
     """One command to run, with the path of its program.
 
-    Only what `counted` programs do counts; where there are none, everything that the command does.
+    Only what the `counted` INPUTs do counts; where there are none, everything that the command does.
     """
 
     argv: tuple[str, ...]
     executable: str
-    counted: tuple[Program, ...] = ()
+    counted: tuple[Input, ...] = ()
 
     @property
     def line(self) -> str:
@@ -36,11 +37,11 @@ class PlannedRun(NamedTuple):
         return shell_line(self.argv)
 
 
-def planned_runs(programs: Sequence[Program], arguments: Sequence[str], command: str | None) -> list[PlannedRun]:
-    """Return what is to be run: each of `programs` with `arguments`, or the shell's `command` once for all of them."""
+def planned_runs(inputs: Sequence[Input], arguments: Sequence[str], command: str | None) -> list[PlannedRun]:
+    """Return what is to be run: each of `inputs` with `arguments`, or the shell's `command` once for all of them."""
     if command is not None:
-        return [PlannedRun((_SHELL, "-c", command), _SHELL, tuple(programs))]
-    return [PlannedRun((each.argument, *arguments), parse_cli_path(each.argument).on_host) for each in programs]
+        return [PlannedRun((_SHELL, "-c", command), _SHELL, tuple(inputs))]
+    return [PlannedRun((each.argument, *arguments), parse_cli_path(each.argument).on_host) for each in inputs]
 
 
 def judge(run: PlannedRun, traced: TracedRun, timeout: float, *, allow_failure: bool) -> list[str]:
@@ -74,15 +75,25 @@ def counted_part(run: PlannedRun, trace: Trace) -> tuple[Trace, list[str]]:
     """
     if not run.counted:
         return trace, []
-    executed = {each.inode for each in trace.executions}
-    absent = [printable(each.argument) for each in run.counted if each.file.inode not in executed]
-    scope = within(trace, {each.file.inode for each in run.counted})
+    executed = {each.inode for each in trace.executions} | {_script(each) for each in trace.executions}
+    absent = [printable(each.argument) for each in run.counted if _executed_as(each) not in executed]
+    counted = {_executed_as(each) for each in run.counted}
+    scope = within(trace, lambda each: each.inode in counted or _script(each) in counted)
     message = f"the command of --dynamic-command did not run {', '.join(absent)}"
     if scope is None:
         raise RunFailed(
             message, hints=["run INPUT itself in the command, by its path: only files that INPUT uses are added"]
         )
     return scope, [message] if absent else []
+
+
+def _executed_as(each: Input) -> tuple[int, int] | str:
+    """Return what an execution of the INPUT is known by: of a script its path, since what runs is its interpreter."""
+    return each.real if isinstance(each, ScriptInput) else each.inode
+
+
+def _script(execution: Execution) -> str:
+    return "" if execution.forked else real_path(execution.path)
 
 
 def trace_lines(trace: Trace) -> Iterator[str]:
@@ -95,6 +106,8 @@ def trace_lines(trace: Trace) -> Iterator[str]:
         yield _use_line(use, trace)
     for execution in trace.executions[started:]:
         yield _execution_line(execution, trace)
+    if trace.omitted:
+        yield f"{count_noun(trace.omitted, 'more system call')} failed"
 
 
 def summary(runs: Sequence[TracedRun], files: int) -> str:

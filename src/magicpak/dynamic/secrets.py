@@ -10,7 +10,7 @@ from magicpak.bundle.globs import literal_pattern
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan
 from magicpak.files.view import read_host_file, real_path
-from magicpak.resolve.inputs import Program
+from magicpak.resolve.inputs import Input
 from magicpak.text import list_names, printable, shell_line
 
 _LARGEST_KEY = 64 * 1024
@@ -52,17 +52,17 @@ _KINDS = (
 )
 
 
-def secret_warnings(plan: BundlePlan, used: Collection[BundlePath], programs: Sequence[Program]) -> list[str]:
+def secret_warnings(plan: BundlePlan, used: Collection[BundlePath], inputs: Sequence[Input]) -> list[str]:
     """Return a line for each kind of secret among the files of `plan` that a run has `used`.
 
-    What is in a home directory counts too, except what is beside or below one of `programs`, the INPUTs, where that
+    What is in a home directory counts too, except what is beside or below one of `inputs` where that
     is in the home.
     """
     found: dict[str, list[str]] = {}
     homes: dict[str, list[str]] = {}
     caches: list[str] = []
     own_home = real_path(os.environ.get("HOME") or "/")
-    directories = [os.path.dirname(path) for program in programs for path in (program.path, program.real)]
+    directories = [os.path.dirname(path) for each in inputs for path in (each.path, each.real)]
     for item in plan:
         if item.path not in used or not isinstance(item.entry, Copy):
             continue

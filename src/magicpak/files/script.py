@@ -15,8 +15,6 @@ SEARCH_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/s
 
 _NAME = re.compile(rb"([^ \t\0]+)(?:[ \t]+([^\0]+))?")
 _WHOLE_NAME = re.compile(rb"[ \t]*[^ \t\0]+[ \t\0]")
-_ASSIGNMENT = re.compile(r"[^=]+=")
-_WITH_VALUE = ("-u", "--unset", "-C", "--chdir")
 
 
 class Script(NamedTuple):
@@ -42,21 +40,3 @@ def parse_script(head: bytes) -> Script | None:
     if found is None:
         return None
     return Script(os.fsdecode(found[1]), os.fsdecode(found[2]) if found[2] else None)
-
-
-def env_command(script: Script) -> list[str]:
-    """Return the program that env(1) runs for `script`, and its arguments; empty where the interpreter is another.
-
-    The kernel hands env all words in one: env takes them apart only with -S.
-    """
-    if os.path.basename(script.interpreter) != "env" or script.argument is None:
-        return []
-    split = re.match(r"-\w*S\s*|--split-string[=\s]\s*", script.argument)
-    words = script.argument[split.end() :].split() if split else [script.argument]
-    while words:
-        word = words.pop(0)
-        if word in _WITH_VALUE:
-            words = words[1:]
-        elif not word.startswith("-") and not _ASSIGNMENT.match(word):
-            return [each.strip("'\"") for each in (word, *words)]
-    return []

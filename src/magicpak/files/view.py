@@ -98,6 +98,20 @@ def read_file(view: FileView, path: str, most: int) -> bytes:
         os.close(descriptor)
 
 
+def host_file_pieces(path: str, most: int) -> Iterator[bytes]:
+    """Yield the first `most` bytes of the regular file at `path` of the host, piece by piece. Raises OSError."""
+    descriptor = open_file(path)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise OSError(_NOT_REGULAR)
+        while most > 0 and (piece := os.read(descriptor, min(most, _READ_SIZE))):
+            most -= len(piece)
+            yield piece
+    finally:
+        os.close(descriptor)
+
+
 def has_capabilities(path: str) -> bool:
     """Return whether the file at `path` of the host has capabilities."""
     try:

@@ -10,6 +10,7 @@ from magicpak.ldso.interpreter import Glibc
 from magicpak.ldso.loader import Found, Loaded, LoadedNames, LoadError, Rule
 from magicpak.ldso.machines import Machine
 from magicpak.ldso.search import (
+    DirectoryPaths,
     HwcapsDirectories,
     SearchDirectory,
     SearchList,
@@ -45,6 +46,7 @@ class GlibcLoader:
         self._rpaths: dict[Loaded, tuple[SearchList, ...]] = {}
         self._runpaths: dict[Loaded, SearchList] = {}
         self._environment: SearchList | None = None
+        self._paths = DirectoryPaths()
 
     def names(self) -> LoadedNames:
         """Return an empty record of names."""
@@ -67,8 +69,8 @@ class GlibcLoader:
 
     def searched(self, requester: Loaded) -> list[str]:
         """Return the directories that are searched for what `requester` needs, in order."""
-        defaults = [] if _no_default(requester) else [directory.path for directory in self._defaults]
-        return list(dict.fromkeys([*self.before_cache(requester), *defaults]))
+        defaults = [] if _no_default(requester) else [self._defaults]
+        return self._paths.of(*(directories for _, directories in self._before_cache(requester)), *defaults)
 
     def paths(self, name: str, requester: Loaded) -> list[str]:
         """Return where the path `name`, which `requester` needs, is looked for."""
@@ -76,8 +78,7 @@ class GlibcLoader:
 
     def before_cache(self, requester: Loaded) -> list[str]:
         """Return the directories that come before ld.so.cache for `requester`, in order."""
-        lists = [directories for _, directories in self._before_cache(requester)]
-        return list(dict.fromkeys(directory.path for directories in lists for directory in directories))
+        return self._paths.of(*(directories for _, directories in self._before_cache(requester)))
 
     def _before_cache(self, requester: Loaded) -> list[tuple[Rule, SearchList]]:
         lists = [] if requester.facts.runpath is not None else [(Rule.RPATH, each) for each in self._rpath(requester)]

@@ -1,10 +1,11 @@
 """The helper that queries the real dynamic loader: embedded in magicpak, or compiled from `helper.c`."""
 
 import os
+from collections.abc import Sequence
 from typing import NoReturn, Protocol
 
 from magicpak import resources
-from magicpak.errors import ToolFailed
+from magicpak.errors import ToolFailed, limit_hints
 from magicpak.ldso.machines import Machine
 from magicpak.process.child import OUTPUT_KEPT, Child, describe_exit
 from magicpak.process.exec import Command
@@ -59,6 +60,7 @@ def embedded_helper(machine: Machine | None) -> EmbeddedHelper | None:
 
 
 STATIC_HINT = "search without running the loader: --resolver static"
+_INSTALL_HINT = "install one, for example: apt-get install gcc libc6-dev"
 _SOURCE = "ldso/helper.c"
 
 
@@ -95,7 +97,7 @@ class CompiledHelper:
             self._child.start()
         except ToolFailed as error:
             self.close()
-            self._fail(f"cannot be started: {error.message}")
+            self._fail(f"cannot be started: {error.message}", error.hints)
         except BaseException:
             self.close()
             raise
@@ -151,13 +153,12 @@ class CompiledHelper:
         if not is_program:
             self._fail("did not produce an executable")
 
-    def _fail(self, how: str) -> NoReturn:
+    def _fail(self, how: str, hints: Sequence[str] = ()) -> NoReturn:
+        """Raise ToolFailed; with neither `hints` nor a limit in its output, the compiler is missing or incomplete."""
+        output = bytes(self._output.kept)
+        hints = hints or limit_hints(os.fsdecode(output)) or [_INSTALL_HINT]
         message = f"the C compiler {printable(self._compiler)} {how}"
-        raise ToolFailed(
-            message,
-            details=last_lines(bytes(self._output.kept)),
-            hints=["install one, for example: apt-get install gcc libc6-dev", STATIC_HINT],
-        )
+        raise ToolFailed(message, details=last_lines(output), hints=[*hints, STATIC_HINT])
 
 
 def last_lines(output: bytes) -> list[str]:

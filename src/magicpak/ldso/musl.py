@@ -10,7 +10,7 @@ from magicpak.elf.errors import ElfError
 from magicpak.elf.facts import Dependency, DependencyKind, ElfFacts, FileType
 from magicpak.files.view import FileView, read_file
 from magicpak.ldso.loader import Found, Loaded, LoadedNames, LoadError, Rule
-from magicpak.ldso.search import SearchDirectory, SearchList
+from magicpak.ldso.search import DirectoryPaths, SearchDirectory, SearchList
 
 DEFAULT_PATH = "/lib:/usr/local/lib:/usr/lib"
 _SKIPPED_ERRORS = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ENAMETOOLONG)
@@ -86,6 +86,7 @@ class MuslLoader:
         self._system = self._list(system_path)
         self._library_path = self._list(library_path)
         self._own: dict[Loaded, SearchList] = {}
+        self._paths = DirectoryPaths()
 
     def names(self) -> LoadedNames:
         """Return a record of names, which has those of the loader."""
@@ -119,7 +120,7 @@ class MuslLoader:
 
     def searched(self, requester: Loaded) -> list[str]:
         """Return the directories that are searched for `requester`, in order."""
-        return list(dict.fromkeys([*self.before_cache(requester), *(each.path for each in self._system)]))
+        return self._paths.of(*(directories for _, directories in self._lists(requester)))
 
     def paths(self, name: str, requester: Loaded) -> list[str]:  # noqa: ARG002 - musl expands no token in it
         """Return where the path `name`, which `requester` needs, is looked for."""
@@ -127,8 +128,7 @@ class MuslLoader:
 
     def before_cache(self, requester: Loaded) -> list[str]:
         """Return the directories that are searched for `requester` before the system's, in order."""
-        lists = self._lists(requester)[:-1]
-        return list(dict.fromkeys(directory.path for _, directories in lists for directory in directories))
+        return self._paths.of(*(directories for _, directories in self._lists(requester)[:-1]))
 
     def _lists(self, requester: Loaded) -> list[tuple[Rule, SearchList]]:
         lists: list[tuple[Rule, SearchList]] = []

@@ -57,6 +57,19 @@ class SearchList:
                 self._present.append(directory)
 
 
+class DirectoryPaths:
+    """The paths in search lists, for messages: many objects have the same lists, which are gone through once."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[SearchList, ...], list[str]] = {}
+
+    def of(self, *lists: SearchList) -> list[str]:
+        """Return the paths of the directories in `lists`, in order, each once."""
+        if lists not in self._known:
+            self._known[lists] = list(dict.fromkeys(directory.path for each in lists for directory in each))
+        return self._known[lists]
+
+
 class Tokens(NamedTuple):
     """The values of the dynamic string tokens of one object; `origin` is None if it is unknown or not trusted."""
 

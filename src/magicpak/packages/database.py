@@ -1,11 +1,11 @@
 """A package, what one package database knows of files, and how the files of a database are read."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from magicpak.errors import reason
-from magicpak.files.view import read_host_file
+from magicpak.files.view import host_file_pieces, read_host_file
 from magicpak.text import format_size, printable
 
 
@@ -63,29 +63,54 @@ class DatabaseReader:
             return b""
         try:
             content = read_host_file(path, MAX_FILE + 1)
-        except FileNotFoundError:
-            return b""
         except OSError as error:
-            self._warn(path, reason(error))
+            self._warn(path, error)
             return b""
-        self._left -= len(content)
-        if self._left < 0:
-            self._warn(path, f"the files of the database are larger than {format_size(MAX_DATABASE)}")
-        elif len(content) > MAX_FILE:
-            self._warn(path, f"larger than {format_size(MAX_FILE)}")
-        else:
-            return content
-        return b""
+        return content if self._is_within_limits(path, len(content)) else b""
 
-    def entries(self, path: str) -> list[str]:
-        """Return the names in the directory at `path`."""
+    def paragraphs(self, path: str) -> Iterator[bytes]:
+        """Yield the parts of the file at `path` between empty lines, those of a piece of it in memory at a time."""
+        size, ends, parts = 0, b"", list[bytes]()
         try:
-            return os.listdir(path)
-        except FileNotFoundError:
-            return []
+            for piece in host_file_pieces(path, min(MAX_FILE, self._left) + 1):
+                size += len(piece)
+                text = ends + piece
+                lines = text.rstrip(b"\n")
+                ends = text[len(lines) : len(lines) + 2]  # an empty line may begin in one piece and end in the next
+                first, *others = lines.split(b"\n\n")
+                parts.append(first)
+                if others:
+                    yield b"".join(parts)
+                    yield from others[:-1]
+                    parts = others[-1:]
         except OSError as error:
-            self._warn(path, reason(error))
+            self._warn(path, error)
+        if self._is_within_limits(path, size):
+            yield b"".join(parts)
+
+    def entries(self, path: str, suffix: str = "") -> list[str]:
+        """Return the names in the directory at `path` that end in `suffix`, without it."""
+        try:
+            with os.scandir(path) as entries:
+                return [each.name.removesuffix(suffix) for each in entries if each.name.endswith(suffix)]
+        except OSError as error:
+            self._warn(path, error)
             return []
 
-    def _warn(self, path: str, why: str) -> None:
+    def _is_within_limits(self, path: str, size: int) -> bool:
+        """Count `size` bytes that were read of the file at `path`, and warn where they are too many."""
+        if self._left < 0:
+            return False
+        self._left -= size
+        if self._left < 0:
+            why = f"the files of the database are larger than {format_size(MAX_DATABASE)}"
+        elif size > MAX_FILE:
+            why = f"larger than {format_size(MAX_FILE)}"
+        else:
+            return True
         self.warnings.append(f"cannot read {printable(path)}: {why}")
+        return False
+
+    def _warn(self, path: str, error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            self.warnings.append(f"cannot read {printable(path)}: {reason(error)}")

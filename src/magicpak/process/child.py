@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import NamedTuple
 
-from magicpak.errors import ToolFailed, reason
+from magicpak.errors import ToolFailed, limit_hints, reason
 from magicpak.process.exec import Command
 from magicpak.process.pipes import ChildPipes, OutputTail
 from magicpak.process.signals import Mask, blocked
@@ -94,7 +94,7 @@ class Child:
                 self._spawn(mask)
         except OSError as error:
             message = f"cannot run {printable(self.command.executable)}: {reason(error)}"
-            raise ToolFailed(message) from error
+            raise ToolFailed(message, hints=limit_hints(reason(error))) from error
 
     def finish(self, *, timeout: float, stdin: bytes = b"") -> int:
         """Hand over `stdin`, take all output, wait for the end of the program, and return how that was.

@@ -1,11 +1,11 @@
 """What is run, and where; and how a forked process becomes the program: streams, descriptors, signals, sandbox."""
 
 import errno
-import itertools
 import os
 import select
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple, NoReturn, Protocol
 
 from magicpak.errors import LIMITS, LimitReached, RunFailed, SandboxUnavailable, ToolFailed, reason
@@ -98,8 +98,7 @@ def exec_command(
         os.setsid()  # no terminal: what runs in `docker build` has none either, and reading from it would stop us
         for target, descriptor in enumerate(streams):
             os.dup2(descriptor, target)
-        for first, last in _between(2, failure_pipe, *kept):
-            os.closerange(first, last)
+        _close_all_but({0, 1, 2, failure_pipe, *kept})
         for number in _PYTHON_IGNORES:
             signal.signal(number, signal.SIG_DFL)
         argv = [os.fsencode(argument) for argument in command.argv]
@@ -138,19 +137,32 @@ def _is_read(pipe: int) -> bool:
     return not poller.poll(0)
 
 
-def _between(*kept: int) -> list[tuple[int, int]]:
-    """Return the ranges, from the first to before the last, of all descriptors above the least of `kept` but those."""
-    edges = [*sorted(kept), os.sysconf("SC_OPEN_MAX")]
-    return [(edge + 1, after) for edge, after in itertools.pairwise(edges)]
+def _close_all_but(kept: Collection[int]) -> None:
+    """Close all descriptors but `kept`: those that /proc lists, or else every number below the limit.
+
+    The limit can be a thousand million, and not every libc has close_range(2) (musl has not). Nor is it that of what
+    was opened before it was lowered.
+    """
+    try:
+        descriptors: Iterable[int] = map(int, os.listdir("/proc/self/fd"))
+    except OSError:
+        descriptors = range(os.sysconf("SC_OPEN_MAX"))
+    for descriptor in descriptors:
+        if descriptor not in kept:
+            with suppress(OSError):  # of those listed, the one by which they were
+                os.close(descriptor)
 
 
-def find_program(path_or_name: str) -> str | None:
-    """Return the path of an executable as execvp(3) finds it: a name in PATH, anything with a slash as it is."""
+def find_program(path_or_name: str, search_path: str | None = None) -> str | None:
+    """Return the path of an executable as execvp(3) finds it: a name in PATH, anything with a slash as it is.
+
+    `search_path` takes the place of our own PATH.
+    """
     if "/" in path_or_name:
         return path_or_name if _is_program(path_or_name) else None
     if not path_or_name:
         return None
-    directories = os.environ.get("PATH", os.defpath).split(":")
+    directories = (os.environ.get("PATH", os.defpath) if search_path is None else search_path).split(":")
     candidates = (os.path.join(directory or ".", path_or_name) for directory in directories)
     return next((candidate for candidate in candidates if _is_program(candidate)), None)
 

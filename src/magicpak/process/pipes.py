@@ -7,9 +7,13 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from magicpak.process.signals import blocked
+from magicpak.text import count_noun
 
 TAIL = 1 << 16
 """Bytes that an OutputTail keeps of a program that we run for the user."""
+
+LONGEST_LINE = 1 << 14
+"""Bytes of a line that an OutputTail hands on: nobody reads more of one, and binary data need not have any end."""
 
 _CHUNK = 1 << 16
 _FIRST_FREE = 3  # after stdin, stdout and stderr
@@ -102,12 +106,16 @@ class ChildPipes:
 
 
 class OutputTail:
-    """The last `limit` bytes of what comes out of a pipe; `on_line` is called with each line."""
+    """The last `limit` bytes of what comes out of a pipe; `on_line` is called with each line.
+
+    Of a line that is longer than LONGEST_LINE it gets the beginning, and how much more there was.
+    """
 
     def __init__(self, limit: int = TAIL, on_line: Callable[[bytes], None] | None = None) -> None:
         self.kept = bytearray()
         self._limit = limit
         self._line = bytearray()
+        self._line_left = 0
         self._on_line = on_line
 
     def take(self, chunk: bytes) -> None:
@@ -116,14 +124,24 @@ class OutputTail:
         del self.kept[: -self._limit]
         if self._on_line is None:
             return
-        self._line += chunk
-        *lines, rest = self._line.split(b"\n")
+        *lines, rest = chunk.split(b"\n")
         for line in lines:
-            self._on_line(bytes(line))
-        self._line = rest
-        if not chunk and rest:
-            self._line = bytearray()
-            self._on_line(bytes(rest))
+            self._extend_line(line)
+            self._end_line(self._on_line)
+        self._extend_line(rest)
+        if not chunk and self._line:
+            self._end_line(self._on_line)
+
+    def _extend_line(self, piece: bytes) -> None:
+        taken = piece[: LONGEST_LINE - len(self._line)]
+        self._line += taken
+        self._line_left += len(piece) - len(taken)
+
+    def _end_line(self, on_line: Callable[[bytes], None]) -> None:
+        more = f" and {count_noun(self._line_left, 'more byte')}" if self._line_left else ""
+        on_line(bytes(self._line) + more.encode())
+        self._line.clear()
+        self._line_left = 0
 
 
 def pipe() -> tuple[int, int]:

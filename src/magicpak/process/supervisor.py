@@ -87,7 +87,7 @@ def supervise(
             supervision.end()
         finally:
             supervision.end()  # a handler may have raised at the first instruction of the other
-    return SupervisedResult(_unpacked(bytes(supervision.report), name), supervision.timed_out, monotonic() - started)
+    return SupervisedResult(_unpacked(supervision.report, name), supervision.timed_out, monotonic() - started)
 
 
 class _Supervision:
@@ -196,7 +196,7 @@ def _packed_failure(error: MagicpakError) -> bytes:
     return marshal.dumps((type(error).__name__, error.message, error.hints))
 
 
-def _unpacked(report: bytes, name: str) -> object:
+def _unpacked(report: bytearray, name: str) -> object:
     """Return what the work has returned, or raise what it has raised."""
     if not report:
         message = f"{name} was killed unexpectedly"

@@ -37,6 +37,7 @@ def build_document(
         totals=_totals(entries, sizes),
         entries=entries,
         processes=tuple(processes(result.placed, places)),
+        scripts=tuple(_scripts(result)),
         missing=tuple(missing([each.resolved for each in result.placed])),
         problems=tuple(_problems(verdict)),
         excluded=tuple(_excluded(result.exclusion)),
@@ -124,6 +125,12 @@ def _totals(entries: Sequence[doc.ReportEntry], sizes: Mapping[BundlePath, int])
         directories=types.count("directory"),
         fifos=types.count("fifo"),
     )
+
+
+def _scripts(result: Result) -> Iterator[doc.ReportScript]:
+    given = {each.place: each.argument for each in result.inputs.scripts}
+    for file, place in result.scripts:
+        yield doc.ReportScript(given.get(place), place, file.interpreter, tuple(file.arguments))
 
 
 def _problems(verdict: Verdict | None) -> Iterator[doc.ReportProblem]:

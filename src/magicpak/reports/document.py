@@ -68,6 +68,19 @@ class ReportProcess(NamedTuple):
     objects: tuple[ReportObject, ...]
 
 
+class ReportScript(NamedTuple):
+    """A script that was read, by its place in the bundle, and what runs it there, with arguments.
+
+    `given` is the INPUT as it was written, None for what is not one. `interpreter` is the path of what reads the
+    script: where env(1) starts it, that is the program that env finds.
+    """
+
+    given: str | None
+    path: str
+    interpreter: str
+    arguments: tuple[str, ...]
+
+
 class ReportMissing(NamedTuple):
     """A library or an interpreter that nothing satisfies, for one program: what needs it, the program last."""
 
@@ -132,6 +145,7 @@ class Document(NamedTuple):
     totals: ReportTotals
     entries: tuple[ReportEntry, ...]
     processes: tuple[ReportProcess, ...]
+    scripts: tuple[ReportScript, ...]
     missing: tuple[ReportMissing, ...]
     problems: tuple[ReportProblem, ...]
     excluded: tuple[ReportExcluded, ...]

@@ -45,6 +45,7 @@ class Style(NamedTuple):
 
 
 PLAIN = Style()
+_MAX_DEPTH = 100  # in columns of strokes: of a longer chain of libraries each line would be as long as the chain
 ASCII = TreeStrokes("|-- ", "`-- ", "|   ")
 
 
@@ -124,7 +125,8 @@ class _Tree:
         while stack:
             node, indent, is_last = stack.pop()
             yield f"{self._style.dim(indent + (strokes.last if is_last else strokes.branch))}{self._line(node)}"
-            indent += strokes.blank if is_last else strokes.down
+            if len(indent) < _MAX_DEPTH * len(strokes.down):
+                indent += strokes.blank if is_last else strokes.down
             stack += [(each, indent, each is node.children[-1]) for each in reversed(node.children)]
 
     def _line(self, node: _TreeNode) -> str:

@@ -6,9 +6,10 @@ from magicpak.bundle.path import BundlePath
 from magicpak.errors import NotInBundle
 from magicpak.reports.document import Document, ReportEntry
 from magicpak.reports.entries import Entries
-from magicpak.text import format_size, list_names, printable
+from magicpak.text import count_noun, format_size, list_names, printable
 
 _MAX_REQUESTERS = 20
+_MAX_ENTRIES = 100  # with one name; each has a chain of reasons
 
 
 class Why:
@@ -29,8 +30,10 @@ class Why:
         entries = list(dict.fromkeys(entry for each in self._places(path) for entry in self._entries_on(each)))
         if not entries:
             raise NotInBundle(path, self._absence(path))
-        for entry in entries:
+        for entry in entries[:_MAX_ENTRIES]:
             yield from self._reasons(entry)
+        if len(entries) > _MAX_ENTRIES:
+            yield f"and {count_noun(len(entries) - _MAX_ENTRIES, 'more entry')} of that name"
 
     def _places(self, path: str) -> list[str]:
         """Return the paths of the bundle that `path` stands for."""

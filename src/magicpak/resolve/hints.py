@@ -51,7 +51,7 @@ _ARCHITECTURES: Mapping[tuple[int, int, bool], tuple[str, ...]] = {
 
 def hints_for(
     names: Sequence[str],
-    kind: ElfTarget,
+    kind: ElfTarget | None,
     *,
     matches: Callable[[str], bool] = lambda _path: True,
     search_roots: Sequence[str] | None = None,
@@ -63,7 +63,7 @@ def hints_for(
 
     Args:
         names: the names as DT_NEEDED has them; one with a slash is a path and gets no hint.
-        kind: what the libraries must be.
+        kind: for which machine the libraries must be; None where Debian has no packages of such.
         matches: whether the file at a path, of the right name, is of the right kind; an error from it means no.
         search_roots: the directories to search; None means SEARCH_ROOTS and the current directory.
     """
@@ -72,7 +72,8 @@ def hints_for(
     roots = _default_roots() if search_roots is None else search_roots
     directories = _directories_of(set(wanted), roots, matches, start + SECONDS_FOR_WALK)
     hints = {name: _library_path_hint(directory) for name, directory in directories.items()}
-    hints |= _install_hints([name for name in wanted if name not in hints], kind, start + SECONDS)
+    if kind is not None:
+        hints |= _install_hints([name for name in wanted if name not in hints], kind, start + SECONDS)
     return {name: hints[name] for name in wanted if name in hints}
 
 
@@ -197,9 +198,9 @@ def _known_by_file(names: Sequence[str], architecture: str, until: float) -> dic
     of_architecture = ["--architecture", architecture] if architecture else []
     lines = _answer(["apt-file", *of_architecture, "search", "--regexp", pattern], until)
     hits = [match.groups() for line in lines if (match := re.fullmatch(r"(\S+): ((?:/usr)?/lib/\S+)", line))]
-    packages: dict[str, str] = {}
+    wanted, packages = set(names), dict[str, str]()
     for package, path in sorted(hits, key=lambda hit: (hit[1].count("/"), hit)):
-        if os.path.basename(path) in names and "/debug/" not in path:
+        if os.path.basename(path) in wanted and "/debug/" not in path:
             packages.setdefault(os.path.basename(path), package)
     return packages
 

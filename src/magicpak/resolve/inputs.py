@@ -4,7 +4,7 @@ import errno
 import os
 import stat
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from magicpak.bundle.entry import Layout
 from magicpak.bundle.path import ROOT, BundlePath
@@ -14,7 +14,8 @@ from magicpak.elf.facts import FileType
 from magicpak.errors import InputNotBundleable, InvalidUsage, PlanConflict, reason
 from magicpak.files.cli_path import CliPath, Location, parse_cli_path
 from magicpak.files.host import describe_file_type
-from magicpak.files.view import real_path
+from magicpak.files.script import HEAD, Script, parse_script
+from magicpak.files.view import read_host_file, real_path
 from magicpak.text import printable, shell_line
 
 
@@ -37,13 +38,53 @@ class Program(NamedTuple):
         return cls(location.host, location.host, location.host, file, location.bundle)
 
     @property
+    def inode(self) -> tuple[int, int]:
+        """The device and inode number of the file."""
+        return self.file.inode
+
+    @property
     def is_moved(self) -> bool:
         """Whether its path in the bundle is not that on the host."""
         return self.place != self.path
 
 
-def find_inputs(inputs: Sequence[str], install_to: str | None, layout: Layout, elf: ElfCache) -> list[Program]:
-    """Return the programs of the command line. Raises InputNotBundleable, InvalidUsage, and PlanConflict."""
+class ScriptInput(NamedTuple):
+    """An INPUT that begins with `#!`, with the fields of `Program`; `script` is its first line."""
+
+    argument: str
+    path: str
+    real: str
+    inode: tuple[int, int]
+    place: BundlePath
+    script: Script
+
+    @property
+    def is_moved(self) -> bool:
+        """Whether its path in the bundle is not that on the host."""
+        return self.place != self.path
+
+
+Input: TypeAlias = Program | ScriptInput
+
+
+class Inputs(NamedTuple):
+    """What the command line names, in its order."""
+
+    all: Sequence[Input]
+
+    @property
+    def programs(self) -> list[Program]:
+        """The ELF files among them."""
+        return [each for each in self.all if isinstance(each, Program)]
+
+    @property
+    def scripts(self) -> list[ScriptInput]:
+        """The scripts among them."""
+        return [each for each in self.all if isinstance(each, ScriptInput)]
+
+
+def find_inputs(inputs: Sequence[str], install_to: str | None, layout: Layout, elf: ElfCache) -> Inputs:
+    """Return what the command line names. Raises InputNotBundleable, InvalidUsage, and PlanConflict."""
     if install_to is not None and not install_to.endswith("/") and BundlePath(install_to) == ROOT:
         message = f"--install-to {printable(install_to)!r} is the root directory of the bundle, not a file"
         raise InvalidUsage(message, hints=["end it with / to keep the name of the executable"])
@@ -51,35 +92,38 @@ def find_inputs(inputs: Sequence[str], install_to: str | None, layout: Layout, e
         message = f"--install-to {printable(install_to)} is one path for {len(inputs)} executables"
         hint = f"end it with / to make it a directory: --install-to {printable(install_to)}/"
         raise InvalidUsage(message, hints=[hint])
-    programs = [_program(argument, install_to, layout, elf) for argument in inputs]
-    places: dict[str, Program] = {}
-    for program in programs:
-        other = places.setdefault(program.place, program)
-        if other.file.inode != program.file.inode:
+    found = [_input(argument, install_to, layout, elf) for argument in inputs]
+    places: dict[str, Input] = {}
+    for each in found:
+        other = places.setdefault(each.place, each)
+        if other.inode != each.inode:
             raise PlanConflict(
-                program.place,
+                each.place,
                 f"the input {printable(other.argument)}",
-                f"the input {printable(program.argument)}",
+                f"the input {printable(each.argument)}",
                 "bundle them at their own paths, without --install-to",
             )
-    return programs
+    return Inputs(found)
 
 
-def _program(argument: str, install_to: str | None, layout: Layout, elf: ElfCache) -> Program:
+def _input(argument: str, install_to: str | None, layout: Layout, elf: ElfCache) -> Input:
     if not argument:
         raise InputNotBundleable("INPUT", "is an empty name")
     try:
         status = os.stat(argument)
-        file = elf.get(argument) if stat.S_ISREG(status.st_mode) else None
+        content = _content(argument, elf) if stat.S_ISREG(status.st_mode) else None
         path = parse_cli_path(argument)
     except OSError as error:
         why = f"cannot be read: {reason(error)}"
         raise InputNotBundleable(argument, why, _hint_for_absent(argument, error)) from None
     except ElfError as error:
-        raise InputNotBundleable(argument, str(error), _hint_for_script(argument, error)) from None
-    if file is None:
+        raise InputNotBundleable(argument, str(error)) from None
+    if content is None:
         raise InputNotBundleable(argument, f"is {describe_file_type(status.st_mode)}, not an executable")
-    _require_program(argument, file)
+    if isinstance(content, Script):
+        _require_interpreter(argument, content)
+    else:
+        _require_program(argument, content)
     real = real_path(argument)
     if not _is_same_file(real, status):
         why = "has no path here: it was deleted, is in memory only, or has another root directory"
@@ -87,7 +131,21 @@ def _program(argument: str, install_to: str | None, layout: Layout, elf: ElfCach
     if install_to is None and path.in_bundle.is_under("/proc"):
         raise InputNotBundleable(argument, "is in /proc, which no bundle has", "set its place with --install-to")
     host_path = path.on_host if layout is Layout.HOST else real
-    return Program(argument, host_path, real, file, _place(path, install_to))
+    place = _place(path, install_to)
+    if isinstance(content, Script):
+        return ScriptInput(argument, host_path, real, (status.st_dev, status.st_ino), place, content)
+    return Program(argument, host_path, real, content, place)
+
+
+def _content(argument: str, elf: ElfCache) -> ElfFile | Script:
+    """Return what is in the file. Raises OSError and ElfError."""
+    try:
+        return elf.get(argument)
+    except ElfError as error:
+        script = parse_script(read_host_file(argument, HEAD)) if error.script is not None else None
+        if script is None:
+            raise
+        return script
 
 
 def _is_same_file(path: str, status: os.stat_result) -> bool:
@@ -128,20 +186,25 @@ def _hint_for_absent(argument: str, error: OSError) -> str | None:
     return f"INPUT is a path; did you mean {printable(found)}?" if found else None
 
 
-def _hint_for_script(argument: str, error: ElfError) -> str | None:
-    """Return the command that bundles the script `argument` with its interpreter."""
-    from magicpak.bundle.globs import literal_pattern
-    from magicpak.files.script import env_command, parse_script
+def _require_interpreter(argument: str, script: Script) -> None:
+    """Raise InputNotBundleable where the kernel, or env(1), will not find what runs `script`."""
+    from magicpak.files.env_line import env_command
     from magicpak.process.exec import find_program
 
-    script = parse_script(b"#!%s\n" % os.fsencode(error.script)) if error.script is not None else None
-    if script is None:
-        return None
-    command = env_command(script) or [script.interpreter, *([script.argument] if script.argument else [])]
-    interpreter = find_program(command[0])
-    if interpreter is None:
-        return f"install its interpreter, {printable(command[0])}, and bundle that: it is the program"
-    words = ["--dynamic", *(word for each in (*command[1:], argument) for word in ("--dynamic-arg", each))]
-    included = [argument, *([script.interpreter] if env_command(script) else [])]
-    words += [word for each in included for word in ("--include", literal_pattern(each))]
-    return f"bundle its interpreter, which runs it: magicpak {shell_line([*words, interpreter])} OUTPUT"
+    command = env_command(script)
+    name = command.program if command else script.interpreter
+    found = find_program(command.program, command.search_path) if command else find_program(script.interpreter)
+    if found is not None and os.path.isabs(found):
+        return
+    first_line = f"is a script whose interpreter '{printable(name)}'"
+    if script.interpreter.endswith("\r") or (script.argument or "").endswith("\r"):
+        cure = shell_line(["sed", "-i", r"s/\r$//", argument])
+        why = f"{first_line} ends with the CR of a Windows line end"
+        raise InputNotBundleable(argument, why, f"change its line ends: {cure}")
+    if command is None and not script.interpreter.startswith("/"):
+        why = f"{first_line} is a relative path, which leads elsewhere in another current directory"
+        raise InputNotBundleable(argument, why, "name the interpreter by its absolute path, or with #!/usr/bin/env")
+    if command is not None and " " in name:
+        raise InputNotBundleable(argument, f"{first_line} is one word for env", f"#!/usr/bin/env -S {printable(name)}")
+    why = "is not installed" if found is None and not os.path.exists(name) else "is not an executable file"
+    raise InputNotBundleable(argument, f"{first_line} {why}", "install it, or change the first line of the script")

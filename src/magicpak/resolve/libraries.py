@@ -6,11 +6,13 @@ from typing import NamedTuple
 
 from magicpak.elf.cache import ElfFile
 from magicpak.elf.errors import ElfError
+from magicpak.elf.facts import ElfFacts
 from magicpak.errors import reason
 from magicpak.files.view import FileView
 from magicpak.ldso.closure import Closure
 from magicpak.ldso.factory import Loaders
 from magicpak.ldso.interpreter import Glibc, Interpreter
+from magicpak.ldso.libc import libc_needed, libc_of_loader
 from magicpak.ldso.loader import Found, Loaded, Loader, Need, Rule
 from magicpak.ldso.machines import machine_of
 from magicpak.resolve.inputs import Program
@@ -84,18 +86,19 @@ def resolve_library(
 ) -> Resolved | None:
     """Return what is loaded with the library at `path`; None if nothing here could load it.
 
-    It is taken as loaded by the first of `programs` that is for its machine: what that has loaded satisfies its needs,
-    and its DT_RPATH is searched for them. Where there is none, the loader of its ABI is used (a static program loads
-    NSS modules so). `found` says how the loader finds it, where that is not by its path. Raises ToolFailed.
+    It is taken as loaded by the first of `programs` that is for its machine, one with the same C library before others:
+    what that has loaded satisfies its needs, and its DT_RPATH is searched for them. Where there is none, the loader of
+    its ABI is used (a static program loads NSS modules so). `found` says how the loader finds it, where that is not by
+    its path. Raises ToolFailed.
     """
     name = os.path.basename(path) if found else path
     itself = Loaded(path, file.facts, found or Found(path, Rule.PATH), name=name, origin=os.path.dirname(path))
-    for within in programs:
-        if within.loader is not None and within.closure.program.facts.kind == file.facts.kind:
-            itself.needed_by, itself.secure = within.closure.program, within.closure.program.secure
-            present, loaded = within.closure.objects, within.closure.interpreter
-            closure = loaders.load(itself, loaded, within.loader, present=present)
-            return Resolved(path, closure, within.interpreter, within.loader, itself.origin)
+    within = _likely_program(file.facts, programs)
+    if within is not None and within.loader is not None:
+        itself.needed_by, itself.secure = within.closure.program, within.closure.program.secure
+        present, loaded = within.closure.objects, within.closure.interpreter
+        closure = loaders.load(itself, loaded, within.loader, present=present)
+        return Resolved(path, closure, within.interpreter, within.loader, itself.origin)
     machine = machine_of(file.facts.kind)
     try:
         interpreter = loaders.interpreter(machine.interpreter) if machine else None
@@ -106,6 +109,13 @@ def resolve_library(
     loader, loaded = loaders.for_interpreter(interpreter)
     closure = loaders.load(itself, loaded, loader)
     return Resolved(path, closure, interpreter if file.facts.dependencies else None, loader, itself.origin)
+
+
+def _likely_program(library: ElfFacts, programs: Sequence[Resolved]) -> Resolved | None:
+    able = [each for each in programs if each.loader is not None and each.closure.program.facts.kind == library.kind]
+    needed = libc_needed(library)
+    same = (each for each in able if needed is not None and libc_of_loader(each.interpreter) is needed[0])
+    return next(same, able[0] if able else None)
 
 
 def missing_needs(all_resolved: Sequence[Resolved]) -> list[MissingNeed]:

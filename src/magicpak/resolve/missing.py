@@ -11,6 +11,7 @@ from magicpak.errors import LibrariesMissing
 from magicpak.ldso.closure import chain
 from magicpak.ldso.factory import ASK_HINT, FallbackLoader
 from magicpak.ldso.interpreter import Glibc
+from magicpak.ldso.libc import Libc, libc_needed, libc_of_loader, libc_of_name
 from magicpak.ldso.loader import Loaded
 from magicpak.resolve.hints import hints_for
 from magicpak.resolve.libraries import MissingNeed, Resolved, missing_needs
@@ -96,16 +97,19 @@ def describe_chain(resolved: Resolved, loaded: Loaded) -> str:
 
 
 def _hints(missing: Sequence[MissingNeed]) -> list[str]:
-    by_kind: dict[ElfTarget, list[str]] = {}
-    for _, need in missing:
-        names = by_kind.setdefault(need.by.facts.kind, [])
-        if need.name not in names and not need.load_error:
-            names.append(need.name)
-    hints = {
-        f"{printable(name)}: {hint}"
-        for kind, names in by_kind.items()
-        for name, hint in hints_for(names, kind, matches=partial(_is_of, kind)).items()
-    }
+    hints: dict[str, None] = {}
+    wanted: dict[tuple[ElfTarget, Libc | None], dict[str, None]] = {}
+    for resolved, need in missing:
+        kind, own, libc = need.by.facts.kind, libc_of_loader(resolved.interpreter), libc_of_name(need.name)
+        if own is not None and libc is not None and libc is not own:
+            built = f"{printable(need.by.path)} is built for {libc.value}, but the loader is {own.value}'s"
+            hints[f"{printable(need.name)}: {built}"] = None
+        elif not need.load_error:
+            wanted.setdefault((kind, own), {})[need.name] = None
+    for (kind, own), names in wanted.items():
+        packaged = None if own is Libc.MUSL else kind  # what Debian has for musl is musl alone
+        found = hints_for(list(names), packaged, matches=partial(_is_of, kind, own))
+        hints |= dict.fromkeys(f"{printable(name)}: {hint}" for name, hint in found.items())
     unasked = sorted({path for each in missing if (path := _unasked_loader(each))})
     return [*sorted(hints), *(f"the loader {printable(path)} was not asked: {ASK_HINT}" for path in unasked)]
 
@@ -117,8 +121,11 @@ def _unasked_loader(missing: MissingNeed) -> str | None:
     return interpreter.path if interpreter and is_unasked else None
 
 
-def _is_of(kind: ElfTarget, path: str) -> bool:
+def _is_of(kind: ElfTarget, libc: Libc | None, path: str) -> bool:
+    """Return whether the library at `path` is for the machine `kind`, and built for `libc` as far as can be seen."""
     try:
-        return read_path(path).kind == kind
+        facts = read_path(path)
     except (OSError, ElfError):
         return False
+    needed = libc_needed(facts)
+    return facts.kind == kind and (libc is None or needed is None or needed[0] is libc)

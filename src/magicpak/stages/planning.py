@@ -12,37 +12,46 @@ from magicpak.collect.loader_config import with_loader_config
 from magicpak.collect.mirror import Mirror
 from magicpak.collect.result import Result
 from magicpak.errors import MagicpakError
+from magicpak.files.cli_path import Location
 from magicpak.files.host import Host
 from magicpak.files.view import real_path
 from magicpak.ldso.factory import Loaders
 from magicpak.log import Log
-from magicpak.resolve.inputs import Program
+from magicpak.resolve.inputs import Inputs
 from magicpak.resolve.libraries import Resolved
 from magicpak.text import count_noun
 
 if TYPE_CHECKING:
     from magicpak.collect.include import IncludeMatches
+    from magicpak.collect.scripts import PlacedScript, ScriptItems
     from magicpak.tracing.run import TracedRun
 
 
+class _Collected(NamedTuple):
+    """The closures with the places of their libraries, the scripts that were read, and what `--include` matches."""
+
+    placed: list[Placed]
+    scripts: "Sequence[PlacedScript]"
+    matches: "IncludeMatches | None"
+
+
 class Planning(NamedTuple):
-    """`--layout`, OUTPUT, `--include`, `--exclude` and `--mkdir`."""
+    """`--layout`, OUTPUT, `--include`, `--exclude`, `--mkdir` and `--all-packages`."""
 
     layout: Layout
     output: str | None
     include: Sequence[str]
     exclude: Sequence[str]
     mkdir: Sequence[str]
+    all_packages: bool
 
     def run(
-        self,
-        programs: Sequence[Program],
-        resolved: Sequence[Resolved],
-        runs: "Sequence[TracedRun]",
-        loaders: Loaders,
-        log: Log,
+        self, inputs: Inputs, resolved: Sequence[Resolved], runs: "Sequence[TracedRun]", loaders: Loaders, log: Log
     ) -> Result:
-        """Return the plan of `programs`, which need `resolved` and have used what `runs` saw. Raises CannotRead."""
+        """Return the plan of `inputs`, whose programs need `resolved`, and which have used what `runs` saw.
+
+        Raises CannotRead.
+        """
         output = None if self.output is None else real_path(self.output)
         used: Collection[BundlePath] = ()
         if runs:
@@ -57,43 +66,51 @@ class Planning(NamedTuple):
             from magicpak.dynamic.items import collect_traced
             from magicpak.dynamic.runs import summary
 
-            traced = collect_traced([run.trace for run in runs], programs, resolved, loaders, mirror, changes)
+            traced = collect_traced([run.trace for run in runs], inputs, resolved, loaders, mirror, changes)
             log.warn_all(traced.warnings)
             log.info(summary(runs, len(traced.files)))
             resolved, used = [*resolved, *traced.resolved], traced.files
-        placed, matches = self._collect(programs, resolved, loaders, mirror, log)
+        found = self._collect(inputs, resolved, loaders, mirror, log)
         log.doing("planning")
-        before, warnings = with_loader_config(BundlePlan().adding(mirror.take()), placed)
-        log.warn_all((*mirror.host.warnings(), *warnings, *relative_path_warnings(placed)))
+        before, warnings = with_loader_config(
+            BundlePlan().adding(mirror.take()), self.exclude, found.placed, loaders.elf
+        )
+        log.warn_all((*mirror.host.warnings(), *warnings, *relative_path_warnings(found.placed)))
         exclusion = exclude(before, self.exclude)
-        _require_excluded(matches.unreadable if matches else {}, exclusion)
+        _require_excluded(found.matches.unreadable if found.matches else {}, exclusion)
         _report_exclusion(exclusion, log)
         if used:
             from magicpak.dynamic.secrets import secret_warnings
 
-            log.warn_all(secret_warnings(exclusion.plan, used, programs))
+            log.warn_all(secret_warnings(exclusion.plan, used, inputs.all))
         log.info(f"planned {count_noun(len(exclusion.plan), 'entry')}")
-        return Result(programs, placed, matches.named if matches else (), exclusion, exclusion.plan)
+        named = {location.bundle for location in found.matches.named} if found.matches else ()
+        return Result(inputs, found.placed, found.scripts, named, exclusion, exclusion.plan)
 
     def _collect(
-        self, programs: Sequence[Program], resolved: Sequence[Resolved], loaders: Loaders, mirror: Mirror, log: Log
-    ) -> "tuple[list[Placed], IncludeMatches | None]":
-        """Collect the programs, what they need, and what was asked for.
-
-        Returns the places of the libraries, and what `--include` matches.
-        """
-        of_inputs = zip(programs, resolved, strict=False)
-        placed = [place_libraries(each, mirror, program) for program, each in of_inputs]
+        self, inputs: Inputs, resolved: Sequence[Resolved], loaders: Loaders, mirror: Mirror, log: Log
+    ) -> "_Collected":
+        """Collect the INPUTs, what they need, and what was asked for."""
+        programs = inputs.programs
+        placed = [place_libraries(each, mirror, program) for program, each in zip(programs, resolved, strict=False)]
         placed += [place_libraries(each, mirror) for each in resolved[len(programs) :]]
-        place_inputs(programs, mirror)
+        place_inputs(inputs.all, mirror)
         if self.mkdir:
             from magicpak.collect.include import make_directories
 
             make_directories(self.mkdir, mirror)
-        if not self.include:
-            return placed, None
-        needs, matches = self._include(resolved, loaders, mirror, log)
-        return [*placed, *(place_libraries(each, mirror) for each in needs)], matches
+        needs: list[Resolved] = []
+        matches = None
+        if self.include:
+            included, matches = self._include(resolved, loaders, mirror, log)
+            needs += included
+        scripts: Sequence[PlacedScript] = ()
+        if inputs.scripts or (matches and matches.scripts):
+            named = matches.scripts if matches else ()
+            read = self._read_scripts(inputs, named, [*resolved, *needs], loaders, mirror, log)
+            needs, scripts = [*needs, *read.resolved], read.scripts
+        placed += [place_libraries(each, mirror) for each in needs]
+        return _Collected(placed, scripts, matches)
 
     def _include(
         self, resolved: Sequence[Resolved], loaders: Loaders, mirror: Mirror, log: Log
@@ -109,6 +126,25 @@ class Planning(NamedTuple):
         patterns, files = count_noun(len(self.include), "pattern"), count_noun(len(matches.elf_files), "ELF file")
         log.info(f"included the files matching {patterns} ({files})")
         return included.resolved, matches
+
+    def _read_scripts(
+        self,
+        inputs: Inputs,
+        included: Sequence[Location],
+        resolved: Sequence[Resolved],
+        loaders: Loaders,
+        mirror: Mirror,
+        log: Log,
+    ) -> "ScriptItems":
+        """Collect what the scripts among the INPUTs, and those that are `included`, need."""
+        from magicpak.collect.scripts import collect_scripts
+
+        log.doing("reading scripts:", lambda: count_noun(len(mirror), "entry"))
+        found = collect_scripts(inputs.scripts, included, resolved, loaders, mirror, whole=self.all_packages)
+        log.warn_all(found.warnings)
+        for line in found.hints:
+            log.info(line)
+        return found
 
 
 def _require_excluded(unreadable: Mapping[BundlePath, MagicpakError], exclusion: Exclusion) -> None:

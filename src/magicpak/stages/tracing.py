@@ -8,7 +8,7 @@ from magicpak.dynamic.runs import counted_part, judge, planned_runs, trace_lines
 from magicpak.log import Log
 from magicpak.options import LogLevel
 from magicpak.process.exec import Command
-from magicpak.resolve.inputs import Program
+from magicpak.resolve.inputs import Input
 from magicpak.text import printable
 from magicpak.tracing.run import TracedRun, run_traced
 
@@ -23,14 +23,14 @@ class Tracing(NamedTuple):
     timeout: float
     allow_failure: bool
 
-    def run(self, programs: Sequence[Program], private: Callable[[], str], log: Log) -> list[TracedRun]:
-        """Run `programs`, and return what was seen, as far as it counts. Raises MagicpakError.
+    def run(self, inputs: Sequence[Input], private: Callable[[], str], log: Log) -> list[TracedRun]:
+        """Run `inputs`, and return what was seen, as far as it counts. Raises MagicpakError.
 
         `private` returns the path of a new private directory, which must outlive the bundle.
         """
         debug = log.shows(LogLevel.DEBUG)
         result = []
-        for run in planned_runs(programs, self.arguments, self.command):
+        for run in planned_runs(inputs, self.arguments, self.command):
             log.info(f"running {printable(run.line)} (for at most {self.timeout:g} s)")
             log.doing(f"running {run.line}")
             traced = run_traced(
@@ -38,7 +38,7 @@ class Tracing(NamedTuple):
                 timeout=self.timeout,
                 keep_in=private(),
                 stdin=self.stdin,
-                on_line=(lambda line: log.debug(printable(os.fsdecode(line)))) if debug else None,
+                on_line=(lambda line: log.debug(os.fsdecode(line))) if debug else None,
             )
             log.rest()
             for line in trace_lines(traced.trace) if debug else ():

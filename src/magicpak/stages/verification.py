@@ -27,7 +27,7 @@ class Verification(NamedTuple):
 
         checker = PlanChecker(result.plan, result.placed, loaders)
         log.doing("verifying:", lambda: count_noun(len(checker), "program"))
-        count, problems = checker.check_all(self.output)
+        count, problems = checker.check_all(self.output, [each.place for each in result.inputs.scripts])
         log.warn_all(checker.warnings)
         for path in checker.unknown_loaders:
             log.info(f"the loader {printable(path)} is not known: what its programs find is not verified")

@@ -1,7 +1,8 @@
 """Keeps a process that changes its user open to us, where we are root without CAP_SYS_PTRACE, as in `docker build`.
 
 The kernel closes such a process to everybody by taking its dumpable flag (prctl(2), PR_SET_DUMPABLE). Nobody but the
-process can set that again: so we let it do so, as its next call, in front of what it would do anyway.
+process can set that again: so we let it do so, as its next call, in front of what it would do anyway. One that has a
+seccomp filter of its own is left alone: that may kill it for a call that it would not have made.
 """
 
 import os

@@ -99,7 +99,7 @@ def _with_used(recorder: Recorder, real: str) -> list[str]:
     mode = _mode(real)
     if mode is None or not stat.S_ISDIR(mode):
         return [real]
-    return [real, *sorted(path for path in recorder.used_paths() if path.startswith(f"{real}/"))]
+    return [real, *recorder.used_below(real)]
 
 
 def _change(recorder: Recorder, entry: SyscallEntry) -> OnExit | None:

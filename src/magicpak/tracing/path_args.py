@@ -58,8 +58,9 @@ class CwdCache:
 class TracedProcess:
     """A process that is traced: what it runs now, where the loader's code is in it, and what it has done already.
 
-    `born` is the index of its first execution. `known` are the uses that were a success since the run's last change of
-    anything, counted in `changes`. `loader` is the place of the loader, None while it is not known.
+    `born` is the index of its first execution. `seen` are the uses of its execution that were recorded, `known` those
+    that were a success since the run's last change of anything, counted in `changes`. `loader` is the place of the
+    loader, None while it is not known.
     """
 
     __slots__ = ("born", "changes", "execution", "known", "loader", "pid", "seen")

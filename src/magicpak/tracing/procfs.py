@@ -57,6 +57,11 @@ def parent_of(pid: int) -> int:
     return _status(pid, "PPid:")
 
 
+def filter_count(tid: int) -> int:
+    """Return how many seccomp filters a thread has, 0 if the kernel does not say so (before Linux 5.9)."""
+    return _status(tid, "Seccomp_filters:")
+
+
 def is_init_without_handler(tid: int, number: int) -> bool:
     """Return whether the thread is of process 1 of its namespace, which has no handler for the signal `number`."""
     fields = dict(line.split(b":", 1) for line in _text(tid, "status").splitlines())

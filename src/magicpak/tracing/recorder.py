@@ -10,6 +10,7 @@ from magicpak.tracing.backups import Backups
 from magicpak.tracing.memory import Unreadable
 from magicpak.tracing.path_args import PathArgument, PathArgumentReader, SyscallEntry, TracedProcess, path_outside
 from magicpak.tracing.trace import Access, Execution, Trace, Use
+from magicpak.tracing.used_paths import UsedPaths
 
 OnExit = Callable[[int], None]
 """What is done when a call has ended, with its result."""
@@ -17,7 +18,11 @@ OnExit = Callable[[int], None]
 RESTARTED: Final = range(512, 517)
 """ERESTARTSYS and its like, linux/errno.h: the call has no result yet, it is made again."""
 
+FAILURES_KEPT = 1 << 26
+"""Bytes for uses that have failed: some 150,000 of them. They matter for messages alone, whatever fills a bundle."""
+
 _LAST_ERROR = 4095
+_USE_SIZE = 400  # bytes that a Use takes beside its path: the tuple, its strings, its place in a list and in a set
 _OTHER_NAMES = ("/proc/", "/dev/")
 """Where a file can have other names, that say nothing to anybody else: /proc/self/cwd/x, /dev/fd/3."""
 
@@ -32,8 +37,12 @@ class Recorder:
         self.backups = Backups(keep_in)
         self.names = PathArgumentReader(roots_differ=has_own_root)
         self.unreadable = 0
+        self._omitted = 0
+        self._failures_left = FAILURES_KEPT
         self._executions: list[Execution] = []
         self._uses: list[Use] = []
+        self._used_paths = UsedPaths()
+        self._uses_in_paths = 0
         self._changes = 0
         self._loader_lengths: dict[object, int] = {}
         """How much memory the loader takes, by the program that it loads."""
@@ -41,7 +50,7 @@ class Recorder:
     def trace(self) -> Trace:
         """Return all that was seen."""
         kept = tuple(self.backups.kept.values())
-        return Trace(tuple(self._executions), tuple(self._uses), kept, self.unreadable)
+        return Trace(tuple(self._executions), tuple(self._uses), kept, self.unreadable, self._omitted)
 
     def executed(self, process: TracedProcess, path: str, arguments: Sequence[str], *, by: int | None) -> None:
         """Record that `process` runs the program `path` now; `by` is the index of the execution that called execve."""
@@ -80,9 +89,16 @@ class Recorder:
         """Return the path of what `process` runs."""
         return self._executions[process.execution].path
 
-    def used_paths(self) -> set[str]:
-        """Return the paths that were used with success so far."""
-        return {use.path for use in self._uses if not use.error}
+    def used_below(self, directory: str) -> Sequence[str]:
+        """Return the paths below `directory` that were used with success so far, with the directories on the way.
+
+        Each use is entered once, when that is first asked for after it: few runs rename directories.
+        """
+        for use in self._uses[self._uses_in_paths :]:
+            if not use.error:
+                self._used_paths.add(use.path)
+        self._uses_in_paths = len(self._uses)
+        return self._used_paths.below(directory)
 
     def is_by_loader(self, entry: SyscallEntry) -> bool:
         """Return whether the call comes from the code of the dynamic loader."""
@@ -121,11 +137,10 @@ class Recorder:
 
     def used(self, entry: SyscallEntry, access: Access, named: PathArgument, by_loader: bool, result: int) -> None:  # noqa: FBT001 - a partial's
         """Record the end of a call that changes nothing."""
-        process, error, key = entry.process, error_of(result), (entry.call.name, named, by_loader)
+        process, error = entry.process, error_of(result)
         if not error and process.changes == self._changes:
-            process.known.add(key)
-        if (*key, error) not in process.seen and error not in RESTARTED:
-            process.seen.add((*key, error))
+            process.known.add((entry.call.name, named, by_loader))
+        if error not in RESTARTED:
             self._append(entry, access, named, error, by_loader=by_loader)
 
     def something_changes(self) -> None:
@@ -141,6 +156,7 @@ class Recorder:
         self, entry: SyscallEntry, access: Access, named: PathArgument, error: int, real: str = "", *, by_loader: bool
     ) -> None:
         path = named.path
+        real = path if real == path else real  # one string for both
         use = Use(entry.process.execution, entry.call.name, access, path, real, error, named.root, by_loader)
         self._add(entry.process, use)
         if not error and not real and path.startswith(_OTHER_NAMES):
@@ -150,9 +166,15 @@ class Recorder:
                 self._add(entry.process, use._replace(path=there, root="/"))
 
     def _add(self, process: TracedProcess, use: Use) -> None:
-        if use not in process.seen:
-            process.seen.add(use)
-            self._uses.append(use)
+        if use in process.seen:
+            return
+        if use.error:
+            self._failures_left -= _USE_SIZE + len(use.path) + len(use.real)
+            if self._failures_left < 0:
+                self._omitted += 1
+                return
+        process.seen.add(use)
+        self._uses.append(use)
 
     def _cwd(self, pid: int) -> str:
         try:

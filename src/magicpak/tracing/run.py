@@ -60,19 +60,19 @@ def follow(task: TraceTask, setup: SupervisorInput) -> Any:  # noqa: ANN401 - ne
         )
     trace = recorder.trace()
     uses = tuple((use[0], use[1], use.access.value, *use[3:]) for use in trace.uses)
-    parts = tuple(map(tuple, trace.executions)), uses, tuple(map(tuple, trace.kept)), trace.unreadable
+    parts = tuple(map(tuple, trace.executions)), uses, tuple(map(tuple, trace.kept)), trace.unreadable, trace.omitted
     return parts, outcome.status, outcome.still_running
 
 
 def unpacked(result: Any) -> tuple[Trace, int, tuple[str, ...]]:  # noqa: ANN401 - what `follow` returns
     """Return the trace, the wait status of the program, and what still ran when we ended the run."""
-    (executions, uses, kept, unreadable), status, still_running = result
+    (executions, uses, kept, *counts), status, still_running = result
     accesses = {access.value: access for access in Access}
     trace = Trace(
         tuple(Execution(*each) for each in executions),
         tuple(Use(*each)._replace(access=accesses[each[2]]) for each in uses),
         tuple(Backup(*each) for each in kept),
-        unreadable,
+        *counts,
     )
     return trace, status, still_running
 

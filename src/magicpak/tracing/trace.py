@@ -1,6 +1,6 @@
 """What was seen of a run: which programs ran, which files they used, how, and with what result."""
 
-from collections.abc import Collection
+from collections.abc import Callable
 from enum import Enum
 from typing import NamedTuple
 
@@ -97,24 +97,26 @@ class Trace(NamedTuple):
     """All that was seen, in the order in which it happened.
 
     `unreadable` counts calls whose names could not be read: those of processes that changed their user, where we lack
-    CAP_SYS_PTRACE (see ptrace(2), "Ptrace access mode checking").
+    CAP_SYS_PTRACE (see ptrace(2), "Ptrace access mode checking"). `omitted` counts calls that have failed after so many
+    others that they were not kept.
     """
 
     executions: tuple[Execution, ...]
     uses: tuple[Use, ...]
     kept: tuple[Backup, ...]
     unreadable: int = 0
+    omitted: int = 0
 
 
-def within(trace: Trace, inodes: Collection[tuple[int, int]]) -> Trace | None:
-    """Return what the programs with one of `inodes` did in `trace`, and all that came from them afterwards.
+def within(trace: Trace, counts: Callable[[Execution], bool]) -> Trace | None:
+    """Return what the executions for which `counts` is true did in `trace`, and all that came from them afterwards.
 
     What their processes execute later and what they fork is theirs too. Indices are counted anew; an execution that
-    came from outside has no parent. All that was kept stays. Returns None where none of these programs was executed.
+    came from outside has no parent. All that was kept stays. Returns None where there are none.
     """
     inside: dict[int, bool] = {}
     for index in range(len(trace.executions)):
-        _judge(index, trace.executions, inodes, inside)
+        _judge(index, trace.executions, counts, inside)
     numbers = {old: new for new, old in enumerate(index for index in sorted(inside) if inside[index])}
     if not numbers:
         return None
@@ -126,7 +128,7 @@ def within(trace: Trace, inodes: Collection[tuple[int, int]]) -> Trace | None:
 
 
 def _judge(
-    index: int, executions: tuple[Execution, ...], inodes: Collection[tuple[int, int]], inside: dict[int, bool]
+    index: int, executions: tuple[Execution, ...], counts: Callable[[Execution], bool], inside: dict[int, bool]
 ) -> None:
     """Set in `inside` whether the execution at `index` counts, and those from which it came."""
     lineage: list[int] = []
@@ -134,10 +136,10 @@ def _judge(
     while here is not None and here not in inside:
         lineage.append(here)
         here = executions[here].parent
-    counts = here is not None and inside[here]
+    is_inside = here is not None and inside[here]
     for each in reversed(lineage):
-        counts = counts or executions[each].inode in inodes
-        inside[each] = counts
+        is_inside = is_inside or counts(executions[each])
+        inside[each] = is_inside
 
 
 def _renumbered(parent: int | None, numbers: dict[int, int]) -> int | None:

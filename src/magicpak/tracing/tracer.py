@@ -53,6 +53,8 @@ class Tracer:
         self._affinity = Affinity(self._unpin)
         self._threads = ThreadTable(child.pid, recorder)
         self._closes = dumpable.is_needed()
+        self._filters = 0
+        """How many seccomp filters every process has: ours, and those that we were started with."""
         self._still_running: tuple[str, ...] = ()
         self._asked_to_end: set[TracedProcess] = set()
         self._is_over = False
@@ -179,7 +181,7 @@ class Tracer:
 
     def _has_changed_user(self, thread: TracedThread, result: int) -> None:
         self._recorder.something_changes()
-        if not result and self._closes:
+        if not result and self._closes and procfs.filter_count(thread.tid) == self._filters:
             thread.on_exit = dumpable.let_set(self._reader, thread.tid)
 
     def _trace_clone(self, thread: TracedThread, arguments: Sequence[int]) -> None:
@@ -224,6 +226,7 @@ class Tracer:
         self.has_started = True
         thread.process = self._threads.processes[thread.tid] = TracedProcess(thread.tid)
         self._recorder.executed(thread.process, self._command.executable, self._command.argv, by=None)
+        self._filters = procfs.filter_count(thread.tid)
         if not self._child.filtered:  # a filter of the program's own finds no tracer then, as without us
             ptrace.ptrace(ptrace.PTRACE_SETOPTIONS, thread.tid, 0, OPTIONS & ~ptrace.PTRACE_O_TRACESECCOMP)
         self._affinity.pin(thread.tid)

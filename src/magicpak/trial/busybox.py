@@ -56,7 +56,7 @@ def _applets(path: str) -> frozenset[str]:
     try:
         done = run(["busybox", "--list"], executable=path, timeout=_SECONDS)  # it goes by the name that it is called
     except ToolFailed as error:
-        error.hints = (_HINT,)
+        error.hints = error.hints or (_HINT,)
         raise
     names = os.fsdecode(done.output).split("\n")[:-1]
     if done.returncode != 0 or "sh" not in names or not all(map(_APPLET.fullmatch, names)):

@@ -14,20 +14,12 @@ from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan
 from magicpak.files.script import SEARCH_PATH
 from magicpak.sandbox.namespaces import LentTool
+from magicpak.scripts.shell_builtins import BUILTINS
 from magicpak.text import shell_line
 from magicpak.trial.busybox import Busybox
 
 SHELL = "/bin/sh"
 
-# What POSIX shells do themselves, by whatever file of that name there is (POSIX.1-2017, 2.9.1.1 and 2.14; ash, bash).
-# fmt: off
-_BUILTIN = frozenset({
-    ".", ":", "[", "[[", "alias", "bg", "break", "cd", "chdir", "command", "continue", "echo", "eval", "exec", "exit",
-    "export", "false", "fg", "getopts", "hash", "help", "history", "jobs", "kill", "let", "local", "printf", "pwd",
-    "read", "readonly", "return", "set", "shift", "source", "test", "times", "trap", "true", "type", "ulimit", "umask",
-    "unalias", "unset", "wait",
-})
-# fmt: on
 _KEYWORDS = frozenset({"time"})  # of some shells, as which they are no names of functions
 _FUNCTION_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _ITSELF = "/proc/self/exe"
@@ -126,7 +118,7 @@ def own_programs(busybox: Busybox | None, plan: BundlePlan) -> dict[str, str]:
         name: path
         for name in sorted(busybox.applets if busybox else ())
         if (path := next((at for place in places if is_program(at := f"{place}/{name}", plan)), None))
-        if _FUNCTION_NAME.fullmatch(name) and name not in _BUILTIN
+        if _FUNCTION_NAME.fullmatch(name) and name not in BUILTINS
     }
 
 
@@ -140,7 +132,7 @@ def _applets(command: str, busybox: Busybox, own: dict[str, str]) -> list[str]:
     """Return the applets that the command could mean."""
     return [
         name
-        for name in sorted(busybox.applets - own.keys() - _BUILTIN)
+        for name in sorted(busybox.applets - own.keys() - BUILTINS)
         if _FUNCTION_NAME.fullmatch(name) and _has_word(name, command)
     ]
 

@@ -65,6 +65,10 @@ class PlanView(RootView):
         for item in self._plan.where(_is_executable):
             yield item.path
 
+    def has(self, path: str) -> bool:
+        """Return whether `path` leads to anything."""
+        return self._plan.reached(path)[0] is not None
+
     def places(self) -> dict[tuple[int, int], BundlePath]:
         """Return the places of the files of the host, by their inodes; of several places the first."""
         copies = self._plan.where(lambda item: isinstance(item.entry, Copy))

@@ -1,5 +1,6 @@
 """What can be wrong in a view, one thing at a time."""
 
+import os
 from collections.abc import Iterator, Sequence
 from enum import Enum
 from typing import NamedTuple
@@ -7,24 +8,31 @@ from typing import NamedTuple
 from magicpak.elf.facts import VersionNeeded
 from magicpak.ldso.closure import Closure
 from magicpak.ldso.interpreter import Glibc
+from magicpak.ldso.libc import foreign_needs
 from magicpak.ldso.loader import Loaded
 from magicpak.resolve.libraries import Resolved, missing_needs
 from magicpak.text import count_noun, printable
 
 
 class FailureKind(Enum):
-    """What fails: a program at its start, a library that a program loads at run time, or a link."""
+    """What fails, and how: a program at its start, a library that a program loads at run time, or a link."""
 
-    PROGRAM = "start"
-    LIBRARY = "load"
-    LINK = "resolve"
+    PROGRAM = "program", "start"
+    LIBRARY = "library", "load"
+    LINK = "link", "resolve"
+    PROGRAM_SUBSTITUTE = "program", "load the same libraries as on the host"
+    LIBRARY_SUBSTITUTE = "library", "load the same libraries as on the host"
+
+    def __init__(self, noun: str, verb: str) -> None:
+        self.noun = noun
+        self.verb = verb
 
 
 class Problem(NamedTuple):
     """One thing that keeps `subject` from starting, being loaded, or resolving.
 
-    `missing` is the name of what is missing or wrong, which `requester` needs; `message` is one line, `details` more.
-    `is_of_script` says that `subject` is a script.
+    `missing` is the name of what is missing or wrong, which `requester` needs; `message` is one line, `details` more,
+    `hint` a cure. `is_of_script` says that `subject` is a script.
     """
 
     subject: str
@@ -34,12 +42,13 @@ class Problem(NamedTuple):
     details: tuple[str, ...] = ()
     kind: FailureKind = FailureKind.PROGRAM
     is_of_script: bool = False
+    hint: str | None = None
 
 
 def describe_subjects(problems: Sequence[Problem]) -> str:
     """Return the subjects of `problems`, which are of one kind: the first, and how many others."""
     names = list(dict.fromkeys(problem.subject for problem in problems))
-    others = f"other {problems[0].kind.name.lower()}"
+    others = f"other {problems[0].kind.noun}"
     return printable(names[0]) + (f" and {count_noun(len(names) - 1, others)}" if names[1:] else "")
 
 
@@ -85,6 +94,18 @@ def version_problems(resolved: Resolved) -> Iterator[Problem]:
         if (version.of, version.name) not in seen:
             seen.add((version.of, version.name))
             yield Problem(resolved.name, version.of, missing.requester.path, _describe_version(resolved, missing))
+
+
+def libc_problems(resolved: Resolved) -> Iterator[Problem]:
+    """Yield a problem for each object of a process that is built for another C library than its loader's."""
+    for foreign in foreign_needs(resolved.closure, resolved.interpreter):
+        from magicpak.resolve.missing import describe_chain
+
+        libc, own = foreign.libc.value, foreign.own.value
+        why = f"{printable(foreign.name)} is {libc}'s, and does not work with {own}'s loader"
+        message = f"{why}, needed by {describe_chain(resolved, foreign.by)}"
+        hint = f"use a {printable(os.path.basename(foreign.by.path))} that is built for {own}"
+        yield Problem(resolved.name, foreign.name, foreign.by.path, message, hint=hint)
 
 
 class MissingVersion(NamedTuple):

@@ -13,7 +13,14 @@ from magicpak.ldso.factory import Loaders
 from magicpak.resolve.inputs import Program
 from magicpak.resolve.libraries import Resolved, resolve_library, resolve_program
 from magicpak.text import printable
-from magicpak.verify.problems import Problem, ProgramCheck, missing_problems, unaudited_warnings, version_problems
+from magicpak.verify.problems import (
+    Problem,
+    ProgramCheck,
+    libc_problems,
+    missing_problems,
+    unaudited_warnings,
+    version_problems,
+)
 
 
 class ProgramChecker:
@@ -87,6 +94,7 @@ class ProgramChecker:
             *self._interpreter_problems(resolved),
             *missing_problems(resolved),
             *version_problems(resolved),
+            *libc_problems(resolved),
             *self._more_problems(resolved),
         )
         return ProgramCheck(resolved, problems)
@@ -107,7 +115,8 @@ class ProgramChecker:
 
     def _script_problems(self, place: str, depth: int) -> Iterator[Problem]:
         """Yield what is wrong with the interpreters of a script, one behind the other, up to the last."""
-        from magicpak.files.script import HEAD, MAX_INTERPRETERS, SEARCH_PATH, env_command, parse_script
+        from magicpak.files.env_line import env_command
+        from magicpak.files.script import HEAD, MAX_INTERPRETERS, SEARCH_PATH, parse_script
 
         script = parse_script(read_file(self.view, place, HEAD))
         if script is None or not script.interpreter.startswith("/"):
@@ -116,8 +125,12 @@ class ProgramChecker:
             yield Problem(place, script.interpreter, place, "its interpreter is a script, run by a script, and so on")
             return
         yield from self._script_interpreter_problems(place, script.interpreter, depth)
-        name = next(iter(env_command(script)), "/")
-        if "/" not in name and not any(self.view.is_executable(f"{directory}/{name}") for directory in SEARCH_PATH):
+        command = env_command(script)
+        if command is None or "/" in command.program:
+            return
+        path, name = command.environment.get("PATH"), command.program
+        directories = SEARCH_PATH if path is None else path.split(":")
+        if not any(self.view.is_executable(f"{directory}/{name}") for directory in directories):
             yield Problem(place, name, place, f"{printable(name)}, which env runs for it, is missing")
 
     def _script_interpreter_problems(self, place: str, interpreter: str, depth: int) -> Iterator[Problem]:

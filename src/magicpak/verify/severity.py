@@ -13,6 +13,7 @@ from magicpak.elf.cache import ElfCache
 from magicpak.elf.errors import ElfError
 from magicpak.errors import LibrariesMissing
 from magicpak.files.script import SEARCH_PATH
+from magicpak.ldso.libc import foreign_needs
 from magicpak.process.exec import find_program
 from magicpak.text import printable, shell_line
 from magicpak.verify.plan import PlanChecker
@@ -81,7 +82,7 @@ class ExclusionEffects:
         flag = self._exclusion.flag_for(path)
         if flag is None:  # the file is there: what the loader finds it by is not
             path, flag = self._excluded_loader_config() or (path, "--exclude")
-        subjects, verb = describe_subjects(problems), problems[0].kind.value
+        subjects, verb = describe_subjects(problems), problems[0].kind.verb
         return f"{subjects} will not {verb} without {printable(path)}, which is excluded by {flag}"
 
     def _excluded_loader_config(self) -> tuple[str, str] | None:
@@ -116,7 +117,7 @@ def judge(
             excluded.append((problem, path))
         elif problem.subject in named and problem.is_of_script:
             groups[Severity.WARNING].append(_with_cure(problem))
-        elif problem.kind is FailureKind.PROGRAM:
+        elif problem.kind.noun == FailureKind.PROGRAM.noun:
             groups[severity_of(_inode(plan, problem.subject))].append(problem)
         else:
             is_link = problem.kind is FailureKind.LINK
@@ -144,7 +145,9 @@ def severities(placed: Sequence[Placed], elf: ElfCache) -> Callable[[Inode | Non
             return Severity.ERROR
         if found.resolved.interpreter_error or found.resolved.closure.missing:
             return Severity.INFO
-        return Severity.WARNING if any(missing_versions(found.resolved)) else Severity.ERROR
+        closure, interpreter = found.resolved.closure, found.resolved.interpreter
+        fails = any(missing_versions(found.resolved)) or any(foreign_needs(closure, interpreter))
+        return Severity.WARNING if fails else Severity.ERROR
 
     return severity_of
 
@@ -153,10 +156,11 @@ def _lines(problems: Sequence[Problem]) -> list[str]:
     """Return a line for each of `problems`; libraries for which the same is missing share one."""
     groups: dict[tuple[str, ...], list[Problem]] = {}
     for each in problems:
-        key = (each.missing,) if each.kind is FailureKind.LIBRARY else (each.subject, each.message)
+        is_library = each.kind.noun == FailureKind.LIBRARY.noun
+        key = (each.missing, each.kind.verb) if is_library else (each.subject, each.message)
         groups.setdefault(key, []).append(each)
     return [
-        f"{describe_subjects(group)} will not {group[0].kind.value}: {group[0].message}" for group in groups.values()
+        f"{describe_subjects(group)} will not {group[0].kind.verb}: {group[0].message}" for group in groups.values()
     ]
 
 
@@ -167,8 +171,9 @@ def _failure(problems: Sequence[Problem]) -> LibrariesMissing:
     details: list[str] = []
     for problem in problems:
         details += [f"{printable(problem.subject)}: {problem.message}", *problem.details]
-    message = f"in an empty image {subjects} would not {kind.value}"
-    return LibrariesMissing(message, details=details, hints=["--no-verify writes the bundle anyway"])
+    message = f"in an empty image {subjects} would not {kind.verb}"
+    hints = dict.fromkeys(problem.hint for problem in problems if problem.hint is not None)
+    return LibrariesMissing(message, details=details, hints=[*hints, "--no-verify writes the bundle anyway"])
 
 
 def _satisfied_by(problem: Problem, check: ProgramCheck) -> str | None:

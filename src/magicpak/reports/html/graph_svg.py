@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from magicpak.reports.html.coordinates import HEIGHT, Position, assign_coordinates
 from magicpak.reports.html.graph import GraphNode
 from magicpak.reports.html.layers import LayeredGraph
-from magicpak.reports.html.markup import Markup, anchor, element, number, text_width
+from magicpak.reports.html.markup import Markup, element, number, text_width
+from magicpak.reports.html.selection import RowSelection
 
 _PADDING, _MARGIN = 7.0, 8.0
 _BASELINE = 4.0  # of a text, below the middle
@@ -13,7 +14,11 @@ _BOW = 40.0  # of an edge that leads back
 
 
 def draw_graph(
-    nodes: Sequence[GraphNode], layered: LayeredGraph, label: str, tooltip: Callable[[GraphNode], str]
+    nodes: Sequence[GraphNode],
+    layered: LayeredGraph,
+    label: str,
+    tooltip: Callable[[GraphNode], str],
+    rows: RowSelection,
 ) -> Markup:
     """Return the picture.
 
@@ -27,7 +32,7 @@ def draw_graph(
     ]
     edges += [_edge(start, end, _bow(layout.nodes[start], layout.nodes[end]), "back") for start, end in layered.back]
     boxes = [
-        _node(at, node, position, tooltip(node))
+        _node(at, node, position, tooltip(node), _href(node, rows))
         for at, (node, position) in enumerate(zip(nodes, layout.nodes, strict=True))
     ]
     width, height = layout.width + 2 * _MARGIN, layout.height + 2 * _MARGIN
@@ -44,7 +49,13 @@ def draw_graph(
     )
 
 
-def _node(at: int, node: GraphNode, position: Position, tooltip: str) -> Markup:
+def _href(node: GraphNode, rows: RowSelection) -> str | None:
+    if node.entry is not None:
+        return rows.href(node.entry.path)
+    return "#missing" if node.kind == "missing" else None
+
+
+def _node(at: int, node: GraphNode, position: Position, tooltip: str, href: str | None) -> Markup:
     return element(
         "a",
         element("title", tooltip),
@@ -52,8 +63,8 @@ def _node(at: int, node: GraphNode, position: Position, tooltip: str) -> Markup:
         element("text", node.label, x=position.x + _PADDING, y=position.y + _BASELINE),
         id=f"node-{at}",
         class_=f"node {node.kind}",
-        href=f"#{anchor(node.entry.path)}" if node.entry else "#missing" if node.kind == "missing" else None,
-        tabindex=None if node.entry or node.kind == "missing" else 0,
+        href=href,
+        tabindex=0 if href is None else None,
         data_needs=" ".join(map(str, node.needs)) or None,
     )
 

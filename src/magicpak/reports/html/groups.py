@@ -1,7 +1,7 @@
 """The files of a bundle in groups: by package, or by directory if no packages are known."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from magicpak.bundle.path import BundlePath
@@ -9,11 +9,11 @@ from magicpak.reports.document import Document, ReportEntry, ReportPackage
 
 NO_PACKAGE = "no package"
 _MIN_SHARE = 1 / 150
-"""A directory with a smaller share of the total size is counted with its parent."""
+"""A directory with a smaller share of the whole is counted with its parent."""
 
 
 class Group(NamedTuple):
-    """Files that belong together, the largest first; `size` is their total in bytes."""
+    """Entries that belong together, the largest first; `size` is their total in bytes."""
 
     name: str
     size: int
@@ -23,7 +23,7 @@ class Group(NamedTuple):
 def groups(document: Document) -> list[Group]:
     """Return the groups of all files that are not empty, the largest first."""
     files = [entry for entry in document.entries if entry.type == "file" and entry.size > 0]
-    parts = _by_package(files, document.packages) if document.packages else _by_directory(files)
+    parts = _by_package(files, document.packages) if document.packages else by_directory(files, lambda file: file.size)
     return sorted(parts, key=lambda group: (-group.size, group.name))
 
 
@@ -39,13 +39,14 @@ def _by_package(files: Sequence[ReportEntry], packages: Sequence[ReportPackage])
     return [_group(NO_PACKAGE if at is None else packages[at].name, files) for at, files in members.items()]
 
 
-def _by_directory(files: Sequence[ReportEntry]) -> list[Group]:
+def by_directory(files: Sequence[ReportEntry], weigh: Callable[[ReportEntry], int]) -> list[Group]:
+    """Return `files` by their directories, those of little weight with their parents."""
     members: dict[str, list[ReportEntry]] = defaultdict(list)
     for entry in files:
         members[BundlePath(entry.path).parent].append(entry)
-    minimum = sum(entry.size for entry in files) * _MIN_SHARE
+    minimum = sum(map(weigh, files)) * _MIN_SHARE
     for directory in _deepest_first(members):
-        if directory != "/" and sum(entry.size for entry in members[directory]) < minimum:
+        if directory != "/" and sum(map(weigh, members[directory])) < minimum:
             members[directory.parent] += members.pop(directory)
     return [_group(name, files) for name, files in members.items() if files]
 

@@ -14,9 +14,12 @@ from magicpak.reports.html.graph_svg import draw_graph
 from magicpak.reports.html.groups import groups
 from magicpak.reports.html.layers import LayeredGraph, assign_layers
 from magicpak.reports.html.markup import Markup, element
-from magicpak.reports.html.rows import TYPES, table
+from magicpak.reports.html.rows import TYPES, rest, table
+from magicpak.reports.html.selection import RowSelection
 from magicpak.reports.html.treemap_svg import treemap
 from magicpak.text import count_noun, format_size
+
+_MAX_NODES, _MAX_EDGES = 2000, 20_000  # of a graph: in a larger one nobody finds anything
 
 
 class _Section(NamedTuple):
@@ -32,11 +35,11 @@ def page(document: Document) -> str:
     library.
     """
     style, script = _resource("reports/html/page.css"), _resource("reports/html/page.js")
-    entries = Entries(document.entries)
+    rows = RowSelection(Entries(document.entries))
     sections = [
-        _Section("sizes", "Sizes", _sizes(document)),
-        _Section("needs", "Dependencies", _dependencies(document, entries)),
-        _Section("all", "Contents", _contents(document, entries)),
+        _Section("sizes", "Sizes", _sizes(document, rows)),
+        _Section("needs", "Dependencies", _dependencies(document, rows)),
+        _Section("all", "Contents", _contents(document, rows)),
     ]
     sections = [section for section in sections if section.content]
     body = element(
@@ -82,7 +85,7 @@ def _hash(content: str) -> str:
     return f"'sha256-{b2a_base64(digest, newline=False).decode()}'"
 
 
-def _sizes(document: Document) -> list[Markup]:
+def _sizes(document: Document, rows: RowSelection) -> list[Markup]:
     parts = groups(document)
     if not parts:
         return []
@@ -96,15 +99,19 @@ def _sizes(document: Document) -> list[Markup]:
 
     return [
         element("p", legend, class_="legend"),
-        element("div", treemap(parts, f"File sizes by {kind}", tooltip), class_="scroll"),
+        element("div", treemap(parts, f"File sizes by {kind}", tooltip, rows), class_="scroll"),
         summary.largest_packages(document.packages or ()),
     ]
 
 
-def _dependencies(document: Document, entries: Entries) -> list[Markup]:
-    nodes = graph(document.processes, entries)
+def _dependencies(document: Document, rows: RowSelection) -> list[Markup]:
+    nodes = graph(document.processes, rows.entries)
     if not nodes:
         return []
+    count = sum(len(node.needs) for node in nodes)
+    if len(nodes) > _MAX_NODES or count > _MAX_EDGES:
+        legend = f"{len(nodes)} programs and libraries with {count_noun(count, 'dependency')} are too many to draw."
+        return [element("p", f"{legend} --report tree lists them.", class_="legend")]
     layered = assign_layers([node.needs for node in nodes])
     label = "Dependency graph"
     return [
@@ -112,7 +119,7 @@ def _dependencies(document: Document, entries: Entries) -> list[Markup]:
         element("div", class_="zoom"),
         element(
             "div",
-            draw_graph(nodes, layered, label, _tooltip),
+            draw_graph(nodes, layered, label, _tooltip, rows),
             class_="scroll framed",
             tabindex=0,
             role="region",
@@ -141,14 +148,20 @@ def _legend(nodes: Sequence[GraphNode], layered: LayeredGraph) -> str:
     return f"{legend} {omitted} of {count_noun(count, 'dependency')} are not drawn: {which}."
 
 
-def _contents(document: Document, entries: Entries) -> list[Markup]:
-    types = {entry.type for entry in document.entries}
+def _contents(document: Document, rows: RowSelection) -> list[Markup]:
+    types = {entry.type for entry in rows.shown}
     choices = [element("option", name, value=each) for each, name in TYPES.items() if each in types]
     hint = "Search paths, packages, reasons"
     search = element("input", type="search", id="search", placeholder=hint, aria_label=hint)
     select = element("select", element("option", "all types", value=""), *choices, id="type", aria_label="Type")
     count = element("output", id="count", for_="search type")
+    legend = (
+        f"Of {count_noun(len(document.entries), 'entry')}, the {len(rows.shown)} largest are listed; "
+        "the others are counted by directory at the end. --report list prints all."
+    )
     return [
+        *([element("p", legend, class_="legend")] if rows.rest else []),
         element("div", search, select, count, class_="tools", hidden=True),
-        table(entries, document.packages or ()),
+        table(rows, document.packages or ()),
+        *([rest(rows.rest)] if rows.rest else []),
     ]

@@ -15,7 +15,7 @@ from magicpak.text import count_noun, format_size
 
 _MAX_PACKAGES = 10
 _MAX_INPUTS = 8  # before the rest is folded
-_MAX_OPEN = 12  # excluded entries that are not folded
+_MAX_OPEN, _MAX_EXCLUDED = 12, 1000  # excluded entries that are not folded, and that are listed at all
 
 
 def title(document: Document) -> str:
@@ -102,8 +102,10 @@ def exclusions(excluded: Sequence[ReportExcluded]) -> Markup:
         element(
             "li", element("code", each.path), f" {format_size(each.size)}" if each.type == "file" else f" {each.type}"
         )
-        for each in excluded
+        for each in excluded[:_MAX_EXCLUDED]
     ]
+    if len(excluded) > _MAX_EXCLUDED:
+        items.append(element("li", f"and {len(excluded) - _MAX_EXCLUDED} more"))
     summary = f"--exclude removed {count_noun(len(excluded), 'entry')}, {format_size(total)}"
     return element(
         "details", element("summary", summary), element("ul", *items), id="excluded", open=len(excluded) <= _MAX_OPEN

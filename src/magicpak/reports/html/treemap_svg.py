@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from magicpak.reports.document import ReportEntry
 from magicpak.reports.html.groups import Group
-from magicpak.reports.html.markup import Markup, anchor, element, join, shorten, text_width
+from magicpak.reports.html.markup import Markup, element, join, shorten, text_width
+from magicpak.reports.html.selection import RowSelection
 from magicpak.reports.html.treemap import Box, squarify
 from magicpak.text import count_noun, format_size
 
@@ -16,11 +17,14 @@ _MARGIN = 2.0
 _LINE, _TEXT = 14.0, 5.0  # the height of a line, and the space left and right of it
 
 
-def treemap(groups: Sequence[Group], label: str, tooltip: Callable[[ReportEntry], str]) -> Markup:
-    """Return the picture of `groups`, the largest first."""
+Tooltip = Callable[[ReportEntry], str]
+
+
+def treemap(groups: Sequence[Group], label: str, tooltip: Tooltip, rows: RowSelection) -> Markup:
+    """Return the picture of `groups`, the largest first; files without a row are drawn together."""
     merged = _merge_small(groups)
     boxes = squarify([group.size for group in merged], Box(0, 0, WIDTH, HEIGHT))
-    parts = [_group(group, box, at, tooltip) for at, (group, box) in enumerate(zip(merged, boxes, strict=True))]
+    parts = [_group(group, box, at, tooltip, rows) for at, (group, box) in enumerate(zip(merged, boxes, strict=True))]
     return element(
         "svg", *parts, class_="treemap", viewBox=f"0 0 {WIDTH:.0f} {HEIGHT:.0f}", role="group", aria_label=label
     )
@@ -37,7 +41,7 @@ def _merge_small(groups: Sequence[Group]) -> list[Group]:
     return sorted([*large, rest], key=lambda group: -group.size)
 
 
-def _group(group: Group, box: Box, at: int, tooltip: Callable[[ReportEntry], str]) -> Markup:
+def _group(group: Group, box: Box, at: int, tooltip: Tooltip, rows: RowSelection) -> Markup:
     outer = box.inner(_MARGIN / 2, _MARGIN / 2)
     has_heading = outer.width >= _MIN_HEADING_WIDTH and outer.height >= _MIN_HEADING_HEIGHT
     inner = outer.inner(_HEADING if has_heading else 0, 0)
@@ -45,7 +49,7 @@ def _group(group: Group, box: Box, at: int, tooltip: Callable[[ReportEntry], str
     parts = [title, _rectangle(outer, class_="group")]
     if has_heading:
         parts.append(_heading(group, outer))
-    return element("g", *parts, *_files(group, inner, tooltip), class_=f"c{at % COLOURS}")
+    return element("g", *parts, *_files(group, inner, tooltip, rows), class_=f"c{at % COLOURS}")
 
 
 def _heading(group: Group, box: Box) -> Markup:
@@ -63,14 +67,15 @@ def _short_name(name: str, width: float) -> str | None:
     )
 
 
-def _files(group: Group, box: Box, tooltip: Callable[[ReportEntry], str]) -> Iterator[Markup]:
+def _files(group: Group, box: Box, tooltip: Tooltip, rows: RowSelection) -> Iterator[Markup]:
     scale = box.width * box.height / group.size
-    large = [file for file in group.files if file.size * scale >= _MIN_FILE]
-    rest = group.files[len(large) :]
+    hrefs = [(file, href) for file in group.files if file.size * scale >= _MIN_FILE and (href := rows.href(file.path))]
+    rest = group.files[len(hrefs) :]
     small = sum(file.size for file in rest)
-    boxes = squarify([*(file.size for file in large), *([small] if small else [])], box)
-    for file, each in zip(large, boxes, strict=False):
-        yield _file(file, each, tooltip(file))
+    sizes = [file.size for file, _ in hrefs]
+    boxes = squarify([*sizes, *([small] if small else [])], box)
+    for (file, href), each in zip(hrefs, boxes, strict=False):
+        yield _file(file, each, tooltip(file), href)
     if small:
         yield element(
             "g",
@@ -79,14 +84,14 @@ def _files(group: Group, box: Box, tooltip: Callable[[ReportEntry], str]) -> Ite
         )
 
 
-def _file(file: ReportEntry, box: Box, tooltip: str) -> Markup:
+def _file(file: ReportEntry, box: Box, tooltip: str, href: str) -> Markup:
     width = box.width - 2 * _TEXT
     name = shorten(file.path.rpartition("/")[2], width) if box.height >= _LINE else None
     size = format_size(file.size)
     labels = [_text(name, box, 12)] if name else []
     if name and box.height >= 2 * _LINE + _TEXT and text_width(size) <= width:
         labels.append(_text(size, box, 12 + _LINE, class_="bytes"))
-    return element("a", element("title", tooltip), _rectangle(box), *labels, href=f"#{anchor(file.path)}", tabindex=-1)
+    return element("a", element("title", tooltip), _rectangle(box), *labels, href=href, tabindex=-1)
 
 
 def _rectangle(box: Box, class_: str | None = None) -> Markup:

@@ -4,6 +4,7 @@ complete -c magicpak -s e -l exclude -r -F -d 'Exclude matching paths; * also ma
 complete -c magicpak -l mkdir -x -a '(__fish_complete_directories)' -d 'Create a directory in the bundle.'
 complete -c magicpak -s r -l install-to -x -a '(__fish_complete_directories)' -d 'Put the executable at PATH in the bundle, or into PATH if it ends with /.'
 complete -c magicpak -l layout -x -a 'host directories' -d 'Keep links to directories as on the host, or make them real directories, for base images where /lib is not a link. [default: host]'
+complete -c magicpak -l all-packages -f -d 'For scripts: add all packages of the interpreter\'s environment, not only those they import.'
 complete -c magicpak -l resolver -x -a 'auto dlopen noload static' -d 'Emulate the dynamic loader (static), ask the real one through dlopen(3) (dlopen) or in a process started with the libraries (noload), or emulate it and ask only for libraries not found (auto). [default: auto]'
 complete -c magicpak -l no-hwcaps -f -d 'Exclude library variants for newer processors.'
 complete -c magicpak -l cc -r -F -a '(__fish_complete_command)' -d 'C compiler, needed to ask the real loader. [env: CC] [default: cc]'

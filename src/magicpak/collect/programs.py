@@ -1,4 +1,4 @@
-"""The programs that a run has executed, with their libraries, and scripts with their interpreters."""
+"""Programs that are executed: ELF files with their libraries, and scripts with their interpreters."""
 
 import os
 import stat
@@ -10,20 +10,26 @@ from magicpak.elf.cache import ElfCache, ElfFile
 from magicpak.elf.errors import ElfError
 from magicpak.elf.facts import FileType
 from magicpak.files.cli_path import Location
-from magicpak.files.script import HEAD, MAX_INTERPRETERS, Script, env_command, parse_script
+from magicpak.files.env_line import env_command
+from magicpak.files.script import HEAD, MAX_INTERPRETERS, Script, parse_script
 from magicpak.files.view import read_host_file
 from magicpak.ldso.factory import Loaders
 from magicpak.process.exec import find_program
 from magicpak.resolve.inputs import Program
 from magicpak.resolve.libraries import Resolved, resolve_program
+from magicpak.scripts.needs import ScriptFile
 
 
 class ProgramCollector:
-    """Collects executed programs in `mirror`, that of the host as the runs found it, with what their loaders load."""
+    """Collects executed programs in `mirror`, with what their loaders load.
+
+    `scripts` are the scripts among them, each with what runs it.
+    """
 
     def __init__(self, mirror: Mirror, loaders: Loaders) -> None:
         self._mirror = mirror
         self._loaders = loaders
+        self.scripts: dict[Location, ScriptFile] = {}
         self._resolved: dict[Location, Resolved | None] = {}
         self._placed: dict[Location, None] = {}
         self._real_paths: set[str] = set()
@@ -58,12 +64,18 @@ class ProgramCollector:
         self._real_paths.add(location.host)
         script = self._script(location)
         if script is not None:
-            self._place_interpreter(script, location, root, depth)
+            self.place_interpreter(path, location, script, root, depth)
         elif root == ROOT:
             self._placed[location] = None
         else:
             self._place_interpreter_of_elf(location, root)
         return location
+
+    def interpret(self, location: Location) -> None:
+        """Collect what runs the script at `location`, if that is one. Raises CannotRead and ToolFailed."""
+        script = self._script(location)
+        if script is not None:
+            self.place_interpreter(location.host, location, script)
 
     def resolve(self, location: Location) -> Resolved | None:
         """Return what the loader of the program at `location` loads; None where that is not an ELF program."""
@@ -94,18 +106,28 @@ class ProgramCollector:
         except OSError:
             return None
 
-    def _place_interpreter(self, script: Script, location: Location, root: BundlePath, depth: int) -> None:
-        """Collect the interpreter, unless it is relative to a current directory: the trace has that too."""
+    def place_interpreter(
+        self, path: str, location: Location, script: Script, root: BundlePath = ROOT, depth: int = 0
+    ) -> None:
+        """Collect what runs `script`, which is at `location` and is executed by the path `path`.
+
+        An interpreter that is relative to a current directory is not collected: a trace has it. Raises CannotRead and
+        ToolFailed.
+        """
         if depth == MAX_INTERPRETERS or not script.interpreter.startswith("/"):
             return
         because = Because("the interpreter (#!) of", location.host)
         self.place(_below(root, script.interpreter), because, root, depth + 1)
         command = env_command(script)
-        program = find_program(command[0]) if command and root == ROOT else None
+        if command is None:
+            arguments = (script.argument,) if script.argument else ()
+            self.scripts[location] = ScriptFile(path, script.interpreter, arguments)
+            return
+        program = find_program(command.program, command.search_path) if root == ROOT else None
         if program is not None:
-            self.place(
-                os.path.abspath(program), Because("the program that env runs for", location.host), root, depth + 1
-            )
+            program = os.path.abspath(program)
+            self.scripts[location] = ScriptFile(path, program, command.arguments, command.environment)
+            self.place(program, Because("the program that env runs for", location.host), root, depth + 1)
 
     def _place_interpreter_of_elf(self, location: Location, root: BundlePath) -> None:
         """Collect the loader of a program in another root directory, where only the trace has its libraries."""

@@ -16,7 +16,7 @@ from magicpak.trial.sandbox_fallback import SandboxFallback
 from magicpak.trial.suggestions import TrialPlans
 
 
-class TestRun(NamedTuple):
+class Trial(NamedTuple):
     """What is run, as whom, and what must come of it; `expectations` are those for root.
 
     `user` is `--test-user`, `source_date_epoch` is for a copy of the bundle.
@@ -28,19 +28,19 @@ class TestRun(NamedTuple):
     expectations: Expectations
     source_date_epoch: int | None
 
-    def prepare(self, result: Result, runs: Sequence[TracedRun] | None) -> "PreparedTestRun":
+    def prepare(self, result: Result, runs: Sequence[TracedRun] | None) -> "PreparedTrial":
         """Return the test run of the bundle of `result`. Raises InvalidUsage for a user, ToolFailed for a busybox.
 
         `runs` are those that were traced on the host, None where there were none.
         """
         plan = result.plan
-        commands = trial_commands(self.command, [each.place for each in result.programs], plan, self.busybox)
+        commands = trial_commands(self.command, [each.place for each in result.inputs.all], plan, self.busybox)
         expectations = self.expectations._replace(run_as=run_as_for(self.user, plan))
         made = None if runs is None else _made_by(runs)
-        return PreparedTestRun(commands, expectations, TrialPlans(plan, result.exclusion, made), self.source_date_epoch)
+        return PreparedTrial(commands, expectations, TrialPlans(plan, result.exclusion, made), self.source_date_epoch)
 
 
-class PreparedTestRun(NamedTuple):
+class PreparedTrial(NamedTuple):
     """The commands of a test run, what is expected of them, and what helps to explain a failure."""
 
     commands: Sequence[TrialCommand]

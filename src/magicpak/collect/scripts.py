@@ -1,0 +1,145 @@
+"""What scripts need: their interpreters, the library of each interpreter, and what the scripts reach from there."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from magicpak.bundle.path import BundlePath
+from magicpak.collect.include import TooMuch, TreeCollector, elf_files_among
+from magicpak.collect.include_libraries import resolve_included
+from magicpak.collect.mirror import Mirror
+from magicpak.collect.programs import ProgramCollector
+from magicpak.elf.cache import ElfCache
+from magicpak.elf.errors import ElfError
+from magicpak.files.cli_path import HOST_ROOT, CliPath, Location
+from magicpak.files.view import real_path
+from magicpak.ldso.factory import Loaders
+from magicpak.resolve.inputs import Program, ScriptInput
+from magicpak.resolve.libraries import Resolved
+from magicpak.scripts.languages import language_of
+from magicpak.scripts.needs import Language, Requirement, ScriptFile, ScriptNeeds
+from magicpak.scripts.sources import Sources
+from magicpak.text import printable
+
+
+class PlacedScript(NamedTuple):
+    """A script, what runs it, and its place in the bundle."""
+
+    file: ScriptFile
+    place: BundlePath
+
+
+class ScriptItems(NamedTuple):
+    """What scripts have added.
+
+    `resolved` are the programs that run them or that they execute, and the libraries that these load at run time, with
+    what their loaders load, for `place_libraries`. `scripts` are all of them, with their places in the bundle.
+    `warnings` are lines worth a warning; `hints` name what may be needed.
+    """
+
+    resolved: Sequence[Resolved] = ()
+    scripts: Sequence[PlacedScript] = ()
+    warnings: Sequence[str] = ()
+    hints: Sequence[str] = ()
+
+
+def collect_scripts(
+    inputs: Sequence[ScriptInput],
+    included: Sequence[Location],
+    resolved: Sequence[Resolved],
+    loaders: Loaders,
+    mirror: Mirror,
+    *,
+    whole: bool,
+) -> ScriptItems:
+    """Collect in `mirror` what runs the scripts among the INPUTs and at `included`, and what these need.
+
+    `resolved` is what else is in the bundle. With `whole`, all packages of their interpreters are included. Nothing is
+    executed. Raises CannotRead and ToolFailed.
+    """
+    collector = _ScriptCollector(mirror, loaders, whole=whole)
+    for each in inputs:
+        collector.programs.place_interpreter(each.path, Location(BundlePath(each.real), each.place), each.script)
+    for location in included:
+        collector.programs.interpret(location)
+    collector.read_all()
+    programs = collector.programs.resolved
+    libraries = resolve_included(collector.elf_files(), [*programs, *resolved], loaders)
+    warnings = (*collector.programs.warnings, *collector.warnings(), *libraries.warnings)
+    scripts = [PlacedScript(file, location.bundle) for location, file in collector.programs.scripts.items()]
+    return ScriptItems([*programs, *libraries.resolved], scripts, warnings, collector.hints)
+
+
+def interpreters(inputs: Sequence[ScriptInput], scripts: Sequence[PlacedScript], elf: ElfCache) -> list[Program]:
+    """Return the programs that run `inputs`, of which `scripts` says what runs them. Raises OSError."""
+    places = {each.place for each in inputs}
+    paths = dict.fromkeys(each.file.interpreter for each in scripts if each.place in places)
+    found = []
+    for path in paths:
+        real = BundlePath(real_path(path))
+        try:
+            found.append(Program(path, path, real, elf.get(real), BundlePath(path)))
+        except ElfError:  # a script in its turn
+            continue
+    return found
+
+
+class _ScriptCollector:
+    """Reads scripts, those that others execute among them, each once, and collects what they need."""
+
+    def __init__(self, mirror: Mirror, loaders: Loaders, *, whole: bool) -> None:
+        self.programs = ProgramCollector(mirror, loaders)
+        self.hints: list[str] = []
+        self._mirror = mirror
+        self._before = len(mirror)
+        self._trees = TreeCollector(mirror)
+        self._sources = Sources()
+        self._whole = whole
+        self._languages: dict[str, Language] = {}
+        self._interpreters: set[str] = set()
+        self._warnings: list[str] = []
+
+    def read_all(self) -> None:
+        """Collect what the scripts need that are there, and those that this adds."""
+        count = 0
+        while count < len(self.programs.scripts):
+            script = list(self.programs.scripts.values())[count]
+            language = self._language(script.interpreter)
+            if language is not None:
+                self._add(language.script(script, self._sources, whole=self._whole))
+            count += 1
+
+    def elf_files(self) -> list[Location]:
+        """Return the ELF files among what was collected: they need libraries."""
+        return elf_files_among(self._mirror.after(self._before), self._trees.unreadable)
+
+    def warnings(self) -> list[str]:
+        """Return a line for each thing worth a warning."""
+        return [*self._warnings, *self._sources.warnings(), *map(str, self._trees.unreadable.values())]
+
+    def _language(self, interpreter: str) -> Language | None:
+        """Return what reads the scripts of `interpreter`, whose library is collected; None where that is unknown."""
+        row = language_of(interpreter)
+        if row is None:
+            return None
+        if row.name not in self._languages:
+            self._languages[row.name] = row.reader()
+        language = self._languages[row.name]
+        if interpreter not in self._interpreters:
+            self._interpreters.add(interpreter)
+            self._add(language.library(interpreter, self._sources))
+        return language
+
+    def _add(self, needs: ScriptNeeds) -> None:
+        for file in needs.files:
+            self._add_file(file)
+        for program in needs.programs:
+            self.programs.place(program.path, program.because)
+            self._language(program.path)
+        self._warnings += needs.warnings
+        self.hints += needs.hints
+
+    def _add_file(self, file: Requirement) -> None:
+        try:
+            self._trees.collect(CliPath(HOST_ROOT, file.path), file.because)
+        except TooMuch:
+            self._warnings.append(f"{printable(file.path)} is not included: it holds OUTPUT, or the whole file system")

@@ -1,0 +1,1 @@
+"""What a script needs besides libraries: its interpreter's own library, what it imports, and what it executes."""

@@ -1,0 +1,242 @@
+"""Shell scripts: the programs that they execute, and the files that they read, where constant words name them."""
+
+import os
+from collections.abc import Iterator, Sequence
+
+from magicpak.bundle.plan import Because
+from magicpak.scripts.needs import Requirement, ScriptFile, ScriptNeeds
+from magicpak.scripts.paths import is_own_data
+from magicpak.scripts.shell_builtins import BUILTINS
+from magicpak.scripts.shell_syntax import parse_shell
+from magicpak.scripts.shell_words import Piece, ShellCommandLine, ShellVariable, Substitution, TooDeepError, Word
+from magicpak.scripts.sources import Sources
+
+MAX_SHELL = 1 << 20
+"""Bytes of a shell script that are read: configure, which is made by a program, has about this."""
+
+_MAX_SOURCED = 100  # files that a script reads with `.`
+_MAX_VALUES = 16  # of one variable or word
+
+# What runs the words that follow its options, and the options that take a word.
+_WRAPPERS = {
+    "builtin": "", "chroot": "", "chrt": "", "command": "", "env": "uCS", "exec": "a", "flock": "", "ionice": "cn",
+    "nice": "n", "nohup": "", "setsid": "", "stdbuf": "ioe", "sudo": "ugCp", "time": "fo", "timeout": "ks",
+    "unshare": "", "xargs": "aEdIiLlnPs",
+}  # fmt: skip
+_ARGUMENTS_FIRST = {"timeout": 1, "flock": 1, "chroot": 1}
+_INTERPRETED = {"eval", "trap"}
+_SHELLS = {"sh", "bash", "dash", "ash", "ksh", "zsh", "mksh"}
+
+
+_DECLARING = {("export",), ("readonly",), ("declare",), ("local",), ("typeset",)}
+
+
+class Shell:
+    """Reads scripts of the POSIX shells and of bash."""
+
+    def library(self, interpreter: str, sources: Sources) -> ScriptNeeds:
+        """Return what a shell needs besides libraries: zsh its modules and functions, the others nothing."""
+        if os.path.basename(sources.real(interpreter)).rstrip("-.0123456789") != "zsh":
+            return ScriptNeeds()
+        because = Because("modules and functions of", interpreter)
+        homes = ("/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/share", "/usr/local/share")
+        inside = [f"{home}/{name}" for home in homes[:2] for name in sorted(sources.names(home)) if "-linux-" in name]
+        candidates = [f"{home}/zsh" for home in (*homes, *inside)]
+        return ScriptNeeds([Requirement(path, because) for path in candidates if sources.is_directory(path)])
+
+    def script(self, script: ScriptFile, sources: Sources, *, whole: bool) -> ScriptNeeds:
+        """Return the programs and files that `script` names by constant words."""
+        del whole  # a shell has no packages
+        reader = _ShellReader(script.path, sources)
+        reader.read(script.path)
+        return ScriptNeeds(list(reader.files.values()), list(reader.programs.values()))
+
+
+class _ShellReader:
+    """Collects what one script names, with the files that it reads by `.`, whose functions and variables it has."""
+
+    def __init__(self, path: str, sources: Sources) -> None:
+        self.files: dict[str, Requirement] = {}
+        self.programs: dict[str, Requirement] = {}
+        self._path = path
+        self._sources = sources
+        self._read: set[str] = set()
+        self._functions: set[str] = set()
+        self._values: dict[str, list[str]] = {"0": [path], "BASH_SOURCE": [path]}
+
+    def read(self, path: str) -> None:
+        """Collect what the shell script at `path` names."""
+        if path in self._read or len(self._read) >= _MAX_SOURCED:
+            return
+        self._read.add(path)
+        text = self._sources.read(path)
+        if text is None:
+            return
+        if len(text) > MAX_SHELL:
+            self._sources.leave_unread(path, f"is a shell script of more than {MAX_SHELL >> 20} MiB")
+            return
+        self._take(path, os.fsdecode(text))
+
+    def _take(self, path: str, text: str) -> None:
+        try:
+            found = parse_shell(text)
+        except TooDeepError:
+            self._sources.leave_unread(path, "its commands are nested too deep")
+            return
+        self._functions |= found.functions
+        self._assign(found.commands)
+        for command in found.commands:
+            for words in self._expanded(command.words):
+                self._command(path, words)
+            for target in command.targets:
+                self._data(target)
+            for word in command.words[1:]:
+                self._data(word)
+
+    def _expanded(self, words: Sequence[Word]) -> Iterator[list[str | None]]:
+        """Yield the words of a command for each value that the first can have; the others have one or none."""
+        if not words:
+            return
+        is_split = len(words[0]) == 1 and isinstance(words[0][0], ShellVariable)
+        rest = [values[0] if len(values := self.values(word)) == 1 else None for word in words[1:]]
+        for first in self.values(words[0]):
+            yield [*(first.split() if is_split else [first]), *rest]
+
+    def _assign(self, commands: Sequence[ShellCommandLine]) -> None:
+        """Take over the values that the variables have anywhere in the script, as far as they are constant."""
+        for command in commands:
+            exported = command.words[1:] if command.words and command.words[0] in _DECLARING else ()
+            for name, word in [*command.assignments, *filter(None, map(_declared, exported))]:
+                known = self._values.setdefault(name, [])
+                for value in self.values(word):
+                    new = value.split() if command.is_loop else [value]
+                    known += [each for each in new if each not in known][: _MAX_VALUES - len(known)]
+                self._data(word)
+
+    def _command(self, path: str, words: Sequence[str | None]) -> None:
+        """Collect what a command with these values of its words executes or reads."""
+        name = words[0] if words else None
+        if not name or name in self._functions:
+            return
+        if name in (".", "source"):
+            self._source(words[1] if len(words) > 1 else None)
+        elif name in _INTERPRETED:
+            if len(words) > 1 and words[1]:
+                self._take(path, words[1])
+        elif name == "command" and (words[1:2] or [None])[0] in ("-v", "-V"):
+            return  # whether there is such a program
+        elif os.path.basename(name) in _WRAPPERS:
+            self._program(name)
+            self._command(path, list(_wrapped(os.path.basename(name), words[1:])))
+        else:
+            self._program(name)
+            self._arguments(path, name, words[1:])
+
+    def _arguments(self, path: str, name: str, words: Sequence[str | None]) -> None:
+        """Collect what the program `name` executes because of its arguments."""
+        if os.path.basename(name) in _SHELLS and "-c" in words[:-1]:
+            line = words[words.index("-c") + 1]
+            if line:
+                self._take(path, line)
+        if name == "find":
+            for index, word in enumerate(words[:-1]):
+                if word in ("-exec", "-execdir", "-ok", "-okdir"):
+                    self._command(path, words[index + 1 :])
+
+    def _source(self, name: str | None) -> None:
+        if not name:
+            return
+        path = name if "/" in name else self._sources.program(name) or f"{os.path.dirname(self._path)}/{name}"
+        if path.startswith("/") and self._sources.is_file(path):
+            self.files.setdefault(path, Requirement(path, Because("read by", self._path)))
+            self.read(path)
+
+    def _program(self, name: str) -> None:
+        if name in BUILTINS:
+            return
+        found = self._sources.program(name)
+        if found is not None and os.path.isabs(found):
+            self.programs.setdefault(found, Requirement(found, Because("executed by", self._path)))
+
+    def _data(self, word: Word) -> None:
+        """Collect the files and directories that `word` is the path of, also behind `--option=` and in a list."""
+        for value in self.values(word):
+            if "/" not in value:
+                continue
+            for part in value[value.index("/") :].split(":") if value.startswith("-") else value.split(":"):
+                if is_own_data(part, self._sources):
+                    self.files.setdefault(part, Requirement(part, Because("named by", self._path)))
+
+    def values(self, word: Word) -> list[str]:
+        """Return the texts that `word` can be; none where only a run shows it."""
+        found = [""]
+        for piece in word:
+            found = [before + after for before in found for after in self._piece(piece)][:_MAX_VALUES]
+        return found
+
+    def _piece(self, piece: Piece) -> list[str]:
+        match piece:
+            case str():
+                return [piece]
+            case ShellVariable(name=name, default=default):
+                values = self._values.get(name, [])
+                return values + [each for each in (self.values(default) if default else ()) if each not in values]
+            case Substitution(commands=commands):
+                return self._output(commands)
+            case _:
+                return []
+
+    def _output(self, commands: Sequence[ShellCommandLine]) -> list[str]:
+        """Return what commands print that tell where the script is, or where a program is."""
+        names = [self.values(command.words[0])[:1] if command.words else [] for command in commands]
+        if len(commands) > 1 and names[0] == ["cd"] and names[-1] == ["pwd"]:
+            return [self._sources.real(value) for value in self.values(commands[0].words[-1]) if value.startswith("/")]
+        words = [word for word in commands[-1].words if not _is_option(word)] if commands else []
+        if len(words) != 2 or not names[-1]:  # noqa: PLR2004 - a command and its argument
+            return []
+        found = [self._printed(names[-1][0], value) for value in self.values(words[1])]
+        return [value for value in found if value is not None]
+
+    def _printed(self, name: str, argument: str) -> str | None:
+        match name:
+            case "dirname":
+                return os.path.dirname(argument) or "."
+            case "basename":
+                return os.path.basename(argument)
+            case "readlink" | "realpath":
+                return self._sources.real(argument) if argument.startswith("/") else None
+            case "command" | "which" | "type":
+                return self._sources.program(argument)
+            case _:
+                return None
+
+
+def _is_option(word: Word) -> bool:
+    return bool(word) and isinstance(word[0], str) and word[0].startswith("-")
+
+
+def _declared(word: Word) -> tuple[str, Word] | None:
+    """Return the assignment of `export NAME=value`."""
+    head = word[0] if word and isinstance(word[0], str) else ""
+    name, equals, value = head.partition("=")
+    if not equals or not name.isidentifier():
+        return None
+    return name, ((value, *word[1:]) if value else word[1:])
+
+
+def _wrapped(wrapper: str, words: Sequence[str | None]) -> Iterator[str | None]:
+    """Yield the words of the command that `wrapper` runs."""
+    with_value = _WRAPPERS[wrapper]
+    skipped = _ARGUMENTS_FIRST.get(wrapper, 0)
+    left = iter(words)
+    for word in left:
+        if word is not None and word.startswith("-"):
+            if len(word) == 2 and word[1] in with_value:  # noqa: PLR2004 - a hyphen and a letter
+                next(left, None)
+        elif wrapper == "env" and word is not None and "=" in word:
+            continue
+        elif skipped:
+            skipped -= 1
+        else:
+            yield word
+            yield from left
