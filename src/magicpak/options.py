@@ -31,8 +31,8 @@ class Options(NamedTuple):
     """A valid command line that makes a bundle.
 
     Paths are as the user wrote them, sizes in bytes, timeouts in seconds, and `library_path` is LD_LIBRARY_PATH.
-    `output` is None only with `dry_run`. The prefixes `dynamic_`, `upx_` and `test_` mean options that have no effect
-    without `dynamic`, `compress` and `test`.
+    `output` is None only with `dry_run`. The prefixes `dynamic_` and `test_` mean options that have no effect without
+    `dynamic` and `test`; `upx_arg` has none without `compress`.
     """
 
     inputs: tuple[str, ...]
@@ -81,23 +81,26 @@ class Options(NamedTuple):
         """Return a warning for each option that has no effect without another one."""
         enabled = {
             "dynamic": ("--dynamic", self.dynamic),
-            "upx": ("--compress", self.compress),
+            "upx_arg": ("--compress", self.compress),
             "test": ("--test", self.test),
             "busybox": ("--test and --test-command", self.test and self.test_command is not None),
         }
         required = {prefix: flag for prefix, (flag, is_enabled) in enabled.items() if not is_enabled}
         warnings = ["--test has no effect with --dry-run: nothing is written"] if self.test and self.dry_run else []
         return warnings + [
-            f"--{name.replace('_', '-')} has no effect without {required[prefix]}"
+            f"--{name.replace('_', '-')} has no effect without {flag}"
             for name, value in self._asdict().items()
-            if (prefix := name.partition("_")[0]) in required and value != self._field_defaults[name]
+            for prefix, flag in required.items()
+            if f"{name}_".startswith(f"{prefix}_") and value != self._field_defaults[name]
         ]
 
 
 class CheckOptions(NamedTuple):
-    """A command line with `--check`: the directory, programs by their paths in it (none: all), `--symbols`."""
+    """A command line with `--check`: the directory, programs by their paths in it (none: all), `--symbols`, upx."""
 
     directory: str
     programs: tuple[str, ...] = ()
     symbols: bool = False
+    upx: str = "upx"
+    upx_timeout: float = 600.0
     log_level: LogLevel = LogLevel.WARN

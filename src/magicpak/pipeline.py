@@ -19,7 +19,7 @@ from magicpak.log import Log
 from magicpak.options import LogLevel, Options
 from magicpak.outputs.directory import DirectoryOutput, WriteResult
 from magicpak.process.tempdirs import private_directory
-from magicpak.resolve.inputs import find_inputs
+from magicpak.resolve.inputs import Program, find_inputs
 from magicpak.resolve.libraries import Resolved, resolve_program
 from magicpak.stages.planning import Planning
 from magicpak.text import count_noun, format_size, printable
@@ -86,7 +86,7 @@ class _Run:
         Raises MagicpakError; for missing libraries as well, unless the run goes on `until_report`.
         """
         options, log = self._options, self._log
-        elf = ElfCache()
+        elf = ElfCache(upx=options.upx, upx_timeout=options.upx_timeout)
         inputs = find_inputs(options.inputs, options.install_to, options.layout, elf)
         loaders = Loaders(
             options.resolver,
@@ -99,26 +99,36 @@ class _Run:
         self._stack.callback(loaders.close)
         log.doing("looking for libraries:", lambda: count_noun(len(elf.by_inode), "file"))
         resolved = [resolve_program(program, loaders) for program in inputs.programs]
-        error: MagicpakError | None = _missing_libraries(resolved, log)
+        error: MagicpakError | None = _missing_libraries(inputs.programs, resolved, log)
         if error is not None and not until_report:
             raise error
         if options.dynamic and error is None:
             self.traced = _tracing(options).run(inputs.all, self._new_private_directory, log)
-        planning = Planning(
-            options.layout, options.output, options.include, options.exclude, options.mkdir, options.all_packages
-        )
-        result = planning.run(inputs, resolved, self.traced, loaders, log)
+        result = _planning(options).run(inputs, resolved, self.traced, loaders, log)
         if compression is not None and error is None:
             packed = [*inputs.programs, *(_interpreters(result, elf) if inputs.scripts else ())]
-            plan = compression.run(packed, result.plan, self._new_private_directory, log)
+            plan = compression.run(packed, result.plan, elf, self._new_private_directory, log)
             result = result._replace(plan=plan)
         result = result._replace(private=self._private)
         verdict = _verify(result, loaders, options.output, log) if options.verify and error is None else None
+        log.warn_all(_unpack_warnings(elf, result, traced=options.dynamic))
         return result, verdict, verdict.error if verdict else error
 
     def _new_private_directory(self) -> str:
         self._private.append(self._stack.enter_context(private_directory()))
         return self._private[-1]
+
+
+def _planning(options: Options) -> Planning:
+    return Planning(
+        options.layout,
+        options.output,
+        options.include,
+        options.exclude,
+        options.mkdir,
+        options.all_packages,
+        _dynamic_env(options),
+    )
 
 
 def _interpreters(result: Result, elf: ElfCache) -> "list[Program]":
@@ -142,6 +152,10 @@ def _compression(options: Options) -> "Compression":
     return Compression(Upx(options.upx, options.upx_arg, options.upx_timeout))
 
 
+def _dynamic_env(options: Options) -> dict[str, str]:
+    return {**os.environ, **options.dynamic_env}
+
+
 def _tracing(options: Options) -> "Tracing":
     from magicpak.stages.tracing import Tracing
 
@@ -149,7 +163,7 @@ def _tracing(options: Options) -> "Tracing":
         options.dynamic_arg,
         options.dynamic_command,
         _encoded(options.dynamic_stdin),
-        {**os.environ, **options.dynamic_env},
+        _dynamic_env(options),
         options.dynamic_timeout,
         options.dynamic_allow_failure,
     )
@@ -180,15 +194,24 @@ def _verify(result: Result, loaders: Loaders, output: str | None, log: Log) -> "
     return Verification(output).run(result, loaders, log)
 
 
-def _missing_libraries(resolved: Sequence[Resolved], log: Log) -> LibrariesMissing | None:
+def _missing_libraries(programs: Sequence[Program], resolved: Sequence[Resolved], log: Log) -> LibrariesMissing | None:
     """Log how many libraries each program needs; return the error for those that are missing, of all at once."""
-    for each in resolved:
-        log.info(f"{printable(each.name)} needs {count_noun(len(each.closure.objects) - 1, 'library')}")
+    for program, each in zip(programs, resolved, strict=True):
+        if program.file.unpack_error is None:
+            log.info(f"{printable(each.name)} needs {count_noun(len(each.closure.objects) - 1, 'library')}")
     if any(each.interpreter_error or each.closure.missing for each in resolved):
         from magicpak.resolve.missing import missing_error
 
         return missing_error(resolved)
     return None
+
+
+def _unpack_warnings(elf: ElfCache, result: Result, *, traced: bool) -> list[str]:
+    if all(file.unpack_error is None for file in elf.by_inode.values()):
+        return []
+    from magicpak.collect.packed import unpack_warnings
+
+    return unpack_warnings(elf, result.plan, traced=traced)
 
 
 def _write(output: DirectoryOutput, result: Result, inspect: Callable[[int], None] | None, log: Log) -> WriteResult:

@@ -529,6 +529,76 @@ def test_a_static_program_is_watched_too(work: Path) -> None:
     assert names(work / "out") == ["still"]
 
 
+@pytest.mark.needs("root", "chroot")
+def test_who_reads_the_cache_of_libraries_finds_those_of_the_bundle(work: Path) -> None:
+    done("--dynamic", "--dynamic-arg=-p", "/sbin/ldconfig", "-i", work / "doer", work / "out", stderr=CACHE_MADE)
+    lines = chrooted(work / "out", "/sbin/ldconfig", "-p").stdout.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == ["libc.so.6", "ld-linux-x86-64.so.2"]
+    options = ("--dynamic-arg=-p", "--exclude=/etc/ld.so.cache", "--exclude=/none")
+    result = magicpak("--dynamic", *options, "/sbin/ldconfig", work / "without")
+    assert (result.code, "created" in result.stderr) == (0, False)
+    assert not (work / "without/etc/ld.so.cache").exists()
+
+
+CACHE_MADE = (
+    "warning: created /etc/ld.so.cache with the libraries of the bundle, for the program that reads it; copied onto a "
+    "base image, it replaces the image's own\n"
+)
+LAUNCHER = r"""
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+/* Execute what is at the end of this file, before its size: from memory, or from the file WORD. */
+int main(int argc, char **argv) {
+    static char block[1 << 20];
+    char *again[] = {"payload", NULL};
+    long size;
+    int end, from = open(argv[0], O_RDONLY), in_memory = !strcmp(argv[1], "memory");
+    int to = in_memory ? memfd_create("payload", MFD_CLOEXEC) : open(argv[1], O_CREAT | O_WRONLY, 0755);
+    lseek(from, -(off_t)sizeof size, SEEK_END);
+    if (read(from, &size, sizeof size) != sizeof size) return 98;
+    lseek(from, -(off_t)sizeof size - size, SEEK_END);
+    if (read(from, block, size) != size || write(to, block, size) != size) return 97;
+    if (in_memory) return execveat(to, "", again, environ, AT_EMPTY_PATH);
+    close(to);
+    if (!fork()) return execv(argv[1], again);
+    wait(&end);
+    unlink(argv[1]);
+    return WEXITSTATUS(end);
+}
+"""
+PAYLOAD = '#include <stdio.h>\nint answer(void);\nint main(void) { return printf("%d\\n", answer()) < 0; }\n'
+
+
+@pytest.mark.parametrize("unpacked", ["memory", "tmp/payload"])
+@pytest.mark.parametrize("compiler", ["gcc", pytest.param("musl-gcc", marks=pytest.mark.needs("musl"))])
+@pytest.mark.parametrize("launcher", ["-static", "-dynamic"])
+@pytest.mark.needs("root", "chroot")
+def test_a_program_that_it_unpacks_and_executes_works_there(
+    launcher: str, compiler: str, unpacked: str, here: Path
+) -> None:
+    options = ["-shared", "-fPIC", "-Wl,-soname,libanswer.so"]
+    library = compiled(here / "lib/libanswer.so", "int answer(void) { return 42; }", *options, compiler=compiler)
+    payload = compiled(here / "payload", PAYLOAD, library, f"-Wl,-rpath,{here}/lib", compiler=compiler).read_bytes()
+    program = compiled(here / "launcher", LAUNCHER, *([launcher] if launcher == "-static" else []))
+    program.write_bytes(program.read_bytes() + payload + struct.pack("=q", len(payload)))
+    (here / "payload").unlink()
+    word = unpacked if unpacked == "memory" else f"{here}/{unpacked}"
+    (here / "tmp").mkdir()
+    done("--dynamic", "--dynamic-arg", word, program, "out", cwd=here)
+    assert chrooted(here / "out", program, word) == RunResult(0, "42\n", "")
+    reason = magicpak("--dynamic", f"--dynamic-arg={word}", "--dry-run", "--why", library, program, cwd=here).stdout
+    name = "memfd:payload" if unpacked == "memory" else word
+    assert f"needed by {name}" in reason.splitlines()[0]
+
+
 def test_leak_sanitizer_which_works_under_no_tracer_can_be_switched_off(here: Path) -> None:
     compiled(here / "prog", "int main(void) { return 0; }", "-fsanitize=address")
     result = magicpak("--dynamic", "./prog", "out", cwd=here)

@@ -837,6 +837,14 @@ class TestHints:
         assert (result.code, result.stderr.splitlines()[-2:]) == (8, ["hint: --mkdir /tmp", DYNAMIC])
         done(*does("write=/tmp/x"), "--mkdir", "/tmp", "./doer", "out", cwd=work)
 
+    def test_a_directory_of_run_that_lacks_is_one_to_make(self, work: Path) -> None:
+        path = "/run/magicpak-daemon"  # no host has it
+        result = magicpak(*does(f"missing={path}", f"complain=no:{path}", "exit=1"), "./doer", "out", cwd=work)
+        assert (result.code, f"hint: --mkdir {path}" in result.stderr) == (8, True)
+        result = magicpak(*does(f"write={path}/pid"), "./doer", "out", cwd=work)
+        assert (result.code, result.stderr.splitlines()[-2:]) == (8, [f"hint: --mkdir {path}", DYNAMIC])
+        done(*does(f"write={path}/pid"), "--mkdir", path, "./doer", "out", cwd=work)
+
     def test_in_a_bare_chroot_a_program_that_needs_proc_is_one_for_a_container(self, work: Path) -> None:
         result = in_chroot(*does("show=/proc/self/exe"), "./doer", "out", cwd=work)
         hint = (

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from magicpak.bundle.entry import Content, Layout
+from magicpak.elf.reader import read_path
 from magicpak.files.script import HEAD, parse_script
 from magicpak.ldso.cache import parse_cache
+from magicpak.ldso.interpreter import GLIBC_CACHE
 from magicpak.tracing.trace import Access
 from magicpak.verify.problems import FailureKind
 from support.elf_files import I386, X86_64_EXIT_0, make_elf
@@ -55,10 +57,40 @@ class TestPrograms:
         assert below(found, tree) == ["moved/bin/prog", "moved/lib/libown.so"]
         assert found.plan.get("/etc") is None
 
-    def test_the_hosts_cache_is_not_in_even_if_the_program_reads_it(self, tree: LibraryTree) -> None:
-        link = tree.link("link", "/etc/ld.so.cache")
-        found = bundled([run_of(tree).use(Access.READ, "/etc/ld.so.cache", link)], [tree / "bin/prog"])
-        assert (found.plan.get("/etc/ld.so.cache"), found.plan.get(link)) == (None, None)
+    @pytest.mark.parametrize("static", [False, True])
+    def test_a_program_that_reads_the_hosts_cache_itself_finds_one_of_what_is_in_the_bundle(
+        self, *, static: bool, tree: LibraryTree
+    ) -> None:
+        on_host = parse_cache(Path(GLIBC_CACHE).read_bytes())
+        library = on_host["libc.so.6"][0].path
+        link = tree.link("link", GLIBC_CACHE)
+        program = tree.add("bin/static", STATIC) if static else tree / "bin/prog"
+        run = HandmadeRun(program) if static else run_of(tree)
+        found = bundled([run.use(Access.READ, GLIBC_CACHE, link, library)], [program])
+        item = found.plan.get(GLIBC_CACHE)
+        assert item is not None
+        assert isinstance(item.entry, Content)
+        assert str(item.because) == f"read by {program}"
+        names = ["libc.so.6"] if static else ["ld-linux-x86-64.so.2", "libc.so.6"]  # not those in private directories
+        assert {name: [each.path for each in entries] for name, entries in parse_cache(item.entry.data).items()} == {
+            name: [on_host[name][0].path] for name in names
+        }
+        assert link in found.plan
+        (warning,) = found.warnings
+        assert warning.startswith(f"created {GLIBC_CACHE} with the libraries of the bundle, for the program that reads")
+
+    def test_what_a_loader_finds_elsewhere_than_the_hosts_cache_says_is_so_in_that_cache_too(
+        self, tree: LibraryTree
+    ) -> None:
+        name, theirs = "libz.so.1", next(iter(parse_cache(Path(GLIBC_CACHE).read_bytes())["libz.so.1"])).path
+        ours = tree.library(f"odd/{name}")
+        tree.program("bin/prog", needed=[name])
+        run = HandmadeRun(tree / "bin/prog").load(ours).use(Access.READ, GLIBC_CACHE, theirs)
+        found = bundled([run], [tree / "bin/prog"], library_path=tree / "odd")
+        item = found.plan.get(GLIBC_CACHE)
+        assert item is not None
+        assert isinstance(item.entry, Content)
+        assert [each.path for each in parse_cache(item.entry.data)[name]] == [ours]
 
     def test_an_executed_program_is_in_by_its_path_with_all_its_libraries(self, tree: LibraryTree) -> None:
         tree.library("lib/libbranch.so", needed=["libdeep.so"], runpath="$ORIGIN")
@@ -118,6 +150,59 @@ class TestPrograms:
         run = run_of(tree).use(Access.MADE, tree.program("bin/made", needed=["libmade.so"], runpath=tree / "lib"))
         run.load(tree / "lib/libmade.so", by=run.execute(tree / "bin/made"))
         assert brought(tree, run) == ["bin/ written", "lib/libdeep.so", "lib/libmade.so"]
+
+    def test_of_a_program_that_was_gone_at_the_end_what_it_needs_is_in(self, tree: LibraryTree) -> None:
+        tree.library("lib/libmade.so", needed=["libdeep.so"], runpath="$ORIGIN")
+        tree.library("lib/libdeep.so")
+        other = tree.add("bin/other-loader", Path(GLIBC).read_bytes())
+        run, tree.interpreter = run_of(tree), other
+        for name in ("one", "two"):  # by one path, one after the other
+            made = tree.program("gone", needed=[f"lib{name}.so", "libmade.so"], runpath=tree / "lib")
+            tree.library(f"lib/lib{name}.so")
+            index = run.use(Access.MADE, made).execute(made)
+            run.executions[index] = run.executions[index]._replace(facts=read_path(made))
+            os.unlink(made)
+        assert brought(tree, run) == [
+            "bin/other-loader", "lib/libdeep.so", "lib/libmade.so", "lib/libone.so", "lib/libtwo.so",
+        ]  # fmt: skip
+        item = bundled([run], [tree / "bin/prog"]).plan.get(other)
+        assert item is not None
+        assert str(item.because) == f"the interpreter (PT_INTERP) of {made}"
+
+    def test_of_a_program_in_memory_the_name_is_told_with_what_it_lacks(self, tree: LibraryTree) -> None:
+        made = tree.program("made", needed=["libnowhere.so", "libunpacked.so", "libversion.so.1"])
+        run = run_of(tree)
+        index = run.execute(made)
+        execution = run.executions[index]
+        run.executions[index] = execution._replace(
+            path="memfd:payload", real="memfd:payload", inode=(0, 0), facts=read_path(made)
+        )
+        os.unlink(made)
+        run.uses = [use for use in run.uses if use.access is not Access.EXECUTED]
+        unpacked = tree.library("unpacked/libunpacked.so"), tree.library("unpacked/libversion.so.1.2")
+        run.use(Access.MADE, *unpacked, by=index)
+        run.load(unpacked[0], tree.link("unpacked/libversion.so.1", "libversion.so.1.2"), by=index)
+        found = bundled([run], [tree / "bin/prog"])
+        assert found.warnings == ("libnowhere.so is missing: needed by memfd:payload",)
+
+    def test_of_a_program_with_its_own_loader_what_that_loaded_is_in(self, tree: LibraryTree) -> None:
+        tree.library("lib/libmade.so")
+        run, tree.interpreter = run_of(tree), tree / "loader"
+        made = tree.program("made", needed=["libmade.so"], runpath=tree / "lib")
+        index = run.use(Access.MADE, made, tree / "loader").execute(made)
+        run.executions[index] = run.executions[index]._replace(facts=read_path(made))
+        assert brought(tree, run.load(tree / "lib/libmade.so", by=index)) == ["lib/libmade.so"]
+
+    def test_of_a_program_that_was_made_in_another_root_directory_the_interpreter_is_in(
+        self, tree: LibraryTree
+    ) -> None:
+        tree.add("jail/lib/loader", b"")
+        run, tree.interpreter = run_of(tree), "/lib/loader"
+        made = tree.program("jail/made")
+        index = run.use(Access.MADE, made).execute(made)
+        run.executions[index] = run.executions[index]._replace(facts=read_path(made))
+        run.use(Access.READ, tree.add("jail/etc/data", b""), by=index, root=tree / "jail")
+        assert brought(tree, run) == ["jail/ written", "jail/etc/data", "jail/lib/loader"]
 
     def test_what_an_executed_program_lacks_is_told_unless_it_was_loaded_after_all(self, tree: LibraryTree) -> None:
         tree.library("odd/libfar.so.1", soname="libfar.so")

@@ -172,6 +172,47 @@ def test_a_link_to_what_is_the_kernels_is_in_without_a_warning(small: Small) -> 
     assert lines(plan, str(small.root)) == ["mtab -> /proc/self/mounts", "prog", "var/", "var/run -> /run"]
 
 
+def test_of_run_the_directories_and_links_are_in_and_no_files(small: Small) -> None:
+    """The same in another root directory: only there a test may make what it needs."""
+    small.add("jail/run/app/state/pid")
+    os.mkfifo(small / "jail/run/app/pipe")
+    os.chmod(small.directory("jail/run/app/sockets"), 0o2750)
+    small.link("jail/run/system", "../opt/system")
+    small.add("jail/opt/system/file")
+    small.link("jail/var/run", "/run")
+    small.add("jail/run/systemd/private")
+    run = small.run()
+    used = ("run/app/state/pid", "run/app/pipe", "run/app/sockets", "var/run/app", "run/system/file", "run/gone")
+    run.use(Access.TESTED, *(small / f"jail/{path}" for path in used), root=small / "jail")
+    run.use(Access.MADE, small.add("jail/run/app/state/made"), root=small / "jail")
+    run.use(Access.CONNECTED, small / "jail/run/systemd/private", root=small / "jail")
+    plan = small.plan(run)
+    assert lines(plan, str(small.root)) == [
+        "jail/", "jail/opt/", "jail/opt/system/", "jail/opt/system/file", "jail/run/", "jail/run/app/ seen",
+        "jail/run/app/sockets/ seen", "jail/run/app/state/ written", "jail/run/system -> ../opt/system",
+        "jail/run/systemd/ seen", "jail/var/", "jail/var/run -> /run", "prog",
+    ]  # fmt: skip
+    item = plan.get(small / "jail/run/app/sockets")
+    assert item is not None
+    assert item.entry.attributes[:3] == (0o2750, os.geteuid(), os.getegid())
+
+
+def test_what_says_that_systemd_runs_the_machine_is_not_in(small: Small) -> None:
+    run = small.run().use(Access.TESTED, "/run/systemd/system", "/run/systemd/netif")
+    for path in ("/run/systemd", "/run/systemd/system", "/run/systemd/netif"):  # whether this machine has them or not
+        run.kept.append(Backup(path, None, None, stat.S_IFDIR | 0o755, 0, 0, 0))
+    plan = small.plan(run)
+    assert [path for path in ("/run/systemd", "/run/systemd/netif", "/run/systemd/system") if path in plan] == [
+        "/run/systemd", "/run/systemd/netif",
+    ]  # fmt: skip
+
+
+def test_in_a_real_var_run_there_are_no_files_either(small: Small) -> None:
+    small.add("jail/var/run/app/pid")
+    run = small.run().use(Access.READ, small / "jail/var/run/app/pid", root=small / "jail")
+    assert small.brought(run) == ["jail/", "jail/var/", "jail/var/run/", "jail/var/run/app/"]
+
+
 def test_what_proc_says_of_the_program_itself_brings_it_nowhere_else(small: Small) -> None:
     moved = small / "elsewhere/prog"
     run = small.run()

@@ -42,9 +42,9 @@ def plan_of(sources: dict[str, str]) -> BundlePlan:
     return BundlePlan(items)
 
 
-def told(*paths: str, programs: Sequence[str] = ("/usr/bin/prog",)) -> list[str]:
+def told(*paths: str, programs: Sequence[str] = ("/usr/bin/prog",), **env: str) -> list[str]:
     plan = plan_of(dict.fromkeys(paths, "/nowhere"))
-    return secret_warnings(plan, set(map(BundlePath, paths)), [program(each) for each in programs])
+    return secret_warnings(plan, set(map(BundlePath, paths)), [program(each) for each in programs], env)
 
 
 def test_ordinary_files_are_no_secrets() -> None:
@@ -103,7 +103,7 @@ def test_a_file_is_told_to_be_a_private_key_by_what_is_in_it(tmp_path: Path, tex
     source = tmp_path / "source"
     source.write_bytes(text.encode())
     line = "/opt/key looks like a secret (private keys): exclude it with --exclude /opt/key"
-    assert secret_warnings(plan_of({"/opt/key": str(source)}), {BundlePath("/opt/key")}, []) == (
+    assert secret_warnings(plan_of({"/opt/key": str(source)}), {BundlePath("/opt/key")}, [], {}) == (
         [line] if is_one else []
     )
 
@@ -147,10 +147,10 @@ def test_what_stands_with_the_program_is_no_private_file() -> None:
 
 def test_what_was_not_brought_by_a_run_or_is_excluded_is_not_told() -> None:
     plan = plan_of({"/etc/shadow": "/nowhere", "/etc/gshadow": "/nowhere"})
-    assert secret_warnings(plan, set(), []) == []
+    assert secret_warnings(plan, set(), [], {}) == []
     plan = exclude(plan, ["/etc/shadow"]).plan
     brought = {BundlePath("/etc/shadow"), BundlePath("/etc/gshadow")}
-    assert secret_warnings(plan, brought, []) == [
+    assert secret_warnings(plan, brought, [], {}) == [
         "/etc/gshadow looks like a secret (password hashes): exclude it with --exclude /etc/gshadow"
     ]
 
@@ -158,7 +158,7 @@ def test_what_was_not_brought_by_a_run_or_is_excluded_is_not_told() -> None:
 def test_each_exclusion_that_is_told_leaves_its_file_out() -> None:
     paths = {"/srv/[x]/.netrc", "/srv/a*b/.npmrc", "/srv/a b/.pgpass", "/srv/?/.boto"}
     plan = plan_of(dict.fromkeys(paths, "/nowhere"))
-    (line,) = secret_warnings(plan, set(map(BundlePath, paths)), [])
+    (line,) = secret_warnings(plan, set(map(BundlePath, paths)), [], {})
 
     words = shlex.split(line)
     patterns = [words[index + 1] for index, word in enumerate(words) if word == "--exclude"]
@@ -185,3 +185,33 @@ def test_a_cache_below_a_home_directory_hides_what_an_image_without_it_needs() -
     assert told(registry)[1:] == [f"{registry} is a cache, {why}"]
     assert told(registry, fonts, "/srv/me/plain")[2:] == [f"{fonts} and 1 more are caches, {why}"]
     assert len(told("/srv/me/x/.cache/y", "/srv/me/.cached", "/srv/app/.cache/x")) == 1
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ".fontconfig/7ef2298fde41cc6eeb7af42e48b7d293_-le64.cache-7",
+        ".texlive2022/texmf-var/luatex-cache/generic/names/luaotfload-names.luc.gz",
+        ".nv/ComputeCache/index",
+        ".triton/cache/x/kernel.cubin",
+        ".cupy/kernel_cache/x.cubin",
+    ],
+)
+def test_the_caches_of_programs_are_known_by_their_places(path: str) -> None:
+    assert len(told(f"/srv/me/{path}")) == 2
+    assert len(told(f"/srv/me/{path.partition('/')[0]}")) == len(told(f"/srv/me/sub/{path}")) == 1
+
+
+def test_the_home_and_the_cache_are_those_of_the_run() -> None:
+    why = "is a cache, without which the program may need files that the run did not use"
+    cure = "to find that too, run the program with an empty"
+    assert told("/srv/other/.cache/x", HOME="/srv/other") == [
+        "/srv/other/.cache/x is in a home directory: exclude it with --exclude /srv/other/.cache/x",
+        f"/srv/other/.cache/x {why}; {cure} home: --dynamic-env HOME=$(mktemp -d)",
+    ]
+    assert told("/var/own/x", "/var/owner/x", XDG_CACHE_HOME="/var/own") == [
+        f"/var/own/x {why}; {cure} cache: --dynamic-env XDG_CACHE_HOME=$(mktemp -d)",
+    ]
+    assert told("/var/own/x", XDG_CACHE_HOME="own") == told("/var/own/x", XDG_CACHE_HOME="") == []
+    assert len(told("/srv/me/.cache/x", "/var/own/x", XDG_CACHE_HOME="/var/own")) == 3
+    assert told("/srv/me/x", HOME="/srv/other") == told("/srv/me/x")

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from magicpak.elf.reader import read_path
 from magicpak.process.exec import Command
 from magicpak.tracing.run import run_traced
-from magicpak.tracing.trace import Backup
+from magicpak.tracing.trace import Access, Backup
 from support.traced_programs import RunProgram, apart
 
 pytestmark = pytest.mark.needs("compiler", "ptrace")
@@ -192,6 +193,82 @@ class TestExecuting:
         assert second.path == f"{here}/{use.split()[2]}"
         assert (second.real, second.cwd) == (f"{here}/program", str(here))
         assert second.inode == ((here / "program").stat().st_dev, (here / "program").stat().st_ino)
+
+    @pytest.mark.parametrize(
+        ("call", "name"),
+        [
+            ('execv("made", again)', "made"),
+            ('close(copied(open("there", O_TRUNC | O_WRONLY))); execv("there", again)', "there"),
+            ('rename("made", "d/moved"); execv("d/moved", again)', "d/moved"),
+            ('int file = open("made", O_RDONLY); unlink("made"); fexecve(file, again, environ)', "made"),
+            ('fexecve(copied(memfd_create("payload", 0)), again, environ)', "memfd:payload"),
+            ('dup2(copied(memfd_create("payload", 0)), 50); execv("/proc/self/fd/50", again)', "memfd:payload"),
+        ],
+    )
+    def test_of_a_program_that_the_run_made_the_facts_are_known(
+        self, here: Path, run: RunProgram, call: str, name: str
+    ) -> None:
+        before = """
+            static int copied(int to)
+            {
+                char block[1 << 16];
+                int from = open("program", O_RDONLY);
+                for (ssize_t size; (size = read(from, block, sizeof block)) > 0;) check(write(to, block, size) == size);
+                fchmod(to, 0755);
+                return to;
+            }
+        """
+        seen = run(
+            f"""
+            char *again[] = {{"again", NULL}};
+            if (argc > 0 && !strcmp(argv[0], "again")) return 5;
+            close(copied(open("made", O_CREAT | O_WRONLY, 0755)));
+            {call};
+            return 98;
+        """,
+            before,
+        )
+        first, second = seen.trace.executions
+        path = name if name.startswith("memfd:") else f"{here}/{name}"
+        assert (first.facts, second.facts) == (None, read_path(str(here / "program")))
+        assert (second.path, second.real, second.arguments, second.returncode) == (path, path, ("again",), 5)
+
+    @pytest.mark.parametrize(
+        ("file", "call", "name"),
+        [
+            ('open("made", O_CREAT | O_WRONLY, 0755)', 'close(file); symlink("made", "l"); execv("l", again)', "l"),
+            ('open("there", O_TRUNC | O_WRONLY)', 'close(file); chmod("there", 0755); execv("there", again)', "there"),
+            ('memfd_create("payload", 0)', "fchmod(file, 0755); fexecve(file, again, environ)", "memfd:payload"),
+        ],
+    )
+    @pytest.mark.parametrize("option", ["", " -x"])
+    def test_of_a_script_that_the_run_made_the_interpreter_is_executed_by_its_name(
+        self, *, here: Path, run: RunProgram, option: str, file: str, call: str, name: str
+    ) -> None:
+        (here / "interpreter").symlink_to("program")
+        seen = run(f"""
+            char *again[] = {{"again", "argument", NULL}};
+            if (argc > 1) return 5;
+            int file = {file};
+            dprintf(file, "#!{here}/interpreter{option}\\n");
+            {call};
+            return 98;
+        """)
+        _, second = seen.trace.executions
+        path = name if name.startswith("memfd:") else f"{here}/{name}"
+        assert (second.path, second.real, second.facts, second.returncode) == (path, f"{here}/program", None, 5)
+        assert "execve executed interpreter" in seen.seen[second.pid]
+
+    def test_of_a_script_of_the_host_the_interpreter_is_no_use(self, here: Path, run: RunProgram) -> None:
+        (here / "script").write_text(f"#!{here}/program\n")
+        (here / "script").chmod(0o755)
+        seen = run("""
+            char *again[] = {"again", "argument", NULL};
+            if (argc > 2) return 5;
+            close(open("made", O_CREAT | O_WRONLY, 0755));
+            execv("script", again);
+        """)
+        assert [use.path for use in seen.trace.uses if use.access is Access.EXECUTED] == [f"{here}/script"]
 
     def test_a_failure_has_its_number(self, run: RunProgram) -> None:
         seen = run("""

@@ -12,6 +12,7 @@ from magicpak.bundle.plan import BundlePlan
 from magicpak.collect.libraries import place_inputs, place_libraries
 from magicpak.collect.loader_config import with_loader_config
 from magicpak.collect.mirror import Mirror
+from magicpak.collect.read_cache import ReadCaches
 from magicpak.dynamic.host_before import changes_of
 from magicpak.dynamic.items import TracedItems, collect_traced
 from magicpak.elf.cache import ElfCache
@@ -122,7 +123,9 @@ def bundled(
     placed = [place_libraries(*each) for each in zip(stage.resolved, repeat(mirror), stage.programs, strict=False)]
     placed += [place_libraries(each, mirror) for each in stage.brought.resolved]
     place_inputs(stage.programs, mirror)
-    plan, warnings = with_loader_config(BundlePlan().adding(mirror.take()), (), placed, stage.loaders.elf)
+    collected = BundlePlan().adding(mirror.take())
+    read = ReadCaches(stage.brought.caches, collected)
+    plan, warnings = with_loader_config(collected, (), placed, stage.loaders.elf, read)
 
     def proof(plan: BundlePlan) -> Sequence[Problem]:
         return PlanChecker(plan, placed, stage.loaders).check_all(output or "/nowhere")[1]

@@ -100,6 +100,12 @@ AUTHOR = {
 INTERPRETERS = [
     program(
         "/usr/bin/python3 -c",
+        "import ctypes.util\nprint(ctypes.util.find_library('z'), ctypes.util.find_library('nowhere'))",
+        warning="warning: created /etc/ld.so.cache with the libraries of the bundle, for the program that reads it; "
+        "copied onto a base image, it replaces the image's own\n",
+    ),
+    program(
+        "/usr/bin/python3 -c",
         "import ctypes, json, sqlite3, ssl\n"
         "print(json.dumps(ssl.OPENSSL_VERSION), sqlite3.connect(':memory:').execute('select 6 * 7').fetchone())\n"
         "print(len(ssl.create_default_context().get_ca_certs()) > 10)",

@@ -1,6 +1,6 @@
 import pytest
 
-from magicpak.trial.suggestions import known_path
+from magicpak.trial.known_paths import known_path
 
 NAMED = {
     "/lib/x86_64-linux-gnu/libnss_dns.so.2": "the NSS module dns",

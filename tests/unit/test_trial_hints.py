@@ -103,6 +103,22 @@ def test_of_directories_for_temporary_files_the_usual_one_comes_first() -> None:
     assert told(*tried) == told(*tried[::-1]) == hints
 
 
+@pytest.mark.parametrize("run", ["/run", "/var/run"])
+def test_a_directory_of_run_that_a_message_names_is_one_to_make_and_a_file_is_not(run: str) -> None:
+    asked = sought(f"{run}/no-daemon", Access.TESTED)
+    said = f"Missing privilege separation directory: {run}/no-daemon"
+    assert told(asked, "/bin/sh", said=said) == [f"--mkdir {run}/no-daemon", "--include /bin/sh (a shell)"]
+    assert told(asked, said="no-daemon: exit") == []
+    assert told(sought(f"{run}/no-daemon", Access.READ), said=said) == []
+    assert told(sought(f"{run}/no-daemon.pid", Access.TESTED), said=f"no {run}/no-daemon.pid") == []
+
+
+def test_of_run_a_directory_that_the_host_has_is_made_without_its_files() -> None:
+    directory = next(path for path in ("/run/lock", "/run/user", "/run") if Path(path).is_dir())
+    for access in (Access.TESTED, Access.READ, Access.LISTED):
+        assert told(sought(directory, access)) == [f"--mkdir {directory}"]
+
+
 @pytest.mark.parametrize("access", [Access.MADE, Access.TESTED, Access.LISTED])
 def test_a_directory_of_which_the_program_wants_the_files_is_included(access: Access, host: Callable[..., str]) -> None:
     path = host("srv/data/deep/file")

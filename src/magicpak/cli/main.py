@@ -51,7 +51,8 @@ def _check(options: CheckOptions) -> int:
     from magicpak.log import Log
     from magicpak.stages.verification import DirectoryChecking
 
-    checking = DirectoryChecking(options.directory, options.programs, options.symbols)
+    upx = options.upx, options.upx_timeout
+    checking = DirectoryChecking(options.directory, options.programs, options.symbols, *upx)
     lines, error = checking.run(Log(options.log_level))
     _print("".join(f"{printable(line)}\n" for line in lines).encode("utf-8", "backslashreplace"))
     if error is not None:

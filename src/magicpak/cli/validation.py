@@ -21,7 +21,7 @@ _SHOWN = 40
 Values = Mapping[str, Any]
 """The values of arguments and options by their names in Python, as click passes them."""
 
-_WITH_CHECK = ("check", "symbols", "inputs", "output", "log_level", "verbose")
+_WITH_CHECK = ("check", "symbols", "inputs", "output", "upx", "upx_timeout", "log_level", "verbose")
 
 
 def check_options(values: Values, context: click.Context) -> CheckOptions:
@@ -32,7 +32,8 @@ def check_options(values: Values, context: click.Context) -> CheckOptions:
             message = f"{parameter.opts[-1]} cannot be used with --check"
             raise click.UsageError(message)
     programs = (*values["inputs"], *([] if values["output"] is None else [values["output"]]))
-    return CheckOptions(values["check"], programs, values["symbols"], _log_level(values))
+    upx = values["upx"], values["upx_timeout"]
+    return CheckOptions(values["check"], programs, values["symbols"], *upx, log_level=_log_level(values))
 
 
 def bundle_options(values: Values, context: click.Context) -> Options:

@@ -1,6 +1,7 @@
 """The files by which the loader in the empty image finds libraries: a minimal ld.so.cache, or musl's path file."""
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
@@ -9,39 +10,49 @@ from magicpak.bundle.exclude import exclude
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Because, BundlePlan, Item, made_directory
 from magicpak.collect.libraries import Placed
+from magicpak.collect.read_cache import ReadCaches
 from magicpak.elf.cache import ElfCache
 from magicpak.elf.errors import ElfError
 from magicpak.elf.facts import DF_1_NODEFLIB, ElfFacts
 from magicpak.errors import MagicpakError
 from magicpak.ldso.cache import CacheEntry, make_cache
-from magicpak.ldso.interpreter import Glibc, Interpreter, Musl
+from magicpak.ldso.interpreter import GLIBC_CACHE, Glibc, Interpreter, Musl
 from magicpak.ldso.loader import Need, Rule
 from magicpak.ldso.machines import Machine, machine_of
 from magicpak.ldso.musl import DEFAULT_PATH, path_file
 from magicpak.ldso.search import hwcaps_level
 from magicpak.text import printable
 
+_NONE = ReadCaches()
+_FOR_LOADERS = Because("lets the loader find the same libraries as on the host")
+
 
 def with_loader_config(
-    plan: BundlePlan, excluded: Sequence[str], all_placed: Sequence[Placed], elf: ElfCache
+    plan: BundlePlan, excluded: Sequence[str], all_placed: Sequence[Placed], elf: ElfCache, read: ReadCaches = _NONE
 ) -> tuple[BundlePlan, list[str]]:
     """Return `plan` with the files that its loaders need to find what they find here, and a warning for each.
 
-    They replace a copy of the host's own ld.so.cache that was included. What the patterns `excluded` match is in
-    the way of nothing. `elf` has the ELF files of the host. Raises MagicpakError where no such file helps.
+    They replace a copy of the host's own ld.so.cache that was included, or that programs `read`. What the patterns
+    `excluded` match is in the way of nothing. `elf` has the ELF files of the host. Raises MagicpakError where no such
+    file helps.
     """
-    items = _loader_config_items(all_placed, _DefaultDirectories(plan, excluded, elf))
+    items = _loader_config_items(all_placed, _DefaultDirectories(plan, excluded, elf), read)
     if not items:
         return plan, []
     paths = {item.path for item in items}
     plan = plan.without(lambda item: item.path in paths and isinstance(item.entry, Copy))
     made = [parent for item in items for parent in _parents(item.path, item.because) if parent.path not in plan]
     warnings = [
-        f"created {printable(item.path)} so that the loader finds the same libraries as on the host; "
-        "copied onto a base image, it replaces the image's own"
+        f"created {printable(item.path)} {_purpose(item)}; copied onto a base image, it replaces the image's own"
         for item in items
     ]
     return plan.adding([*made, *items]), warnings
+
+
+def _purpose(item: Item) -> str:
+    if item.because is _FOR_LOADERS:
+        return "so that the loader finds the same libraries as on the host"
+    return "with the libraries of the bundle, for the program that reads it"
 
 
 def _parents(path: BundlePath, because: Because) -> list[Item]:
@@ -52,10 +63,15 @@ def _parents(path: BundlePath, because: Because) -> list[Item]:
     return [*_parents(parent, because), Item(parent, directory, because)]
 
 
-def _loader_config_items(all_placed: Sequence[Placed], defaults: "_DefaultDirectories") -> list[Item]:
-    """Return the files without which the loaders in the bundle would not find what they find here."""
-    caches: dict[str, list[CacheEntry]] = {}
-    little: dict[str, bool] = {}
+def _loader_config_items(all_placed: Sequence[Placed], defaults: "_DefaultDirectories", read: ReadCaches) -> list[Item]:
+    """Return the files without which the loaders in the bundle would not find what they find here.
+
+    A cache that programs `read` is made in any case. It lists all that loaders find by name, whether they need it for
+    that or not, and for other names what the host's has.
+    """
+    copies = read.copies()
+    caches: dict[str, list[CacheEntry]] = {path: [] for path in copies}
+    little: dict[str, bool] = dict.fromkeys(copies, sys.byteorder == "little")
     paths: dict[str, list[str]] = {}
     for placed in all_placed:
         interpreter = placed.resolved.interpreter
@@ -66,16 +82,20 @@ def _loader_config_items(all_placed: Sequence[Placed], defaults: "_DefaultDirect
             if directories:
                 paths.setdefault(path_file(interpreter.path, interpreter.built_in.arch), []).extend(directories)
             continue
-        entries = _cache_entries(placed, interpreter, defaults)
+        entries = _cache_entries(placed, interpreter, defaults, read)
         if entries:
             path = _cache_path(interpreter, entries)
             caches.setdefault(path, []).extend(entries)
             little[path] = interpreter.facts.kind.little
-    because = Because("lets the loader find the same libraries as on the host")
-    result = [_content(p, make_cache(list(dict.fromkeys(e)), little=little[p]), because) for p, e in caches.items()]
+    result = []
+    for path, entries in caches.items():
+        more = read.entries_of(copies[path], entries) if path in copies else []
+        because = copies[path].because if path in copies else _FOR_LOADERS
+        data = make_cache(list(dict.fromkeys([*entries, *more])), little=little[path])
+        result.append(_content(path, data, because))
     for path, directories in paths.items():
         text = "\n".join(dict.fromkeys(directories)) + "\n"
-        result.append(_content(path, os.fsencode(text), because))
+        result.append(_content(path, os.fsencode(text), _FOR_LOADERS))
     return result
 
 
@@ -139,21 +159,26 @@ def _cache_path(interpreter: Interpreter, entries: Sequence[CacheEntry]) -> str:
         names = ", ".join(printable(entry.name) for entry in entries)
         message = f"the loader {printable(interpreter.path)} does not read ld.so.cache, and would not find {names}"
         raise MagicpakError(message, hints=["give the executable a RUNPATH: patchelf --set-rpath"])
-    return (inside.cache if isinstance(inside, Glibc) else None) or "/etc/ld.so.cache"
+    return (inside.cache if isinstance(inside, Glibc) else None) or GLIBC_CACHE
 
 
-def _cache_entries(placed: Placed, interpreter: Interpreter, defaults: _DefaultDirectories) -> list[CacheEntry]:
+def _cache_entries(
+    placed: Placed, interpreter: Interpreter, defaults: _DefaultDirectories, read: ReadCaches
+) -> list[CacheEntry]:
+    """Return what the cache of one closure must have, and all that it can have where programs `read` it."""
     machine = machine_of(interpreter.facts.kind)
     inside = interpreter.built_in
-    directories = inside.directories if isinstance(inside, Glibc) else ()
+    directories, cache = (inside.directories, inside.cache) if isinstance(inside, Glibc) else ((), None)
     if machine is None:
         return []
     entries: list[CacheEntry] = []
     for need, place in _found_system_wide(placed):
         by = need.by.facts
-        if not by.flags_1 & DF_1_NODEFLIB and defaults.lead_to(need.name, place, directories, by, machine):
+        is_found = not by.flags_1 & DF_1_NODEFLIB and defaults.lead_to(need.name, place, directories, by, machine)
+        if is_found and not read.lists(cache, place):
             continue
-        _refuse_unusable(need, place, directories)
+        if not is_found:
+            _refuse_unusable(need, place, directories)
         variants = need.found.variants if need.found else ()
         for path in (*variants, place):  # where there are variants alone, the first has that place
             level = hwcaps_level(path)

@@ -8,7 +8,7 @@ from magicpak.bundle.plan import Because
 from magicpak.collect.mirror import Mirror
 from magicpak.elf.cache import ElfCache, ElfFile
 from magicpak.elf.errors import ElfError
-from magicpak.elf.facts import FileType
+from magicpak.elf.facts import ElfFacts, FileType
 from magicpak.files.cli_path import Location
 from magicpak.files.env_line import env_command
 from magicpak.files.script import HEAD, MAX_INTERPRETERS, Script, parse_script
@@ -18,6 +18,9 @@ from magicpak.process.exec import find_program
 from magicpak.resolve.inputs import Program
 from magicpak.resolve.libraries import Resolved, resolve_program
 from magicpak.scripts.needs import ScriptFile
+
+_NO_FILE = (0, 0), 0o755
+"""Inode and mode of a program that is not on the host any more, or not as it was."""
 
 
 class ProgramCollector:
@@ -86,6 +89,26 @@ class ProgramCollector:
             else:
                 self._resolved[location] = resolve_program(Program.at(location, file), self._loaders)
         return self._resolved[location]
+
+    def resolve_made(self, path: str, facts: ElfFacts, root: BundlePath) -> Resolved | None:
+        """Return what the loader of a program loads that the run has made at `path`, or in memory, and has executed.
+
+        None where its interpreter is made by the run too, and in another root directory than `/`: what that loads is
+        known from the trace alone.
+        """
+        if facts.type not in (FileType.EXEC, FileType.DYN):
+            return None
+        because = Because("the interpreter (PT_INTERP) of", path)
+        if root != ROOT and facts.interpreter is not None:
+            self._mirror.place(_below(root, facts.interpreter), because, root=root)
+        if root != ROOT or self._is_made(facts.interpreter):
+            return None
+        file = ElfFile(facts, *_NO_FILE)
+        self._loaders.elf.add(path, file)
+        return resolve_program(Program(path, path, path, file, BundlePath(path)), self._loaders)
+
+    def _is_made(self, interpreter: str | None) -> bool:
+        return interpreter is not None and self._mirror.host.status(self._mirror.host.real(interpreter)) is None
 
     def _elf_file(self, location: Location) -> ElfFile | None:
         status = self._mirror.host.status(location.host)

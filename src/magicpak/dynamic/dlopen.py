@@ -26,6 +26,8 @@ class LoadedProcess:
         """The paths by which the loader knows what it has loaded."""
         self.opened: dict[str, list[str]] = {}
         """By which paths the loader opened a file that it maps, by its real path."""
+        self.made: set[str] = set()
+        """The names of the libraries that it had and that the run has made."""
         self.uses_musl = False
         """Whether its loader is musl's, whose calls cannot be told from the program's: it is the C library too."""
         self._elf = elf
@@ -87,14 +89,23 @@ class LoadedProcess:
             program.needs.append(Need(name, program, loaded, loaded.found))
 
     def settle(self, objects: Iterable[Loaded]) -> None:
-        """Let what is loaded satisfy each need of `objects` that nothing else does: the process had it by that name."""
+        """Let what is loaded satisfy each need of `objects` that nothing else does: the process had it by that name.
+
+        One for a library that the run has made is no need of the bundle.
+        """
         loaded: dict[str, Loaded] = {}
         for each in self._objects:
             loaded.setdefault(os.path.basename(each.path), each)
             loaded.setdefault(each.facts.soname or "", each)
         for each in objects:
             each.needs[:] = [
-                need if need.satisfied_by else need._replace(satisfied_by=loaded.get(need.name)) for need in each.needs
+                need
+                if need.satisfied_by
+                else need._replace(
+                    satisfied_by=loaded.get(need.name),
+                    optional=need.optional or os.path.basename(need.name) in self.made,
+                )
+                for need in each.needs
             ]
 
     def _know(self, closure: Closure) -> None:

@@ -5,10 +5,10 @@ import stat
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from magicpak.bundle.entry import Link
+from magicpak.bundle.entry import Copy, Fifo, Link
 from magicpak.bundle.path import ROOT, BundlePath
 from magicpak.files.host import Host, PreviousFile
-from magicpak.files.view import RUNTIME_DIRECTORIES
+from magicpak.files.view import KERNEL_DIRECTORIES, STATE_DIRECTORIES, SYSTEMD_MARKER, is_below
 from magicpak.text import printable
 from magicpak.tracing.trace import Access, Backup, Trace, Use
 
@@ -61,9 +61,10 @@ NO_CHANGES = HostChanges({}, frozenset(), frozenset(), has_other_links=False, wa
 
 
 class HostBefore(Host):
-    """The host as the runs found it, without what they made, and without what is the kernel's in a running system.
+    """The host as the runs found it, without what they made, and without what is a running system's alone.
 
-    `output` is the real path of OUTPUT. `entered` collects the mount points of a running system that were on a way.
+    Of /run there are the directories, and links, but no files. `output` is the real path of OUTPUT. `entered` collects
+    the mount points of the kernel that were on a way.
     """
 
     def __init__(self, output: str | None, changes: HostChanges) -> None:
@@ -71,11 +72,13 @@ class HostBefore(Host):
         self.entered: set[BundlePath] = set()
         self._is_new: dict[str, bool] = dict.fromkeys(changes.new, True)
         self._is_new["/"] = False
-        self._mount_points: tuple[str, ...] = RUNTIME_DIRECTORIES
+        self._mount_points: tuple[str, ...] = KERNEL_DIRECTORIES
+        self._state: tuple[str, ...] = STATE_DIRECTORIES
 
     def add_root(self, root: str) -> None:
-        """Add `root`, the root directory of a process, in which such mount points may be too."""
-        self._mount_points = tuple(dict.fromkeys((*self._mount_points, *(root + path for path in RUNTIME_DIRECTORIES))))
+        """Add `root`, the root directory of a process, in which such directories may be too."""
+        self._mount_points = tuple(dict.fromkeys((*self._mount_points, *(root + path for path in KERNEL_DIRECTORIES))))
+        self._state = tuple(dict.fromkeys((*self._state, *(root + path for path in STATE_DIRECTORIES))))
 
     def status(self, path: str) -> os.stat_result | None:
         """Return the status of what was at `path`; None for nothing, and for what no bundle has. Raises CannotRead."""
@@ -85,6 +88,10 @@ class HostBefore(Host):
         """Return the link at `path` as it was. Raises CannotRead."""
         link = super().link(path, status, root)
         return link if link.source is None or self.followed_status(path) is not None else link._replace(source=None)
+
+    def file_entry(self, path: str, status: os.stat_result) -> Copy | Fifo | None:
+        """Return the entry for a file or named pipe at `path`; None for all else, and for what is below /run."""
+        return None if is_below(path, self._state) else super().file_entry(path, status)
 
     def is_off_limits(self, real: BundlePath) -> bool:
         """Return whether `real` is OUTPUT itself, or is filled when a system runs. Raises CannotRead."""
@@ -105,7 +112,7 @@ class HostBefore(Host):
                 if path == mount_point or path.startswith(f"{mount_point}/"):
                     self.entered.add(BundlePath(mount_point))
                     return True
-        return False
+        return is_below(path, (SYSTEMD_MARKER,))
 
 
 def _previous(kept: Backup) -> PreviousFile | None:

@@ -25,12 +25,14 @@ class TracedItems(NamedTuple):
     """What the traces have added.
 
     `resolved` are executed programs and libraries loaded at run time, with what their loaders load, for
-    `place_libraries`. `warnings` are lines worth a warning. `files` are the paths of the files that were collected.
+    `place_libraries`. `warnings` are lines worth a warning. `files` are the paths of the files that were collected,
+    `caches` those of them that are a copy of a loader's cache, which a program reads itself.
     """
 
     resolved: tuple[Resolved, ...]
     warnings: tuple[str, ...]
     files: frozenset[BundlePath]
+    caches: frozenset[BundlePath] = frozenset()
 
 
 def collect_traced(
@@ -54,16 +56,20 @@ def collect_traced(
         classifier.take(trace)
     moved = {each.place for each in inputs.all if each.is_moved}
     host = files.mirror.host
-    loader_files = {host.real(path) for path in classifier.loader_files}
+    used = files.items()
+    copies = {item.path for item in used if isinstance(item.entry, Copy)}
+    caches = copies & {host.real(path) for path in classifier.caches}  # a loader's own look at it collects nothing
+    loader_files = {host.real(path) for path in classifier.loader_files} - caches
     items = [
         item
-        for item in files.items()
+        for item in used
         if item.path not in moved and _end(item, host) not in loader_files and _is_readable(item, mirror.host)
     ]
     mirror.add_uncounted(items)
     found = classifier.resolved()
     collected = frozenset(item.path for item in items if isinstance(item.entry, Copy | Fifo))
-    return TracedItems(tuple(found), (*changes.warnings, *executed.warnings, *missing_warnings(found)), collected)
+    warnings = (*changes.warnings, *executed.warnings, *missing_warnings(found))
+    return TracedItems(tuple(found), warnings, collected, collected & caches)
 
 
 def _end(item: Item, host: Host) -> BundlePath:

@@ -1,4 +1,4 @@
-"""Warnings of what a run has used and hardly anybody wants in an image: keys, passwords, private files."""
+"""Warnings of what a run has used and hardly anybody wants in an image: keys, passwords, private files, caches."""
 
 import os
 import re
@@ -31,7 +31,16 @@ _CREDENTIALS = re.compile(
     re.DOTALL,
 )
 _HOME = re.compile(r"(/root|/home/[^/]+)/.")
-_CACHE = re.compile(r"/\.cache/.|/\.java/fonts/.", re.DOTALL)  # below a home: XDG's directory, Java's list of fonts
+_CACHES = (
+    r"\.cache",  # XDG Base Directory Specification: GStreamer's list of plugins, fontconfig's of fonts
+    r"\.fontconfig",  # fonts-conf(5)
+    r"\.java/fonts",  # OpenJDK's list of fonts
+    r"\.texlive\d*/texmf-var|\.texmf-var",  # TEXMFVAR in texmf.cnf: LuaTeX's list of fonts, formats
+    r"\.nv/ComputeCache|\.triton/cache|\.cupy/kernel_cache",  # what CUDA, Triton and CuPy have compiled for a GPU
+)
+"""The directories below a home in which programs keep what they have found out or made from other files."""
+
+_CACHE = re.compile(rf"/(?:{'|'.join(_CACHES)})/.", re.DOTALL)
 _PRIVATE_KEY = re.compile(
     rb"^-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----[ \t]*\r?\n(?:\s*\n)?(?:[A-Za-z-]+: |[A-Za-z0-9+/=]{16})",
     re.MULTILINE,
@@ -52,42 +61,54 @@ _KINDS = (
 )
 
 
-def secret_warnings(plan: BundlePlan, used: Collection[BundlePath], inputs: Sequence[Input]) -> list[str]:
-    """Return a line for each kind of secret among the files of `plan` that a run has `used`.
+def secret_warnings(
+    plan: BundlePlan, used: Collection[BundlePath], inputs: Sequence[Input], env: Mapping[str, str]
+) -> list[str]:
+    """Return a line for each kind of secret among the files of `plan` that a run with the variables `env` has `used`.
 
-    What is in a home directory counts too, except what is beside or below one of `inputs` where that
-    is in the home.
+    What is in a home directory counts too, except what is beside or below one of `inputs` where that is in the home;
+    and caches, wherever they are.
     """
     found: dict[str, list[str]] = {}
     homes: dict[str, list[str]] = {}
-    caches: list[str] = []
-    own_home = real_path(os.environ.get("HOME") or "/")
+    caches: dict[str, list[str]] = {}
+    own_homes = {real_path(each.get("HOME") or "/") for each in (os.environ, env)} - {"/"}
+    cache_home = env.get("XDG_CACHE_HOME", "")  # a relative one counts for nothing, by the specification
+    cache_home = real_path(cache_home) if cache_home.startswith("/") else "/"
     directories = [os.path.dirname(path) for each in inputs for path in (each.path, each.real)]
     for item in plan:
         if item.path not in used or not isinstance(item.entry, Copy):
             continue
         entry = item.entry
         kind = next((kind.name for kind in _KINDS if kind.matches(item.path, entry)), None)
-        home = _home_of(item.path, own_home)
+        home = _home_of(item.path, own_homes)
+        cached_by = _cached_by(item.path, home, cache_home)
         if kind is not None:
             found.setdefault(kind, []).append(item.path)
         elif home is not None and not _is_beside_input(item.path, home, directories):
             homes.setdefault(home, []).append(item.path)
-            caches += [item.path] if _CACHE.match(item.path, len(home)) else []
+        if kind is None and cached_by is not None:
+            caches.setdefault(cached_by, []).append(item.path)
     lines = [*_secret_lines(found), *(_home_line(home, paths) for home, paths in homes.items())]
-    return [*lines, _cache_line(caches)] if caches else lines
+    return [*lines, *(_cache_line(variable, paths) for variable, paths in caches.items())]
 
 
 def _is_beside_input(path: BundlePath, home: str, directories: Sequence[str]) -> bool:
     return any(each.startswith(f"{home}/") and path.is_under(each) for each in directories)
 
 
-def _home_of(path: str, ours: str) -> str | None:
-    """Return the home directory that `path` is below, where our own is `ours`; None for none."""
-    if ours != "/" and path.startswith(f"{ours}/"):
-        return ours
+def _home_of(path: str, ours: Collection[str]) -> str | None:
+    """Return the home directory that `path` is below, where our own are `ours`; None for none."""
+    own = max((each for each in ours if path.startswith(f"{each}/")), key=len, default=None)
     match = _HOME.match(path)
-    return match[1] if match else None
+    return own or (match[1] if match else None)
+
+
+def _cached_by(path: str, home: str | None, cache_home: str) -> str | None:
+    """Return the variable that says where the cache is that `path` is in; None for what is not in a cache."""
+    if cache_home != "/" and path.startswith(f"{cache_home}/"):
+        return "XDG_CACHE_HOME"
+    return "HOME" if home is not None and _CACHE.match(path, len(home)) else None
 
 
 def _has_private_key(copy: Copy) -> bool:
@@ -114,9 +135,10 @@ def _home_line(home: str, paths: Sequence[str]) -> str:
     return f"{list_names(paths)} are in a home directory: exclude them with {flag}"
 
 
-def _cache_line(paths: Sequence[str]) -> str:
+def _cache_line(variable: str, paths: Sequence[str]) -> str:
     which = "is a cache, without which" if len(paths) == 1 else "are caches, without which"
-    cure = "to find that too, run the program with an empty home: --dynamic-env HOME=$(mktemp -d)"
+    place = "home" if variable == "HOME" else "cache"
+    cure = f"to find that too, run the program with an empty {place}: --dynamic-env {variable}=$(mktemp -d)"
     return f"{list_names(paths)} {which} the program may need files that the run did not use; {cure}"
 
 

@@ -14,21 +14,29 @@ MAX_UNOPENED = 1 << 16
 
 
 class ElfFile(NamedTuple):
-    """One ELF file: its facts, (device, inode number) and permission bits."""
+    """One ELF file: its facts, (device, inode number) and permission bits.
+
+    The facts of a program that upx has packed are of what is inside, unless `unpack_error` says why that is not known.
+    """
 
     facts: ElfFacts
     inode: tuple[int, int]
     mode: int
+    unpack_error: str | None = None
 
 
 class ElfCache:
     """The ELF files of `files` (by default the host's) by path, including the errors of those that are not ELF.
 
-    `by_inode` has the files that were read so far, whatever the path.
+    `by_inode` has the files that were read so far, whatever the path, and what `--compress` has made, as the original
+    that it stands for. `upx` is the path or name of the upx that unpacks what is packed, `upx_timeout` the seconds that
+    it may take for a file.
     """
 
-    def __init__(self, files: FileView | None = None) -> None:
+    def __init__(self, files: FileView | None = None, upx: str = "upx", upx_timeout: float = 600) -> None:
         self.files: FileView = files or HostView()
+        self.upx = upx
+        self.upx_timeout = upx_timeout
         self.by_inode: dict[tuple[int, int], ElfFile] = {}
         self._by_path: dict[str, ElfFile | ElfError] = {}
         self._unopened: dict[str, tuple[int, str | None]] = {}
@@ -48,6 +56,11 @@ class ElfCache:
             return result
         raise result.with_traceback(None)
 
+    def add(self, path: str, file: ElfFile) -> None:
+        """Take `file` for what is at `path`, where it need not be any more."""
+        self._by_path[path] = file
+        self._unopened.pop(path, None)
+
     def _read(self, path: str) -> ElfFile | ElfError | OSError:
         try:
             descriptor = self.files.open(path)
@@ -58,6 +71,8 @@ class ElfCache:
             require_regular(status.st_mode)
             inode = status.st_dev, status.st_ino
             file = ElfFile(read_facts(descriptor), inode, stat.S_IMODE(status.st_mode))
+            if file.facts.packed:
+                file = self.by_inode.get(inode) or self._unpacked(file, descriptor)
             self.by_inode[inode] = file
         except (ElfError, OSError) as error:
             return error
@@ -65,3 +80,11 @@ class ElfCache:
             return file
         finally:
             os.close(descriptor)
+
+    def _unpacked(self, file: ElfFile, descriptor: int) -> ElfFile:
+        from magicpak.elf.unpack import UnpackError, unpacked_facts
+
+        try:
+            return file._replace(facts=unpacked_facts(descriptor, file.facts, self.upx, self.upx_timeout))
+        except UnpackError as error:
+            return file._replace(unpack_error=str(error))

@@ -76,8 +76,8 @@ class ElfFacts(NamedTuple):
     """The header, the interpreter and the dynamic section of one ELF file; strings are decoded like file names.
 
     `dependencies` are in the order of the section, which counts. `audit` are the names in DT_AUDIT, then those in
-    DT_DEPAUDIT. `rpath` and `runpath` are None if the tag is absent;
-    `flags` is e_flags, `flags_1` is DT_FLAGS_1.
+    DT_DEPAUDIT. `rpath` and `runpath` are None if the tag is absent; `flags` is e_flags, `flags_1` is DT_FLAGS_1. A
+    program that is `packed` by upx has all else inside, from where `ElfCache` takes it.
     """
 
     kind: ElfTarget
@@ -93,6 +93,7 @@ class ElfFacts(NamedTuple):
     flags_1: int = 0
     audit: tuple[str, ...] = ()
     versions: Versions = Versions()
+    packed: bool = False
 
     @property
     def needed(self) -> tuple[str, ...]:

@@ -62,7 +62,12 @@ def read_facts(descriptor: int) -> ElfFacts:
     facts = ElfFacts(kind, file_type, flags, entry, interpreter=_interpreter(file, segments))
     address = _dynamic_address(segments)
     if address is None:
-        return facts
+        if not segments or facts.interpreter is not None:
+            return facts
+        from magicpak.elf.packed import is_packed  # for static programs only, and what looks like one
+
+        end = phoff + phnum * phentsize
+        return facts._replace(packed=is_packed(descriptor, file.head, end, little=form.little))
     return _dynamic_facts(facts, MappedImage(file, segments), address, form.dynamic)
 
 

@@ -20,8 +20,12 @@ _NOT_REGULAR = "not a regular file"
 KERNEL_FILE_SYSTEMS = ("/proc", "/sys")
 KERNEL_DIRECTORIES = (*KERNEL_FILE_SYSTEMS, "/dev")
 """What a container finds there is the kernel's, whatever its image has."""
-RUNTIME_DIRECTORIES = (*KERNEL_DIRECTORIES, "/run")
+STATE_DIRECTORIES = ("/run", "/var/run")
+"""Where programs keep files while a system runs (FHS 3.0); a container finds there what its image has."""
+RUNTIME_DIRECTORIES = (*KERNEL_DIRECTORIES, *STATE_DIRECTORIES)
 """What is filled when a system runs."""
+SYSTEMD_MARKER = "/run/systemd/system"
+"""The directory by which programs know that systemd runs the machine, sd_booted(3): it is false of a container."""
 
 
 class FileView(Protocol):

@@ -56,7 +56,7 @@ def is_usable(path: str, program: ElfFacts, machine: Machine, elf: ElfCache) -> 
 def _why_not_loadable(facts: ElfFacts) -> str | None:
     if facts.type not in (FileType.DYN, FileType.EXEC):
         return "is an ELF file but not a shared library"
-    if not facts.is_dynamic:
+    if not facts.is_dynamic or facts.packed:
         return "has no dynamic section"
     if facts.type == FileType.EXEC or facts.flags_1 & DF_1_PIE:
         return "is an executable, not a shared library"

@@ -17,6 +17,9 @@ _MAX_PATH = 4096  # PATH_MAX, with the NUL
 _MAX_DIRECTORIES = 64  # SYSTEM_DIRS has two to six
 _LAST_LEGACY = (2, 36)
 
+GLIBC_CACHE = "/etc/ld.so.cache"
+"""Where glibc's loader, as distributions build it, has its cache."""
+
 
 class Glibc(NamedTuple):
     """A glibc loader: its default directories in order, `$LIB`, its cache and preload files (None: it has none).

@@ -57,7 +57,11 @@ class Why:
         yield f"{printable(entry.path)}{details}: {entry.reason}"
         for requester in self._entries.chain(entry):
             yield f"  {printable(requester.path)}: {requester.reason}"
-        others = [each for each in self._requesters.get(entry.path, ()) if each != entry.asked_by]
+        others = [
+            each
+            for each in self._requesters.get(entry.path, ())
+            if each != entry.asked_by and not entry.reason.endswith(f" {printable(each)}")
+        ]
         if others:
             yield f"  also needed by {list_names(others, _MAX_REQUESTERS)}"
 

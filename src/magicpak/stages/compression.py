@@ -6,6 +6,7 @@ from typing import NamedTuple
 from magicpak.bundle.entry import Copy
 from magicpak.bundle.plan import BundlePlan
 from magicpak.collect.upx import Upx, UpxRefusal, pack, to_pack, with_packed
+from magicpak.elf.cache import ElfCache
 from magicpak.log import Log
 from magicpak.options import LogLevel
 from magicpak.resolve.inputs import Program
@@ -21,10 +22,12 @@ class Compression(NamedTuple):
         """Raise ToolFailed where upx is missing."""
         self.upx.check()
 
-    def run(self, programs: Sequence[Program], plan: BundlePlan, private: Callable[[], str], log: Log) -> BundlePlan:
+    def run(
+        self, programs: Sequence[Program], plan: BundlePlan, elf: ElfCache, private: Callable[[], str], log: Log
+    ) -> BundlePlan:
         """Return `plan` with `programs` compressed. Raises ToolFailed, SourceChanged, MagicpakError.
 
-        `private` returns the path of a new private directory, which must outlive the plan.
+        `elf` learns what is inside. `private` returns the path of a new private directory, which must outlive the plan.
         """
         packed = {}
         chosen = to_pack(programs, plan)
@@ -34,11 +37,16 @@ class Compression(NamedTuple):
             result = self._packed(program, copy, private(), log)
             if result is not None:
                 packed[copy.inode] = result
+                facts = program.file.facts._replace(packed=True)
+                elf.by_inode[result.inode] = program.file._replace(facts=facts)
         return with_packed(plan, packed)
 
     def _packed(self, program: Program, copy: Copy, directory: str, log: Log) -> Copy | None:
         """Return `program` as upx has packed it in `directory`; None, with a warning, where upx refuses it."""
         name = printable(program.argument)
+        if program.file.facts.packed:
+            log.warn(f"{name} is not compressed: upx has packed it already")
+            return None
         announce = log.info if log.shows(LogLevel.INFO) else log.summary  # it can take minutes
         announce(f"compressing {name} with {self.upx.line}")
         result = pack(program, copy, self.upx, directory)

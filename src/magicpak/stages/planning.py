@@ -10,6 +10,7 @@ from magicpak.bundle.plan import BundlePlan
 from magicpak.collect.libraries import Placed, place_inputs, place_libraries, relative_path_warnings
 from magicpak.collect.loader_config import with_loader_config
 from magicpak.collect.mirror import Mirror
+from magicpak.collect.read_cache import ReadCaches
 from magicpak.collect.result import Result
 from magicpak.errors import MagicpakError
 from magicpak.files.cli_path import Location
@@ -36,7 +37,7 @@ class _Collected(NamedTuple):
 
 
 class Planning(NamedTuple):
-    """`--layout`, OUTPUT, `--include`, `--exclude`, `--mkdir` and `--all-packages`."""
+    """What the options say about the contents; `env` are the variables of the runs."""
 
     layout: Layout
     output: str | None
@@ -44,6 +45,7 @@ class Planning(NamedTuple):
     exclude: Sequence[str]
     mkdir: Sequence[str]
     all_packages: bool
+    env: Mapping[str, str]
 
     def run(
         self, inputs: Inputs, resolved: Sequence[Resolved], runs: "Sequence[TracedRun]", loaders: Loaders, log: Log
@@ -53,7 +55,7 @@ class Planning(NamedTuple):
         Raises CannotRead.
         """
         output = None if self.output is None else real_path(self.output)
-        used: Collection[BundlePath] = ()
+        used = caches = frozenset[BundlePath]()
         if runs:
             from magicpak.dynamic.host_before import changes_of
 
@@ -69,23 +71,28 @@ class Planning(NamedTuple):
             traced = collect_traced([run.trace for run in runs], inputs, resolved, loaders, mirror, changes)
             log.warn_all(traced.warnings)
             log.info(summary(runs, len(traced.files)))
-            resolved, used = [*resolved, *traced.resolved], traced.files
+            resolved, used, caches = [*resolved, *traced.resolved], traced.files, traced.caches
         found = self._collect(inputs, resolved, loaders, mirror, log)
         log.doing("planning")
-        before, warnings = with_loader_config(
-            BundlePlan().adding(mirror.take()), self.exclude, found.placed, loaders.elf
-        )
+        collected = BundlePlan().adding(mirror.take())
+        read = self._read_caches(collected, caches)
+        before, warnings = with_loader_config(collected, self.exclude, found.placed, loaders.elf, read)
         log.warn_all((*mirror.host.warnings(), *warnings, *relative_path_warnings(found.placed)))
         exclusion = exclude(before, self.exclude)
         _require_excluded(found.matches.unreadable if found.matches else {}, exclusion)
         _report_exclusion(exclusion, log)
-        if used:
-            from magicpak.dynamic.secrets import secret_warnings
-
-            log.warn_all(secret_warnings(exclusion.plan, used, inputs.all))
+        log.warn_all(self._secret_warnings(exclusion.plan, used, inputs) if used else ())
         log.info(f"planned {count_noun(len(exclusion.plan), 'entry')}")
         named = {location.bundle for location in found.matches.named} if found.matches else ()
         return Result(inputs, found.placed, found.scripts, named, exclusion, exclusion.plan)
+
+    def _secret_warnings(self, plan: BundlePlan, used: Collection[BundlePath], inputs: Inputs) -> Sequence[str]:
+        from magicpak.dynamic.secrets import secret_warnings
+
+        return secret_warnings(plan, used, inputs.all, self.env)
+
+    def _read_caches(self, plan: BundlePlan, caches: Collection[BundlePath]) -> ReadCaches:
+        return ReadCaches(caches, exclude(plan, self.exclude).plan) if caches else ReadCaches()
 
     def _collect(
         self, inputs: Inputs, resolved: Sequence[Resolved], loaders: Loaders, mirror: Mirror, log: Log

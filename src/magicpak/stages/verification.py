@@ -32,7 +32,8 @@ class Verification(NamedTuple):
         for path in checker.unknown_loaders:
             log.info(f"the loader {printable(path)} is not known: what its programs find is not verified")
         if not problems:
-            log.info(f"verified {count_noun(count, 'program')}: nothing is missing")
+            if count or not checker.packed:
+                log.info(f"verified {count_noun(count, 'program')}: nothing is missing")
             return None
         from magicpak.verify.severity import ExclusionEffects, judge, severities
 
@@ -48,11 +49,13 @@ class Verification(NamedTuple):
 
 
 class DirectoryChecking(NamedTuple):
-    """The directory, the programs by their paths in it (none: all), and `--symbols`."""
+    """The directory, the programs by their paths in it (none: all), `--symbols`, and how upx unpacks."""
 
     directory: str
     programs: Sequence[str]
     symbols: bool
+    upx: str
+    upx_timeout: float
 
     def run(self, log: Log) -> tuple[list[str], LibrariesMissing | None]:
         """Return a line for each thing that keeps a program from starting, its path first; and the error, if any.
@@ -63,7 +66,8 @@ class DirectoryChecking(NamedTuple):
 
         log.doing(f"checking {self.directory}")
         try:
-            checked = check_directory(self.directory, self.programs, symbols=self.symbols)
+            upx = self.upx, self.upx_timeout
+            checked = check_directory(self.directory, self.programs, *upx, symbols=self.symbols)
         finally:
             log.rest()
         log.warn_all(checked.warnings)

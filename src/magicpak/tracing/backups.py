@@ -31,7 +31,7 @@ class Backups:
         Of a hard link that the run has made, the file's first name is meant.
         """
         real = self._first_names.get(real, real)
-        if real in self.kept or self._is_made(real):
+        if real in self.kept or self.is_made(real):
             return False
         target = copy = None
         try:
@@ -62,10 +62,10 @@ class Backups:
     def link(self, real: str, first: str) -> None:
         """Remember that the run has made `real` a hard link of the file at the real path `first`."""
         first = self._first_names.get(first, first)
-        if not self._is_made(first):
+        if not self.is_made(first):
             self._first_names[real] = first
 
-    def _is_made(self, real: str) -> bool:
+    def is_made(self, real: str) -> bool:
         """Return whether `real` or a directory above it was made by the run."""
         while self.made and real != "/":
             if real in self.made:

@@ -4,7 +4,7 @@ import os
 import struct
 from collections.abc import Callable
 
-from magicpak.tracing import memory, mutations
+from magicpak.tracing import memory, mutations, procfs
 from magicpak.tracing.memory import Unreadable
 from magicpak.tracing.path_args import PathArgument, SyscallEntry
 from magicpak.tracing.recorder import OnExit, Recorder
@@ -48,15 +48,19 @@ def _move(recorder: Recorder, _stop: SyscallEntry) -> OnExit:
 class PendingExec:
     """An execve that has begun: what to do when it has failed, or with result 0 when it has not."""
 
-    def __init__(self, recorder: Recorder, entry: SyscallEntry, named: PathArgument, argv: tuple[str, ...]) -> None:
-        self.named = named
+    def __init__(
+        self, recorder: Recorder, entry: SyscallEntry, named: PathArgument | None, argv: tuple[str, ...]
+    ) -> None:
+        self.path = named.path if named else ""
         self.argv = argv
+        self._named = named
         self._recorder = recorder
         self._stop = entry
 
     def __call__(self, result: int) -> None:
-        """Record its end."""
-        self._recorder.used(self._stop, Access.EXECUTED, self.named, False, result)
+        """Record its end, unless the file has no name."""
+        if self._named is not None:
+            self._recorder.used(self._stop, Access.EXECUTED, self._named, False, result)
 
 
 def _ask(recorder: Recorder, entry: SyscallEntry) -> OnExit | None:
@@ -114,7 +118,13 @@ def _map(recorder: Recorder, entry: SyscallEntry) -> OnExit | None:
         protection, flags, descriptor = struct.unpack_from("=8xIII", data) if data else (0, 0, 0)
     if not protection & PROT_EXEC or flags & MAP_ANONYMOUS:
         return None
-    return _use_descriptor(recorder, entry, descriptor, Access.MAPPED)
+    named = recorder.names.descriptor(entry.tid, descriptor)
+    if named is None:
+        return None
+    on_exit = recorder.use(entry, Access.MAPPED, named)
+    if procfs.is_loader(os.fsencode(named.path)):
+        entry.process.loader = None  # as a program does that upx has packed: the kernel has loaded none
+    return on_exit
 
 
 def _enter(recorder: Recorder, entry: SyscallEntry) -> OnExit | None:
@@ -132,7 +142,7 @@ def _execute(recorder: Recorder, entry: SyscallEntry) -> OnExit | None:
     named = recorder.names.of(entry)
     if named is None and entry.flags() & _AT_EMPTY_PATH:
         named = recorder.names.descriptor(entry.tid, entry.arguments[call.directory])
-    if named is None:
+    elif named is None:
         return None
     argv = memory.strings_at(entry.tid, entry.arguments[call.path + 1], entry.abi.pointer)
     return PendingExec(recorder, entry, named, argv)

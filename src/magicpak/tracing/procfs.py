@@ -8,11 +8,15 @@ import struct
 from collections.abc import Callable
 from typing import TypeVar
 
+from magicpak.elf.errors import ElfError
+from magicpak.elf.facts import ElfFacts
+from magicpak.elf.reader import read_facts
 from magicpak.process.prctl import die_with_parent
 from magicpak.tracing import ptrace
 from magicpak.tracing.memory import Unreadable
 
 _DELETED = " (deleted)"
+_MEMFD = "/memfd:"
 _MUCH = 1 << 16  # bytes
 _AT_BASE = 7  # linux/auxvec.h
 _AUXILIARY = struct.Struct("=QQ")
@@ -38,13 +42,48 @@ def file_of(tid: int, descriptor: int) -> str | None:
 
 
 def executable_of(pid: int) -> tuple[str, tuple[int, int]]:
-    """Return the real path of the program that a process runs, and its device and inode number; empty if unreadable."""
+    """Return the real path of the program that a process runs, and its device and inode number; empty if unreadable.
+
+    The path is empty, too, where it has none any more.
+    """
     link = f"/proc/{pid}/exe"
     try:
         status = _as_its_user(pid, lambda: os.stat(link))
         return _link(pid, "exe") or "", (status.st_dev, status.st_ino)
     except (OSError, Unreadable):
         return "", (0, 0)
+
+
+def former_path(pid: int, link: str) -> str:
+    """Return the path that a file had to which a link in /proc/PID leads, such as `exe`; empty if unreadable.
+
+    For one in memory that is `memfd:NAME`.
+    """
+    try:
+        text = (_link_text(pid, link) or "").removesuffix(_DELETED)
+    except Unreadable:
+        return ""
+    return text.removeprefix("/") if text.startswith(_MEMFD) else text
+
+
+def facts_of_executable(pid: int) -> ElfFacts | None:
+    """Return the facts of the file that a process runs, whether it still has a path or not; None if unreadable."""
+    path = f"/proc/{pid}/exe"
+    try:
+        descriptor = _as_its_user(pid, lambda: os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+    except OSError:
+        return None
+    try:
+        return read_facts(descriptor)
+    except (OSError, ElfError):
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def arguments_of(pid: int) -> tuple[str, ...]:
+    """Return the arguments of a process's program as the kernel has put them on its stack; none if unreadable."""
+    return tuple(map(os.fsdecode, _text(pid, "cmdline").split(b"\0")[:-1]))
 
 
 def process_of(tid: int) -> int:
@@ -74,10 +113,15 @@ def loader_of(pid: int) -> tuple[int, int]:
 
     musl's loader is its C library too, whose calls are the program's own.
     """
-    parts = [line for line in _text(pid, "maps").splitlines() if line.rpartition(b"/")[2].startswith(_LOADERS)]
+    parts = [line for line in _text(pid, "maps").splitlines() if is_loader(line)]
     if not parts:
         return 0, 0
     return int(parts[0].partition(b"-")[0], 16), int(parts[-1].partition(b" ")[0].partition(b"-")[2], 16)
+
+
+def is_loader(path: bytes) -> bool:
+    """Return whether `path`, or a line that ends in one, is that of glibc's dynamic loader by its name."""
+    return path.rpartition(b"/")[2].startswith(_LOADERS)
 
 
 def loader_base(pid: int) -> int:
@@ -112,19 +156,24 @@ def _status(pid: int, field: str) -> int:
 
 def _link(tid: int, name: str) -> str | None:
     """Return the path that a link in /proc/TID has for a text; None for what has no path or is removed."""
+    target = _link_text(tid, name)
+    if target is None or not target.startswith("/") or (target.endswith(_DELETED) and not os.path.lexists(target)):
+        return None
+    return target
+
+
+def _link_text(tid: int, name: str) -> str | None:
+    """Return the text of a link in /proc/TID; None where there is none. Raises Unreadable."""
     path = f"/proc/{tid}/{name}"
     try:
-        target = os.readlink(path)
+        return os.readlink(path)
     except PermissionError:
         try:
-            target = _as_its_user(tid, lambda: os.readlink(path))
+            return _as_its_user(tid, lambda: os.readlink(path))
         except OSError:
             raise Unreadable from None
     except OSError:
         return None
-    if not target.startswith("/") or (target.endswith(_DELETED) and not os.path.lexists(target)):
-        return None
-    return target
 
 
 def _as_its_user(tid: int, look: Callable[[], _Seen]) -> _Seen:

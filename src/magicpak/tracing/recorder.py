@@ -7,8 +7,15 @@ from typing import Final
 
 from magicpak.tracing import procfs
 from magicpak.tracing.backups import Backups
+from magicpak.tracing.executable import OTHER_NAMES, read_executable
 from magicpak.tracing.memory import Unreadable
-from magicpak.tracing.path_args import PathArgument, PathArgumentReader, SyscallEntry, TracedProcess, path_outside
+from magicpak.tracing.path_args import (
+    PathArgument,
+    PathArgumentReader,
+    SyscallEntry,
+    TracedProcess,
+    path_outside,
+)
 from magicpak.tracing.trace import Access, Execution, Trace, Use
 from magicpak.tracing.used_paths import UsedPaths
 
@@ -23,8 +30,6 @@ FAILURES_KEPT = 1 << 26
 
 _LAST_ERROR = 4095
 _USE_SIZE = 400  # bytes that a Use takes beside its path: the tuple, its strings, its place in a list and in a set
-_OTHER_NAMES = ("/proc/", "/dev/")
-"""Where a file can have other names, that say nothing to anybody else: /proc/self/cwd/x, /dev/fd/3."""
 
 
 class Recorder:
@@ -43,6 +48,7 @@ class Recorder:
         self._uses: list[Use] = []
         self._used_paths = UsedPaths()
         self._uses_in_paths = 0
+        self._emptied: set[str] = set()
         self._changes = 0
         self._loader_lengths: dict[object, int] = {}
         """How much memory the loader takes, by the program that it loads."""
@@ -53,11 +59,22 @@ class Recorder:
         return Trace(tuple(self._executions), tuple(self._uses), kept, self.unreadable, self._omitted)
 
     def executed(self, process: TracedProcess, path: str, arguments: Sequence[str], *, by: int | None) -> None:
-        """Record that `process` runs the program `path` now; `by` is the index of the execution that called execve."""
-        real, inode = procfs.executable_of(process.pid)
-        execution = Execution(process.pid, by, False, path, real, inode, tuple(arguments), self._cwd(process.pid), None)
+        """Record that `process` runs the program `path` now; `by` is the index of the execution that called execve.
+
+        `path` is empty for a program that was executed without one.
+        """
+        pid, cwd = process.pid, self._cwd(process.pid)
+        file = read_executable(pid, path, arguments, self._is_made)
+        execution = Execution(pid, by, False, file.path, file.real, file.inode, tuple(arguments), cwd, None, file.facts)
         self._become(process, execution)
         process.loader = None
+        if file.interpreter is not None:
+            root = procfs.root_directory(pid) if self.names.roots_differ else "/"
+            path = PathArgument(root, os.fsencode(file.interpreter), root).path
+            self._add(process, Use(process.execution, "execve", Access.EXECUTED, path, "", 0, root, by_loader=False))
+
+    def _is_made(self, real: str) -> bool:
+        return self.backups.is_made(real) or real in self._emptied
 
     def forked(self, parent: TracedProcess | None, pid: int) -> TracedProcess:
         """Record that `pid` is a new process that runs the program of `parent`, and return it."""
@@ -114,7 +131,7 @@ class Recorder:
             loader = base, base + length
         else:
             loader = procfs.loader_of(entry.tid)
-            if loader[0] == base and execution.real and not self.names.roots_differ:
+            if loader[0] == base and execution.facts is None and not self.names.roots_differ:
                 self._loader_lengths[program] = loader[1] - base
         entry.process.loader = loader
         return loader
@@ -150,6 +167,8 @@ class Recorder:
 
     def changed(self, entry: SyscallEntry, access: Access, named: PathArgument, error: int, real: str) -> None:
         """Record the end of a call that has changed `real`, or has tried to."""
+        if access is Access.EMPTIED and not error:
+            self._emptied.add(real)
         self._append(entry, access, named, error, real, by_loader=self.is_by_loader(entry))
 
     def _append(
@@ -159,8 +178,8 @@ class Recorder:
         real = path if real == path else real  # one string for both
         use = Use(entry.process.execution, entry.call.name, access, path, real, error, named.root, by_loader)
         self._add(entry.process, use)
-        if not error and not real and path.startswith(_OTHER_NAMES):
-            there = path_outside(entry.tid, named, _OTHER_NAMES, follows=entry.follows())
+        if not error and not real and path.startswith(OTHER_NAMES):
+            there = path_outside(entry.tid, named, OTHER_NAMES, follows=entry.follows())
             is_itself = there == self._executions[entry.process.execution].real  # as /proc/self/exe, wherever it stands
             if there is not None and not is_itself and os.path.lexists(there):
                 self._add(entry.process, use._replace(path=there, root="/"))

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
+from magicpak.elf.facts import ElfFacts, ElfTarget, VersionNeeded, Versions
 from magicpak.errors import LimitReached, RunFailed, TracingUnavailable
 from magicpak.process import prctl
 from magicpak.process.exec import Command, exec_failure, prepare
@@ -60,7 +61,7 @@ def follow(task: TraceTask, setup: SupervisorInput) -> Any:  # noqa: ANN401 - ne
         )
     trace = recorder.trace()
     uses = tuple((use[0], use[1], use.access.value, *use[3:]) for use in trace.uses)
-    parts = tuple(map(tuple, trace.executions)), uses, tuple(map(tuple, trace.kept)), trace.unreadable, trace.omitted
+    parts = tuple(map(_plain, trace.executions)), uses, tuple(map(tuple, trace.kept)), trace.unreadable, trace.omitted
     return parts, outcome.status, outcome.still_running
 
 
@@ -69,12 +70,26 @@ def unpacked(result: Any) -> tuple[Trace, int, tuple[str, ...]]:  # noqa: ANN401
     (executions, uses, kept, *counts), status, still_running = result
     accesses = {access.value: access for access in Access}
     trace = Trace(
-        tuple(Execution(*each) for each in executions),
+        tuple(Execution(*each)._replace(facts=_facts(each[-1])) for each in executions),
         tuple(Use(*each)._replace(access=accesses[each[2]]) for each in uses),
         tuple(Backup(*each) for each in kept),
         *counts,
     )
     return trace, status, still_running
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - nested tuples
+    """Return a tuple without named ones in it."""
+    return tuple(map(_plain, value)) if isinstance(value, tuple) else value
+
+
+def _facts(plain: Any) -> ElfFacts | None:  # noqa: ANN401 - what `_plain` returns
+    if plain is None:
+        return None
+    facts = ElfFacts(*plain)
+    needed, defined = facts.versions
+    versions = Versions(tuple(VersionNeeded(*each) for each in needed), defined)
+    return facts._replace(kind=ElfTarget(*facts.kind), versions=versions)
 
 
 class TracedRun(NamedTuple):

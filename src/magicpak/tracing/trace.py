@@ -4,6 +4,8 @@ from collections.abc import Callable
 from enum import Enum
 from typing import NamedTuple
 
+from magicpak.elf.facts import ElfFacts
+
 
 class Access(Enum):
     """How a file was used, in a word for messages."""
@@ -37,6 +39,9 @@ class Execution(NamedTuple):
     the first and where it is unknown. `path` is the name that was executed, absolute, links as they are; `real` and
     `inode` (device, inode number) the file that runs, which for a script is its interpreter. `cwd` is where it started.
     `returncode` is as `os.waitstatus_to_exitcode` has it, None for one that went on to another program.
+
+    `facts` are those of a file that the run itself has made, or that has no path any more; None for others. `real` is
+    then the path that it had, or `memfd:NAME` (memfd_create(2)).
     """
 
     pid: int
@@ -48,6 +53,7 @@ class Execution(NamedTuple):
     arguments: tuple[str, ...]
     cwd: str
     returncode: int | None
+    facts: ElfFacts | None = None
 
 
 class Use(NamedTuple):

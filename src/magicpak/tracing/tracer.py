@@ -215,7 +215,7 @@ class Tracer:
         process = self._threads.process_of(thread)
         if isinstance(on_exit, PendingExec):
             on_exit(0)
-            path, argv = on_exit.named.path, on_exit.argv
+            path, argv = on_exit.path, on_exit.argv
         else:  # its beginning could not be read
             path, argv = procfs.executable_of(pid)[0], ()
         self._recorder.executed(process, path, argv, by=process.execution)

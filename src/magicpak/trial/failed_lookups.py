@@ -14,11 +14,17 @@ from magicpak.bundle.plan import BundlePlan, Item
 from magicpak.elf.errors import ElfError
 from magicpak.elf.reader import read_path
 from magicpak.files.script import HEAD, MAX_INTERPRETERS, parse_script
-from magicpak.files.view import KERNEL_DIRECTORIES, RUNTIME_DIRECTORIES, is_below, read_host_file
+from magicpak.files.view import (
+    KERNEL_DIRECTORIES,
+    RUNTIME_DIRECTORIES,
+    SYSTEMD_MARKER,
+    is_below,
+    read_host_file,
+)
 from magicpak.tracing.trace import Access, Trace, Use
 
 _NOT_FOUND = (errno.ENOENT, errno.ENOTDIR)
-_NOT_OURS = (*RUNTIME_DIRECTORIES, "/var/run")  # of /run only the directories, to write into
+_NOT_OURS = (*KERNEL_DIRECTORIES, SYSTEMD_MARKER)
 _LOADERS_OWN = ("/etc/ld.so.cache", "/etc/ld.so.preload")
 _CONTAINERS_OWN = ("/etc/hostname", "/etc/hosts", "/etc/mtab", "/etc/resolv.conf")  # wherever it comes from
 _WRITTEN = (Access.MADE, Access.CHANGED, Access.EMPTIED)
@@ -60,7 +66,7 @@ def unlisted_files(trace: Trace, plan: BundlePlan) -> list[FailedLookup]:
     listed = dict.fromkeys(path for use, path in _in_bundle(trace) if use.access is Access.LISTED and not use.error)
     result = []
     listed.pop(ROOT, None)  # of which half is the container's
-    for directory in listed:
+    for directory in (each for each in listed if not is_below(each, RUNTIME_DIRECTORIES)):
         try:
             names = os.listdir(directory)
         except OSError:

@@ -10,10 +10,11 @@ from magicpak.bundle.entry import Copy, Directory
 from magicpak.bundle.exclude import Exclusion
 from magicpak.bundle.path import ROOT, BundlePath
 from magicpak.bundle.plan import BundlePlan
-from magicpak.files.view import is_below, real_path
+from magicpak.files.view import STATE_DIRECTORIES, is_below, real_path
 from magicpak.text import printable, shell_line
 from magicpak.tracing.trace import Access
 from magicpak.trial.failed_lookups import FailedLookup
+from magicpak.trial.known_paths import known_path
 
 MOST = 8
 """How many are shown."""
@@ -64,7 +65,7 @@ def suggest(lookups: Sequence[FailedLookup], plans: TrialPlans, printed: str) ->
         _Suggestion(each, source, is_bare=_is_just_a_directory(each, source, holders))
         for whole in reversed(lookups)  # what was looked for last comes first among equals
         for each in _excluded_parts(whole, plans)
-        if (source := _on_host(each, relative=relative)) and real_path(source) not in (plans.made or ())
+        if (source := _argument(each, printed, relative=relative)) and real_path(source) not in (plans.made or ())
     ]
     suggestions.sort(key=lambda each: (_rank(each, plans, printed), _temporary_rank(each.lookup.path)))
     return [_hint(each, plans) for each in _without_repetition(_gathered(suggestions, plans.plan), plans)]
@@ -96,11 +97,13 @@ def _has_relative(plan: BundlePlan) -> bool:
     return bool(here) and any(isinstance(each.entry, Copy) and each.entry.source == here + each.path for each in plan)
 
 
-def _on_host(lookup: FailedLookup, *, relative: bool) -> str | None:
+def _argument(lookup: FailedLookup, printed: str, *, relative: bool) -> str | None:
     """Return the argument that adds `lookup`; None where there is none, or it would be half a system."""
     path = str(lookup.path)
     if lookup.access is Access.MADE:
         return path
+    if is_below(path, STATE_DIRECTORIES):
+        return path if _is_state_directory(lookup, printed) else None
     source = path if os.path.exists(path) else path.lstrip("/")
     if (source != path and not relative) or not os.path.exists(source):
         return None
@@ -113,7 +116,7 @@ def _rank(suggestion: _Suggestion, plans: TrialPlans, printed: str) -> int:
     if plans.is_excluded(lookup.path):
         return _EXCLUDED
     if suggestion.is_bare and lookup.access is not Access.MADE:
-        return _TRIFLING
+        return _NAMED if _is_path_named(lookup.path, printed) else _TRIFLING
     if rank < _TRIFLING and _is_named(lookup.path, printed):
         return _NAMED
     if lookup.access in (Access.EXECUTED, Access.MADE):
@@ -134,15 +137,21 @@ def _above(path: BundlePath) -> Iterator[BundlePath]:
 
 def _is_named(path: BundlePath, printed: str) -> bool:
     """Return whether `printed` has the path, or its last name, with or without what comes after a dot, as a word."""
-    if re.search(rf"{re.escape(path)}(?![\w/.-]*\w)|(?<!\S){re.escape(path.name)}(?!\w)", printed):
+    if _is_path_named(path, printed) or re.search(rf"(?<!\S){re.escape(path.name)}(?!\w)", printed):
         return True
     stem = path.name.partition(".")[0]
     return len(stem) >= _SHORTEST and re.search(rf"(?<![\w<]){re.escape(stem)}(?![\w>])", printed) is not None
 
 
+def _is_path_named(path: BundlePath, printed: str) -> bool:
+    return re.search(rf"{re.escape(path)}(?![\w/.-]*\w)", printed) is not None
+
+
 def _gathered(suggestions: Sequence[_Suggestion], plan: BundlePlan) -> list[_Suggestion]:
     """Return `suggestions` with the directory in place of those of many files whose directory is missing too."""
-    parents = Counter(each.lookup.path.parent for each in suggestions if each.source == each.lookup.path)
+    parents = Counter(
+        each.lookup.path.parent for each in suggestions if each.source == each.lookup.path and not each.is_bare
+    )
     crowds = {
         parent
         for parent, count in parents.items()
@@ -196,6 +205,8 @@ def _is_just_a_directory(lookup: FailedLookup, source: str, holders: Collection[
 
     Where a directory was only tested, its files may be sought next, unless they are a system's state.
     """
+    if is_below(lookup.path, STATE_DIRECTORIES):
+        return True
     if not os.path.isdir(source) or not os.listdir(source) or lookup.path in _TEMPORARY:
         return lookup.access is Access.MADE or os.path.isdir(source)
     if lookup.path in holders:
@@ -203,48 +214,11 @@ def _is_just_a_directory(lookup: FailedLookup, source: str, holders: Collection[
     return lookup.access is Access.MADE or (lookup.access is Access.TESTED and is_below(lookup.path, _STATE))
 
 
-class KnownPath(NamedTuple):
-    """A name for people, and how little the path matters: 0, nothing works without it, to 3, hardly ever missed."""
+def _is_state_directory(lookup: FailedLookup, printed: str) -> bool:
+    """Return whether a directory of /run was looked for: the host has it, or a message names what was only tested.
 
-    words: str
-    rank: int
-
-
-_PLAIN = KnownPath("", 1)
-_LIBRARY_DIRECTORIES = r"(?:/usr(?:/local)?)?/lib(?:32|64|x32)?/(?:[^/]+-linux-[^/]+/)?"
-
-# The first row that matches counts. The paths are those of Debian, Alpine, Fedora and the FHS.
-_ROWS: tuple[tuple[str, KnownPath], ...] = (
-    (_LIBRARY_DIRECTORIES + r"libnss_(files|dns|compat)\.so[.\d]*", KnownPath("the NSS module {}", 0)),
-    (_LIBRARY_DIRECTORIES + r"libnss_(\w+)\.so[.\d]*", KnownPath("the NSS module {}", 2)),
-    (r"/etc/nsswitch\.conf", KnownPath("NSS configuration", 2)),
-    (r"/(?:usr/)?lib(?:32|64)?/(?:[^/]+/)?ld[-\w]*\.so[.\d]*", KnownPath("the interpreter, the dynamic loader", 0)),
-    (r"/.*\.so(?:\.[\w.]+)?", KnownPath("a library", 0)),
-    (r"/(?:usr/)?bin/(?:ba|da|a)?sh", KnownPath("a shell", 0)),
-    (r"/etc/(?:passwd|group|shadow)", KnownPath("user and group names", 1)),
-    (r"/.*/openssl\.cnf", KnownPath("OpenSSL configuration", 2)),
-    (r"/etc/(?:ssl|pki|ca-certificates)(?:/.*)?", KnownPath("CA certificates", 1)),
-    (r"/usr/(?:lib|local)/ssl(?:/.*)?|/usr/(?:local/)?share/ca-certificates(?:/.*)?", KnownPath("CA certificates", 1)),
-    (r"/usr/share/zoneinfo/(.+)", KnownPath("the time zone {}", 1)),
-    (r"/etc/(?:localtime|timezone)|/usr/share/zoneinfo", KnownPath("the system time zone", 2)),
-    (r"/(?:usr/share|usr/lib|lib|etc)/terminfo/\w+/([^/]+)", KnownPath("the terminfo entry {}", 1)),
-    (r"/(?:usr/share|usr/lib|lib|etc)/terminfo(?:/.*)?", KnownPath("terminfo entries", 1)),
-    (r".*/LC_MESSAGES/.*|/usr/share/locale(?:-langpack)?(?:/.*)?", KnownPath("translated messages", 3)),
-    (r"/usr/lib/locale/(?!locale-archive)([^/]+).*", KnownPath("the locale {}", 2)),
-    (r"/usr/lib/locale(?:/.*)?", KnownPath("a locale", 2)),
-    (r"/(?:usr/)?lib(?:32|64)?/(?:[^/]+/)?gconv(?:/.*)?", KnownPath("character set conversions", 3)),
-    (r"/etc/(?:services|protocols)", KnownPath("names of network services and protocols", 1)),
-    (r"/etc/(?:host\.conf|gai\.conf)", KnownPath("network configuration", 2)),
-    (r".*/__pycache__(?:/.*)?", KnownPath("", 3)),
-)
-_PATTERNS = [(re.compile(pattern, re.DOTALL), known_path) for pattern, known_path in _ROWS]
-
-
-def known_path(path: str) -> KnownPath:
-    """Return the name of `path`, without words where it needs none."""
-    for pattern, row in _PATTERNS:
-        found = pattern.fullmatch(path)
-        if found:
-            name = next((group for group in found.groups() if group), "")
-            return row._replace(words=" ".join(row.words.format(name).split()))
-    return _PLAIN
+    No image has the files there, and a test does not say which of both it is about.
+    """
+    if os.path.isdir(lookup.path):
+        return True
+    return lookup.access is Access.TESTED and "." not in lookup.path.name and _is_path_named(lookup.path, printed)

@@ -30,25 +30,36 @@ class DirectoryCheck(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def check_directory(directory: str, programs: Sequence[str], *, symbols: bool = False) -> DirectoryCheck:
+def check_directory(
+    directory: str, programs: Sequence[str], upx: str = "upx", upx_timeout: float = 600, *, symbols: bool = False
+) -> DirectoryCheck:
     """Return the result for `programs` in `directory`, by their paths there; for all in it where none is named.
 
-    With `symbols` the symbols that each needs must be defined, too. Raises InvalidUsage where there is no directory,
+    `upx` unpacks what is packed, in `upx_timeout` seconds. With `symbols` the symbols that each needs must be defined,
+    too. Raises InvalidUsage where there is no directory,
     InputNotBundleable for what is not a program in it, and OSError.
     """
     if not os.path.isdir(directory):
         why = "is not a directory" if os.path.lexists(directory) else "does not exist"
         raise InvalidUsage(f"--check {printable(directory)} {why}")
     view = DirectoryView(directory)
-    loaders = emulated_loaders(ElfCache(view))
+    loaders = emulated_loaders(ElfCache(view, upx, upx_timeout))
     checker = ProgramChecker(view, loaders, *([SymbolCheck(view).problems] if symbols else []))
     if programs:
         found = [problem for path in programs for problem in _check_named(path, directory, checker)]
-        return DirectoryCheck(len(programs), tuple(found), (*_unknown_loaders(checker), *checker.unaudited))
+        count = sum(view.reached(BundlePath(path)) not in checker.packed for path in programs)
+        warnings = (*_unknown_loaders(checker), *checker.unaudited, *_packed(checker))
+        return DirectoryCheck(count, tuple(found), warnings)
     count, found = checker.check_all()
     unreadable = [*view.unreadable, *checker.unreadable]
     not_checked = [f"skipped {list_names(unreadable)}: not readable"] if unreadable else []
-    warnings = (*_unknown_loaders(checker), *checker.unaudited, *not_checked, *_dangling_links(view))
+    warnings = (
+        *_unknown_loaders(checker),
+        *checker.unaudited,
+        *_packed(checker),
+        *not_checked,
+        *_dangling_links(view),
+    )
     return DirectoryCheck(count, tuple(found), warnings)
 
 
@@ -74,6 +85,11 @@ def _unknown_loaders(checker: ProgramChecker) -> Iterator[str]:
     for path in checker.unknown_loaders:
         loader = printable(path)
         yield f"the loader {loader} is not known: whether it finds what its programs need is not checked"
+
+
+def _packed(checker: ProgramChecker) -> Iterator[str]:
+    for path, why in checker.packed.items():
+        yield f"skipped {printable(path)}: it is packed by upx, and what it needs is not known ({why})"
 
 
 def _dangling_links(view: DirectoryView) -> list[str]:

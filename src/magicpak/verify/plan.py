@@ -18,7 +18,8 @@ from magicpak.verify.substitutes import SubstituteCheck
 class PlanChecker:
     """Checks a plan with the programs and libraries that were resolved for it; `loaders` are the host's.
 
-    After `check_all`, `unknown_loaders` are the interpreters that are not known, `warnings` lines worth a warning.
+    After `check_all`, `unknown_loaders` are the interpreters that are not known, `packed` the programs that are not
+    checked, `warnings` lines worth a warning.
     """
 
     def __init__(self, plan: BundlePlan, placed: Sequence[Placed], loaders: Loaders) -> None:
@@ -31,6 +32,7 @@ class PlanChecker:
         self._placed = placed
         self._compared = SubstituteCheck(plan, placed)
         self.unknown_loaders = self._programs.unknown_loaders
+        self.packed = self._programs.packed
         self.warnings: list[str] = []
 
     def __len__(self) -> int:

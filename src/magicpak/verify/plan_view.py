@@ -93,19 +93,20 @@ class PlanView(RootView):
 
 
 class PlanElfCache(ElfCache):
-    """The ELF files of a plan: what the host's cache has of them is not read again."""
+    """The ELF files of a plan: what the host's cache has of them is not read again, and it gets what is read here."""
 
     _places: Mapping[tuple[int, int], BundlePath] | None = None
 
     def __init__(self, view: PlanView, host: ElfCache) -> None:
-        super().__init__(view)
+        super().__init__(view, host.upx, host.upx_timeout)
+        self.by_inode = host.by_inode
         self._view = view
         self._host = host
 
     def place_of(self, path: str) -> str | None:
         """Return the place of the ELF file that is at `path` on the host, `path` if it is there too; None for none.
 
-        A file that is not what it is on the host, such as one that was packed, has none.
+        A file that is not what it is on the host has none.
         """
         try:
             inode = self._host.get(path).inode
@@ -114,7 +115,8 @@ class PlanElfCache(ElfCache):
         if self._is_at(path, inode):
             return path
         if self._places is None:
-            self._places = self._view.places()
+            places = self._view.places().items()
+            self._places = {self.by_inode[each].inode if each in self.by_inode else each: at for each, at in places}
         return self._places.get(inode)
 
     def _is_at(self, path: str, inode: tuple[int, int]) -> bool:
@@ -131,7 +133,7 @@ class PlanElfCache(ElfCache):
             status = os.stat(entry.source)
         except OSError as error:
             return error
-        known = self._host.by_inode.get((status.st_dev, status.st_ino)) or super()._read(path)
+        known = self.by_inode.get((status.st_dev, status.st_ino)) or super()._read(path)
         if isinstance(known, ElfFile) and known.mode != entry.attributes.mode:
             return known._replace(mode=entry.attributes.mode)
         return known

@@ -28,7 +28,7 @@ class ProgramChecker:
 
     `loaders` are those of the view, emulated. `more_problems` finds further problems of a process. `unknown_loaders`
     are the interpreters that are not known, `unreadable` the executable files that cannot be read, `unaudited` lines on
-    audit libraries that cannot be loaded.
+    audit libraries that cannot be loaded, `packed` says why what is inside a program is not known.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class ProgramChecker:
         self.unknown_loaders: dict[str, None] = {}
         self.unreadable: dict[str, None] = {}
         self.unaudited: list[str] = []
+        self.packed: dict[str, str] = {}
 
     def __len__(self) -> int:
         """Return the number of programs and scripts that were checked so far."""
@@ -64,9 +65,10 @@ class ProgramChecker:
                     yield place
 
     def check_all(self, named: Iterable[str] = ()) -> tuple[int, list[Problem]]:
-        """Return how many programs and scripts there are, with those that are `named`, and what is wrong with them."""
+        """Return how many programs and scripts were checked, and what is wrong with them, those `named` included."""
         paths = dict.fromkeys([*named, *self.programs()])
-        return len(paths), [problem for path in paths for problem in self.check(path).problems]
+        problems = [problem for path in paths for problem in self.check(path).problems]
+        return len(paths.keys() - self.packed.keys()), problems
 
     def check(self, path: str, depth: int = 0) -> ProgramCheck:
         """Return the result for the program or script that `path` leads to. Raises OSError and ElfError."""
@@ -82,6 +84,9 @@ class ProgramChecker:
         return self._known[place]
 
     def _check_elf(self, place: BundlePath, file: ElfFile) -> ProgramCheck:
+        if file.unpack_error is not None:
+            self.packed[place] = file.unpack_error
+            return ProgramCheck(None, ())
         try:
             resolved = self._resolved(place, file)
         except ToolFailed:
@@ -150,7 +155,7 @@ class ProgramChecker:
 
 def is_program(facts: ElfFacts) -> bool:
     """Return whether an executable ELF file is a program: libraries can be executable, and some have an interpreter."""
-    if facts.type == FileType.EXEC or facts.flags_1 & DF_1_PIE:
+    if facts.type == FileType.EXEC or facts.flags_1 & DF_1_PIE or facts.packed:
         return True
     if facts.type != FileType.DYN or facts.soname is not None:
         return False

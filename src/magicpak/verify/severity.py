@@ -136,9 +136,10 @@ def _with_cure(problem: Problem) -> Problem:
 def severities(placed: Sequence[Placed], elf: ElfCache) -> Callable[[Inode | None], Severity]:
     """Return what gives the severity of a program by its inode; `placed` are those that were asked for."""
     by_inode = {elf.get(each.resolved.closure.program.path).inode: each for each in reversed(placed)}
+    stand_ins = {inode: file.inode for inode, file in elf.by_inode.items() if file.inode != inode}
 
     def severity_of(inode: Inode | None) -> Severity:
-        found = by_inode.get(inode) if inode else None
+        found = by_inode.get(stand_ins.get(inode, inode)) if inode else None
         if found is None:
             return Severity.INFO
         if found.program is not None:

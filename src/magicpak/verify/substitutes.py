@@ -55,7 +55,7 @@ class SubstituteCheck:
         place = self._plan.reached(taken)[1]
         if place not in self._needed:
             option = shell_line(["--exclude", literal_pattern(place)])
-            return f"{printable(place)} is not needed by name: remove it from the bundle with {option}"
+            return f"unless something else uses {printable(place)}, remove it from the bundle with {option}"
         return f"programs need different files named {printable(name)}: bundle them separately, or give them a RUNPATH"
 
     @cached_property
