@@ -11,7 +11,7 @@ from magicpak.elf.errors import ElfError
 from magicpak.elf.facts import DependencyKind
 from magicpak.ldso.levels import chosen, levels_of, only_there
 from magicpak.ldso.loader import Found, Loaded, LoadedNames, Loader, LoadError, Need
-from magicpak.ldso.search import has_token
+from magicpak.ldso.search import has_token, hwcaps_level
 
 _MAX_AUDITORS = 15
 """Audit libraries that a process can have: glibc has 16 namespaces (DL_NNS), and the first is the program's."""
@@ -116,19 +116,17 @@ class _LoadState:
             return Need(name, requester, None, None)
         if not self._hwcaps:
             found = found._replace(variants=())
-        if self._levels:
-            found = chosen(found, self._levels)
+        path = chosen(found, self._levels) if self._levels else found.path
         try:
-            file = self._elf.get(found.path)
+            file = self._elf.get(path)
         except (ElfError, OSError) as error:  # the real loader has found it, but cannot load it either
-            return Need(name, requester, None, None, load_error=f"{found.path} {error}")
+            return Need(name, requester, None, None, load_error=f"{path} {error}")
         same = self._by_inode.get(file.inode)
         if same is not None:
             self._names.add(same, name)
             return Need(name, requester, same, found)
-        loaded = Loaded(
-            found.path, file.facts, found, requester, name, origin=os.path.dirname(found.path), secure=requester.secure
-        )
+        own = found if path == found.path else Found(path, found.rule)
+        loaded = Loaded(path, file.facts, own, requester, name, origin=os.path.dirname(path), secure=requester.secure)
         self.admit(loaded, name, file.inode)
         return Need(name, requester, loaded, found)
 
@@ -171,7 +169,8 @@ def load(
         other = _LoadState(loader, elf, hwcaps=hwcaps, levels=levels)
         other.begin(itself.copy(), interpreter, present, preloads)
         other.run()
-        process.objects += only_there(other.objects, [*process.objects, *variants])
+        for loaded in only_there(other.objects, [*process.objects, *variants]):
+            (variants if hwcaps_level(loaded.path) else process.objects).append(loaded)
     return Closure(program, interpreter, tuple(process.objects), tuple(variants))
 
 

@@ -16,8 +16,8 @@ def levels_of(program: Loaded, variants: Sequence[Loaded]) -> list[Sequence[str]
     return [every[: index + 1] for index in range(len(every))] if has_variants else []
 
 
-def chosen(found: Found, levels: Sequence[str]) -> Found:
-    """Return what a processor that has `levels` finds: the best in the first directory that has any for it.
+def chosen(found: Found, levels: Sequence[str]) -> str:
+    """Return the path that a processor which has `levels` finds: the best in the first directory that has any for it.
 
     Where there are variants alone, and none for it, the first stands for all.
     """
@@ -27,8 +27,7 @@ def chosen(found: Found, levels: Sequence[str]) -> Found:
         if level in levels:
             by_directory.setdefault(os.path.dirname(os.path.dirname(path)), {})[level] = path
     first = next(iter(by_directory.values()), {})
-    best = next((first[level] for level in reversed(levels) if level in first), found.path)
-    return found._replace(path=best, variants=())
+    return next((first[level] for level in reversed(levels) if level in first), found.path)
 
 
 def only_there(objects: Sequence[Loaded], known: Sequence[Loaded]) -> list[Loaded]:
