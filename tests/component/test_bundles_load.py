@@ -22,6 +22,7 @@ from support.loader_oracle import (
     below,
     bundled,
     contents,
+    found,
     inside,
     listed,
     listed_by_musl,
@@ -246,6 +247,59 @@ class TestProcessors:
         for mask in ("none", "x86-64-v2"):
             look = partial(listed, "/app", mask=mask)
             assert inside(bundle.root, look) == inside(world.root, look)
+
+    def test_a_variant_without_a_baseline_stays_one(self, world: World) -> None:
+        """In the cache as a library for any processor, older ones would run what they cannot."""
+        world.library("opt/glibc-hwcaps/x86-64-v2/liba.so", soname="liba.so")
+        world.library("opt/glibc-hwcaps/x86-64-v3/liba.so", soname="liba.so")
+        world.ldconfig("/opt")
+        world.program("app", needed=["liba.so"])
+        bundle = bundled(world, options("/app"))
+        for mask in ("none", "x86-64-v2", "x86-64-v2:x86-64-v3"):
+            look = partial(listed, "/app", mask=mask)
+            assert inside(bundle.root, look) == inside(world.root, look)
+
+    def test_an_entry_of_the_hosts_cache_whose_file_is_gone_is_not_in_that_of_the_bundle(self, world: World) -> None:
+        """Processors that it is for would not look at the other entries."""
+        world.library("opt/liba.so", soname="liba.so")
+        world.library("opt/glibc-hwcaps/x86-64-v3/liba.so", soname="liba.so")
+        world.ldconfig("/opt")
+        (world.root / "opt/glibc-hwcaps/x86-64-v3/liba.so").unlink()
+        world.program("app", needed=["liba.so"])
+        bundle = bundled(world, options("/app"))
+        for mask in ("none", "x86-64-v3"):
+            assert inside(bundle.root, partial(listed, "/app", mask=mask)) == found(("liba.so", "/opt/liba.so"))
+
+    def test_what_only_some_processors_look_for_is_there_for_them(self, world: World) -> None:
+        """On those, nothing has the name of libb.so, and what libc1.so finds is in another directory."""
+        world.library("lib/liba.so", soname="libb.so", needed=["libc1.so"], runpath="/one")
+        world.library("lib/glibc-hwcaps/x86-64-v3/liba.so", needed=["libc1.so"], runpath="/two")
+        world.library("lib/libb.so")
+        world.library("one/libc1.so")
+        world.library("two/libc1.so", needed=["libd.so"], runpath="$ORIGIN/deep")
+        world.library("two/deep/libd.so")
+        world.program("app", needed=["liba.so", "libb.so"], runpath="/lib")
+        bundle = bundled(world, options("/app"))
+        assert below(bundle.root) >= {"/lib/libb.so", "/one/libc1.so", "/two/libc1.so", "/two/deep/libd.so"}
+        for mask in ("none", "x86-64-v2", "x86-64-v3"):
+            look = partial(listed, "/app", mask=mask)
+            assert inside(bundle.root, look) == inside(world.root, look)
+
+    def test_what_only_some_processors_find_through_origin_moves_along(self, world: World) -> None:
+        world.library("opt/lib/liba.so", soname="libb.so")
+        world.library("opt/lib/glibc-hwcaps/x86-64-v3/liba.so")
+        world.library("opt/lib/libb.so")
+        world.program("opt/app", needed=["liba.so", "libb.so"], runpath="$ORIGIN/lib")
+        bundle = bundled(world, options("/opt/app", install_to="/app"))
+        assert "/lib/libb.so" in below(bundle.root)
+
+    def test_what_only_some_processors_miss_is_missing(self, world: World) -> None:
+        world.library("lib/liba.so", soname="libb.so")
+        world.library("lib/glibc-hwcaps/x86-64-v3/liba.so")
+        world.program("app", needed=["liba.so", "libb.so"], runpath="/lib")
+        with pytest.raises(MagicpakError, match=r"a library is missing: libb\.so"):
+            bundled(world, options("/app"))
+        assert bundled(world, options("/app", hwcaps=False)).runs("/app")
 
     def test_without_variants_the_baseline_alone_is_there(self, world: World) -> None:
         world.library("opt/liba.so", soname="liba.so")

@@ -79,6 +79,12 @@ class TestPrograms:
         (warning,) = found.warnings
         assert warning.startswith(f"created {GLIBC_CACHE} with the libraries of the bundle, for the program that reads")
 
+    def test_the_hosts_cache_is_not_in_if_a_loader_reads_it_that_nobody_knows(self, tree: LibraryTree) -> None:
+        program = tree.add("bin/static", STATIC)
+        run = HandmadeRun(program).use(Access.READ, GLIBC_CACHE, loader=True)
+        found = bundled([run], [program])
+        assert (found.plan.get(GLIBC_CACHE), found.warnings) == (None, ())
+
     def test_what_a_loader_finds_elsewhere_than_the_hosts_cache_says_is_so_in_that_cache_too(
         self, tree: LibraryTree
     ) -> None:

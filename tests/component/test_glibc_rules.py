@@ -34,7 +34,7 @@ from support.loader_oracle import (
     ours,
     resolved,
 )
-from support.random_trees import differences
+from support.random_trees import differences, left_behind
 
 pytestmark = pytest.mark.skipif(not os.path.exists(GLIBC), reason=f"there is no {GLIBC}")
 
@@ -566,6 +566,16 @@ class TestSetUserId:
         expected = {"/usr/lib/plain": True, "/usr/lib/secure": False}
         assert self.agreed(world, *expected) == expected
 
+    def test_so_is_one_in_an_auxiliary_name_although_the_library_may_be_missing(self, world: World) -> None:
+        world.library("usr/lib/liba.so", auxiliary=["libnone.so"])
+        world.library("usr/lib/libb.so", auxiliary=["$ORIGIN/libnone.so"])
+        for library in ("liba.so", "libb.so"):
+            for name, mode in (("plain", 0o755), ("secure", 0o4755)):
+                world.program(f"{library}-{name}", needed=[library])
+                os.chmod(world / f"{library}-{name}", mode)
+        expected = {"/liba.so-plain": True, "/liba.so-secure": True, "/libb.so-plain": True, "/libb.so-secure": False}
+        assert self.agreed(world, *expected) == expected
+
 
 class TestProcessors:
     LEVELS = ("x86-64-v2", "x86-64-v3", "x86-64-v4")
@@ -597,6 +607,9 @@ class TestProcessors:
         assert listing_of(closure) == found(("liba.so", baseline))
         assert [each.path for each in closure.variants] == [variant]
         assert {listed(program, mask=each).found[0][1] for each in ("none", "x86-64-v2")} <= {variant, baseline}
+
+    def test_random_trees_have_what_each_processor_loads(self, tmp_path: Path) -> None:
+        assert list(left_behind(tmp_path, random.Random(2), 100, self.LEVELS)) == []
 
     def test_a_variant_alone_stands_for_all(self, tree: LibraryTree) -> None:
         variant = tree.library("lib/glibc-hwcaps/x86-64-v2/liba.so")

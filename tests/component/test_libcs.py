@@ -51,7 +51,7 @@ class TestMusl:
                 "/app: libc.so.6 is glibc's, and does not work with musl's loader, needed by /usr/lib/libz.so.1, "
                 "which is needed by /app"
             ),
-            "use a libz.so.1 that is built for musl",
+            "use libraries that are built for musl",
             "--no-verify writes the bundle anyway",
         ]
         assert check_directory(str(tmp_path), ["/app"]).problems[0].missing == "libc.so.6"
@@ -105,7 +105,7 @@ class TestGlibc:
         world.program("app", needed=["libz.so.1"])
         text = outcome(world)
         assert text[1].startswith(f"/app: {name} is musl's, and does not work with glibc's loader, needed by /usr/lib/")
-        assert text[2] == "use a libz.so.1 that is built for glibc"
+        assert text[2] == "use libraries that are built for glibc"
 
     @pytest.mark.skipif(not os.path.exists(LIBC), reason=f"there is no {LIBC}")
     def test_where_the_name_leads_to_glibc_it_is_not(self, tmp_path: Path) -> None:

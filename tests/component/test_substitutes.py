@@ -3,6 +3,7 @@
 import os
 import subprocess
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -19,6 +20,7 @@ from support.loader_oracle import (
     bundled,
     contents,
     inside,
+    listed,
     listed_by_musl,
 )
 from support.run_magicpak import magicpak
@@ -29,6 +31,7 @@ pytestmark = [
 ]
 
 CREATED = "created {} so that the loader finds the same libraries as on the host; "
+SEEDS = 60
 REFUSED = "LibrariesMissing: in an empty image /app would not load the same libraries as on the host"
 
 
@@ -128,7 +131,7 @@ class TestRefused:
         assert refused(world, options("lib/liba.so")) == [
             REFUSED,
             "/app: liba.so is /lib/liba.so in the bundle, but /usr/lib/liba.so on the host, needed by /app",
-            "/lib/liba.so is not needed by name: remove it from the bundle with --exclude /lib/liba.so",
+            "unless something else uses /lib/liba.so, remove it from the bundle with --exclude /lib/liba.so",
             "--no-verify writes the bundle anyway",
         ]
 
@@ -211,3 +214,68 @@ def test_a_library_that_a_run_has_changed_is_still_the_same(tmp_path: Path) -> N
     ran = magicpak("--dynamic", program, tmp_path / "bundle")
     assert (ran.code, ran.stderr) == (0, "")
     assert (tmp_path / "bundle" / str(library)[1:]).read_bytes() == before != library.read_bytes()
+
+
+NAMES = ("liba.so", "libb.so", "libc1.so")
+DIRECTORIES = ("lib", "usr/lib", "usr/local/lib", "usr/lib/x86_64-linux-gnu", "opt/x", "opt/y", "work/lib")
+PATHS = (None, None, "/opt/x", "/lib", "lib", "$ORIGIN/opt/y", "$ORIGIN")
+PATTERNS = ("/usr/lib/*", "lib/*", "/opt/x/*", "/opt/y", "/lib/liba.so", "/usr/lib/x86_64-linux-gnu/*")
+
+
+def random_world(root: Path, random: Random, interpreter: str) -> World:
+    """Return libraries of few names in many directories, and a program that needs some of them."""
+    world = World(root)
+    LibraryTree.__init__(world, root, interpreter)
+    world.add(interpreter.lstrip("/"), Path(os.path.realpath(interpreter)).read_bytes())
+    (root / "work").mkdir()
+    for directory in DIRECTORIES:
+        for index, name in enumerate(NAMES):
+            if random.random() < 0.4:
+                needed = [each for each in NAMES[index + 1 :] if random.random() < 0.5]
+                soname = random.choice((name, name, None))
+                world.library(f"{directory}/{name}", needed=needed, soname=soname, runpath=random.choice(PATHS))
+    world.program("app", needed=random.sample(NAMES, random.randint(1, 3)), rpath=random.choice(PATHS))
+    world.link("proc/self/exe", "/app")
+    if interpreter == GLIBC:
+        world.ldconfig(*random.choice(((), ("/opt/x",), ("/opt/y", "/opt/x"))))
+    elif random.random() < 0.5:
+        world.add("etc/ld-musl-x86_64.path", "\n".join(random.sample(("/opt/x", "/usr/lib", "/lib"), 2)).encode())
+    return world
+
+
+def loaded(root: Path, interpreter: str, library_path: str | None, cwd: str) -> dict[str, bytes] | None:
+    """Return what the real loader loads for /app; None where it does not start."""
+
+    def look() -> dict[str, bytes] | None:
+        os.chdir(cwd)
+        listing = (listed if interpreter == GLIBC else listed_by_musl)("/app", library_path=library_path)
+        return None if listing.missing or listing.stops else contents(listing)
+
+    return inside(root, look)
+
+
+def wrong(root: Path, random: Random, interpreter: str) -> str | None:
+    """Return what is wrong with the bundle of a random world, if anything: it loads others, or is refused in vain."""
+    world, library_path = random_world(root, random, interpreter), random.choice(("", "/opt/y", "/usr/lib"))
+    asked = options(*random.sample(PATTERNS, random.randint(0, 3)), library_path=library_path)
+    expected = loaded(root, interpreter, library_path, "/work")
+    if expected is None:
+        return None
+    try:
+        verdict, made = "accepted", bundled(world, asked, cwd="/work")
+    except MagicpakError as error:
+        verdict = str(error)
+        if not verdict.startswith(REFUSED):  # two patterns may want different files at one path
+            return None
+        made = bundled(world, asked._replace(verify=False), cwd="/work")
+    made.runs("/app")
+    is_same = loaded(made.root, interpreter, None, "/") == expected
+    return None if is_same == (verdict == "accepted") else f"{verdict}: {asked}"
+
+
+@pytest.mark.parametrize("interpreter", [GLIBC, MUSL])
+def test_random_bundles_load_what_the_host_loads_or_are_refused(tmp_path: Path, interpreter: str) -> None:
+    if not os.path.exists(interpreter):
+        pytest.skip(f"there is no {interpreter}")
+    found = {seed: wrong(tmp_path / str(seed), Random(seed), interpreter) for seed in range(SEEDS)}
+    assert {seed: text for seed, text in found.items() if text} == {}

@@ -288,8 +288,9 @@ class Remarks(Log):
 
 def bundled(world: World, options: Options, *, cwd: str = "/") -> Bundle:
     """Return the bundle that `options` ask for in `world`. Raises MagicpakError with the class and text of what is."""
-    for module in pkgutil.walk_packages(magicpak.__path__, "magicpak."):
-        importlib.import_module(module.name)  # in the world there is no Python
+    ours = [module.name for module in pkgutil.walk_packages(magicpak.__path__, "magicpak.")]
+    for name in (*ours, "shlex", "wcmatch.glob", "wcmatch.fnmatch"):
+        importlib.import_module(name)  # in the world there is no Python
 
     def make() -> list[str] | tuple[str, Sequence[str], Sequence[str]]:
         os.chdir(cwd)

@@ -1,11 +1,12 @@
 """Random trees of programs and libraries, for which the real loader and ours must agree."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 
 from magicpak.elf.facts import DF_1_NODEFLIB, DF_1_PIE, FileType
+from magicpak.ldso.search import hwcaps_level
 from support.elf_files import AARCH64, DT_AUXILIARY, DT_FILTER, DT_NEEDED, I386, S390X, make_elf
 from support.loader_oracle import GLIBC, MUSL, Facts, LibraryTree, Listing, listed, listed_by_musl, resolved
 
@@ -17,8 +18,11 @@ _FILTEES = ("libd.so", "libe.so")
 class _Maker:
     """Makes one tree; what it makes depends on the random numbers only."""
 
-    def __init__(self, root: Path, random: Random, interpreter: str, *, filters: bool = False) -> None:
+    def __init__(
+        self, root: Path, random: Random, interpreter: str, *, filters: bool = False, levels: Sequence[str] = ()
+    ) -> None:
         self.filters = filters
+        self.levels = levels
         self.tree = LibraryTree(root, interpreter)
         self.random = random
         self.foreign = (I386,) if interpreter == MUSL else (I386, AARCH64, S390X)  # musl looks at no machine
@@ -99,8 +103,11 @@ class _Maker:
                 chance = self.random.random()
                 if chance > 0.6:
                     self.library(f"{directory}/{name}")
-                elif chance > 0.45:
+                elif chance > 0.45 and not self.levels:
                     self.oddity(f"{directory}/{name}")
+                for level in self.levels:
+                    if self.random.random() > 0.8:
+                        self.library(f"{directory}/glibc-hwcaps/{level}/{name}")
         facts = self.facts(3, is_filter=False)
         if self.random.random() < 0.7:
             facts["rpath"] = f"{self.path()}:$ORIGIN/a:$ORIGIN/b:$ORIGIN/c"
@@ -155,3 +162,22 @@ def _normal(listing: Listing) -> Listing:
 
 def _sorted(listing: Listing) -> Listing:
     return Listing(tuple(sorted(listing.found)), tuple(sorted(listing.missing)), listing.stops)
+
+
+def left_behind(directory: Path, random: Random, count: int, levels: Sequence[str]) -> Iterator[str]:
+    """Yield what the real loader loads on processors of `levels` that ours does not have, in `count` trees.
+
+    What programs load that do not start there does not count.
+    """
+    for index in range(count):
+        maker = _Maker(directory / str(index), random, GLIBC, levels=levels)
+        program, _ = maker.make()
+        closure = resolved(program).closure
+        mine = {os.path.realpath(each.path) for each in closure.everything}
+        complete = all(need.satisfied_by for each in closure.everything for need in each.needs)
+        has_baseline = not any(hwcaps_level(each.path) for each in closure.objects)
+        for number in range(len(levels) + 1):
+            theirs = listed(program, mask=":".join(levels[:number]) or "none")
+            more = {os.path.realpath(path) for _, path in theirs.found} - mine
+            if (complete and has_baseline) if theirs.missing else more:
+                yield f"{program} at {levels[:number]}: {sorted(more)}, missing {theirs.missing}"

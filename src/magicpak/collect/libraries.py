@@ -9,7 +9,7 @@ from magicpak.bundle.plan import Because
 from magicpak.collect.mirror import Mirror
 from magicpak.ldso.closure import Closure
 from magicpak.ldso.interpreter import Glibc, Interpreter
-from magicpak.ldso.loader import Found, Loaded, Need, Rule
+from magicpak.ldso.loader import Found, Need, Rule
 from magicpak.resolve.inputs import Input, Program
 from magicpak.resolve.libraries import Resolved
 from magicpak.text import list_names, printable
@@ -50,26 +50,25 @@ def place_libraries(
         _place_preload_file(resolved.interpreter, closure, mirror)
     origin = resolved.origin_in_bundle
     origin = directory_in_bundle(origin) if origin == closure.program.origin else origin
-    owners = [closure.program, *(need.by for need in closure.program.needs if need.audits)]
-    placer = _LibraryPlacer(mirror, dict.fromkeys(owners, origin))
+    placer = _LibraryPlacer(mirror, {closure.program.path: origin})
     places: dict[Need, BundlePath | str] = {}
     for requester in closure.everything:
         moved = placer.moved.get(requester.path)
         directory = os.path.dirname(moved) if moved else directory_in_bundle(os.path.dirname(requester.path))
-        placer.origins.setdefault(requester, directory)
+        placer.origins.setdefault(requester.path, directory)
         for need in requester.needs:
             if need.found is not None and need.satisfied_by is not None:
                 place = placer.place(need, need.found)
                 places[need] = place
                 if need.satisfied_by.found is need.found:
-                    placer.origins[need.satisfied_by] = os.path.dirname(place)
+                    placer.origins[need.satisfied_by.path] = os.path.dirname(place)
     return Placed(resolved, places, program)
 
 
 class _LibraryPlacer:
-    """The places of the objects of one closure: `$ORIGIN` of each in the bundle, and the new paths of variants."""
+    """The places of the objects of one closure: `$ORIGIN` of each path in the bundle, and the new paths of variants."""
 
-    def __init__(self, mirror: Mirror, origins: dict[Loaded, str]) -> None:
+    def __init__(self, mirror: Mirror, origins: dict[str, str]) -> None:
         self.mirror = mirror
         self.origins = origins
         self.moved: dict[str, str] = {}
@@ -100,7 +99,8 @@ class _LibraryPlacer:
         """Return what the `$ORIGIN` that led to `found` is here and in the bundle; the same twice if there is none."""
         if found.origin_owner is None:
             return "", ""
-        return found.origin_owner.origin, self.origins.get(found.origin_owner, found.origin_owner.origin)
+        owner = found.origin_owner
+        return owner.origin, self.origins.get(owner.path, owner.origin)
 
 
 def _moved(path: str, old: str, new: str) -> BundlePath:

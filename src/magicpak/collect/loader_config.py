@@ -20,6 +20,7 @@ from magicpak.ldso.interpreter import GLIBC_CACHE, Glibc, Interpreter, Musl
 from magicpak.ldso.loader import Need, Rule
 from magicpak.ldso.machines import Machine, machine_of
 from magicpak.ldso.musl import DEFAULT_PATH, path_file
+from magicpak.ldso.search import hwcaps_level
 from magicpak.text import printable
 
 _NONE = ReadCaches()
@@ -178,11 +179,11 @@ def _cache_entries(
             continue
         if not is_found:
             _refuse_unusable(need, place, directories)
-        for variant in need.found.variants if need.found else ():
-            level = os.path.basename(os.path.dirname(variant))
-            if level in machine.hwcaps:
-                entries.append(CacheEntry(need.name, variant, machine.cache_flags, level))
-        entries.append(CacheEntry(need.name, place, machine.cache_flags))
+        variants = need.found.variants if need.found else ()
+        for path in (*variants, place):  # where there are variants alone, the first has that place
+            level = hwcaps_level(path)
+            if path == place or level in machine.hwcaps:
+                entries.append(CacheEntry(need.name, path, machine.cache_flags, level))
     return entries
 
 

@@ -102,6 +102,8 @@ class TraceClassifier:
             return False
         if path in process.names or path in self.loader_files or self._dlopened.is_unwanted_variant(path):
             return True
+        if path in self.caches:  # read by a loader that the program itself has mapped, as a packed one does
+            return True
         real = self._files.mirror.host.real(path)
         if self._files.mirror.host.status(real) is None:
             process.made.add(os.path.basename(path))

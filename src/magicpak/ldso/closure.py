@@ -9,7 +9,9 @@ from typing import NamedTuple
 from magicpak.elf.cache import ElfCache
 from magicpak.elf.errors import ElfError
 from magicpak.elf.facts import DependencyKind
+from magicpak.ldso.levels import chosen, levels_of, only_there
 from magicpak.ldso.loader import Found, Loaded, LoadedNames, Loader, LoadError, Need
+from magicpak.ldso.search import has_token
 
 _MAX_AUDITORS = 15
 """Audit libraries that a process can have: glibc has 16 namespaces (DL_NNS), and the first is the program's."""
@@ -47,12 +49,16 @@ class Closure(NamedTuple):
 
 
 class _LoadState:
-    """The state of the loader while it maps the objects of one process."""
+    """The state of the loader while it maps the objects of one process.
 
-    def __init__(self, loader: Loader, elf: ElfCache, *, hwcaps: bool) -> None:
+    Without `levels` it takes the library for any processor, otherwise that for a processor which has these `levels`.
+    """
+
+    def __init__(self, loader: Loader, elf: ElfCache, *, hwcaps: bool, levels: Sequence[str] = ()) -> None:
         self._loader = loader
         self._elf = elf
         self._hwcaps = hwcaps
+        self._levels = levels
         self._names: LoadedNames = loader.names()
         self._by_inode: dict[tuple[int, int], Loaded] = {}
         self.queue: deque[Loaded] = deque()
@@ -66,6 +72,18 @@ class _LoadState:
             self.objects.append(loaded)
             self.queue.append(loaded)
 
+    def begin(
+        self, program: Loaded, interpreter: Loaded | None, present: Sequence[Loaded], preloads: Sequence[str]
+    ) -> None:
+        """Load `program`, before what it needs."""
+        self.admit(program, program.name, self._elf.get(program.path).inode)
+        if interpreter is not None:
+            self.admit(interpreter, interpreter.path, self._elf.get(interpreter.path).inode, queued=False)
+        for loaded in present:
+            self.admit(loaded, loaded.name, self._elf.get(loaded.path).inode, queued=False)
+        for name in preloads:
+            program.needs.append(self.need(name, program)._replace(optional=True, preloaded=True))
+
     def run(self) -> None:
         while self.queue:
             self.load_needs_of(self.queue.popleft())
@@ -78,7 +96,8 @@ class _LoadState:
         filtered: list[Loaded] = []
         for kind, name in self._loader.dependencies(requester.facts):
             need = self.need(name, requester)
-            requester.needs.append(need._replace(optional=kind is DependencyKind.AUXILIARY))
+            is_refused = requester.secure and has_token(name)  # before it is known whether anything has that name
+            requester.needs.append(need._replace(optional=kind is DependencyKind.AUXILIARY and not is_refused))
             filtee = need.satisfied_by if kind is not DependencyKind.NEEDED else None
             if filtee is not None and filtee in self.queue:
                 self.queue.remove(filtee)
@@ -97,6 +116,8 @@ class _LoadState:
             return Need(name, requester, None, None)
         if not self._hwcaps:
             found = found._replace(variants=())
+        if self._levels:
+            found = chosen(found, self._levels)
         try:
             file = self._elf.get(found.path)
         except (ElfError, OSError) as error:  # the real loader has found it, but cannot load it either
@@ -141,16 +162,16 @@ def load(
     `program` is a library that it loads by dlopen(3). `hwcaps` False leaves out variants for newer processors.
     Files are read through `elf`; what is not found is in the closure's `missing`.
     """
+    itself = program.copy()
     process = _LoadState(loader, elf, hwcaps=hwcaps)
-    process.admit(program, program.name, elf.get(program.path).inode)
-    if interpreter is not None:
-        process.admit(interpreter, interpreter.path, elf.get(interpreter.path).inode, queued=False)
-    for loaded in present:
-        process.admit(loaded, loaded.name, elf.get(loaded.path).inode, queued=False)
-    for name in preloads:
-        program.needs.append(process.need(name, program)._replace(optional=True, preloaded=True))
+    process.begin(program, interpreter, present, preloads)
     process.run()
     variants = process.variants()
+    for levels in levels_of(program, variants):
+        other = _LoadState(loader, elf, hwcaps=hwcaps, levels=levels)
+        other.begin(itself.copy(), interpreter, present, preloads)
+        other.run()
+        process.objects += only_there(other.objects, [*process.objects, *variants])
     return Closure(program, interpreter, tuple(process.objects), tuple(variants))
 
 

@@ -66,6 +66,12 @@ class Loaded:
         self.secure = secure
         self.needs: list[Need] = []
 
+    def copy(self) -> "Loaded":
+        """Return the same object of another process, in which nothing is loaded yet."""
+        return Loaded(
+            self.path, self.facts, self.found, self.needed_by, self.name, origin=self.origin, secure=self.secure
+        )
+
 
 class Need(NamedTuple):
     """One name that an object needs, and the object that satisfies it (None: nothing does).

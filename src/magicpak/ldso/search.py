@@ -182,6 +182,12 @@ def is_trusted(path: str, trusted_directories: Sequence[str]) -> bool:
     return any(normal == directory or normal.startswith(directory + "/") for directory in trusted_directories)
 
 
+def hwcaps_level(path: str) -> str | None:
+    """Return the directory below glibc-hwcaps/ that `path` is in, such as `x86-64-v3`; None if it is in none."""
+    above, _, level = os.path.dirname(path).rpartition("/")
+    return level if os.path.basename(above) == _HWCAPS else None
+
+
 class HwcapsDirectories:
     """The subdirectories of search directories that have variants for certain processors (see hwcaps in ld.so(8)).
 

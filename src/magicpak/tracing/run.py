@@ -7,10 +7,11 @@ The tracer is a process of its own: when it ends, for whatever reason, the kerne
 import os
 import signal
 from collections.abc import Callable
+from enum import Enum
 from functools import partial
 from typing import Any, NamedTuple
 
-from magicpak.elf.facts import ElfFacts, ElfTarget, VersionNeeded, Versions
+from magicpak.elf.facts import Dependency, DependencyKind, ElfFacts, ElfTarget, VersionNeeded, Versions
 from magicpak.errors import LimitReached, RunFailed, TracingUnavailable
 from magicpak.process import prctl
 from magicpak.process.exec import Command, exec_failure, prepare
@@ -79,8 +80,10 @@ def unpacked(result: Any) -> tuple[Trace, int, tuple[str, ...]]:  # noqa: ANN401
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - nested tuples
-    """Return a tuple without named ones in it."""
-    return tuple(map(_plain, value)) if isinstance(value, tuple) else value
+    """Return a tuple without named ones and enumerations in it."""
+    if isinstance(value, tuple):
+        return tuple(map(_plain, value))
+    return value.value if isinstance(value, Enum) else value
 
 
 def _facts(plain: Any) -> ElfFacts | None:  # noqa: ANN401 - what `_plain` returns
@@ -89,7 +92,8 @@ def _facts(plain: Any) -> ElfFacts | None:  # noqa: ANN401 - what `_plain` retur
     facts = ElfFacts(*plain)
     needed, defined = facts.versions
     versions = Versions(tuple(VersionNeeded(*each) for each in needed), defined)
-    return facts._replace(kind=ElfTarget(*facts.kind), versions=versions)
+    dependencies = tuple(Dependency(DependencyKind(kind), name) for kind, name in facts.dependencies)
+    return facts._replace(kind=ElfTarget(*facts.kind), dependencies=dependencies, versions=versions)
 
 
 class TracedRun(NamedTuple):

@@ -1,6 +1,5 @@
 """What can be wrong in a view, one thing at a time."""
 
-import os
 from collections.abc import Iterator, Sequence
 from enum import Enum
 from typing import NamedTuple
@@ -104,7 +103,7 @@ def libc_problems(resolved: Resolved) -> Iterator[Problem]:
         libc, own = foreign.libc.value, foreign.own.value
         why = f"{printable(foreign.name)} is {libc}'s, and does not work with {own}'s loader"
         message = f"{why}, needed by {describe_chain(resolved, foreign.by)}"
-        hint = f"use a {printable(os.path.basename(foreign.by.path))} that is built for {own}"
+        hint = f"use libraries that are built for {own}"
         yield Problem(resolved.name, foreign.name, foreign.by.path, message, hint=hint)
 
 

@@ -36,15 +36,22 @@ class SubstituteCheck:
             counterpart = counterparts.get(requester)
             if counterpart is None:
                 continue
-            taken = {need.name: need.satisfied_by for need in counterpart.needs}
+            taken: dict[str, list[Loaded]] = {}  # several, where processors with other variants take another
+            for need in counterpart.needs:
+                if need.satisfied_by is not None:
+                    taken.setdefault(need.name, []).append(need.satisfied_by)
             for need in requester.needs:
-                at, other = places.get(need.satisfied_by), taken.get(need.name)
-                if need.satisfied_by is None or other is None or at is None:
+                at = places.get(need.satisfied_by)
+                if need.satisfied_by is None or at is None or need.name not in taken:
                     continue
-                is_same = at == other.path or self._plan.is_same_file(at, other.path)
-                if is_same:
-                    counterparts.setdefault(need.satisfied_by, other)
-                elif is_same is False:
+                same = {
+                    other: at == other.path or self._plan.is_same_file(at, other.path) for other in taken[need.name]
+                }
+                equal = next((other for other in same if same[other]), None)
+                if equal is not None:
+                    counterparts.setdefault(need.satisfied_by, equal)
+                elif False in same.values():
+                    other = taken[need.name][0]
                     message = _describe(need.name, need.satisfied_by, other, within, counterpart)
                     hint = self._hint(need.name, other.path)
                     yield Problem(within.name, need.name, counterpart.path, message, kind=kind, hint=hint)
@@ -55,7 +62,7 @@ class SubstituteCheck:
         place = self._plan.reached(taken)[1]
         if place not in self._needed:
             option = shell_line(["--exclude", literal_pattern(place)])
-            return f"{printable(place)} is not needed by name: remove it from the bundle with {option}"
+            return f"unless something else uses {printable(place)}, remove it from the bundle with {option}"
         return f"programs need different files named {printable(name)}: bundle them separately, or give them a RUNPATH"
 
     @cached_property
