@@ -232,7 +232,7 @@ def test_a_pth_file_beside_the_interpreter_is_the_whole_search_path(tree: Tree, 
     assert library(tmp_path, "usr/bin/python3")[-1] == "usr/bin/python3.12._pth"
 
 
-# --- what is imported
+# --- import statements
 
 
 def test_a_package_that_is_imported_comes_whole_and_what_it_imports_too(tree: Tree, tmp_path: Path) -> None:
@@ -341,7 +341,8 @@ def test_a_distribution_brings_what_it_requires_and_not_what_it_can_do_without(t
     required = (
         "Name: Tool\nRequires-Dist: Needed.Name (>=1)\nRequires-Dist: extra ; extra == 'all'\n\nRequires-Dist: no"
     )
-    tree({"app/run": "import tool", f"{SITE}/tool/__init__.py": "def f():\n  import lazy\n", f"{SITE}/lazy.py": ""})
+    tree({"app/run": "import tool, b", f"{SITE}/tool/__init__.py": "def f():\n  import lazy\n", f"{SITE}/lazy.py": ""})
+    tree({f"{SITE}/b.abi3.so": ""})
     tree({f"{SITE}/Tool-1.dist-info/METADATA": required, f"{SITE}/Tool-1.dist-info/RECORD": "tool/__init__.py,,\n"})
     tree(
         {
@@ -353,7 +354,7 @@ def test_a_distribution_brings_what_it_requires_and_not_what_it_can_do_without(t
     )
     tree({f"{SITE}/needed_name-1.egg-info/top_level.txt": "other\n", f"{SITE}/other.py": ""})
     assert files(tmp_path) == [
-        *(f"{SITE}/tool", f"{SITE}/Tool-1.dist-info"),
+        *(f"{SITE}/b.abi3.so", f"{SITE}/tool", f"{SITE}/Tool-1.dist-info"),
         *(f"{SITE}/other.py", f"{SITE}/needed_name-1.egg-info"),
     ]
 
@@ -365,8 +366,11 @@ def test_all_modules_of_the_scripts_own_package_are_read_but_for_tests_and_copie
     tree({f"{SITE}/tool/commands/a.py": "import one", f"{SITE}/tool/tests/a.py": "import two"})
     tree({f"{SITE}/tool/_vendor/a.py": "import three", f"{SITE}/tool/conftest.py": "import four"})
     tree({f"{SITE}/{each}.py": "" for each in ("one", "two", "three", "four")})
-    tree({f"{SITE}/tool-1.dist-info/top_level.txt": "tool\n"})
-    assert files(tmp_path) == [f"{SITE}/tool", f"{SITE}/tool-1.dist-info", f"{SITE}/one.py"]
+    tree(
+        {f"{SITE}/tool-1.dist-info/top_level.txt": "tool\n", f"{SITE}/tool-1.dist-info/METADATA": "Requires-Dist: five"}
+    )
+    tree({f"{SITE}/five.py": ""})
+    assert files(tmp_path) == [f"{SITE}/tool", f"{SITE}/tool-1.dist-info", f"{SITE}/five.py", f"{SITE}/one.py"]
 
 
 def test_a_script_that_names_its_distribution_starts_at_its_entry_points(tree: Tree, tmp_path: Path) -> None:

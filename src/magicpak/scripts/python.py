@@ -6,7 +6,7 @@ from magicpak.files.view import read_host_file
 from magicpak.scripts.needs import Requirement, ScriptFile, ScriptNeeds
 from magicpak.scripts.python_home import PythonHome, find_python
 from magicpak.scripts.python_library import library_files
-from magicpak.scripts.python_reach import Reach
+from magicpak.scripts.python_reach import PythonReach
 from magicpak.scripts.sources import Sources
 from magicpak.text import printable
 
@@ -36,7 +36,7 @@ class Python:
         home = self._home(script.interpreter, sources)
         if home is None or _is_zip(script.path):
             return ScriptNeeds()
-        return Reach(script, home, sources).needs(whole=whole)
+        return PythonReach(script, home, sources).needs(whole=whole)
 
     def _home(self, interpreter: str, sources: Sources) -> PythonHome | None:
         if interpreter not in self._homes:

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from magicpak.scripts.python_commands import Execution, dotted, executions
+from magicpak.scripts.python_commands import NamedProgram, dotted, executions
 from magicpak.scripts.python_values import UNKNOWN, Values
 
 _MAX_TOKENS = 250_000
@@ -27,11 +27,11 @@ _ENTRY_POINTS = {"load_entry_point", "importlib_load_entry_point", "distribution
 _SEARCH_ADDED = {"sys.path.insert": 1, "sys.path.append": 0, "site.addsitedir": 0}
 
 
-class Unreadable(Exception):
+class UnreadCode(Exception):
     """Code that no tree is made of, and why."""
 
 
-class Code(NamedTuple):
+class PythonCode(NamedTuple):
     """What a module says.
 
     `imports` are full names of modules, and of what is imported from them; `distributions` are names whose entry points
@@ -41,27 +41,27 @@ class Code(NamedTuple):
 
     imports: frozenset[str] = frozenset()
     distributions: frozenset[str] = frozenset()
-    executions: tuple[Execution, ...] = ()
+    executions: tuple[NamedProgram, ...] = ()
     search: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
 
 
 def parse(data: bytes) -> ast.Module:
-    """Return the tree of the module with the source `data`. Raises Unreadable, and SyntaxError for other versions."""
+    """Return the tree of the module with the source `data`. Raises UnreadCode, and SyntaxError for other versions."""
     if len(data) > _MAX_TOKENS and sum(1 for _ in _TOKEN.finditer(data)) > _MAX_TOKENS:
-        raise Unreadable(f"has more than {_MAX_TOKENS} tokens")
+        raise UnreadCode(f"has more than {_MAX_TOKENS} tokens")
     if b"\0" in data:
-        raise Unreadable("has null bytes")
+        raise UnreadCode("has null bytes")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return ast.parse(data)
     except (RecursionError, MemoryError):
-        raise Unreadable("is nested too deeply") from None
+        raise UnreadCode("is nested too deeply") from None
     except ValueError as error:
         if isinstance(error, SyntaxError):
             raise
-        raise Unreadable("is not text") from None
+        raise UnreadCode("is not text") from None
 
 
 def imported_names(data: bytes, package: str = "") -> frozenset[str]:
@@ -96,10 +96,10 @@ def imports_of(tree: ast.Module, package: str) -> tuple[frozenset[str], frozense
     return frozenset(at_once), frozenset(later)
 
 
-def read_code(data: bytes, path: str, package: str = "") -> Code:
+def read_code(data: bytes, path: str, package: str = "") -> PythonCode:
     """Return what the module at `path` says; `package` is the name of the package it is in.
 
-    Raises Unreadable, and SyntaxError for what is not of the version of Python that runs here.
+    Raises UnreadCode, and SyntaxError for what is not of the version of Python that runs here.
     """
     tree = parse(data)
     nodes = list(_reached(tree))
@@ -123,7 +123,7 @@ def read_code(data: bytes, path: str, package: str = "") -> Code:
     imports |= {f"{each.program}.__main__" for each in found if each.is_module}
     ways = tuple(dict.fromkeys(os.path.normpath(each) for each in search if each[:1] == "/" and UNKNOWN not in each))
     run = tuple(each for each in found if not each.is_module)
-    return Code(frozenset(imports), frozenset(distributions), run, ways, tuple(_paths(nodes, values)))
+    return PythonCode(frozenset(imports), frozenset(distributions), run, ways, tuple(_paths(nodes, values)))
 
 
 def _reached(tree: ast.Module) -> Iterator[ast.AST]:

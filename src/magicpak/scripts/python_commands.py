@@ -57,7 +57,7 @@ _BUILT_IN = {
 _MAX_WORDS = 64
 
 
-class Execution(NamedTuple):
+class NamedProgram(NamedTuple):
     """A program that is executed, by its path or name; it may be if that is not certain. A module is one of ours."""
 
     program: str
@@ -65,7 +65,9 @@ class Execution(NamedTuple):
     is_module: bool = False
 
 
-def executions(calls: Sequence[tuple[ast.Call, str]], values: Values, names: Mapping[str, str]) -> Iterator[Execution]:
+def executions(
+    calls: Sequence[tuple[ast.Call, str]], values: Values, names: Mapping[str, str]
+) -> Iterator[NamedProgram]:
     """Yield what `calls` execute, each given with the function that it stands in; `names` are what is imported.
 
     A call of a function of the module that only passes its argument on to be executed counts as well.
@@ -104,41 +106,41 @@ def _argument(call: ast.Call, callee: _Callee) -> ast.expr | None:
     return next((each.value for each in call.keywords if each.arg == callee.keyword), None)
 
 
-def _executed(command: ast.expr, call: ast.Call, callee: _Callee, values: Values) -> Iterator[Execution]:
+def _executed(command: ast.expr, call: ast.Call, callee: _Callee, values: Values) -> Iterator[NamedProgram]:
     is_shell = callee.is_shell or any(
         each.arg == "shell" and getattr(each.value, "value", True) for each in call.keywords
     )
     if is_shell:
-        yield Execution("/bin/sh")
+        yield NamedProgram("/bin/sh")
     for words in values.commands(command):
         yield from _of_words(words, callee)
     for text in values.texts(command):
         if is_shell or " " in text:
             yield from shell_executions(text)
         elif text and UNKNOWN not in text:
-            yield Execution(text, callee.is_certain)
+            yield NamedProgram(text, callee.is_certain)
 
 
-def _of_words(words: Sequence[str], callee: _Callee) -> Iterator[Execution]:
+def _of_words(words: Sequence[str], callee: _Callee) -> Iterator[NamedProgram]:
     match words:
         case ["sys.executable", "-m", module, *_] if UNKNOWN not in module:
-            yield Execution(module, is_module=True)
+            yield NamedProgram(module, is_module=True)
         case ["sh" | "/bin/sh" | "bash" | "/bin/bash" as shell, "-c", text, *_]:
-            yield Execution(shell)
+            yield NamedProgram(shell)
             yield from shell_executions(text)
         case [program, *_] if program and UNKNOWN not in program:
             for each in _unwrapped(words):
-                yield Execution(each, callee.is_certain)
+                yield NamedProgram(each, callee.is_certain)
 
 
-def shell_executions(text: str) -> Iterator[Execution]:
+def shell_executions(text: str) -> Iterator[NamedProgram]:
     """Yield the programs that a command line of a shell names first in a command. Words in quotes are no commands."""
     unquoted = re.sub(r"\\.|'[^']*'|\"[^\"]*\"|\d?>&\d?|&>", UNKNOWN, text)
     for command in _SEPARATORS.split(unquoted):
         words = [word for word in command.split()[:_MAX_WORDS] if word not in _RESERVED]
         while words and _ASSIGNED.match(words[0]):
             words.pop(0)
-        yield from (Execution(each) for each in _unwrapped(words) if each not in _BUILT_IN)
+        yield from (NamedProgram(each) for each in _unwrapped(words) if each not in _BUILT_IN)
 
 
 def _unwrapped(words: Sequence[str]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from magicpak.files.view import read_host_file
 from magicpak.scripts.python_home import PythonHome
-from magicpak.scripts.python_path import PathEntry, SearchPath
+from magicpak.scripts.python_path import PathEntry, PythonPath
 from magicpak.scripts.sources import Sources
 
 _INIT = "__init__"
@@ -52,10 +52,10 @@ class Unit(NamedTuple):
     files: tuple[str, ...] = ()
 
 
-class Finder:
+class UnitFinder:
     """Finds the units of the modules in `search`."""
 
-    def __init__(self, search: SearchPath, home: PythonHome, sources: Sources) -> None:
+    def __init__(self, search: PythonPath, home: PythonHome, sources: Sources) -> None:
         self._search = search
         self._home = home
         self._sources = sources

@@ -2,13 +2,13 @@
 
 from magicpak.bundle.plan import Because
 from magicpak.scripts.needs import Requirement, ScriptNeeds
-from magicpak.scripts.python_code import Code
+from magicpak.scripts.python_code import PythonCode
 from magicpak.scripts.python_data import own_data
 from magicpak.scripts.sources import Sources
 from magicpak.text import printable
 
 
-class Needed:
+class PythonNeeds:
     """What is needed, as far as it is known."""
 
     def __init__(self, sources: Sources) -> None:
@@ -25,7 +25,7 @@ class Needed:
         """Return whether `path` has been added."""
         return path in self._files
 
-    def add_actions(self, code: Code, path: str, *, are_certain: bool) -> None:
+    def add_actions(self, code: PythonCode, path: str, *, are_certain: bool) -> None:
         """Add the programs that `code`, the module at `path`, executes, and the data that it names."""
         for execution in code.executions:
             program = self._sources.program(execution.program)

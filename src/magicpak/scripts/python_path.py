@@ -28,21 +28,21 @@ class PathEntry(NamedTuple):
     is_site: bool = False
 
 
-class SearchPath(NamedTuple):
+class PythonPath(NamedTuple):
     """Where modules are looked for: directories in their order, and modules that a .pth file maps by their names."""
 
     entries: tuple[PathEntry, ...]
     mapped: dict[str, PathEntry]
 
 
-def search_path(script: ScriptFile, home: PythonHome, sources: Sources) -> SearchPath:
+def search_path(script: ScriptFile, home: PythonHome, sources: Sources) -> PythonPath:
     """Return the search path that `script` starts with."""
     flags = _flags(script.arguments)
     entries: list[PathEntry] = []
     mapped: dict[str, PathEntry] = {}
     if home.search_path is not None:
         entries += map(PathEntry, home.search_path)
-        return SearchPath(tuple(entries), mapped)
+        return PythonPath(tuple(entries), mapped)
     if not flags & set("IP"):
         entries.append(PathEntry(os.path.dirname(sources.real(script.path))))
     if not flags & set("IE"):
@@ -55,7 +55,7 @@ def search_path(script: ScriptFile, home: PythonHome, sources: Sources) -> Searc
             for entry, names in _site_entries(directory, sources):
                 entries.append(entry)
                 mapped.update(names)
-    return SearchPath(tuple(dict.fromkeys(entries)), mapped)
+    return PythonPath(tuple(dict.fromkeys(entries)), mapped)
 
 
 def _flags(arguments: Sequence[str]) -> set[str]:

@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterable
 
 from magicpak.bundle.plan import Because
 from magicpak.scripts.needs import ScriptFile, ScriptNeeds
-from magicpak.scripts.python_code import Code, Unreadable, imported_names, imports_of, parse, read_code
+from magicpak.scripts.python_code import PythonCode, UnreadCode, imported_names, imports_of, parse, read_code
 from magicpak.scripts.python_distributions import Distribution, Distributions, normalized
-from magicpak.scripts.python_finder import Finder, Unit
+from magicpak.scripts.python_finder import Unit, UnitFinder
 from magicpak.scripts.python_home import PythonHome
 from magicpak.scripts.python_library import files_aside
-from magicpak.scripts.python_needed import Needed
+from magicpak.scripts.python_needed import PythonNeeds
 from magicpak.scripts.python_path import PathEntry, search_path
 from magicpak.scripts.sources import Sources
 
@@ -27,7 +27,7 @@ _MOST_OF_ONE_TOOL = 50
 """Modules of a package whose programs count as the script's: in a larger one, most are for what one run does not do."""
 
 
-class Reach:
+class PythonReach:
     """All that one script reaches.
 
     Of the modules of a package those are read that an import leads to, and all of one that says nothing of what it
@@ -40,9 +40,9 @@ class Reach:
         self._home = home
         self._sources = sources
         self._search = search_path(script, home, sources)
-        self._finder = Finder(self._search, home, sources)
+        self._finder = UnitFinder(self._search, home, sources)
         self._distributions = Distributions((), sources)
-        self._needed = Needed(sources)
+        self._needed = PythonNeeds(sources)
         self._units: dict[str, Unit] = {}
         self._own: set[str] = set()
         self._waiting: list[tuple[str, str, Unit]] = []
@@ -54,7 +54,7 @@ class Reach:
         """Return what the script needs; with `whole`, all packages that are installed for its interpreter too."""
         code = self._read_script()
         self._search = self._search._replace(entries=self._with_added(code.search))
-        self._finder = Finder(self._search, self._home, self._sources)
+        self._finder = UnitFinder(self._search, self._home, self._sources)
         places = [each for each in self._search.entries if not self._is_standard(each)]
         self._distributions = Distributions([each.directory for each in places], self._sources)
         self._needed.add_actions(code, self._script.path, are_certain=True)
@@ -62,7 +62,7 @@ class Reach:
         started = {module for each in named for module in self._distributions.entry_points(each).values()}
         imports = {*code.imports, *_AT_START, *started, *(module for each in named for module in each.top_level)}
         self._import(imports, Because("imported by", self._script.path))
-        self._find_own(named)
+        self._find_own(imports, named)
         if whole:
             names = {name for entry in places if entry.is_site for name in self._finder.top_level(entry)}
             self._import(names, Because("installed for", self._script.interpreter))
@@ -70,19 +70,19 @@ class Reach:
             self._read_module(path, package, unit)
         return self._needed.result()
 
-    def _read_script(self) -> Code:
+    def _read_script(self) -> PythonCode:
         path = self._script.path
         data = self._sources.read(path)
         if data is None:
-            return Code()
+            return PythonCode()
         try:
             return read_code(data, self._sources.real(path))
-        except Unreadable as error:
+        except UnreadCode as error:
             self._sources.leave_unread(path, str(error))
-            return Code()
+            return PythonCode()
         except SyntaxError as error:
             self._sources.leave_unread(path, f"line {error.lineno} is not Python 3; only its import lines are followed")
-            return Code(imported_names(data))
+            return PythonCode(imported_names(data))
 
     def _with_added(self, added: Collection[str]) -> tuple[PathEntry, ...]:
         """Return the search path with the directories that the script puts before it."""
@@ -90,19 +90,21 @@ class Reach:
         new = [PathEntry(each) for each in added if each not in places and self._sources.is_directory(each)]
         return (*new, *self._search.entries)
 
-    def _find_own(self, named: Collection[Distribution]) -> None:
-        """Find out which of the packages that are reached are the script's own.
+    def _find_own(self, imports: Collection[str], named: Collection[Distribution]) -> None:
+        """Find out which of the packages that the script imports are its own.
 
         What they execute counts as if the script did, and all of their modules are read: it may choose among them.
         """
         name = os.path.basename(self._script.path).removesuffix(".py")
-        for unit in list(self._units.values()):
+        found = {unit.path: unit for each in sorted(imports) if (unit := self._finder.find(each))}
+        units = [unit for unit in found.values() if not self._is_standard(unit.entry)]
+        for unit in units:
             distributions = self._distributions.of_module(unit.name)
             scripts = {
                 each for distribution in distributions for each in self._distributions.entry_points(distribution)
             }
             first = normalized(unit.name.partition(".")[0])
-            is_own = len(self._units) == 1 or first == normalized(name) or name in scripts
+            is_own = len(units) == 1 or first == normalized(name) or name in scripts
             if is_own or not unit.entry.is_site or set(distributions) & set(named):
                 self._own.add(unit.path)
                 self._await(self._finder.modules(unit), unit)
@@ -153,8 +155,8 @@ class Reach:
             self._left -= len(data)
             try:
                 code = read_code(data, path, package)
-            except (Unreadable, SyntaxError):
-                code = Code(imported_names(data, package))
+            except (UnreadCode, SyntaxError):
+                code = PythonCode(imported_names(data, package))
             self._import(code.imports, Because("imported by", path))
             self._needed.add_actions(code, path, are_certain=self._is_one_tool(unit))
         else:
@@ -176,7 +178,7 @@ class Reach:
             return set(names)
         try:
             at_once, later = imports_of(parse(data), package)
-        except (Unreadable, SyntaxError):
+        except (UnreadCode, SyntaxError):
             return set(names)
         distributions = self._distributions.of_module(unit.name) if unit.path not in self._own else []
         is_said = any(self._distributions.required(each) for each in distributions)
