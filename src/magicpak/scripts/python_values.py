@@ -4,16 +4,17 @@ import ast
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 UNKNOWN = "\0"
 """Stands in a text for what only a run can tell."""
 
-_MAX_STEPS = 200_000
-"""Expressions that are worked out for a module: ten times what the largest of a full Debian needs."""
-_MAX_DEPTH = 12
-_MAX_ALTERNATIVES = 8
-_MAX_TEXT = 4096
+_MAX_STEPS = 50_000
+"""Expressions that are worked out for a module, each once: the largest of a full Debian needs a tenth."""
+_MAX_DEPTH = 20
+_MAX_ALTERNATIVES = 4
+_MAX_TEXT = 1024
+"""Characters of a text that is put together; with the other bounds, those of a module take 200 MB at most."""
 
 _PATH_FUNCTIONS: dict[str, Callable[[str], str]] = {
     "dirname": os.path.dirname,
@@ -33,10 +34,12 @@ class Values:
     A name has each of the values that the module assigns to it anywhere.
     """
 
-    def __init__(self, nodes: Iterable[ast.AST], path: str) -> None:
+    def __init__(self, nodes: Sequence[ast.AST], path: str) -> None:
+        self._nodes = nodes  # kept, since values are remembered by identity
         self._path = path
         self._assigned: dict[str, list[ast.expr]] = defaultdict(list)
-        self._left = _MAX_STEPS
+        self._texts_of: dict[int, list[str]] = {}
+        self._commands_of: dict[int, list[list[str]]] = {}
         for node in nodes:
             for name, value in _assignments(node):
                 if len(self._assigned[name]) < _MAX_ALTERNATIVES:
@@ -44,23 +47,29 @@ class Values:
 
     def texts(self, node: ast.expr, depth: int = 0) -> list[str]:
         """Return the texts that `node` may be, with UNKNOWN for each part that is not known."""
-        self._left -= 1
-        if self._left < 0 or depth > _MAX_DEPTH:
-            return [UNKNOWN]
-        found = dict.fromkeys(text for text in self._texts(node, depth + 1) if len(text) <= _MAX_TEXT)
-        return list(found)[:_MAX_ALTERNATIVES] or [UNKNOWN]
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            return [node.value]
+        known = self._texts_of.get(id(node))
+        if known is None:
+            if depth > _MAX_DEPTH or len(self._texts_of) > _MAX_STEPS:
+                return [UNKNOWN]
+            self._texts_of[id(node)] = [UNKNOWN]  # of a name that is made from itself
+            found = (text for text in self._texts(node, depth + 1) if len(text) <= _MAX_TEXT)
+            known = self._texts_of[id(node)] = list(dict.fromkeys(found))[:_MAX_ALTERNATIVES] or [UNKNOWN]
+        return known
 
     def commands(self, node: ast.expr, depth: int = 0) -> list[list[str]]:
         """Return the lists of words that `node`, a list of a command's arguments, may be, as far as they are known."""
-        self._left -= 1
-        if self._left < 0 or depth > _MAX_DEPTH:
-            return []
-        return list(self._commands(node, depth + 1))[:_MAX_ALTERNATIVES]
+        known = self._commands_of.get(id(node))
+        if known is None:
+            if depth > _MAX_DEPTH or len(self._commands_of) > _MAX_STEPS:
+                return []
+            self._commands_of[id(node)] = []
+            known = self._commands_of[id(node)] = list(self._commands(node, depth + 1))[:_MAX_ALTERNATIVES]
+        return known
 
     def _texts(self, node: ast.expr, depth: int) -> Iterator[str]:
         match node:
-            case ast.Constant(value=str(text)):
-                yield text
             case ast.Constant(value=bytes(data)):
                 yield os.fsdecode(data)
             case ast.JoinedStr(values=parts):
