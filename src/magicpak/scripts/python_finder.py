@@ -61,6 +61,7 @@ class UnitFinder:
         self._sources = sources
         self._stems: dict[str, dict[str, str]] = {}
         self._found: dict[str, Unit | None] = {}
+        self._trees: dict[str, list[tuple[str, str, list[str]]]] = {}
 
     def find(self, name: str) -> Unit | None:
         """Return the unit that the full name `name` is in; None for what is not found, and for a namespace alone.
@@ -104,8 +105,13 @@ class UnitFinder:
                     found.update(stem for text, stem in wanted.items() if b"\0%s\0" % text in data)
         return found
 
-    def _directories(self, unit: Unit) -> Iterator[tuple[str, str, list[str]]]:
-        """Yield the directories of `unit`, the name of the package that each is, and the names in it."""
+    def _directories(self, unit: Unit) -> list[tuple[str, str, list[str]]]:
+        """Return the directories of `unit`, the name of the package that each is, and the names in it."""
+        if unit.path not in self._trees:
+            self._trees[unit.path] = list(self._walk(unit))
+        return self._trees[unit.path]
+
+    def _walk(self, unit: Unit) -> Iterator[tuple[str, str, list[str]]]:
         if not unit.is_package:
             yield os.path.dirname(unit.path), unit.name.rpartition(".")[0], [os.path.basename(unit.path)]
             return
