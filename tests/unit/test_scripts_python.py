@@ -1,5 +1,6 @@
 """What scripts of Python need, read from small trees: the library, sys.path, imports, programs and data."""
 
+import struct
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -380,6 +381,48 @@ def test_a_script_that_names_its_distribution_starts_at_its_entry_points(tree: T
     tree({f"{SITE}/my_tool-1.egg-info/top_level.txt": "mine\n", f"{SITE}/mine/__init__.py": ""})
     tree({f"{SITE}/mine/main.py": "import other", f"{SITE}/other.py": ""})
     assert files(tmp_path) == [f"{SITE}/mine", f"{SITE}/my_tool-1.egg-info", f"{SITE}/other.py"]
+
+
+def typelib(dependencies: str, libraries: str) -> bytes:
+    """Return a typelib with nothing but a header."""
+    texts = f"\0{dependencies}\0{libraries}\0".encode()
+    header = bytearray(b"GOBJ\nMETADATA\r\n\x1a".ljust(100, b"\0"))
+    struct.pack_into("=I", header, 36, 101 if dependencies else 0)
+    struct.pack_into("=I", header, 52, 102 + len(dependencies))
+    return bytes(header) + texts
+
+
+@pytest.mark.parametrize(
+    ("code", "version"),
+    [
+        ("from gi.repository import Gtk", "4.10"),
+        ("import gi\ngi.require_version('Gtk', '3.0')\nfrom gi.repository import Gtk", "3.0"),
+        ("import gi\ngi.require_versions({'Gtk': '4.9', 'X': '1'})\nfrom gi.repository import Gtk", "4.9"),
+    ],
+)
+def test_typelibs_bring_what_they_depend_on_and_their_libraries(
+    tree: Tree, tmp_path: Path, code: str, version: str
+) -> None:
+    installed(tree)
+    lib = "usr/lib/riscv64-linux-gnu"
+    tree({"app/run": code, f"{SITE}/gi/__init__.py": "", f"{lib}/libgtk.so.1": "", f"{lib}/libgdk.so.1": ""})
+    tree({f"{lib}/girepository-1.0/{each}": "" for each in ("Gtk-4.9.typelib", "Gtk-3.0.typelib", "Other-1.0.typelib")})
+    (tmp_path / lib / f"girepository-1.0/Gtk-{version}.typelib").write_bytes(
+        typelib("Gdk-3.0|No-1", "libgtk.so.1,no.so")
+    )
+    (tmp_path / lib / "girepository-1.0/Gdk-3.0.typelib").write_bytes(typelib(f"Gtk-{version}", "libgdk.so.1"))
+    assert [each for each in files(tmp_path) if each.startswith("usr/lib/risc")] == [
+        *(f"{lib}/girepository-1.0/Gtk-{version}.typelib", f"{lib}/libgtk.so.1"),
+        *(f"{lib}/girepository-1.0/Gdk-3.0.typelib", f"{lib}/libgdk.so.1"),
+    ]
+
+
+@pytest.mark.parametrize("data", [b"", b"GOBJ\nMETADATA\r\n\x1a", typelib("x" * 10, "")[:-12], b"\xff" * 200])
+def test_a_damaged_typelib_names_nothing(tree: Tree, tmp_path: Path, data: bytes) -> None:
+    installed(tree)
+    tree({"app/run": "from gi.repository import Gtk", "usr/lib/girepository-1.0/Gtk-3.0.typelib": ""})
+    (tmp_path / "usr/lib/girepository-1.0/Gtk-3.0.typelib").write_bytes(data)
+    assert files(tmp_path)[:1] == ["usr/lib/girepository-1.0/Gtk-3.0.typelib"]
 
 
 def test_parts_of_the_library_that_few_need_come_in_where_they_are_imported(

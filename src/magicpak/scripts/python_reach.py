@@ -13,6 +13,7 @@ from magicpak.scripts.python_home import PythonHome
 from magicpak.scripts.python_library import files_aside
 from magicpak.scripts.python_needed import PythonNeeds
 from magicpak.scripts.python_path import PathEntry, search_path
+from magicpak.scripts.python_typelibs import Typelibs
 from magicpak.scripts.sources import Sources
 
 _AT_START = ("sitecustomize",)
@@ -43,6 +44,7 @@ class PythonReach:
         self._finder = UnitFinder(self._search, home, sources)
         self._distributions = Distributions((), sources)
         self._needed = PythonNeeds(sources)
+        self._typelibs = Typelibs(home.prefixes, sources)
         self._units: dict[str, Unit] = {}
         self._own: set[str] = set()
         self._waiting: list[tuple[str, str, Unit]] = []
@@ -68,6 +70,8 @@ class PythonReach:
             self._import(names, Because("installed for", self._script.interpreter))
         for path, package, unit in self._waiting:  # which grows meanwhile
             self._read_module(path, package, unit)
+        for path, because in self._typelibs.files():
+            self._needed.add_file(path, because)
         return self._needed.result()
 
     def _read_script(self) -> PythonCode:
@@ -75,6 +79,7 @@ class PythonReach:
         data = self._sources.read(path)
         if data is None:
             return PythonCode()
+        self._typelibs.note_versions(data)
         try:
             return read_code(data, self._sources.real(path))
         except UnreadCode as error:
@@ -113,6 +118,7 @@ class PythonReach:
         """Take in the units and modules with the full names `names`."""
         for name in sorted(set(names) - self._settled):
             self._settled.add(name)
+            self._typelibs.note_import(name, because)
             unit = self._finder.find(name)
             if unit is None:
                 continue
@@ -150,6 +156,7 @@ class PythonReach:
         data = self._sources.read(path)
         if data is None:
             return
+        self._typelibs.note_versions(data)
         is_own = unit.path in self._own or not unit.entry.is_site
         if is_own and _ACTS.search(data) and self._left >= len(data):
             self._left -= len(data)
