@@ -10,6 +10,7 @@ import pytest
 from magicpak.scripts.needs import ScriptFile, ScriptNeeds
 from magicpak.scripts.python import Python
 from magicpak.scripts.python_code import imported_names, read_code
+from magicpak.scripts.python_companions import companions, shared_data
 from magicpak.scripts.python_data import own_data
 from magicpak.scripts.python_home import find_python
 from magicpak.scripts.python_path import search_path
@@ -30,6 +31,12 @@ ASIDE = ("config-3.12-x86_64-linux-gnu/libpython3.12.a", "idlelib/__init__.py", 
 MODULES = ("lib-dynload/_json.cpython-312-x86_64-linux-gnu.so", "lib-dynload/_tkinter.cpython-312-x86_64-linux-gnu.so")
 
 
+@pytest.fixture(autouse=True)
+def no_locale(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the library be in the test's directory alone."""
+    monkeypatch.setattr("magicpak.scripts.python_library._LOCALES", ())
+
+
 @pytest.fixture
 def tree(tmp_path: Path) -> Tree:
     """Return what makes files below the test's directory, and links for texts that begin with `->`."""
@@ -46,6 +53,20 @@ def tree(tmp_path: Path) -> Tree:
                 path.chmod(0o755)
 
     return make
+
+
+class Existing(Sources):
+    """Files, or directories, at all paths."""
+
+    def __init__(self, *, are_directories: bool) -> None:
+        super().__init__()
+        self._are_directories = are_directories
+
+    def is_directory(self, path: str) -> bool:
+        return self._are_directories and not path.endswith("os.py")
+
+    def is_file(self, path: str) -> bool:
+        return not self._are_directories and not path.endswith("os.py")
 
 
 def installed(tree: Tree, prefix: str = "usr", lib: str = "lib", name: str = "python3.12") -> None:
@@ -72,6 +93,15 @@ def files(root: Path) -> list[str]:
 
 
 # --- the library
+
+
+def test_the_locale_that_an_interpreter_starts_with_is_part_of_it(
+    tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed(tree)
+    monkeypatch.setattr("magicpak.scripts.python_library._LOCALES", (f"{tmp_path}/C.utf8", f"{tmp_path}/C.UTF-8"))
+    tree({"C.utf8/LC_CTYPE": ""})
+    assert library(tmp_path, "usr/bin/python3")[-1] == "C.utf8"
 
 
 @pytest.mark.parametrize(
@@ -374,6 +404,23 @@ def test_all_modules_of_the_scripts_own_package_are_read_but_for_tests_and_copie
     assert files(tmp_path) == [f"{SITE}/tool", f"{SITE}/tool-1.dist-info", f"{SITE}/five.py", f"{SITE}/one.py"]
 
 
+def test_what_a_module_only_tries_to_import_counts_if_an_import_leads_to_the_module(tree: Tree, tmp_path: Path) -> None:
+    installed(tree)
+    attempt = "try:\n  import {}\nexcept ImportError: pass"
+    tree({"app/run": "import tool.main", f"{SITE}/tool/__init__.py": "", f"{SITE}/tool/main.py": attempt.format("one")})
+    tree({f"{SITE}/tool/other.py": attempt.format("two"), f"{SITE}/one.py": "", f"{SITE}/two.py": ""})
+    assert files(tmp_path) == [f"{SITE}/tool", f"{SITE}/one.py"]
+
+
+def test_what_is_of_another_distribution_is_not_that_of_one_that_lists_it(tree: Tree, tmp_path: Path) -> None:
+    installed(tree)
+    tree({"app/run": "import tool, b", f"{SITE}/b.abi3.so": "", f"{SITE}/tool.py": ""})
+    tree({f"{SITE}/tool-1.egg-info/requires.txt": "keys\n", f"{SITE}/keys-1.egg-info/top_level.txt": "debian\nkeys\n"})
+    tree({f"{SITE}/python_debian-1.egg-info/top_level.txt": "debian\n", f"{SITE}/debian.py": "", f"{SITE}/keys.py": ""})
+    assert f"{SITE}/keys.py" in files(tmp_path)
+    assert f"{SITE}/debian.py" not in files(tmp_path)
+
+
 def test_a_script_that_names_its_distribution_starts_at_its_entry_points(tree: Tree, tmp_path: Path) -> None:
     installed(tree)
     tree({"app/run": "import sys\nsys.exit(load_entry_point('My-Tool==1', 'console_scripts', 'run')())"})
@@ -452,6 +499,32 @@ def test_a_zip_application_holds_its_modules(tree: Tree, tmp_path: Path) -> None
     installed(tree)
     tree({"app/run": "#!/usr/bin/python3\nPK\3\4 import tool", f"{SITE}/tool.py": ""})
     assert needs(tmp_path) == ScriptNeeds()
+
+
+def test_what_a_package_loads_without_naming_its_path_comes_in(tree: Tree, tmp_path: Path) -> None:
+    installed(tree)
+    tree({"app/run": "import cryptography, ctypes\nctypes.CDLL('libx.so.1')\nctypes.CDLL('libno.so')"})
+    tree({f"{SITE}/cryptography/__init__.py": "from ctypes import cdll\ncdll.LoadLibrary('liby.so.2')"})
+    lib = "usr/lib/riscv64-linux-gnu"
+    tree({f"{lib}/{each}": "" for each in ("ossl-modules/legacy.so", "libx.so.1", "liby.so.2", "libother.so")})
+    loaded = [f"{lib}/libx.so.1", f"{SITE}/cryptography", f"{lib}/ossl-modules/legacy.so", f"{lib}/liby.so.2"]
+    assert files(tmp_path) == loaded
+
+
+def test_a_package_has_data_in_the_directory_that_has_its_name() -> None:
+    code = b"A = '/usr/share/docutils/stylesheets'; B = '/usr/share/other'; C = '/usr/share/doc'"
+    assert shared_data(code, "docutils.x", Existing(are_directories=False)) == ["/usr/share/docutils/stylesheets"]
+    data = shared_data(b"'/usr/share/my-tool/x'", "my_tool", Existing(are_directories=False))
+    assert data == ["/usr/share/my-tool/x"]
+
+
+@pytest.mark.parametrize(("own", "count"), [("zoneinfo", 0), ("other", 1)])
+def test_a_companion_is_not_needed_where_the_package_has_its_own(tmp_path: Path, own: str, count: int) -> None:
+    (tmp_path / own).mkdir()
+    assert companions("pytz", str(tmp_path), [], Existing(are_directories=True)) == (
+        ["/usr/share/zoneinfo"] * count,
+        [],
+    )
 
 
 # --- programs
@@ -536,15 +609,7 @@ def test_data_that_is_named_from_the_scripts_own_place_comes_in(tree: Tree, tmp_
 
 def data_of(path: str, *, is_directory: bool = False) -> str | None:
     """Return what `own_data` says of a path that exists."""
-
-    class Existing(Sources):
-        def is_directory(self, path: str) -> bool:
-            return is_directory and not path.endswith("os.py")
-
-        def is_file(self, path: str) -> bool:
-            return not is_directory and not path.endswith("os.py")
-
-    return own_data(path, Existing())
+    return own_data(path, Existing(are_directories=is_directory))
 
 
 @pytest.mark.parametrize(

@@ -34,12 +34,13 @@ class UnreadCode(Exception):
 class PythonCode(NamedTuple):
     """What a module says.
 
-    `imports` are full names of modules, and of what is imported from them; `distributions` are names whose entry points
-    are looked up. `search` are directories added to sys.path, `paths` absolute paths, the last part of which may be
-    unknown, both in the order of the code.
+    `imports` are full names of modules, and of what is imported from them; `started` are those that a function is given
+    by name. `distributions` are names whose entry points are looked up. `search` are directories added to sys.path,
+    `paths` absolute paths, the last part of which may be unknown, both in the order of the code.
     """
 
     imports: frozenset[str] = frozenset()
+    started: frozenset[str] = frozenset()
     distributions: frozenset[str] = frozenset()
     executions: tuple[NamedProgram, ...] = ()
     search: tuple[str, ...] = ()
@@ -83,17 +84,30 @@ def imported_names(data: bytes, package: str = "") -> frozenset[str]:
     return frozenset(found)
 
 
-def imports_of(tree: ast.Module, package: str) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the full names that a module of the package named `package` imports, and of what it imports from them.
+class Imports(NamedTuple):
+    """Full names that a module imports, and of what it imports from them.
 
-    The first are those that it imports when it is imported itself, the second those that a function imports.
+    By statements that it executes when it is imported itself; by those of them that may fail; by those in functions.
     """
-    at_once: set[str] = set()
-    later: set[str] = set()
-    inside = {id(each) for node in ast.walk(tree) if isinstance(node, _FUNCTIONS) for each in ast.walk(node)}
-    for node in _reached(tree):
-        (later if id(node) in inside else at_once).update(_imports(node, package))
-    return frozenset(at_once), frozenset(later)
+
+    at_once: set[str]
+    tried: set[str]
+    later: set[str]
+
+
+def imports_of(tree: ast.Module, package: str) -> Imports:
+    """Return what a module of the package named `package` imports."""
+    found = Imports(set(), set(), set())
+    waiting = [(node, found.at_once) for node in _below(tree)]
+    while waiting:
+        node, names = waiting.pop()
+        if isinstance(node, _FUNCTIONS):
+            names = found.later
+        elif isinstance(node, ast.Try) and names is found.at_once:
+            names = found.tried
+        names.update(_imports(node, package))
+        waiting += [(child, names) for child in _below(node)]
+    return found
 
 
 def read_code(data: bytes, path: str, package: str = "") -> PythonCode:
@@ -106,24 +120,25 @@ def read_code(data: bytes, path: str, package: str = "") -> PythonCode:
     values = Values(nodes, path)
     names = {local: full for node in nodes for local, full in _local_names(node)}
     calls = [(call, within, dotted(call.func, names)) for call, within in _calls(tree)]
-    imports = {name for node in nodes for name in _imports(node, package)}
+    imports = frozenset(name for node in nodes for name in _imports(node, package))
+    started: set[str] = set()
     distributions: set[str] = set()
     search: list[str] = []
     for call, _, function in calls:
         last = function.rpartition(".")[2]
         first = values.texts(call.args[0])[0] if call.args and last in _IMPORTERS | _ENTRY_POINTS else UNKNOWN
         if UNKNOWN not in first and last in _IMPORTERS:
-            imports.add(first)
+            started.add(first)
         elif UNKNOWN not in first and last in _ENTRY_POINTS:
             distributions.add(re.split(r"[^\w.-]", first)[0])
         position = _SEARCH_ADDED.get(function, len(call.args))
         search += values.texts(call.args[position]) if position < len(call.args) else []
     search += [text for node in nodes for text in _extended(node, values)]
     found = tuple(dict.fromkeys(executions([(call, within) for call, within, _ in calls], values, names)))
-    imports |= {f"{each.program}.__main__" for each in found if each.is_module}
+    started |= {f"{each.program}.__main__" for each in found if each.is_module}
     ways = tuple(dict.fromkeys(os.path.normpath(each) for each in search if each[:1] == "/" and UNKNOWN not in each))
     run = tuple(each for each in found if not each.is_module)
-    return PythonCode(frozenset(imports), frozenset(distributions), run, ways, tuple(_paths(nodes, values)))
+    return PythonCode(imports, frozenset(started), frozenset(distributions), run, ways, tuple(_paths(nodes, values)))
 
 
 def _reached(tree: ast.Module) -> Iterator[ast.AST]:
@@ -131,14 +146,19 @@ def _reached(tree: ast.Module) -> Iterator[ast.AST]:
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()
-        match node:
-            case ast.If(test=ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING"), orelse=others):
-                waiting += reversed(others)
-            case ast.Expr(value=ast.Constant()):
-                pass
-            case _:
-                yield node
-                waiting += reversed(list(ast.iter_child_nodes(node)))
+        yield node
+        waiting += reversed(_below(node))
+
+
+def _below(node: ast.AST) -> list[ast.AST]:
+    """Return the nodes directly below `node`, but for what only a type checker sees, and documentation."""
+    match node:
+        case ast.If(test=ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING"), orelse=others):
+            return list(others)
+        case ast.Expr(value=ast.Constant()):
+            return []
+        case _:
+            return list(ast.iter_child_nodes(node))
 
 
 def _calls(tree: ast.Module) -> Iterator[tuple[ast.Call, str]]:

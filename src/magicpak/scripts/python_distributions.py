@@ -45,7 +45,8 @@ class Distributions:
         """Return the distributions that the module with the full name `name` is of, or may be of in a namespace."""
         found = self._by_module.get(name.partition(".")[0], [])
         spelled = normalized(name)
-        return [each for each in found if spelled == each.name or spelled.endswith(f"-{each.name}")] or found
+        ends = [(each, f"-{each.name}", f"-{spelled}") for each in found]
+        return [each for each, own, end in ends if own.endswith(end) or end.endswith(own)] or found
 
     def named(self, name: str) -> Distribution | None:
         """Return the distribution with the name `name`."""
@@ -59,9 +60,14 @@ class Distributions:
         return self._required[distribution.name]
 
     def modules(self, name: str) -> frozenset[str]:
-        """Return the names of the modules of the distribution `name`; its own, if it has no metadata."""
+        """Return the names of the modules of the distribution `name`; its own, if it has no metadata.
+
+        What a careless build has left in top_level.txt besides, and another distribution has, is left out.
+        """
         found = self.named(name)
-        return found.top_level if found else frozenset({name.replace("-", "_")})
+        if found is None:
+            return frozenset({name.replace("-", "_")})
+        return frozenset(module for module in found.top_level if found in self.of_module(module))
 
     def entry_points(self, distribution: Distribution) -> dict[str, str]:
         """Return the entry points of `distribution`, those of its scripts among them: names and modules."""

@@ -21,6 +21,10 @@ class PythonNeeds:
         """Add a file, or a directory with all that is in it."""
         self._files.setdefault(path, because)
 
+    def add_program(self, path: str, because: Because) -> None:
+        """Add a program that is executed."""
+        self._programs.setdefault(path, because)
+
     def has_file(self, path: str) -> bool:
         """Return whether `path` has been added."""
         return path in self._files
@@ -30,7 +34,7 @@ class PythonNeeds:
         for execution in code.executions:
             program = self._sources.program(execution.program)
             if program and execution.is_certain and are_certain:
-                self._programs.setdefault(program, Because("executed by", path))
+                self.add_program(program, Because("executed by", path))
             elif program:
                 self._possible.setdefault(program, f"{printable(path)} may execute it")
         for named in code.paths:
@@ -38,11 +42,11 @@ class PythonNeeds:
             if found is None or found == path:
                 continue
             if self._sources.is_file(found) and self._sources.program(found):
-                self._programs.setdefault(found, Because("named in", path))
+                self.add_program(found, Because("named in", path))
             elif path.startswith(f"{found}/") and not found.startswith("/usr/"):
                 self._possible.setdefault(found, f"{printable(path)} may read what is in it")
             else:
-                self._files.setdefault(found, Because("named in", path))
+                self.add_file(found, Because("named in", path))
 
     def result(self) -> ScriptNeeds:
         """Return all that is needed; what is below a directory that is needed as a whole is not named again."""

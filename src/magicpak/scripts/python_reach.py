@@ -2,11 +2,14 @@
 
 import os
 import re
-from collections.abc import Collection, Iterable
+from collections import deque
+from collections.abc import Collection
+from typing import NamedTuple
 
 from magicpak.bundle.plan import Because
 from magicpak.scripts.needs import ScriptFile, ScriptNeeds
 from magicpak.scripts.python_code import PythonCode, UnreadCode, imported_names, imports_of, parse, read_code
+from magicpak.scripts.python_companions import companions, library_directories, loaded_libraries, shared_data
 from magicpak.scripts.python_distributions import Distribution, Distributions, normalized
 from magicpak.scripts.python_finder import Unit, UnitFinder
 from magicpak.scripts.python_home import PythonHome
@@ -28,12 +31,21 @@ _MOST_OF_ONE_TOOL = 50
 """Modules of a package whose programs count as the script's: in a larger one, most are for what one run does not do."""
 
 
+class _Module(NamedTuple):
+    """A source file, the package and the unit that it is in, and whether an import leads to it."""
+
+    path: str
+    package: str
+    unit: Unit
+    is_reached: bool
+
+
 class PythonReach:
     """All that one script reaches.
 
-    Of the modules of a package those are read that an import leads to, and all of one that says nothing of what it
-    requires. What an installed distribution requires is needed too, since it may import it by a name that is made up in
-    a run.
+    Of the modules of a package those are read that an import leads to; after them all of one that is the script's own,
+    or says nothing of what it requires. What a distribution says that it requires is needed too, since it may import it
+    by a name that is made up in a run.
     """
 
     def __init__(self, script: ScriptFile, home: PythonHome, sources: Sources) -> None:
@@ -44,10 +56,12 @@ class PythonReach:
         self._finder = UnitFinder(self._search, home, sources)
         self._distributions = Distributions((), sources)
         self._needed = PythonNeeds(sources)
-        self._typelibs = Typelibs(home.prefixes, sources)
+        self._libraries = library_directories(home.prefixes, sources)
+        self._typelibs = Typelibs(self._libraries, sources)
         self._units: dict[str, Unit] = {}
         self._own: set[str] = set()
-        self._waiting: list[tuple[str, str, Unit]] = []
+        self._waiting: deque[_Module] = deque()
+        self._guessed: deque[_Module] = deque()
         self._read: set[str] = set()
         self._settled: set[str] = set()
         self._left = _MAX_READ_CLOSELY
@@ -61,15 +75,21 @@ class PythonReach:
         self._distributions = Distributions([each.directory for each in places], self._sources)
         self._needed.add_actions(code, self._script.path, are_certain=True)
         named = [each for name in sorted(code.distributions) if (each := self._distributions.named(name))]
-        started = {module for each in named for module in self._distributions.entry_points(each).values()}
-        imports = {*code.imports, *_AT_START, *started, *(module for each in named for module in each.top_level)}
+        entries = {module for each in named for module in self._distributions.entry_points(each).values()}
+        imports = {
+            *code.imports,
+            *code.started,
+            *_AT_START,
+            *entries,
+            *(module for each in named for module in each.top_level),
+        }
         self._import(imports, Because("imported by", self._script.path))
         self._find_own(imports, named)
         if whole:
             names = {name for entry in places if entry.is_site for name in self._finder.top_level(entry)}
             self._import(names, Because("installed for", self._script.interpreter))
-        for path, package, unit in self._waiting:  # which grows meanwhile
-            self._read_module(path, package, unit)
+        while module := next((each.popleft() for each in (self._waiting, self._guessed) if each), None):
+            self._read_module(module)
         for path, because in self._typelibs.files():
             self._needed.add_file(path, because)
         return self._needed.result()
@@ -79,7 +99,7 @@ class PythonReach:
         data = self._sources.read(path)
         if data is None:
             return PythonCode()
-        self._typelibs.note_versions(data)
+        self._note_libraries(data, path)
         try:
             return read_code(data, self._sources.real(path))
         except UnreadCode as error:
@@ -112,7 +132,7 @@ class PythonReach:
             is_own = len(units) == 1 or first == normalized(name) or name in scripts
             if is_own or not unit.entry.is_site or set(distributions) & set(named):
                 self._own.add(unit.path)
-                self._await(self._finder.modules(unit), unit)
+                self._guess(unit)
 
     def _import(self, names: Collection[str], because: Because) -> None:
         """Take in the units and modules with the full names `names`."""
@@ -128,68 +148,79 @@ class PythonReach:
                 continue
             if unit.path not in self._units:
                 self._reach(unit, because)
-            self._await(self._finder.on_the_way(unit, name), unit)
+            self._waiting += [_Module(*each, unit, True) for each in self._finder.on_the_way(unit, name)]
 
     def _reach(self, unit: Unit, because: Because) -> None:
         self._units[unit.path] = unit
         for path in (unit.path, *unit.files):
             self._needed.add_file(path, because)
+        loaded, executed = companions(unit.name, unit.path, self._libraries, self._sources)
+        for path in loaded:
+            self._needed.add_file(path, Because("loaded by", unit.path))
+        for path in executed:
+            self._needed.add_program(path, Because("executed by", unit.path))
         self._import(self._finder.named_by_extensions(unit), Because("imported by", unit.path))
         distributions = self._distributions.of_module(unit.name)
         if not distributions or not unit.entry.is_site:
-            self._await(self._finder.modules(unit), unit)
+            self._guess(unit)
         for distribution in distributions:
             self._needed.add_file(distribution.path, Because("the metadata of", unit.path))
             for required in self._distributions.required(distribution):
                 self._import(self._distributions.modules(required), Because("required by", distribution.path))
 
-    def _await(self, modules: Iterable[tuple[str, str]], unit: Unit) -> None:
-        for path, package in modules:
-            if path not in self._read and path.endswith(".py"):
-                self._read.add(path)
-                self._waiting.append((path, package, unit))
+    def _guess(self, unit: Unit) -> None:
+        """Read all modules of `unit` in the end."""
+        self._guessed += [_Module(*each, unit, not unit.entry.is_site) for each in self._finder.modules(unit)]
 
     def _is_standard(self, entry: PathEntry) -> bool:
         return entry.directory in (self._home.library, self._home.dynload, self._home.archive)
 
-    def _read_module(self, path: str, package: str, unit: Unit) -> None:
-        data = self._sources.read(path)
+    def _read_module(self, module: _Module) -> None:
+        path, package, unit, _ = module
+        data = self._sources.read(path) if path not in self._read and path.endswith(".py") else None
+        self._read.add(path)
         if data is None:
             return
-        self._typelibs.note_versions(data)
+        self._note_libraries(data, path)
+        for found in shared_data(data, unit.name, self._sources):
+            self._needed.add_file(found, Because("named in", path))
+        names = imported_names(data, package)
         is_own = unit.path in self._own or not unit.entry.is_site
         if is_own and _ACTS.search(data) and self._left >= len(data):
             self._left -= len(data)
             try:
                 code = read_code(data, path, package)
             except (UnreadCode, SyntaxError):
-                code = PythonCode(imported_names(data, package))
-            self._import(code.imports, Because("imported by", path))
+                code = PythonCode()
+            self._import(code.started, Because("imported by", path))
             self._needed.add_actions(code, path, are_certain=self._is_one_tool(unit))
-        else:
-            self._import(
-                self._confirmed(imported_names(data, package), data, package, unit), Because("imported by", path)
-            )
+        self._import(self._confirmed(names, data, module), Because("imported by", path))
+
+    def _note_libraries(self, data: bytes, path: str) -> None:
+        self._typelibs.note_versions(data)
+        for library in loaded_libraries(data, self._libraries, self._sources):
+            self._needed.add_file(library, Because("loaded by", path))
 
     def _is_one_tool(self, unit: Unit) -> bool:
         return not unit.entry.is_site or sum(1 for _ in self._finder.modules(unit)) <= _MOST_OF_ONE_TOOL
 
-    def _confirmed(self, names: Collection[str], data: bytes, package: str, unit: Unit) -> set[str]:
-        """Return those of `names` that `data` imports.
+    def _confirmed(self, names: Collection[str], data: bytes, module: _Module) -> set[str]:
+        """Return those of `names` that `data`, the source of `module`, imports.
 
-        The tree is only made if they may be in a unit that is not reached yet. What a function imports counts if
-        nothing says that the distribution can do without it.
+        The tree is only made if they may be in a unit that is not reached yet. What a module tries to import counts if
+        an import leads to it; what a function imports too, if nothing says that the distribution can do without it.
         """
         new = {name for name in names if name not in self._settled and self._is_of_new_unit(name)}
         if not new:
             return set(names)
         try:
-            at_once, later = imports_of(parse(data), package)
+            found = imports_of(parse(data), module.package)
         except (UnreadCode, SyntaxError):
             return set(names)
-        distributions = self._distributions.of_module(unit.name) if unit.path not in self._own else []
+        distributions = self._distributions.of_module(module.unit.name) if module.unit.path not in self._own else []
         is_said = any(self._distributions.required(each) for each in distributions)
-        return (set(names) - new) | (new & at_once) | (set() if is_said else new & later)
+        counted = found.at_once | (found.tried if module.is_reached else set())
+        return (set(names) - new) | (new & (counted | (found.later if module.is_reached and not is_said else set())))
 
     def _is_of_new_unit(self, name: str) -> bool:
         unit = self._finder.find(name)

@@ -20,17 +20,13 @@ _DIRECTORY = "girepository-1.0"
 
 
 class Typelibs:
-    """The typelibs that the modules of a script import, each with its first importer."""
+    """The typelibs that the modules of a script import, each with its first importer, found in `directories`."""
 
-    def __init__(self, prefixes: tuple[str, ...], sources: Sources) -> None:
+    def __init__(self, directories: list[str], sources: Sources) -> None:
         self._sources = sources
         self._versions: dict[str, str] = {}
         self._imported: dict[str, Because] = {}
-        bases = [os.path.join(prefix, lib) for prefix in dict.fromkeys((*prefixes, "/usr")) for lib in ("lib", "lib64")]
-        several = [
-            os.path.join(base, each) for base in bases for each in sorted(sources.names(base)) if "-linux-" in each
-        ]
-        self._directories = [each for each in (*several, *bases) if _DIRECTORY in sources.names(each)]
+        self._directories = [each for each in directories if _DIRECTORY in sources.names(each)]
 
     def note_versions(self, data: bytes) -> None:
         """Remember the versions that the code `data` requires: `gi.require_version("Gtk", "3.0")`."""
