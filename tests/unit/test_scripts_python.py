@@ -149,6 +149,19 @@ def test_a_copied_interpreter_has_the_version_that_pyvenv_cfg_says(tree: Tree, t
     assert library(tmp_path, "w/bin/python")[0] == "usr/lib/python3.12/json"
 
 
+def test_pypy_has_a_library_of_its_own(tree: Tree, tmp_path: Path) -> None:
+    installed(tree)
+    tree(
+        {"usr/bin/pypy3.10": "", "usr/bin/pypy3": "->pypy3.10", "usr/lib/pypy3.10/os.py": "", "app/run": "import x, y"}
+    )
+    site = "usr/lib/pypy3.10/site-packages"
+    tree({f"{site}/x.pypy310-pp73-x86_64-linux-gnu.so": "", f"{site}/y.cpython-310-x86_64-linux-gnu.so": ""})
+    assert library(tmp_path, "usr/bin/pypy3") == ["usr/lib/pypy3.10/os.py"]
+    script = ScriptFile(f"{tmp_path}/app/run", f"{tmp_path}/usr/bin/pypy3")
+    found = Python().script(script, Sources(), whole=False).files
+    assert below([each.path for each in found], tmp_path) == [f"{site}/x.pypy310-pp73-x86_64-linux-gnu.so"]
+
+
 def test_a_zip_file_may_take_the_place_of_the_library(tree: Tree, tmp_path: Path) -> None:
     tree({"usr/bin/python3.12": "", "usr/lib/python312.zip": "PK"})
     assert library(tmp_path, "usr/bin/python3.12") == ["usr/lib/python312.zip"]
@@ -442,9 +455,9 @@ def typelib(dependencies: str, libraries: str) -> bytes:
 @pytest.mark.parametrize(
     ("code", "version"),
     [
-        ("from gi.repository import Gtk", "4.10"),
-        ("import gi\ngi.require_version('Gtk', '3.0')\nfrom gi.repository import Gtk", "3.0"),
-        ("import gi\ngi.require_versions({'Gtk': '4.9', 'X': '1'})\nfrom gi.repository import Gtk", "4.9"),
+        ("from gi.repository import Mine", "4.10"),
+        ("import gi\ngi.require_version('Mine', '3.0')\nfrom gi.repository import Mine", "3.0"),
+        ("import gi\ngi.require_versions({'Mine': '4.9', 'X': '1'})\nfrom gi.repository import Mine", "4.9"),
     ],
 )
 def test_typelibs_bring_what_they_depend_on_and_their_libraries(
@@ -452,24 +465,26 @@ def test_typelibs_bring_what_they_depend_on_and_their_libraries(
 ) -> None:
     installed(tree)
     lib = "usr/lib/riscv64-linux-gnu"
-    tree({"app/run": code, f"{SITE}/gi/__init__.py": "", f"{lib}/libgtk.so.1": "", f"{lib}/libgdk.so.1": ""})
-    tree({f"{lib}/girepository-1.0/{each}": "" for each in ("Gtk-4.9.typelib", "Gtk-3.0.typelib", "Other-1.0.typelib")})
-    (tmp_path / lib / f"girepository-1.0/Gtk-{version}.typelib").write_bytes(
-        typelib("Gdk-3.0|No-1", "libgtk.so.1,no.so")
+    tree({"app/run": code, f"{SITE}/gi/__init__.py": "", f"{lib}/libmine.so.1": "", f"{lib}/libyours.so.1": ""})
+    tree(
+        {f"{lib}/girepository-1.0/{each}": "" for each in ("Mine-4.9.typelib", "Mine-3.0.typelib", "None-1.0.typelib")}
     )
-    (tmp_path / lib / "girepository-1.0/Gdk-3.0.typelib").write_bytes(typelib(f"Gtk-{version}", "libgdk.so.1"))
+    (tmp_path / lib / f"girepository-1.0/Mine-{version}.typelib").write_bytes(
+        typelib("Yours-3.0|No-1", "libmine.so.1,no.so")
+    )
+    (tmp_path / lib / "girepository-1.0/Yours-3.0.typelib").write_bytes(typelib(f"Mine-{version}", "libyours.so.1"))
     assert [each for each in files(tmp_path) if each.startswith("usr/lib/risc")] == [
-        *(f"{lib}/girepository-1.0/Gtk-{version}.typelib", f"{lib}/libgtk.so.1"),
-        *(f"{lib}/girepository-1.0/Gdk-3.0.typelib", f"{lib}/libgdk.so.1"),
+        *(f"{lib}/girepository-1.0/Mine-{version}.typelib", f"{lib}/libmine.so.1"),
+        *(f"{lib}/girepository-1.0/Yours-3.0.typelib", f"{lib}/libyours.so.1"),
     ]
 
 
 @pytest.mark.parametrize("data", [b"", b"GOBJ\nMETADATA\r\n\x1a", typelib("x" * 10, "")[:-12], b"\xff" * 200])
 def test_a_damaged_typelib_names_nothing(tree: Tree, tmp_path: Path, data: bytes) -> None:
     installed(tree)
-    tree({"app/run": "from gi.repository import Gtk", "usr/lib/girepository-1.0/Gtk-3.0.typelib": ""})
-    (tmp_path / "usr/lib/girepository-1.0/Gtk-3.0.typelib").write_bytes(data)
-    assert files(tmp_path)[:1] == ["usr/lib/girepository-1.0/Gtk-3.0.typelib"]
+    tree({"app/run": "from gi.repository import Mine", "usr/lib/girepository-1.0/Mine-3.0.typelib": ""})
+    (tmp_path / "usr/lib/girepository-1.0/Mine-3.0.typelib").write_bytes(data)
+    assert files(tmp_path)[:1] == ["usr/lib/girepository-1.0/Mine-3.0.typelib"]
 
 
 def test_parts_of_the_library_that_few_need_come_in_where_they_are_imported(
@@ -488,11 +503,23 @@ def test_parts_of_the_library_that_few_need_come_in_where_they_are_imported(
 
 def test_with_whole_all_that_is_installed_comes_in(tree: Tree, tmp_path: Path) -> None:
     installed(tree)
-    tree({"app/run": "", f"{SITE}/one/__init__.py": "", f"{SITE}/two.py": "", f"{SITE}/space/three/__init__.py": ""})
-    assert below([each.path for each in needs(tmp_path, whole=True).files], tmp_path)[:2] == [
-        f"{SITE}/one",
-        f"{SITE}/two.py",
+    tree({"app/run": "", f"{SITE}/two.py": "import sub.tkinter, tkinter", f"{SITE}/x.pth": "../../../../src"})
+    tree({"src/one/__init__.py": "", "other/three.py": ""})
+    lib = "usr/lib/python3.12"
+    found = below([f"{each.path} {each.because}" for each in needs(tmp_path, whole=True).files], tmp_path)
+    reason = f"the packages of {tmp_path}/usr/bin/python3"
+    assert found == [
+        f"{SITE} {reason}",
+        f"src {reason}",
+        f"{lib}/tkinter imported by {tmp_path}/{SITE}/two.py",
+        *found[3:],
     ]
+
+
+def test_looking_up_users_is_a_hint(tree: Tree, tmp_path: Path) -> None:
+    installed(tree)
+    tree({"app/run": "import pwd, os\npwd.getpwuid(os.getuid())"})
+    assert needs(tmp_path).hints == [f"--include /etc/passwd: {tmp_path}/app/run may look up a user"]
 
 
 def test_a_zip_application_holds_its_modules(tree: Tree, tmp_path: Path) -> None:

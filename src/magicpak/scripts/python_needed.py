@@ -7,6 +7,8 @@ from magicpak.scripts.python_data import own_data
 from magicpak.scripts.sources import Sources
 from magicpak.text import printable
 
+_USERS = "/etc/passwd"
+
 
 class PythonNeeds:
     """What is needed, as far as it is known."""
@@ -37,6 +39,8 @@ class PythonNeeds:
                 self.add_program(program, Because("executed by", path))
             elif program:
                 self._possible.setdefault(program, f"{printable(path)} may execute it")
+        if any(name.partition(".")[0] == "pwd" for name in code.imports):
+            self._possible.setdefault(_USERS, f"{printable(path)} may look up a user")
         for named in code.paths:
             found = own_data(named, self._sources)
             if found is None or found == path:

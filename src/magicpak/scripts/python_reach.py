@@ -85,9 +85,12 @@ class PythonReach:
         }
         self._import(imports, Because("imported by", self._script.path))
         self._find_own(imports, named)
-        if whole:
-            names = {name for entry in places if entry.is_site for name in self._finder.top_level(entry)}
-            self._import(names, Because("installed for", self._script.interpreter))
+        for entry in places if whole else ():
+            if entry.is_site or entry.added_by:
+                because = Because("the packages of", self._script.interpreter)
+                for path in (entry.directory, *entry.added_by):
+                    self._needed.add_file(path, because)
+                self._import(set(self._finder.top_level(entry)), because)
         while module := next((each.popleft() for each in (self._waiting, self._guessed) if each), None):
             self._read_module(module)
         for path, because in self._typelibs.files():
