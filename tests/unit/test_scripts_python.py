@@ -114,6 +114,17 @@ def test_the_library_is_found_from_where_the_interpreter_is(tree: Tree, tmp_path
     assert library(tmp_path, f"{prefix}/bin/python3") == [f"{prefix}/{lib}/python3.12/{each}" for each in names]
 
 
+def test_tests_and_what_is_compiled_for_other_options_are_left_out(tree: Tree, tmp_path: Path) -> None:
+    lib = "usr/lib/python3.12"
+    caches = [f"__pycache__/x.cpython-312{each}.pyc" for each in ("", ".opt-1", ".opt-2")]
+    tree(
+        {"usr/bin/python3.12": "", **{f"{lib}/{each}": "" for each in ("os.py", *caches, "a/b/x.py", "a/__init__.py")}}
+    )
+    tree({f"{lib}/ctypes/{each}": "" for each in ("__init__.py", "test/x.py", *caches, "macholib/x.py")})
+    parts = [caches[0], "a", "ctypes/__init__.py", f"ctypes/{caches[0]}", "ctypes/macholib", "os.py"]
+    assert library(tmp_path, "usr/bin/python3.12") == [f"{lib}/{each}" for each in parts]
+
+
 def test_each_part_of_the_library_is_there_because_of_the_interpreter(tree: Tree, tmp_path: Path) -> None:
     installed(tree)
     found = Python().library(f"{tmp_path}/usr/bin/python3", Sources())
@@ -538,6 +549,24 @@ def test_what_a_package_loads_without_naming_its_path_comes_in(tree: Tree, tmp_p
     assert files(tmp_path) == loaded
 
 
+@pytest.mark.parametrize("has_cache", [True, False])
+def test_a_library_that_find_library_finds_comes_in_with_what_finds_it(
+    tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, has_cache: bool
+) -> None:
+    installed(tree)
+    monkeypatch.setattr(
+        "magicpak.scripts.python_companions._CACHE", f"{tmp_path}/{'ld.so.cache' if has_cache else 'no'}"
+    )
+    monkeypatch.setattr("magicpak.scripts.python_companions._LDCONFIG", f"{tmp_path}/sbin/bin/ldconfig")
+    tree({"ld.so.cache": "", "sbin/bin/ldconfig": "", "app/run": "from ctypes import util\nutil.find_library('x')"})
+    tree({f"usr/lib/riscv64-linux-gnu/{each}": "" for each in ("libx.so", "libx.so.1", "libx.so.1.2", "libxy.so.1")})
+    found = needs(tmp_path)
+    library = "usr/lib/riscv64-linux-gnu/libx.so.1"
+    assert below([each.path for each in found.files], tmp_path) == [library, *(["ld.so.cache"] if has_cache else [])]
+    programs = ["sbin/bin/ldconfig"] if has_cache else []
+    assert below([each.path for each in found.programs], tmp_path) == programs
+
+
 def test_a_package_has_data_in_the_directory_that_has_its_name() -> None:
     code = b"A = '/usr/share/docutils/stylesheets'; B = '/usr/share/other'; C = '/usr/share/doc'"
     assert shared_data(code, "docutils.x", Existing(are_directories=False)) == ["/usr/share/docutils/stylesheets"]
@@ -606,14 +635,21 @@ def test_programs_are_looked_up_on_the_host(tree: Tree, tmp_path: Path, monkeypa
     assert found.hints == [f"--include {tmp_path}/tools/bin/hg: {tmp_path}/app/run may execute it"]
 
 
-def test_programs_of_other_packages_are_not_those_of_the_script(
+def test_programs_of_a_small_package_count_that_the_script_itself_imports(
     tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """As far as it imports it; those of what that imports do not, nor those of a large package."""
     installed(tree)
     monkeypatch.setenv("PATH", f"{tmp_path}/tools/bin")
-    tree({"app/run": "import one, two", "tools/bin/git": ""})
-    tree({f"{SITE}/{each}.py": "import subprocess\nsubprocess.run(['git'])" for each in ("one", "two")})
-    assert (needs(tmp_path).programs, needs(tmp_path).hints) == ([], [])
+    tree({f"tools/bin/{each}": "" for each in ("one", "deep", "two", "unused")})
+    tree({f"{SITE}/{each}.py": f"import subprocess\nsubprocess.run(['{each}'])" for each in ("one", "deep")})
+    tree({"app/run": "import one, small, large", f"{SITE}/small/__init__.py": "import deep, large.two"})
+    tree({f"{SITE}/large/{each}.py": "" for each in ("__init__", *(f"m{n}" for n in range(60)))})
+    tree({f"{SITE}/{each}-1.dist-info/top_level.txt": each for each in ("small", "large")})
+    tree(
+        {f"{SITE}/large/two.py": "import os\nos.system('two')", f"{SITE}/small/x.py": "import os\nos.system('unused')"}
+    )
+    assert below([each.path for each in needs(tmp_path).programs], tmp_path) == ["tools/bin/one"]
 
 
 # --- data

@@ -10,6 +10,9 @@ from magicpak.scripts.sources import Sources
 
 _LOADED = re.compile(rb"""(?:CDLL|LoadLibrary|PyDLL)\(\s*["'](lib[\w.+-]*\.so[\w.]*)["']""")
 
+_SOUGHT = re.compile(rb"""find_library\(\s*["']([\w+-]+)["']""")
+_LDCONFIG, _CACHE = "/sbin/ldconfig", "/etc/ld.so.cache"
+
 
 class _Companions(NamedTuple):
     """`libraries` are names in the directories of libraries, `data` and `programs` are paths.
@@ -24,13 +27,14 @@ class _Companions(NamedTuple):
 
 
 _MAGIC = ("/etc/magic", "/usr/share/misc/magic.mgc", "/usr/lib/file/magic.mgc", "/usr/share/misc/magic")
-_APT = ("/etc/debian_version", "/etc/apt/apt.conf.d", "/var/lib/dpkg/status", "/var/lib/dpkg/arch")
+_APT = ("/etc/debian_version", "/etc/apt/apt.conf.d", "/usr/share/dpkg", "/var/lib/dpkg/status", "/var/lib/dpkg/arch")
 
 _OF_PACKAGES = {
     "cryptography": _Companions(libraries=("ossl-modules/legacy.so",)),  # it loads the provider when it is imported
     "apt_pkg": _Companions(data=_APT, programs=("/usr/bin/dpkg",)),  # libapt-pkg takes a system without them for none
     "pytz": _Companions(unless="zoneinfo", data=("/usr/share/zoneinfo",)),  # Debian's has none of its own
-    "magic": _Companions(libraries=("libmagic.so.1",), data=_MAGIC),  # found by ctypes.util.find_library
+    "distro": _Companions(data=("/etc/os-release", "/usr/lib/os-release")),  # all that it is for
+    "magic": _Companions(libraries=("libmagic.so.1",), data=_MAGIC),
 }
 
 
@@ -51,10 +55,29 @@ def companions(package: str, path: str, directories: list[str], sources: Sources
     return files, [path for path in known.programs if sources.program(path)]
 
 
-def loaded_libraries(data: bytes, directories: list[str], sources: Sources) -> list[str]:
-    """Return the libraries that the code `data` loads by constant names: `ctypes.CDLL("libx.so.1")`."""
+def loaded_libraries(data: bytes, directories: list[str], sources: Sources) -> tuple[list[str], list[str]]:
+    """Return the files and the programs that the code `data` needs to load libraries by constant names.
+
+    `ctypes.CDLL("libx.so.1")` opens a library. `ctypes.util.find_library("x")` executes ldconfig(8), which prints what
+    is in ld.so.cache.
+    """
     names = sorted({os.fsdecode(name) for name in _LOADED.findall(data)})
-    return [path for name in names for path in _found(name, directories, sources)]
+    opened = [path for name in names for path in _found(name, directories, sources)]
+    stems = sorted({os.fsdecode(stem) for stem in _SOUGHT.findall(data)})
+    sought = [path for stem in stems for path in _versions(stem, directories, sources)]
+    if sought and sources.is_file(_CACHE) and sources.program(_LDCONFIG):
+        return [*opened, *sought, _CACHE], [_LDCONFIG]
+    return [*opened, *sought], []
+
+
+def _versions(stem: str, directories: list[str], sources: Sources) -> Iterator[str]:
+    """Yield the library that is found for `stem`: its name has a version of one number, as sonames do."""
+    form = re.compile(rf"lib{re.escape(stem)}\.so\.\d+")
+    for directory in directories:
+        names = sorted(filter(form.fullmatch, sources.names(directory)))
+        if names:
+            yield os.path.join(directory, names[-1])
+            return
 
 
 def shared_data(data: bytes, package: str, sources: Sources) -> list[str]:

@@ -60,6 +60,7 @@ class PythonReach:
         self._typelibs = Typelibs(self._libraries, sources)
         self._units: dict[str, Unit] = {}
         self._own: set[str] = set()
+        self._imported: set[str] = set()
         self._waiting: deque[_Module] = deque()
         self._guessed: deque[_Module] = deque()
         self._read: set[str] = set()
@@ -126,6 +127,7 @@ class PythonReach:
         name = os.path.basename(self._script.path).removesuffix(".py")
         found = {unit.path: unit for each in sorted(imports) if (unit := self._finder.find(each))}
         units = [unit for unit in found.values() if not self._is_standard(unit.entry)]
+        self._imported = {unit.path for unit in units}
         for unit in units:
             distributions = self._distributions.of_module(unit.name)
             scripts = {
@@ -188,23 +190,35 @@ class PythonReach:
         for found in shared_data(data, unit.name, self._sources):
             self._needed.add_file(found, Because("named in", path))
         names = imported_names(data, package)
-        is_own = unit.path in self._own or not unit.entry.is_site
-        if is_own and _ACTS.search(data) and self._left >= len(data):
+        if self._acts_for_script(module) and _ACTS.search(data) and self._left >= len(data):
             self._left -= len(data)
             try:
                 code = read_code(data, path, package)
             except (UnreadCode, SyntaxError):
                 code = PythonCode()
             self._import(code.started, Because("imported by", path))
-            self._needed.add_actions(code, path, are_certain=self._is_one_tool(unit))
+            self._needed.add_actions(code, path, are_certain=self._is_small(unit))
         self._import(self._confirmed(names, data, module), Because("imported by", path))
 
     def _note_libraries(self, data: bytes, path: str) -> None:
         self._typelibs.note_versions(data)
-        for library in loaded_libraries(data, self._libraries, self._sources):
-            self._needed.add_file(library, Because("loaded by", path))
+        files, programs = loaded_libraries(data, self._libraries, self._sources)
+        for each in files:
+            self._needed.add_file(each, Because("loaded by", path))
+        for each in programs:
+            self._needed.add_program(each, Because("executed by", path))
 
-    def _is_one_tool(self, unit: Unit) -> bool:
+    def _acts_for_script(self, module: _Module) -> bool:
+        """Return whether what `module` executes and opens counts as if the script did.
+
+        It does in the script's own packages, and in small ones that the script itself imports, as far as it does.
+        """
+        unit = module.unit
+        if unit.path in self._own or not unit.entry.is_site:
+            return True
+        return unit.path in self._imported and module.is_reached and self._is_small(unit)
+
+    def _is_small(self, unit: Unit) -> bool:
         return not unit.entry.is_site or sum(1 for _ in self._finder.modules(unit)) <= _MOST_OF_ONE_TOOL
 
     def _confirmed(self, names: Collection[str], data: bytes, module: _Module) -> set[str]:
