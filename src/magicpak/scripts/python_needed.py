@@ -1,0 +1,72 @@
+"""The list of what a script of Python needs: files, programs and hints, each with the first reason that was found."""
+
+from magicpak.bundle.plan import Because
+from magicpak.scripts.needs import Requirement, ScriptNeeds
+from magicpak.scripts.python_code import PythonCode
+from magicpak.scripts.python_data import own_data
+from magicpak.scripts.sources import Sources
+from magicpak.text import printable
+
+_USERS = "/etc/passwd"
+
+
+class PythonNeeds:
+    """What is needed, as far as it is known."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self._files: dict[str, Because] = {}
+        self._programs: dict[str, Because] = {}
+        self._possible: dict[str, str] = {}
+
+    def add_file(self, path: str, because: Because) -> None:
+        """Add a file, or a directory with all that is in it."""
+        self._files.setdefault(path, because)
+
+    def add_program(self, path: str, because: Because) -> None:
+        """Add a program that is executed."""
+        self._programs.setdefault(path, because)
+
+    def has_file(self, path: str) -> bool:
+        """Return whether `path` has been added."""
+        return path in self._files
+
+    def add_actions(self, code: PythonCode, path: str, *, are_certain: bool) -> None:
+        """Add the programs that `code`, the module at `path`, executes, and the data that it names."""
+        for execution in code.executions:
+            program = self._sources.program(execution.program)
+            if program and execution.is_certain and are_certain:
+                self.add_program(program, Because("executed by", path))
+            elif program:
+                self._possible.setdefault(program, f"{printable(path)} may execute it")
+        if any(name.partition(".")[0] == "pwd" for name in code.imports):
+            self._possible.setdefault(_USERS, f"{printable(path)} may look up a user")
+        for named in code.paths:
+            found = own_data(named, self._sources)
+            if found is None or found == path:
+                continue
+            if self._sources.is_file(found) and self._sources.program(found):
+                self.add_program(found, Because("named in", path))
+            elif path.startswith(f"{found}/") and not found.startswith("/usr/"):
+                self._possible.setdefault(found, f"{printable(path)} may read what is in it")
+            else:
+                self.add_file(found, Because("named in", path))
+
+    def result(self) -> ScriptNeeds:
+        """Return all that is needed; what is below a directory that is needed as a whole is not named again."""
+        possible = {
+            path: why for path, why in self._possible.items() if path not in self._programs and not self._holds(path)
+        }
+        return ScriptNeeds(
+            [Requirement(path, why) for path, why in self._files.items() if not self._holds(path.rpartition("/")[0])],
+            [Requirement(path, why) for path, why in self._programs.items()],
+            hints=[f"--include {printable(path)}: {why}" for path, why in possible.items()],
+        )
+
+    def _holds(self, path: str) -> bool:
+        """Return whether `path` or a directory above it is needed as a whole."""
+        while path:
+            if path in self._files:
+                return True
+            path = path.rpartition("/")[0]
+        return False
