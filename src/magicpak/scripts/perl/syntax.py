@@ -5,17 +5,15 @@ Each part of the text is looked at a bounded number of times, whatever it contai
 """
 
 import re
-from bisect import bisect_left
-from collections import defaultdict
 from collections.abc import Iterator
-from functools import cache
 from typing import NamedTuple
 
-CLOSING = {"(": ")", "[": "]", "{": "}", "<": ">"}
+from magicpak.scripts.quoted_text import QuotedText
+
 _TWO_PARTS = ("s", "tr", "y")
 STRINGS = ("q", "qq", "qw", "qx")
 _KINDS = {"'": "q", '"': "qq", "`": "qx"}
-_LONGEST_TERMINATOR = 80
+_BEFORE = 80  # characters that are looked at to tell a pattern from a division
 
 _KEYWORDS = (
     "use|no|require|do|eval|system|exec|open|readpipe|run|run3|start|harness|capture|capturex|systemx|open2|open3|spawn"
@@ -85,13 +83,8 @@ class PerlKeyword(NamedTuple):
     is_scalar: bool = False
 
 
-class PerlText:
+class PerlText(QuotedText):
     """Perl code, whose parts can be asked for."""
-
-    def __init__(self, code: str) -> None:
-        self.code = f"\n{code}"  # each line comes after a new line
-        self._unterminated: set[str] = set()
-        self._terminators: dict[str, list[int]] | None = None
 
     def parts(self) -> Iterator[Quoted | PerlKeyword]:
         """Yield the keywords of the code, and the strings that can be a path or a name, in their order."""
@@ -107,8 +100,8 @@ class PerlText:
             if kind == "end":
                 return
             if kind in ("quoted", "bare", "mark"):
-                start = self._found("\n", position) + 1 if line_end == len(self.code) else resumed
-                after = self._after_document(match["quoted"] or match["bare"] or "", start)
+                start = self.found("\n", position) + 1 if line_end == len(self.code) else resumed
+                after = self.after_document(match["quoted"] or match["bare"] or "", start)
                 if after is not None:
                     line_end, resumed = min(line_end, start - 1), after
             elif kind in ("keyword", "keyword_of_path", "assigned"):
@@ -131,14 +124,14 @@ class PerlText:
         """Return what the token from `start` to `end` opens, with a kind of its own where it is no string."""
         code = self.code
         if group == "pod":
-            return Quoted("=", "", start, self._found("\n", self._found("\n=cut", start) + 1))
+            return Quoted("=", "", start, self.found("\n", self.found("\n=cut", start) + 1))
         if group == "format":
-            return Quoted("format", "", start, self._found("\n.\n", end - 1) + 2)
+            return Quoted("format", "", start, self.found("\n.\n", end - 1) + 2)
         if group == "operator":
             return self._operator(code[start:end], start, end)
         if group == "slash":
             return self._pattern(start)
-        part = self._delimited(start)
+        part = self.delimited(start)
         if part is None:
             return Quoted("", "", start, start + 1)
         return Quoted(_KINDS[code[start]], part[0], start, part[1])
@@ -149,15 +142,15 @@ class PerlText:
         if _NO_OPERATOR.match(code, end) or code[max(0, start - 4) : start] == "sub ":
             return nothing
         end += len(code[end : end + 64]) - len(code[end : end + 64].lstrip())
-        part = self._delimited(end)
+        part = self.delimited(end)
         if part is None:
             return nothing
         if kind in _TWO_PARTS:
             second = part[1] - 1
-            if code[end] in CLOSING:
+            if self.is_bracket(end):
                 blank = re.compile(r"(?:\s+|#[^\n]*)*").match(code, part[1])
                 second = blank.end() if blank else part[1]
-            replaced = self._delimited(second)
+            replaced = self.delimited(second)
             return Quoted(kind, "", start, part[1] if replaced is None else self._after_flags(replaced[1]))
         return Quoted(kind, part[0], start, part[1] if kind in STRINGS else self._after_flags(part[1]))
 
@@ -168,47 +161,11 @@ class PerlText:
 
     def _pattern(self, start: int) -> Quoted:
         """Return the pattern that a slash opens; after a value, it divides."""
-        text = _COMMENT.sub("", self.code[max(0, start - _LONGEST_TERMINATOR) : start])
+        text = _COMMENT.sub("", self.code[max(0, start - _BEFORE) : start])
         before = text.rstrip()
         is_statement = before.endswith("}") and "\n" in text[len(before) :]
         divides = before[-1:] in (")", "]", "}", '"', "'") or before[-1:].isalnum() or before[-1:] == "_"
         if divides and not is_statement and not _BEFORE_PATTERN.search(before):
             return Quoted("/", "", start, start + (2 if self.code.startswith("//", start) else 1))
-        part = self._delimited(start)
+        part = self.delimited(start)
         return Quoted("/", "", start, start + 1 if part is None else self._after_flags(part[1]))
-
-    def _delimited(self, start: int) -> tuple[str, int] | None:
-        """Return what is between the delimiter at `start` and the one that closes it, and the position after that."""
-        opening = self.code[start : start + 1]
-        if not opening or opening.isspace() or opening in self._unterminated:
-            return None
-        closing = CLOSING.get(opening, opening)
-        depth = 0
-        for match in _delimiters(opening, closing).finditer(self.code, start):
-            if match[0] == opening and (depth == 0 or opening != closing):
-                depth += 1
-            elif match[0] == closing:
-                depth -= 1
-            if depth == 0:
-                return self.code[start + 1 : match.start()], match.end()
-        self._unterminated.add(opening)  # there is none further on either: not looked for again
-        return None
-
-    def _after_document(self, terminator: str, start: int) -> int | None:
-        """Return the position after the here-document that begins at `start`; None where it does not end."""
-        if self._terminators is None:
-            self._terminators = defaultdict(list)
-            for match in re.finditer(rf"^[ \t]*(.{{0,{_LONGEST_TERMINATOR}}})$", self.code, re.MULTILINE):
-                self._terminators[match[1]].append(match.start())
-        lines = self._terminators.get(terminator, [])
-        index = bisect_left(lines, start)
-        return self._found("\n", lines[index]) if index < len(lines) else None
-
-    def _found(self, text: str, start: int) -> int:
-        position = self.code.find(text, start)
-        return len(self.code) if position < 0 else position
-
-
-@cache
-def _delimiters(opening: str, closing: str) -> re.Pattern[str]:
-    return re.compile(rf"\\.|[{re.escape(opening)}{re.escape(closing)}]", re.DOTALL)
