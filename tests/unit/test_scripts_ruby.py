@@ -21,7 +21,9 @@ class RubyTree:
         self.lib, self.vendor = root / "lib/ruby/3.3.0", root / "lib/ruby/vendor_ruby"
         self.gems = root / "lib/ruby/gems/3.3.0"
         self.add(self.lib / "English.rb", "")
-        self.add(self.lib / "x86_64-linux/rbconfig.rb", '  CONFIG["ruby_version"] = "3.3.0"\n')
+        self.add(
+            self.lib / "x86_64-linux/rbconfig.rb", '  CONFIG["ruby_version"] = "3.3.0"\n  CONFIG["DLEXT"] = "so"\n'
+        )
         self.add(self.lib / "rubygems.rb", "require 'bundler'")
         self.add("README", "")
         self.ruby = root / "bin/ruby"
@@ -300,6 +302,13 @@ def test_with_bundler_the_gems_of_the_gemfile_are_needed(code: str, tree: RubyTr
 def test_a_directory_that_the_script_adds_is_searched(code: str, tree: RubyTree) -> None:
     mine = tree.add(tree.root / "private/mine.rb")
     assert tree.files(code.format(root=tree.root)) == [mine]
+
+
+def test_the_configuration_of_ruby_is_known(tree: RubyTree) -> None:
+    compiled = tree.add(tree.root / "private/3.3.0/mine.so")
+    code = "extension = RbConfig::MAKEFILE_CONFIG['DLEXT']; version = RbConfig::CONFIG[\"ruby_version\"]\n"
+    assert tree.files(code + f'require "{tree.root}/private/#{{version}}/mine.#{{extension}}"') == [compiled]
+    assert tree.files(f"require \"{tree.root}/private/#{{RbConfig::CONFIG['ruby_version']}}/mine\"") == [compiled]
 
 
 def test_directories_and_features_of_the_command_line_and_the_environment_are_searched(tree: RubyTree) -> None:

@@ -22,9 +22,9 @@ UNKNOWN = "\0"
 
 _BLANK = re.compile(r"(?:[ \t]+|\\\n|#[^\n]*)*")
 _LINES = re.compile(r"(?:\s+|#[^\n]*\n)*")
-_OTHER = re.compile(r"(?P<word>\$?[A-Za-z_0]\w*[?!]?:?(?!:)|\$0)|::|=>|&\.|<<|\|\||&&|.", re.DOTALL)
+_OTHER = re.compile(r"(?P<word>\$?[A-Za-z_0]\w*\b[?!]?(?::(?!:))?)|::|=>|&\.|<<|\|\||&&|.", re.DOTALL)
 _ESCAPE = re.compile(r"\\(['\\])")
-_INTERPOLATED = re.compile(r"\\(.)|#\{((?:[^{}\"]|\"[^\"{}]*\")*)\}|#[{@$]", re.DOTALL)
+_INTERPOLATED = re.compile(r"\\(.)|#\{([^{}]*)\}|#[{@$]", re.DOTALL)
 _CONTROLS = {"n": "\n", "t": "\t", "e": "\x1b", "0": "\0"}
 _GOES_ON = (",", "(", "[", "{", "+", ".", "&.", "=>", "::", "||", "&&", "<<")
 _ENDS = ("if", "unless", "or", "and", "rescue", "do", "||", "&&", "?", "}")
@@ -116,6 +116,8 @@ class RubyScope:
             value = self.string(first)
         elif first.text in ("(", "["):
             value, rest = self._first(inside(given)), rest[len(inside(given)) + 1 :]
+        elif first.text == "RbConfig" and [each.text for each in rest[::2]][:2] == ["::", "["]:  # RbConfig :: CONFIG [
+            value, rest = self._known.get(f"RbConfig {rest[3].text}" if rest[3:] else "", UNKNOWN), rest[5:]
         elif first.text in _OF_PATHS and len(rest) > 1 and rest[0].text in (".", "("):
             method, rest = (rest[1].text, rest[2:]) if rest[0].text == "." else ("new", rest)
             arguments, rest = _arguments(rest)

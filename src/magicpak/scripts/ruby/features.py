@@ -55,7 +55,7 @@ class Features:
         while self._waiting:
             file, is_executed = self._waiting.pop()
             if file not in self._read:
-                self._read[file] = read_facts(file, file, self._sources)
+                self._read[file] = read_facts(file, self._home, self._sources)
             self._add(file, self._read[file], is_executed=is_executed)
 
     def require(self, feature: str, of: str) -> None:
@@ -151,13 +151,13 @@ class Features:
             self._waiting.append((file, is_executed))
 
 
-def read_facts(file: str, script: str, sources: Sources) -> RubyFacts:
+def read_facts(file: str, home: RubyHome, sources: Sources) -> RubyFacts:
     """Return what `file` says that it needs: nothing where it cannot be read, which is a warning."""
     data = sources.read(file) or b""
     end = data.find(b"\n__END__")
     code = data if end < 0 else data[:end]
-    home = os.path.dirname(sources.real(file))
-    known = {"__FILE__": file, "__dir__": home, "$0": script, "$PROGRAM_NAME": script}
+    known = {f"RbConfig {name}": value for name, value in home.config.items()}
+    known |= {"__FILE__": file, "__dir__": os.path.dirname(sources.real(file)), "$0": file, "$PROGRAM_NAME": file}
     if b"\0" in code:
         sources.leave_unread(file, "it is not text")
         code = b""

@@ -9,19 +9,25 @@ from magicpak.scripts.embedded import embedded_paths
 from magicpak.scripts.sources import Sources
 
 _STANDARD = ("English.rb", "rbconfig.rb")  # of the part for all architectures, and of that for one
-_VERSION = re.compile(rb'CONFIG\["ruby_version"\] = "([\w.+-]+)"')
+_CONFIGURED = re.compile(r'^  CONFIG\["(\w+)"\] = "([^"$#\\]*)"$', re.MULTILINE)
 
 
 class RubyHome(NamedTuple):
     """The directories of $LOAD_PATH that exist, those of the standard library among them, and those of gems.
 
-    A directory of gems has `specifications`; what they stand for is beside that, or in $LOAD_PATH.
+    A directory of gems has `specifications`; what they stand for is beside that, or in $LOAD_PATH. `config` are the
+    constant values of RbConfig::CONFIG.
     """
 
     load_path: tuple[str, ...]
     standard: tuple[str, ...]
     gem_paths: tuple[str, ...]
-    version: str
+    config: Mapping[str, str]
+
+    @property
+    def version(self) -> str:
+        """The version of ruby's interface, by which directories are named."""
+        return self.config.get("ruby_version", "")
 
 
 def ruby_home(interpreter: str, sources: Sources) -> RubyHome:
@@ -35,11 +41,12 @@ def ruby_home(interpreter: str, sources: Sources) -> RubyHome:
     paths = (path for text in strings for path in (text, prefix + text) if "ruby" in path)
     load_path = tuple(dict.fromkeys(path for path in paths if sources.is_directory(path)))
     standard = tuple(each for each in load_path if not sources.names(each).isdisjoint(_STANDARD))
-    configured = (_VERSION.search(sources.read(f"{each}/rbconfig.rb") or b"") for each in standard)
-    version = next((match[1].decode() for match in configured if match), "")
+    texts = ((sources.read(f"{each}/rbconfig.rb") or b"").decode("latin-1") for each in standard)
+    config = {match[1]: match[2] for text in texts for match in _CONFIGURED.finditer(text)}
+    version = config.get("ruby_version", "")
     candidates = dict.fromkeys(path for each in standard for path in _gem_paths(each, prefix, version))
     gem_paths = tuple(path for path in candidates if sources.is_directory(f"{path}/specifications"))
-    return RubyHome(load_path, standard, gem_paths, version)
+    return RubyHome(load_path, standard, gem_paths, config)
 
 
 def gem_paths_of(environment: Mapping[str, str], version: str, start: str, sources: Sources) -> list[str]:
