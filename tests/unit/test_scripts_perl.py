@@ -311,6 +311,12 @@ def test_a_program_that_is_only_named_is_a_hint(tree: PerlTree) -> None:
     assert tree.needs(f"my %tools = (vcs => '{git}'); system('{git}', 'log');").hints == []
 
 
+def test_a_script_that_looks_up_users_has_a_hint(tree: PerlTree) -> None:
+    hint = f"--include /etc/passwd: {tree.root}/bin/script looks up users"
+    assert tree.needs("my $name = getpwuid($<); my @all = getpwnam 'x';").hints == [hint]
+    assert tree.needs("my $name = $self->getpwuid; # getpwnam").hints == []
+
+
 def test_with_whole_all_that_is_installed_is_needed(tree: PerlTree) -> None:
     assert [each.path for each in tree.needs("", whole=True).files] == [str(tree.vendor)]
 

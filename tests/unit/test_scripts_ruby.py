@@ -349,6 +349,26 @@ def test_each_requirement_says_what_it_is_needed_by(tree: RubyTree) -> None:
     ]
 
 
+def test_a_script_that_looks_up_users_has_a_hint(tree: RubyTree) -> None:
+    hint = f"--include /etc/passwd: {tree.root}/bin/script looks up users"
+    assert tree.needs("name = Etc.getpwuid.name").hints == [hint]
+    assert tree.needs("name = 'Etc.getpwuid'").hints == []
+
+
+def test_gems_that_only_the_environment_of_this_run_finds_are_a_hint(
+    tree: RubyTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree.gems = tree.root / "bundle"
+    tree.add_gem("main")
+    monkeypatch.setenv("GEM_HOME", str(tree.gems))
+    assert tree.files("require 'main'") == ["gems/main-1.2", "specifications/main-1.2.gemspec"]
+    assert tree.needs("require 'main'").hints == [
+        f"GEM_HOME={tree.gems}: {tree.root}/bin/script finds its gems by this variable, which the image must set"
+    ]
+    assert tree.needs("require 'main'", (), {"GEM_HOME": str(tree.gems)}).hints == []
+    assert tree.needs("puts 1").hints == []
+
+
 def test_with_whole_all_that_is_installed_is_needed(tree: RubyTree) -> None:
     tree.add_gem("main")
     assert [each.path for each in tree.needs("", whole=True).files] == [str(tree.vendor), str(tree.gems)]

@@ -34,7 +34,11 @@ class Findings:
         if own_data(path, self._sources):
             self._files.setdefault(path.rstrip("/"), Because("named by", of))
         elif "bin" in path.split("/") and self._sources.is_file(path) and os.access(path, os.X_OK):
-            self._hints.setdefault(path, of)
+            self._hints.setdefault(path, f"{printable(of)} may execute it")
+
+    def add_users(self, of: str) -> None:
+        """Add the hint that `of` looks up users or groups, which are in no bundle unasked."""
+        self._hints.setdefault("/etc/passwd", f"{printable(of)} looks up users")
 
     def add_library(self, directory: str, of: str) -> bool:
         """Add the private `directory` of modules that `of` names, with what is beside it; return whether it is one."""
@@ -45,9 +49,9 @@ class Findings:
 
     def needs(self) -> ScriptNeeds:
         """Return all of it."""
-        possible = {path: of for path, of in self._hints.items() if path not in self._programs}
+        possible = {path: why for path, why in self._hints.items() if path not in self._programs}
         return ScriptNeeds(
             files=[Requirement(path, self._files[path]) for path in outermost(self._files)],
             programs=[Requirement(path, why) for path, why in self._programs.items()],
-            hints=[f"--include {printable(path)}: {printable(of)} may execute it" for path, of in possible.items()],
+            hints=[f"--include {printable(path)}: {why}" for path, why in possible.items()],
         )

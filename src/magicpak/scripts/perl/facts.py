@@ -49,6 +49,7 @@ class PerlFacts:
         self.shares: dict[str, None] = {}
         self.programs: dict[str, None] = {}
         self.paths: dict[str, None] = {}
+        self.looks_up_users = False
         self._read(code, known, 0)
 
     @classmethod
@@ -97,9 +98,11 @@ class PerlFacts:
                 self.namespaces[match[1]] = None
 
     def _keyword(self, scope: Scope, word: str, given: list[PerlToken]) -> None:
-        if not given:
+        if word.startswith("get"):
+            self.looks_up_users = True
+        elif not given:
             return
-        if word in ("use", "no", "require"):
+        elif word in ("use", "no", "require"):
             self._imported(scope, word, given)
         elif word == "@INC":
             self._add(self.directories, scope.values(given))

@@ -72,6 +72,8 @@ class PerlModules:
             self._findings.add_program(program, file)
         for path in facts.paths if is_executed else ():
             self._findings.add_path(path, file)
+        if is_executed and facts.looks_up_users:
+            self._findings.add_users(file)
 
     def require(self, name: str, of: str) -> None:
         """Add the file `name`, absolute or of @INC, from each directory that has it: the first of them is used."""

@@ -33,6 +33,7 @@ class RubyFacts:
         self.programs: dict[str, None] = {}
         self.paths: dict[str, None] = {}
         self.uses_bundler = False
+        self.looks_up_users = False
         self._home = known["__dir__"]
         text = RubyText(code)
         scope = RubyScope(text, known, real)
@@ -67,6 +68,8 @@ class RubyFacts:
             self._add(self.directories, (value for value in values if value.startswith("/")))
         elif call.word == "gem" or _BINSTUB.fullmatch(call.word):
             self._add(self.gems, values[:1])
+        elif call.word.startswith("Etc."):
+            self.looks_up_users = True
         elif call.word.startswith("Bundler."):
             self.uses_bundler = True
         else:

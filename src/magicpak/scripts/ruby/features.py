@@ -112,6 +112,8 @@ class Features:
             self._findings.add_program(program, file)
         for path in facts.paths if is_executed else ():
             self._findings.add_path(path, file)
+        if is_executed and facts.looks_up_users:
+            self._findings.add_users(file)
 
     def _add_file(self, path: str, directory: str, of: str) -> None:
         """Add the file at `path`, found below `directory` of $LOAD_PATH, and what is in the directory of its name."""

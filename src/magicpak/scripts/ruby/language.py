@@ -66,12 +66,23 @@ class Ruby:
             for name in _listed(gemfile, findings, sources):
                 features.add_gems(name, gemfile)
         features.follow(script.path, facts)
-        return findings.needs()
+        needs = findings.needs()
+        return needs._replace(hints=[*needs.hints, *_variables(script, needs)])
 
     def _home(self, interpreter: str, sources: Sources) -> RubyHome:
         if interpreter not in self._homes:
             self._homes[interpreter] = ruby_home(interpreter, sources)
         return self._homes[interpreter]
+
+
+def _variables(script: ScriptFile, needs: ScriptNeeds) -> Iterator[str]:
+    """Yield a hint for each variable of this run that the gems of `script` are found by."""
+    for name in ("GEM_HOME", "GEM_PATH"):
+        value = os.environ.get(name, "")
+        below = tuple(f"{each}/" for each in value.split(":") if each)
+        if name not in script.environment and any(each.path.startswith(below) for each in needs.files):
+            user = printable(script.path)
+            yield f"{name}={printable(value)}: {user} finds its gems by this variable, which the image must set"
 
 
 def _gemfile(script: str, sources: Sources) -> str | None:

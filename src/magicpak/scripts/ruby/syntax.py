@@ -17,7 +17,7 @@ MAX_NESTED = 16
 
 _KEYWORDS = (
     r"require|require_relative|load|autoload|gem|system|exec|spawn|sh|(?:Kernel|Process|PTY)\.(?:system|exec|spawn)"
-    r"|IO\.popen|Open3\.\w+|Gem\.(?:activate_bin_path|activate_and_load_bin_path|bin_path)|Bundler\.(?:require|setup)|[A-Z]\w*\.autoload"
+    r"|IO\.popen|Open3\.\w+|Gem\.(?:activate_bin_path|activate_and_load_bin_path|bin_path)|Bundler\.(?:require|setup)|[A-Z]\w*\.autoload|Etc\.get(?:pw|gr)\w+"
 )
 _PASSED = rf"""
     (?: \#[^\n]*
