@@ -4,9 +4,10 @@ import os
 import re
 
 from magicpak.scripts.sources import Sources
+from magicpak.scripts.tree import files_below
 
 _PLACES = re.compile(
-    r"(/usr/share|/usr/lib|/usr/lib64|/usr/libexec|/etc|/opt|/var/lib|/usr/local/(?:share|lib|etc|libexec))/([^/]+)"
+    r"(/usr/share|/usr/lib|/usr/lib64|/usr/libexec|/etc|/opt|/usr/local/(?:share|lib|etc|libexec))/([^/]+)"
 )
 _SHARED = re.compile(
     r"alternatives|apache2|applications|apt|bash-completion|ca-certificates|cron\..*|debug|default|doc|doc-base|dpkg|fonts"
@@ -25,15 +26,24 @@ _OF_THE_SYSTEM = re.compile(
 _OF_MODULES = ("lib", "perl", "perl5", "lib/perl", "lib/perl5", "ruby", "lib/ruby")
 
 
+MAX_CONFIGURATION = 1000
+"""Files of one directory of /etc that are looked at: one with more is no configuration of a script."""
+
+
 def own_data(path: str, sources: Sources) -> bool:
-    """Return whether the absolute `path` leads to a file or directory that belongs to those who name it."""
+    """Return whether the absolute `path` leads to a file or directory that belongs to those who name it.
+
+    What not everybody can read is nobody's data: it can be a secret. What is in /var is of this host.
+    """
     match = _PLACES.match(path)
-    if match is None or os.path.normpath(path) != path.rstrip("/"):
+    if match is None or os.path.normpath(path) != path.rstrip("/") or not sources.is_public(path):
         return False
     place, name = match.groups()
     if _SHARED.fullmatch(name):
         return path.count("/") > place.count("/") + 1 and sources.is_file(path)
-    return sources.is_directory(path) or (not _OF_THE_SYSTEM.fullmatch(name) and sources.is_file(path))
+    if not sources.is_directory(path):
+        return not _OF_THE_SYSTEM.fullmatch(name) and sources.is_file(path)
+    return place != "/etc" or all(map(sources.is_public, files_below(path, sources, MAX_CONFIGURATION)))
 
 
 def application_of(directory: str) -> str:

@@ -33,7 +33,7 @@ class Findings:
         """Add what is named by the constant `path`: data of its own, or a program that it may execute."""
         if own_data(path, self._sources):
             self._files.setdefault(path.rstrip("/"), Because("named by", of))
-        elif "bin" in path.split("/") and self._sources.is_file(path) and os.access(path, os.X_OK):
+        elif path != of and "bin" in path.split("/") and self._sources.is_file(path) and os.access(path, os.X_OK):
             self._hints.setdefault(path, f"{printable(of)} may execute it")
 
     def add_users(self, of: str) -> None:
