@@ -72,6 +72,10 @@ class Sources:
         """Return whether `path` leads to a directory."""
         return stat.S_ISDIR(self._kind(path))
 
+    def is_public(self, path: str) -> bool:
+        """Return whether everybody can read the file or directory that `path` leads to."""
+        return bool(self._kind(path) & stat.S_IROTH)
+
     def real(self, path: str) -> str:
         """Return `path` with all links resolved."""
         return real_path(path)

@@ -1,0 +1,57 @@
+"""What readers of scripts find, put together."""
+
+import os
+
+from magicpak.bundle.plan import Because
+from magicpak.scripts.data_paths import application_of, own_data
+from magicpak.scripts.needs import Requirement, ScriptNeeds
+from magicpak.scripts.sources import Sources
+from magicpak.scripts.tree import outermost
+from magicpak.text import printable
+
+
+class Findings:
+    """What a script needs, with the first reason that was found for each."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self._files: dict[str, Because] = {}
+        self._programs: dict[str, Because] = {}
+        self._hints: dict[str, str] = {}
+
+    def add_file(self, path: str, why: str, of: str) -> None:
+        """Add the file or directory at `path`."""
+        self._files.setdefault(path, Because(why, of))
+
+    def add_program(self, name: str, of: str) -> None:
+        """Add the program that is executed by `name`, if the host has it."""
+        program = self._sources.program(name)
+        if program is not None:
+            self._programs.setdefault(program, Because("executed by", of))
+
+    def add_path(self, path: str, of: str) -> None:
+        """Add what is named by the constant `path`: data of its own, or a program that it may execute."""
+        if own_data(path, self._sources):
+            self._files.setdefault(path.rstrip("/"), Because("named by", of))
+        elif path != of and "bin" in path.split("/") and self._sources.is_file(path) and os.access(path, os.X_OK):
+            self._hints.setdefault(path, f"{printable(of)} may execute it")
+
+    def add_users(self, of: str) -> None:
+        """Add the hint that `of` looks up users or groups, which are in no bundle unasked."""
+        self._hints.setdefault("/etc/passwd", f"{printable(of)} looks up users")
+
+    def add_library(self, directory: str, of: str) -> bool:
+        """Add the private `directory` of modules that `of` names, with what is beside it; return whether it is one."""
+        if not own_data(directory, self._sources):
+            return False
+        self._files.setdefault(application_of(directory), Because("named by", of))
+        return True
+
+    def needs(self) -> ScriptNeeds:
+        """Return all of it."""
+        possible = {path: why for path, why in self._hints.items() if path not in self._programs}
+        return ScriptNeeds(
+            files=[Requirement(path, self._files[path]) for path in outermost(self._files)],
+            programs=[Requirement(path, why) for path, why in self._programs.items()],
+            hints=[f"--include {printable(path)}: {why}" for path, why in possible.items()],
+        )

@@ -1,0 +1,184 @@
+"""What one Perl file says that it needs: modules, files, directories of modules, programs, and constant strings."""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
+
+from magicpak.scripts.command_line import executed_by_shell
+from magicpak.scripts.perl.expressions import UNKNOWN, PerlToken, Scope, inside, tokens
+from magicpak.scripts.perl.syntax import PerlKeyword, PerlText, Quoted
+from magicpak.scripts.sources import Sources
+
+MAX_EVAL = 3
+"""How deep strings of code in strings of code are read."""
+
+MAX_PARTS = 20_000
+"""Statements of interest and strings of one file: five times those of the largest module of a full Debian."""
+
+_NAME = re.compile(r"[A-Za-z_]\w*(?:::\w+)*")
+_QUALIFIED = re.compile(r"[A-Za-z_]\w*(?:::\w+)+")
+_NAMESPACE = re.compile(r"([A-Za-z_]\w*(?:::\w+)*)::(?:\0.*)?", re.DOTALL)
+_COMPILED = re.compile(rb"(?<=\0)[A-Za-z]\w*(?:::\w+)+(?=\0)")
+_VERSION = re.compile(r"v?\d")
+_SHELL_CHARACTERS = frozenset("$&*(){}[]'\";\\|?<>~`\n")  # doio.c, do_exec3
+_ENDS = ("or", "and", "if", "unless", "?")
+_HANDLES = {"open2": 2, "open3": 3}
+_SHARES = {"dist_dir": "dist", "dist_file": "dist", "module_dir": "module", "module_file": "module"}
+
+
+class TooManyParts(Exception):
+    """A file has more than MAX_PARTS."""
+
+
+class PerlFacts:
+    """What a file needs, each once and in the order in which it is said.
+
+    `files` are required by path: those that are not absolute are looked for in @INC. `namespaces` are those of modules
+    whose names are completed at run time. `shares` are directories below auto/share. The constructor raises
+    TooManyParts.
+    """
+
+    def __init__(self, code: str, known: Mapping[str, str], real: Callable[[str], str]) -> None:
+        self._real = real
+        self._left = MAX_PARTS
+        self.modules: dict[str, None] = {}
+        self.files: dict[str, None] = {}
+        self.directories: dict[str, None] = {}
+        self.namespaces: dict[str, None] = {}
+        self.shares: dict[str, None] = {}
+        self.programs: dict[str, None] = {}
+        self.paths: dict[str, None] = {}
+        self.looks_up_users = False
+        self._read(code, known, 0)
+
+    @classmethod
+    def of_library(cls, data: bytes) -> "PerlFacts":
+        """Return what the compiled part of a module says: it can load others, whose names are among its strings."""
+        facts = cls("", {}, str)
+        facts.modules.update((match[0].decode("ascii"), None) for match in _COMPILED.finditer(data))
+        return facts
+
+    def _read(self, code: str, known: Mapping[str, str], depth: int) -> None:
+        text = PerlText(code)
+        scope = Scope(text, known, self._real)
+        parts: list[Quoted | PerlKeyword] = []
+        for part in text.parts():
+            self._left -= 1
+            if self._left < 0:
+                raise TooManyParts
+            if isinstance(part, PerlKeyword) and part.is_scalar:
+                scope.assigned[part.word].append(part.end)
+            else:
+                parts.append(part)
+                if isinstance(part, PerlKeyword) and part.word == "use":
+                    _assign_constants(scope, part.end)
+        for part in parts:
+            if isinstance(part, Quoted):
+                self._constant(scope, part)
+            elif part.word == "eval":
+                quoted = next(tokens(text, part.end), None)
+                if quoted is not None and quoted.kind in ("q", "qq") and depth < MAX_EVAL:
+                    self._read(quoted.text, known, depth + 1)
+            else:
+                self._keyword(scope, part.word, list(tokens(text, part.end)))
+
+    def _constant(self, scope: Scope, quoted: Quoted) -> None:
+        if quoted.kind == "qx":
+            self._shell(scope.string(quoted))
+        elif quoted.kind == "qw":
+            self._add(self.modules, (word for word in quoted.text.split() if _QUALIFIED.fullmatch(word)))
+        elif "/" in quoted.text or "::" in quoted.text or "$" in quoted.text:
+            value = scope.string(quoted)
+            if value.startswith("/") and UNKNOWN not in value:
+                self.paths[value] = None
+            elif _QUALIFIED.fullmatch(value):
+                self.modules[value] = None
+            elif match := _NAMESPACE.fullmatch(value):
+                self.namespaces[match[1]] = None
+
+    def _keyword(self, scope: Scope, word: str, given: list[PerlToken]) -> None:
+        if word.startswith("get"):
+            self.looks_up_users = True
+        elif not given:
+            return
+        elif word in ("use", "no", "require"):
+            self._imported(scope, word, given)
+        elif word == "@INC":
+            self._add(self.directories, scope.values(given))
+        elif word == "do":
+            if given[0].text != "{":
+                self._add(self.files, scope.values(given)[:1])
+        elif word in _SHARES:
+            name = next(iter(scope.values(inside(given) if given[0].text == "(" else given)), UNKNOWN)
+            self._add(self.shares, [f"{_SHARES[word]}/{name.replace('::', '-')}"])
+        else:
+            self._executed(scope, word, given)
+
+    def _imported(self, scope: Scope, word: str, given: list[PerlToken]) -> None:
+        first, rest = given[0], given[1:]
+        if first.kind != "word":
+            if word == "require" and (first.kind or first.text == "("):
+                self._add(self.files, scope.values(inside(given) if first.text == "(" else given)[:1])
+        elif word == "require" and len(rest) > 0 and rest[0].text in ("(", "->", "."):
+            self._add(self.files, scope.values(given)[:1])
+            self._add(self.modules, [first.text] if rest[0].text == "->" else [])
+        elif not _VERSION.match(first.text):
+            self._add(self.modules, [first.text])
+            if first.text == "lib":
+                self._add(self.directories, scope.values(inside(rest) if rest and rest[0].text == "(" else rest))
+            elif first.text in ("parent", "base", "if", "autouse", "aliased", "ok"):
+                words = (each.text for each in rest if each.kind == "word")
+                self._add(self.modules, filter(_NAME.fullmatch, (*scope.values(rest), *words)))
+            elif first.text == "autodie":
+                self._add(self.modules, ["IPC::System::Simple"])
+
+    def _executed(self, scope: Scope, word: str, given: Sequence[PerlToken]) -> None:
+        while given and not given[0].kind and given[0].text in ("(", "[", "{", "=>"):
+            given = given[1:] if given[0].text == "=>" else inside(given)
+        end = next((index for index, each in enumerate(given) if each.kind == "word" and each.text in _ENDS), None)
+        values = scope.values(given[:end])
+        if word == "open":
+            values = _piped(values)
+        values = values[_HANDLES.get(word, 0) :]
+        if values[:1] == ["command"]:
+            values = values[1:]
+        if len(values) == 1 or (values and any(map(str.isspace, values[0]))):
+            self._shell(values[0])
+        elif values:
+            self._add(self.programs, values[:1])
+
+    def _shell(self, line: str) -> None:
+        if not _SHELL_CHARACTERS.isdisjoint(line):
+            self.programs["/bin/sh"] = None
+        self._add(self.programs, executed_by_shell(line))
+
+    @staticmethod
+    def _add(to: dict[str, None], values: Iterable[str]) -> None:
+        to.update((value, None) for value in values if value and UNKNOWN not in value)
+
+
+def _piped(values: list[str]) -> list[str]:
+    """Return the command of which open(), given `values`, makes a pipe."""
+    mode, command = values[1] if values[1:] else "", values[2:]
+    if command:
+        return command if mode in ("-|", "|-") else []
+    if mode.lstrip().startswith("|"):
+        return [mode.lstrip()[1:]]
+    return [mode.rstrip()[:-1]] if mode.rstrip().endswith("|") else []
+
+
+def _assign_constants(scope: Scope, position: int) -> None:
+    """Assign what `use constant` does, if it is that which ends at `position`."""
+    given = list(tokens(scope.text, position)) if scope.text.code.startswith(" constant", position) else []
+    for name, arrow in pairwise(given):
+        if name.kind == "word" and arrow.text == "=>":
+            scope.assigned[name.text].append(arrow.start + 2)
+
+
+def known_names(script: str, file: str, sources: Sources) -> dict[str, str]:
+    """Return the names for places that `file` can use: its own, that of `script`, and FindBin's."""
+    home, real_home = sources.real(os.path.dirname(script)), os.path.dirname(sources.real(script))
+    places = {"Bin": home, "RealBin": real_home}
+    qualified = {f"FindBin::{name}": place for name, place in places.items()}
+    return {"__FILE__": file, "0": script, **qualified, **(places if file == script else {})}

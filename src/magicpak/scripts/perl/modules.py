@@ -1,0 +1,144 @@
+"""Finds the modules that a script uses in @INC, and what they use in their turn."""
+
+from collections.abc import Iterable
+
+from magicpak.scripts.findings import Findings
+from magicpak.scripts.perl.facts import MAX_PARTS, PerlFacts, TooManyParts, known_names
+from magicpak.scripts.perl.inc import ModulePath
+from magicpak.scripts.sources import Sources
+from magicpak.scripts.tree import files_below
+
+MAX_FILES = 20_000
+"""Files of one namespace that are looked at: the largest of CPAN have some thousands."""
+
+_USED = "used by"
+
+
+class PerlModules:
+    """The modules that one script uses.
+
+    A module of the standard library is read for what it uses, which can be installed beside that. Any other is included
+    with its namespace and its compiled part, since a module often loads those below it by names that it computes.
+    """
+
+    def __init__(
+        self, script: str, path: ModulePath, findings: Findings, sources: Sources, read: dict[str, PerlFacts]
+    ) -> None:
+        self._script, self._path, self._findings, self._sources, self._read = script, path, findings, sources, read
+        self._directories = dict.fromkeys(path.directories)
+        self._waiting: list[tuple[str, bool]] = []
+        self._seen: set[tuple[str, bool]] = set()
+        self._missing: dict[str, str] = {}
+        self._namespaces: set[str] = set()
+
+    def search_first(self, directories: Iterable[str], of: str) -> None:
+        """Search `directories` too, as `of` says, and what has not been found so far in them."""
+        given = (_followed(each, self._sources) for each in directories if each.startswith("/"))
+        added = [each for each in self._path.below(given, self._sources) if each not in self._directories]
+        for directory in added:
+            if self._findings.add_library(directory, of):
+                self._read_below(directory)
+        if added:
+            self._directories = dict.fromkeys([*added, *self._directories])
+            missing, self._missing = self._missing, {}
+            for file, user in missing.items():
+                self.require(file, user)
+
+    def use(self, name: str, of: str) -> None:
+        """Add the module `name`, which `of` uses."""
+        self.require(f"{name.replace('::', '/')}.pm", of)
+
+    def follow(self, facts: PerlFacts) -> None:
+        """Add what the script, which says `facts`, needs, and what that needs, and so on."""
+        self._add(self._script, facts, is_executed=True)
+        while self._waiting:
+            file, is_executed = self._waiting.pop()
+            if file not in self._read:
+                self._read[file] = read_facts(file, self._script, self._sources)
+            self._add(file, self._read[file], is_executed=is_executed)
+
+    def _add(self, file: str, facts: PerlFacts, *, is_executed: bool) -> None:
+        """Add what `file` needs, and what it executes if it `is_executed` itself, as far as one can tell."""
+        self.search_first(facts.directories, file)
+        for name in facts.modules:
+            self.use(name, file)
+        for required in facts.files:
+            self.require(required, file)
+        for name in facts.namespaces:
+            self._add_namespace(name.replace("::", "/"), file)
+        for share in facts.shares:
+            self._add_below(f"auto/share/{share}", file)
+        for program in facts.programs if is_executed else ():
+            self._findings.add_program(program, file)
+        for path in facts.paths if is_executed else ():
+            self._findings.add_path(path, file)
+        if is_executed and facts.looks_up_users:
+            self._findings.add_users(file)
+
+    def require(self, name: str, of: str) -> None:
+        """Add the file `name`, absolute or of @INC, from each directory that has it: the first of them is used."""
+        directories = [""] if name.startswith("/") else [f"{each}/" for each in self._directories]
+        files = {
+            each: path for each in directories if self._sources.is_file(path := _followed(each + name, self._sources))
+        }
+        if not files:
+            self._missing.setdefault(name, of)
+        for directory, path in files.items():
+            is_own = directory[:-1] not in self._path.standard
+            self._read_later(path, is_executed=is_own)
+            if is_own:
+                self._findings.add_file(path, _USED, of)
+        if any(directory[:-1] not in self._path.standard for directory in files) and name.endswith(".pm"):
+            self._add_namespace(name[:-3], of)
+
+    def _add_namespace(self, name: str, of: str) -> None:
+        """Add the modules below the module at `name`, which are read too, its compiled part, and its shared files."""
+        if name in self._namespaces:
+            return
+        self._namespaces.add(name)
+        for kind in ("dist", "module"):
+            self._add_below(f"auto/share/{kind}/{name.replace('/', '-')}", of)
+        for directory in (*self._add_below(f"auto/{name}", of), *self._add_below(name, of)):
+            self._read_below(directory)
+
+    def _read_below(self, directory: str) -> None:
+        for file in files_below(directory, self._sources, MAX_FILES):
+            if file.endswith((".pm", ".pl", ".so")):
+                self._read_later(file, is_executed=False)
+
+    def _add_below(self, name: str, of: str) -> list[str]:
+        """Add the directories `name` of @INC outside the standard library, and return them."""
+        places = (f"{each}/{name}" for each in self._directories if each not in self._path.standard)
+        found = [place for place in places if self._sources.is_directory(place)]
+        for place in found:
+            self._findings.add_file(place, _USED, of)
+        return found
+
+    def _read_later(self, file: str, *, is_executed: bool) -> None:
+        if (file, is_executed) not in self._seen:
+            self._seen.add((file, is_executed))
+            self._waiting.append((file, is_executed))
+
+
+def _followed(path: str, sources: Sources) -> str:
+    """Return `path` without `..`, which the kernel follows from where a link leads."""
+    above, parent, rest = path.rpartition("/..")
+    return sources.real(above + parent) + rest if parent and rest.startswith("/") else path
+
+
+def read_facts(file: str, script: str, sources: Sources) -> PerlFacts:
+    """Return what `file` says that it needs: nothing where it cannot be read, which is a warning."""
+    data = sources.read(file) or b""
+    if data.startswith(b"\x7fELF"):
+        return PerlFacts.of_library(data)
+    end = -1 if b"SelfLoader" in data else data.find(b"\n__END__")
+    code = data if end < 0 else data[:end]
+    if b"\0" in code:
+        sources.leave_unread(file, "it is not text")
+        code = b""
+    known = known_names(script, file, sources)
+    try:
+        return PerlFacts(code.decode("latin-1"), known, sources.real)
+    except TooManyParts:
+        sources.leave_unread(file, f"it has more than {MAX_PARTS} statements and strings")
+        return PerlFacts("", known, sources.real)

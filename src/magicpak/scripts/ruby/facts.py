@@ -1,0 +1,96 @@
+"""What one Ruby file says that it needs: features, gems, directories, programs, and constant paths."""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from magicpak.scripts.command_line import executed_by_shell
+from magicpak.scripts.ruby.expressions import UNKNOWN, RubyScope, RubyToken, inside, tokens
+from magicpak.scripts.ruby.syntax import RubyCall, RubyString, RubyText
+
+MAX_PARTS = 20_000
+"""Statements of interest and strings of one file: several times those of the largest of a full Debian."""
+
+_SHELL_CHARACTERS = frozenset("*?{}[]<>()~&|\\$;'`\"\n#=%")  # process.c, rb_exec_fillarg
+_BINSTUB = re.compile(r"Gem\.\w*bin_path")
+
+
+class TooManyCalls(Exception):
+    """A file has more than MAX_PARTS."""
+
+
+class RubyFacts:
+    """What a file needs, each once and in the order in which it is said.
+
+    `features` are looked for in $LOAD_PATH and in gems, unless they are absolute paths. `uses_bundler` is whether gems
+    are those of a Gemfile. The constructor raises TooManyCalls.
+    """
+
+    def __init__(self, code: str, known: Mapping[str, str], real: Callable[[str], str]) -> None:
+        self.features: dict[str, None] = {}
+        self.directories: dict[str, None] = {}
+        self.gems: dict[str, None] = {}
+        self.programs: dict[str, None] = {}
+        self.paths: dict[str, None] = {}
+        self.uses_bundler = False
+        self.looks_up_users = False
+        self._home = known["__dir__"]
+        text = RubyText(code)
+        scope = RubyScope(text, known, real)
+        parts: list[RubyString | RubyCall] = []
+        for count, part in enumerate(text.parts()):
+            if count >= MAX_PARTS:
+                raise TooManyCalls
+            if isinstance(part, RubyCall) and part.is_assigned:
+                scope.assigned[part.word].append(part.end)
+            else:
+                parts.append(part)
+        for part in parts:
+            if isinstance(part, RubyCall):
+                self._call(scope, part)
+            elif part.kind == "qx":
+                self._shell(scope.string(part))
+            elif part.kind in ("q", "qq"):
+                self._add(self.paths, (value for value in [scope.string(part)] if value.startswith("/")))
+
+    def _call(self, scope: RubyScope, call: RubyCall) -> None:
+        given = list(tokens(scope.text, call.end))
+        arguments = inside(given) if given and given[0] == RubyToken("", "(") else given
+        values = scope.values(arguments)
+        if call.word in ("require", "load"):
+            self._add(self.features, values[:1])
+            self.uses_bundler = self.uses_bundler or values[:1] == ["bundler/setup"]
+        elif call.word == "require_relative":
+            self._add(self.features, (os.path.join(self._home, value) for value in values[:1]))
+        elif call.word.endswith("autoload"):
+            self._add(self.features, values[1:2])
+        elif call.word == "$:":
+            self._add(self.directories, (value for value in values if value.startswith("/")))
+        elif call.word == "gem" or _BINSTUB.fullmatch(call.word):
+            self._add(self.gems, values[:1])
+        elif call.word.startswith("Etc."):
+            self.looks_up_users = True
+        elif call.word.startswith("Bundler."):
+            self.uses_bundler = True
+        else:
+            self._executed(arguments, scope)
+
+    def _executed(self, arguments: Sequence[RubyToken], scope: RubyScope) -> None:
+        if arguments and arguments[0] == RubyToken("", "{"):  # an environment
+            arguments = arguments[len(inside(arguments)) + 3 :]
+        is_list = bool(arguments) and arguments[0] == RubyToken("", "[")
+        values = scope.values(inside(arguments) if is_list else arguments)
+        has_options = any(each.kind == "word" and each.text.endswith(":") for each in arguments)
+        if values and not is_list and (has_options or len(values) == 1 or any(map(str.isspace, values[0]))):
+            self._shell(values[0])
+        else:
+            self._add(self.programs, values[:1])
+
+    def _shell(self, line: str) -> None:
+        if not _SHELL_CHARACTERS.isdisjoint(line):
+            self.programs["/bin/sh"] = None
+        self._add(self.programs, executed_by_shell(line))
+
+    @staticmethod
+    def _add(to: dict[str, None], values: Iterable[str]) -> None:
+        to.update((value, None) for value in values if value and UNKNOWN not in value)

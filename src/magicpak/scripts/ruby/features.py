@@ -1,0 +1,170 @@
+"""Finds the features and gems that a script requires, and what they require in their turn."""
+
+import os
+from collections.abc import Iterable
+
+from magicpak.scripts.findings import Findings
+from magicpak.scripts.ruby.facts import MAX_PARTS, RubyFacts, TooManyCalls
+from magicpak.scripts.ruby.gems import Gem, Gems
+from magicpak.scripts.ruby.home import RubyHome
+from magicpak.scripts.sources import Sources
+from magicpak.scripts.tree import files_below
+
+MAX_FILES = 20_000
+"""Files of one gem that are looked at: the largest have some thousands."""
+
+_NOT_RUN = ("/spec/", "/test/", "/tests/", "/features/", "/doc/", "/docs/", "/benchmarks/")
+_USED = "required by"
+
+
+class Features:
+    """The features that one script requires, and its gems.
+
+    A feature of the standard library is read for what it requires, which can be installed beside that. Any other is
+    included with its namespace; one of a gem, with the whole of that, its specification and the gems that it needs.
+    RubyGems is not read: what it requires comes with it, but for Bundler, which a script has to ask for.
+    """
+
+    def __init__(
+        self, home: RubyHome, gems: Gems, findings: Findings, sources: Sources, read: dict[str, RubyFacts]
+    ) -> None:
+        self._home, self._gems, self._findings, self._sources, self._read = home, gems, findings, sources, read
+        self._directories = dict.fromkeys(home.load_path)
+        self._rubygems = tuple(f"{each}/rubygems" for each in home.load_path)
+        self._waiting: list[tuple[str, bool]] = []
+        self._seen: set[tuple[str, bool]] = set()
+        self._missing: dict[str, str] = {}
+        self._reached: set[str] = set()
+
+    def search_first(self, directories: Iterable[str], of: str) -> None:
+        """Search `directories` too, as `of` says, and what has not been found so far in them."""
+        given = (os.path.normpath(each) for each in directories if each.startswith("/"))
+        added = [each for each in given if each not in self._directories and self._sources.is_directory(each)]
+        for directory in added:
+            if self._findings.add_library(directory, of):
+                self._read_below(directory)
+        if added:
+            self._directories = dict.fromkeys([*added, *self._directories])
+            missing, self._missing = self._missing, {}
+            for feature, user in missing.items():
+                self.require(feature, user)
+
+    def follow(self, script: str, facts: RubyFacts) -> None:
+        """Add what `script`, which says `facts`, needs, and what that needs, and so on."""
+        self._add(script, facts, is_executed=True)
+        while self._waiting:
+            file, is_executed = self._waiting.pop()
+            if file not in self._read:
+                self._read[file] = read_facts(file, self._home, self._sources)
+            self._add(file, self._read[file], is_executed=is_executed)
+
+    def require(self, feature: str, of: str) -> None:
+        """Add the files for `feature`, an absolute path or one of $LOAD_PATH, and the gems that have it."""
+        names = [feature] if feature.endswith((".rb", ".so")) else [f"{feature}.rb", f"{feature}.so", feature]
+        found = False
+        for name in names:
+            if name.startswith("/"):
+                path = os.path.normpath(name)
+                if self._sources.is_file(path):
+                    found = True
+                    self._add_file(path, "", of)
+                continue
+            for directory in self._directories:
+                if self._sources.is_file(f"{directory}/{name}"):
+                    found = True
+                    self._add_file(f"{directory}/{name}", directory, of)
+            for gem, path in self._gems.with_feature(name):
+                found = True
+                self.add_gem(gem, of)
+                self._read_later(path, is_executed=True)
+        if not found:
+            self._missing.setdefault(feature, of)
+
+    def add_gems(self, name: str, of: str) -> None:
+        """Add the installed versions of the gem `name`, and what is in $LOAD_PATH by its name."""
+        for gem in self._gems.named(name):
+            self.add_gem(gem, of)
+        if name not in self._reached and self._gems.named(name):
+            self._reached.add(name)
+            for feature in dict.fromkeys((name, name.replace("-", "/"), name.replace("-", "_"))):
+                self.require(feature, of)
+
+    def add_gem(self, gem: Gem, of: str) -> None:
+        """Add the whole of `gem`, and the gems that it needs."""
+        if gem.specification in self._reached:
+            return
+        self._reached.add(gem.specification)
+        directories = filter(self._sources.is_directory, (gem.directory, *gem.extensions))
+        for path in (gem.specification, *directories):
+            self._findings.add_file(path, _USED, of)
+        self._read_below(gem.directory)
+        for name in self._gems.dependencies(gem):
+            self.add_gems(name, gem.specification)
+
+    def _add(self, file: str, facts: RubyFacts, *, is_executed: bool) -> None:
+        """Add what `file` needs, and what it executes if it `is_executed` itself, as far as one can tell."""
+        self.search_first(facts.directories, file)
+        for feature in facts.features:
+            self.require(feature, file)
+        for name in facts.gems:
+            self.add_gems(name, file)
+        for program in facts.programs if is_executed else ():
+            self._findings.add_program(program, file)
+        for path in facts.paths if is_executed else ():
+            self._findings.add_path(path, file)
+        if is_executed and facts.looks_up_users:
+            self._findings.add_users(file)
+
+    def _add_file(self, path: str, directory: str, of: str) -> None:
+        """Add the file at `path`, found below `directory` of $LOAD_PATH, and what is in the directory of its name."""
+        is_own = directory not in self._home.standard and not self._is_whole(path)
+        self._read_later(path, is_executed=is_own or directory == "")
+        if not is_own:
+            return
+        self._findings.add_file(path, _USED, of)
+        namespace = path.removesuffix(".rb")
+        if namespace != path and namespace not in self._reached and self._sources.is_directory(namespace):
+            self._reached.add(namespace)
+            self._findings.add_file(namespace, _USED, of)
+            self._read_below(namespace)
+        if directory:
+            self._add_specification(os.path.relpath(path, directory).split("/")[0].removesuffix(".rb"), of)
+
+    def _add_specification(self, name: str, of: str) -> None:
+        """Add the gem of a feature in $LOAD_PATH, whose name is that of the feature: it may be asked for by name."""
+        for gem in (*self._gems.named(name), *self._gems.named(name.replace("_", "-"))):
+            self.add_gem(gem, of)
+
+    def _is_whole(self, path: str) -> bool:
+        """Return whether `path` is in the standard library, with RubyGems, or in a gem that is included whole."""
+        gems = (f"{each}/gems/" for each in self._home.gem_paths)
+        return path.startswith((*self._rubygems, *(f"{each}/" for each in self._home.standard), *gems))
+
+    def _read_below(self, directory: str) -> None:
+        for file in files_below(directory, self._sources, MAX_FILES):
+            inner = file[len(directory) :]
+            is_program = inner.startswith(("/exe/", "/bin/"))
+            if (file.endswith(".rb") or is_program) and not inner.startswith(_NOT_RUN):
+                self._read_later(file, is_executed=False)
+
+    def _read_later(self, file: str, *, is_executed: bool) -> None:
+        if (file, is_executed) not in self._seen and not file.endswith(".so") and not file.startswith(self._rubygems):
+            self._seen.add((file, is_executed))
+            self._waiting.append((file, is_executed))
+
+
+def read_facts(file: str, home: RubyHome, sources: Sources) -> RubyFacts:
+    """Return what `file` says that it needs: nothing where it cannot be read, which is a warning."""
+    data = sources.read(file) or b""
+    end = data.find(b"\n__END__")
+    code = data if end < 0 else data[:end]
+    known = {f"RbConfig {name}": value for name, value in home.config.items()}
+    known |= {"__FILE__": file, "__dir__": os.path.dirname(sources.real(file)), "$0": file, "$PROGRAM_NAME": file}
+    if b"\0" in code:
+        sources.leave_unread(file, "it is not text")
+        code = b""
+    try:
+        return RubyFacts(code.decode("latin-1"), known, sources.real)
+    except TooManyCalls:
+        sources.leave_unread(file, f"it has more than {MAX_PARTS} statements and strings")
+        return RubyFacts("", known, sources.real)
