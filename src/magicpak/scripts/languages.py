@@ -23,7 +23,30 @@ def _shell() -> Language:
     return Shell()
 
 
-LANGUAGES = (LanguageRow("shell", r"(?:da|ba|a|k|mk|pdk|z)?sh[-.0-9]*|busybox|rbash|posh|yash", _shell),)
+def _python() -> Language:
+    from magicpak.scripts.python import Python
+
+    return Python()
+
+
+def _perl() -> Language:
+    from magicpak.scripts.perl.language import Perl
+
+    return Perl()
+
+
+def _ruby() -> Language:
+    from magicpak.scripts.ruby.language import Ruby
+
+    return Ruby()
+
+
+LANGUAGES = (
+    LanguageRow("shell", r"(?:da|ba|a|k|mk|pdk|z)?sh[-.0-9]*|busybox|rbash|posh|yash", _shell),
+    LanguageRow("python", r"(?:python|pypy)[.0-9]*[dmut]*", _python),
+    LanguageRow("perl", r"perl[.0-9]*(?:-[-\w]+)?", _perl),
+    LanguageRow("ruby", r"ruby[.0-9]*", _ruby),
+)
 
 
 def language_of(interpreter: str) -> LanguageRow | None:
