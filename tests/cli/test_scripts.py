@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.run_magicpak import RunResult, chrooted, done, executable, magicpak, names
+from support.run_magicpak import RunResult, chrooted, compiled, done, executable, magicpak, names
 
 PROGRAMS = {"/bin/sh", "/usr/bin/env", "/usr/bin/sort", "/usr/bin/wc"}
 
@@ -123,6 +123,21 @@ def test_a_script_without_its_interpreter_does_not_start_in_a_checked_directory(
     done("--exclude=/usr/bin/*sh", "--no-verify", "script", "made", cwd=here)
     result = magicpak("--check", "made", cwd=here)
     assert (result.code, result.stdout.split(":")[0]) == (3, "/script")
+
+
+@pytest.mark.needs("compiler")
+def test_a_script_whose_interpreter_would_not_start_is_refused(here: Path) -> None:
+    code = "extern int absent(void); int main(void) { return absent(); }"
+    compiled(here / "absent.so", "int absent(void) { return 0; }", "-shared", "-fPIC", "-Wl,-soname,absent.so")
+    compiled(here / "interpreter", code, f"{here}/absent.so")
+    (here / "absent.so").unlink()
+    executable(here / "script", f"#!{here}/interpreter\n".encode())
+    result = magicpak("script", "made", cwd=here)
+    why = f"its interpreter {here}/interpreter (#!) does not start: absent.so is missing, needed by {here}/interpreter"
+    assert (result.code, [line for line in result.stderr.splitlines() if line.startswith(("error", "  /"))]) == (
+        3,
+        ["error: in an empty image /script would not start", f"  /script: {why}"],
+    )
 
 
 def test_a_script_that_may_not_be_executed_is_a_warning(here: Path) -> None:

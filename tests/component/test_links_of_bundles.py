@@ -68,7 +68,7 @@ def test_that_is_an_error_whatever_was_excluded(tmp_path: Path) -> None:
     problems, _ = proved(plan)
     store = ElfCache()
     effects = ExclusionEffects(exclude(before, ["/nothing"]), PlanChecker(before, [], emulated_loaders(store)))
-    verdict = judge(problems, plan, (), severities([], store), effects)
+    verdict = judge(problems, plan, (), (), severities([], store), effects)
     assert (verdict.errors, verdict.warnings, verdict.infos) == (tuple(problems), (), ())
     error = verdict.error
     assert error is not None

@@ -41,7 +41,8 @@ class Verification(NamedTuple):
         if result.exclusion.removed:
             before = PlanChecker(result.exclusion.before, result.placed, loaders)
             effects = ExclusionEffects(result.exclusion, before)
-        verdict = judge(problems, result.plan, result.named, severities(result.placed, loaders.elf), effects)
+        scripts = {result.plan.reached(each.place)[1] for each in result.inputs.scripts}
+        verdict = judge(problems, result.plan, scripts, result.named, severities(result.placed, loaders.elf), effects)
         log.warn_all(verdict.warnings)
         for line in verdict.infos:
             log.info(line)

@@ -14,8 +14,7 @@ from magicpak.elf.errors import ElfError
 from magicpak.errors import LibrariesMissing
 from magicpak.files.script import SEARCH_PATH
 from magicpak.ldso.libc import foreign_needs
-from magicpak.process.exec import find_program
-from magicpak.text import printable, shell_line
+from magicpak.text import printable
 from magicpak.verify.plan import PlanChecker
 from magicpak.verify.problems import FailureKind, Problem, ProgramCheck, describe_subjects, missing_versions
 
@@ -100,14 +99,16 @@ class ExclusionEffects:
 def judge(
     problems: Sequence[Problem],
     plan: BundlePlan,
+    inputs: Collection[str],
     named: Collection[BundlePath],
     severity_of: Callable[[Inode | None], Severity],
     effects: ExclusionEffects | None,
 ) -> Verdict:
     """Return what `problems` mean, each for a program, a library or a link of `plan`.
 
-    `named` are the files that a pattern of `--include` itself matches: of a script among them there is a warning.
-    `severity_of` gives the severity for the inode of a program of the host, `effects` are those of `--exclude`, if any.
+    `inputs` are the scripts that are INPUTs: what is wrong with them is an error. `named` are the files that a pattern
+    of `--include` itself matches: of a script among them there is a warning. `severity_of` gives the severity for the
+    inode of a program of the host, `effects` are those of `--exclude`, if any.
     """
     groups: dict[Severity, list[Problem]] = {severity: [] for severity in Severity}
     excluded: list[tuple[Problem, str]] = []
@@ -115,8 +116,10 @@ def judge(
         path = effects.excluded_path(problem) if effects else None
         if path is not None:
             excluded.append((problem, path))
+        elif problem.subject in inputs:
+            groups[Severity.ERROR].append(problem)
         elif problem.subject in named and problem.is_of_script:
-            groups[Severity.WARNING].append(_with_cure(problem))
+            groups[Severity.WARNING].append(problem)
         elif problem.kind.noun == FailureKind.PROGRAM.noun:
             groups[severity_of(_inode(plan, problem.subject))].append(problem)
         else:
@@ -124,13 +127,6 @@ def judge(
             groups[Severity.ERROR if is_link else Severity.WARNING].append(problem)
     warnings = [*(effects.warnings(excluded) if effects else ()), *_lines(groups[Severity.WARNING])]
     return Verdict(tuple(groups[Severity.ERROR]), tuple(warnings), tuple(_lines(groups[Severity.INFO])))
-
-
-def _with_cure(problem: Problem) -> Problem:
-    """Return `problem`, which is that of a script, with the option that adds what is missing, if the host has that."""
-    interpreter = find_program(problem.missing)
-    cure = f"; add it with {shell_line(['--include', interpreter])}" if interpreter is not None else ""
-    return problem._replace(message=problem.message + cure)
 
 
 def severities(placed: Sequence[Placed], elf: ElfCache) -> Callable[[Inode | None], Severity]:
