@@ -549,6 +549,16 @@ def test_what_a_package_loads_without_naming_its_path_comes_in(tree: Tree, tmp_p
     assert files(tmp_path) == loaded
 
 
+def test_setuptools_stands_in_for_distutils_where_the_library_has_none(tree: Tree, tmp_path: Path) -> None:
+    installed(tree)
+    tree({"app/run": "from distutils.core import setup", f"{SITE}/distutils-precedence.pth": "import os; hack()"})
+    tree({f"{SITE}/_distutils_hack/__init__.py": "", f"{SITE}/setuptools/__init__.py": ""})
+    names = ("_distutils_hack", "distutils-precedence.pth", "setuptools")
+    assert files(tmp_path) == [f"{SITE}/{each}" for each in names]
+    tree({"usr/lib/python3.12/distutils/__init__.py": ""})
+    assert files(tmp_path) == []
+
+
 @pytest.mark.parametrize("has_cache", [True, False])
 def test_a_library_that_find_library_finds_comes_in_with_what_finds_it(
     tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, has_cache: bool
@@ -613,6 +623,7 @@ def executed(code: str) -> list[str]:
         ("import os\nos.execvp('git', ['git'])\nos.spawnlp(os.P_WAIT, 'hg', 'hg')", ["git", "hg"]),
         ("import asyncio\nasyncio.create_subprocess_exec('git', 'log')", ["git"]),
         ("import shutil\nshutil.which('git')", ["git?"]),
+        ("import shutil, os\nGIT = shutil.which('git') or exit()\nos.execv(GIT, [])", ["git?", "git"]),
         ("import subprocess\ndef run(cmd, **kw):\n    return subprocess.run(cmd, **kw)\nrun(['git', 'log'])", ["git"]),
         ("import os\nclass A:\n  def sh(self, what): os.system(what)\n  def go(self): self.sh('git log')", ["git"]),
         ("import subprocess\nsubprocess.run([x, 'git'])\nsubprocess.run(y)\nrun(['hg'])", []),

@@ -34,7 +34,7 @@ _ASIDE = {
 }
 _OF_OTHERS = {"_vendor", "vendor", "vendored", "_vendored", "extern", "third_party"}
 """Where packages keep what others have written, of which they use a part."""
-_ASIDE_FILE = re.compile(r"(conftest|setup|test_.*|.*_test)\.py")
+_ASIDE_FILE = re.compile(r"(conftest|setup|test_.*|.*_test|sphinx_?ext|pytest_plugin)\.py")
 _FOR_OTHERS = re.compile(r"cpython-|pypy|\d+-|opt-")
 
 

@@ -22,6 +22,9 @@ from magicpak.scripts.sources import Sources
 _AT_START = ("sitecustomize",)
 """Modules that site.py imports before the script, where there are any."""
 
+_SHIMS = {"distutils": ("_distutils_hack", "setuptools")}
+"""Modules that are no longer in the standard library, and what stands in for them where it is installed."""
+
 _ACTS = re.compile(
     rb"subprocess|os\.(?:system|popen|exec|spawn|posix_spawn)|which|[\"']/(?:usr|etc|opt)/|__file__|asyncio"
 )
@@ -123,6 +126,7 @@ class PythonReach:
             self._typelibs.note_import(name, because)
             unit = self._finder.find(name)
             if unit is None:
+                self._import(_SHIMS.get(name.partition(".")[0], ()), because)
                 continue
             if self._is_standard(unit.entry):
                 for path in files_aside(unit.name, self._home, self._sources):
