@@ -15,7 +15,7 @@ from magicpak.scripts.python_data import own_data
 from magicpak.scripts.python_home import find_python
 from magicpak.scripts.python_path import search_path
 from magicpak.scripts.python_values import UNKNOWN
-from magicpak.scripts.sources import MAX_SOURCE, Sources
+from magicpak.scripts.sources import MAX_SOURCE, MAX_TOTAL, Sources
 
 Tree = Callable[[Mapping[str, str]], None]
 
@@ -789,6 +789,24 @@ def test_a_script_of_python_2_has_its_import_lines_followed(tree: Tree, tmp_path
     found = Python().script(ScriptFile(f"{tmp_path}/app/run", f"{tmp_path}/usr/bin/python3"), sources, whole=False)
     assert below([each.path for each in found.files], tmp_path) == ["usr/lib/python2.7/site-packages/tool.py"]
     assert len(sources.warnings()) == 1
+
+
+def test_each_module_of_a_large_package_is_read_once_or_twice(tree: Tree, tmp_path: Path) -> None:
+    """And in a time that is not far from what it takes to read the files."""
+    installed(tree)
+    text = "from . import m1\nimport os, sys, missing\n" + "class C:\n    def f(self): return 'import m2'\n" * 100
+    modules = {f"{SITE}/big/m{each}.py": text for each in range(1000)}
+    tree({"app/run": "import big, small", f"{SITE}/big/__init__.py": "import os\n" * 3000, **modules})
+    tree({f"{SITE}/small.py": ""})
+    begin = time.process_time()
+    plain = sum(len((tmp_path / name).read_bytes()) for name in modules)
+    baseline = time.process_time() - begin
+    sources = Sources()
+    begin = time.process_time()
+    script = ScriptFile(f"{tmp_path}/app/run", f"{tmp_path}/usr/bin/python3")
+    assert len(Python().script(script, sources, whole=False).files) == 2
+    assert time.process_time() - begin < max(2, 100 * baseline)
+    assert MAX_TOTAL - sources._left < 2 * plain
 
 
 def test_links_in_a_package_lead_round_in_circles_but_once(tree: Tree, tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def loaded_libraries(data: bytes, directories: list[str], sources: Sources) -> t
     """
     names = sorted({os.fsdecode(name) for name in _LOADED.findall(data)})
     opened = [path for name in names for path in _found(name, directories, sources)]
-    stems = sorted({os.fsdecode(stem) for stem in _SOUGHT.findall(data)})
+    stems = sorted({os.fsdecode(stem) for stem in _SOUGHT.findall(data)}) if b"ctypes" in data else []
     sought = [path for stem in stems for path in _versions(stem, directories, sources)]
     if sought and sources.is_file(_CACHE) and sources.program(_LDCONFIG):
         return [*opened, *sought, _CACHE], [_LDCONFIG]
