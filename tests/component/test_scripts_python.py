@@ -114,6 +114,7 @@ def test_the_library_is_enough_for_an_interpreter_that_has_no_other(tmp_path: Pa
     (tmp_path / "bin" / name).symlink_to(os.path.realpath(DEBIAN))
     for each in Python().library(DEBIAN, Sources()).files:
         place = tmp_path / each.path.removeprefix("/usr/")
+        place.parent.mkdir(parents=True, exist_ok=True)
         place.symlink_to(each.path)
     code = (
         "import asyncio, ctypes, decimal, difflib, email.mime.text, encodings.idna, http.client, sqlite3, ssl, textwrap"

@@ -15,7 +15,7 @@ from magicpak.scripts.python_data import own_data
 from magicpak.scripts.python_home import find_python
 from magicpak.scripts.python_path import search_path
 from magicpak.scripts.python_values import UNKNOWN
-from magicpak.scripts.sources import MAX_SOURCE, Sources
+from magicpak.scripts.sources import MAX_SOURCE, MAX_TOTAL, Sources
 
 Tree = Callable[[Mapping[str, str]], None]
 
@@ -549,6 +549,16 @@ def test_what_a_package_loads_without_naming_its_path_comes_in(tree: Tree, tmp_p
     assert files(tmp_path) == loaded
 
 
+def test_setuptools_stands_in_for_distutils_where_the_library_has_none(tree: Tree, tmp_path: Path) -> None:
+    installed(tree)
+    tree({"app/run": "from distutils.core import setup", f"{SITE}/distutils-precedence.pth": "import os; hack()"})
+    tree({f"{SITE}/_distutils_hack/__init__.py": "", f"{SITE}/setuptools/__init__.py": ""})
+    names = ("_distutils_hack", "distutils-precedence.pth", "setuptools")
+    assert files(tmp_path) == [f"{SITE}/{each}" for each in names]
+    tree({"usr/lib/python3.12/distutils/__init__.py": ""})
+    assert files(tmp_path) == []
+
+
 @pytest.mark.parametrize("has_cache", [True, False])
 def test_a_library_that_find_library_finds_comes_in_with_what_finds_it(
     tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, has_cache: bool
@@ -613,6 +623,7 @@ def executed(code: str) -> list[str]:
         ("import os\nos.execvp('git', ['git'])\nos.spawnlp(os.P_WAIT, 'hg', 'hg')", ["git", "hg"]),
         ("import asyncio\nasyncio.create_subprocess_exec('git', 'log')", ["git"]),
         ("import shutil\nshutil.which('git')", ["git?"]),
+        ("import shutil, os\nGIT = shutil.which('git') or exit()\nos.execv(GIT, [])", ["git?", "git"]),
         ("import subprocess\ndef run(cmd, **kw):\n    return subprocess.run(cmd, **kw)\nrun(['git', 'log'])", ["git"]),
         ("import os\nclass A:\n  def sh(self, what): os.system(what)\n  def go(self): self.sh('git log')", ["git"]),
         ("import subprocess\nsubprocess.run([x, 'git'])\nsubprocess.run(y)\nrun(['hg'])", []),
@@ -778,6 +789,24 @@ def test_a_script_of_python_2_has_its_import_lines_followed(tree: Tree, tmp_path
     found = Python().script(ScriptFile(f"{tmp_path}/app/run", f"{tmp_path}/usr/bin/python3"), sources, whole=False)
     assert below([each.path for each in found.files], tmp_path) == ["usr/lib/python2.7/site-packages/tool.py"]
     assert len(sources.warnings()) == 1
+
+
+def test_each_module_of_a_large_package_is_read_once_or_twice(tree: Tree, tmp_path: Path) -> None:
+    """And in a time that is not far from what it takes to read the files."""
+    installed(tree)
+    text = "from . import m1\nimport os, sys, missing\n" + "class C:\n    def f(self): return 'import m2'\n" * 100
+    modules = {f"{SITE}/big/m{each}.py": text for each in range(1000)}
+    tree({"app/run": "import big, small", f"{SITE}/big/__init__.py": "import os\n" * 3000, **modules})
+    tree({f"{SITE}/small.py": ""})
+    begin = time.process_time()
+    plain = sum(len((tmp_path / name).read_bytes()) for name in modules)
+    baseline = time.process_time() - begin
+    sources = Sources()
+    begin = time.process_time()
+    script = ScriptFile(f"{tmp_path}/app/run", f"{tmp_path}/usr/bin/python3")
+    assert len(Python().script(script, sources, whole=False).files) == 2
+    assert time.process_time() - begin < max(2, 100 * baseline)
+    assert MAX_TOTAL - sources._left < 2 * plain
 
 
 def test_links_in_a_package_lead_round_in_circles_but_once(tree: Tree, tmp_path: Path) -> None:

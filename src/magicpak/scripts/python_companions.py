@@ -15,12 +15,13 @@ _LDCONFIG, _CACHE = "/sbin/ldconfig", "/etc/ld.so.cache"
 
 
 class _Companions(NamedTuple):
-    """`libraries` are names in the directories of libraries, `data` and `programs` are paths.
+    """`beside` are names beside the package, `libraries` those in the directories of libraries; the others are paths.
 
     None of them is needed if `unless` is in the directory of the package.
     """
 
     unless: str = ""
+    beside: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
     data: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
@@ -33,6 +34,7 @@ _OF_PACKAGES = {
     "cryptography": _Companions(libraries=("ossl-modules/legacy.so",)),  # it loads the provider when it is imported
     "apt_pkg": _Companions(data=_APT, programs=("/usr/bin/dpkg",)),  # libapt-pkg takes a system without them for none
     "pytz": _Companions(unless="zoneinfo", data=("/usr/share/zoneinfo",)),  # Debian's has none of its own
+    "_distutils_hack": _Companions(beside=("distutils-precedence.pth",)),  # which starts it
     "distro": _Companions(data=("/etc/os-release", "/usr/lib/os-release")),  # all that it is for
     "magic": _Companions(libraries=("libmagic.so.1",), data=_MAGIC),
 }
@@ -51,7 +53,8 @@ def companions(package: str, path: str, directories: list[str], sources: Sources
     if known.unless and known.unless in sources.names(path):
         return [], []
     files = [path for name in known.libraries for path in _found(name, directories, sources)]
-    files += [path for path in known.data if sources.is_file(path) or sources.is_directory(path)]
+    paths = [*known.data, *(os.path.join(os.path.dirname(path), name) for name in known.beside)]
+    files += [path for path in paths if sources.is_file(path) or sources.is_directory(path)]
     return files, [path for path in known.programs if sources.program(path)]
 
 
@@ -63,7 +66,7 @@ def loaded_libraries(data: bytes, directories: list[str], sources: Sources) -> t
     """
     names = sorted({os.fsdecode(name) for name in _LOADED.findall(data)})
     opened = [path for name in names for path in _found(name, directories, sources)]
-    stems = sorted({os.fsdecode(stem) for stem in _SOUGHT.findall(data)})
+    stems = sorted({os.fsdecode(stem) for stem in _SOUGHT.findall(data)}) if b"ctypes" in data else []
     sought = [path for stem in stems for path in _versions(stem, directories, sources)]
     if sought and sources.is_file(_CACHE) and sources.program(_LDCONFIG):
         return [*opened, *sought, _CACHE], [_LDCONFIG]

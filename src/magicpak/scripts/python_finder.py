@@ -34,7 +34,7 @@ _ASIDE = {
 }
 _OF_OTHERS = {"_vendor", "vendor", "vendored", "_vendored", "extern", "third_party"}
 """Where packages keep what others have written, of which they use a part."""
-_ASIDE_FILE = re.compile(r"(conftest|setup|test_.*|.*_test)\.py")
+_ASIDE_FILE = re.compile(r"(conftest|setup|test_.*|.*_test|sphinx_?ext|pytest_plugin)\.py")
 _FOR_OTHERS = re.compile(r"cpython-|pypy|\d+-|opt-")
 
 
@@ -61,6 +61,7 @@ class UnitFinder:
         self._sources = sources
         self._stems: dict[str, dict[str, str]] = {}
         self._found: dict[str, Unit | None] = {}
+        self._namespaces: dict[str, bool] = {}
         self._trees: dict[str, list[tuple[str, str, list[str]]]] = {}
 
     def find(self, name: str) -> Unit | None:
@@ -209,8 +210,10 @@ class UnitFinder:
         return os.path.join(directory, name) if name else None
 
     def _is_legacy_namespace(self, init: str) -> bool:
-        text = (self._sources.read(init) or b"") if init.endswith(_SOURCE) else b""
-        return len(text) <= _LONGEST_OF_NAMESPACE and bool(_LEGACY_NAMESPACE.search(text))
+        if init not in self._namespaces:
+            text = (self._sources.read(init) or b"") if init.endswith(_SOURCE) else b""
+            self._namespaces[init] = len(text) <= _LONGEST_OF_NAMESPACE and bool(_LEGACY_NAMESPACE.search(text))
+        return self._namespaces[init]
 
     def _compiled(self, directory: str, stem: str) -> tuple[str, ...]:
         path = os.path.join(directory, "__pycache__", f"{stem}.{self._home.tag}.pyc")

@@ -1,6 +1,5 @@
 """What a script of Python reaches: from import to import, each package as a whole."""
 
-import os
 import re
 from collections import deque
 from collections.abc import Collection
@@ -10,11 +9,12 @@ from magicpak.bundle.plan import Because
 from magicpak.scripts.needs import ScriptFile, ScriptNeeds
 from magicpak.scripts.python_code import PythonCode, UnreadCode, imported_names, imports_of, parse, read_code
 from magicpak.scripts.python_companions import companions, library_directories, loaded_libraries, shared_data
-from magicpak.scripts.python_distributions import Distribution, Distributions, normalized
+from magicpak.scripts.python_distributions import Distributions
 from magicpak.scripts.python_finder import Unit, UnitFinder
 from magicpak.scripts.python_home import PythonHome
 from magicpak.scripts.python_library import files_aside
 from magicpak.scripts.python_needed import PythonNeeds
+from magicpak.scripts.python_own import OwnPackages
 from magicpak.scripts.python_path import PathEntry, search_path
 from magicpak.scripts.python_typelibs import Typelibs
 from magicpak.scripts.sources import Sources
@@ -22,13 +22,14 @@ from magicpak.scripts.sources import Sources
 _AT_START = ("sitecustomize",)
 """Modules that site.py imports before the script, where there are any."""
 
+_SHIMS = {"distutils": ("_distutils_hack", "setuptools")}
+"""Modules that are no longer in the standard library, and what stands in for them where it is installed."""
+
 _ACTS = re.compile(
     rb"subprocess|os\.(?:system|popen|exec|spawn|posix_spawn)|which|[\"']/(?:usr|etc|opt)/|__file__|asyncio"
 )
 _MAX_READ_CLOSELY = 512 << 10
 """Bytes of a script's own modules that are read for programs and data, in half a second; others for imports only."""
-_MOST_OF_ONE_TOOL = 50
-"""Modules of a package whose programs count as the script's: in a larger one, most are for what one run does not do."""
 
 
 class _Module(NamedTuple):
@@ -52,15 +53,18 @@ class PythonReach:
         self._script = script
         self._home = home
         self._sources = sources
-        self._search = search_path(script, home, sources)
-        self._finder = UnitFinder(self._search, home, sources)
-        self._distributions = Distributions((), sources)
         self._needed = PythonNeeds(sources)
         self._libraries = library_directories(home.prefixes, sources)
         self._typelibs = Typelibs(self._libraries, sources)
+        self._code = self._read_script()
+        search = search_path(script, home, sources)
+        added = [PathEntry(each) for each in self._code.search if sources.is_directory(each)]
+        search = search._replace(entries=tuple(dict.fromkeys((*added, *search.entries))))
+        self._places = [each for each in search.entries if not self._is_standard(each)]
+        self._finder = UnitFinder(search, home, sources)
+        self._distributions = Distributions([each.directory for each in self._places], sources)
+        self._own = OwnPackages(script, (), (), self._finder, self._distributions)
         self._units: dict[str, Unit] = {}
-        self._own: set[str] = set()
-        self._imported: set[str] = set()
         self._waiting: deque[_Module] = deque()
         self._guessed: deque[_Module] = deque()
         self._read: set[str] = set()
@@ -69,34 +73,36 @@ class PythonReach:
 
     def needs(self, *, whole: bool) -> ScriptNeeds:
         """Return what the script needs; with `whole`, all packages that are installed for its interpreter too."""
-        code = self._read_script()
-        self._search = self._search._replace(entries=self._with_added(code.search))
-        self._finder = UnitFinder(self._search, self._home, self._sources)
-        places = [each for each in self._search.entries if not self._is_standard(each)]
-        self._distributions = Distributions([each.directory for each in places], self._sources)
-        self._needed.add_actions(code, self._script.path, are_certain=True)
-        named = [each for name in sorted(code.distributions) if (each := self._distributions.named(name))]
-        entries = {module for each in named for module in self._distributions.entry_points(each).values()}
-        imports = {
-            *code.imports,
-            *code.started,
-            *_AT_START,
-            *entries,
-            *(module for each in named for module in each.top_level),
-        }
-        self._import(imports, Because("imported by", self._script.path))
-        self._find_own(imports, named)
-        for entry in places if whole else ():
-            if entry.is_site or entry.added_by:
-                because = Because("the packages of", self._script.interpreter)
-                for path in (entry.directory, *entry.added_by):
-                    self._needed.add_file(path, because)
-                self._import(set(self._finder.top_level(entry)), because)
+        self._needed.add_actions(self._code, self._script.path, are_certain=True)
+        self._follow_script()
+        if whole:
+            self._add_installed()
         while module := next((each.popleft() for each in (self._waiting, self._guessed) if each), None):
             self._read_module(module)
         for path, because in self._typelibs.files():
             self._needed.add_file(path, because)
         return self._needed.result()
+
+    def _follow_script(self) -> None:
+        """Take in what the script itself imports, and find out which of that is its own."""
+        named = [each for name in sorted(self._code.distributions) if (each := self._distributions.named(name))]
+        imports = {*self._code.imports, *self._code.started, *_AT_START}
+        for each in named:
+            imports |= each.top_level | set(self._distributions.entry_points(each).values())
+        self._import(imports, Because("imported by", self._script.path))
+        found = {unit.path: unit for each in sorted(imports) if (unit := self._finder.find(each))}
+        units = [unit for unit in found.values() if not self._is_standard(unit.entry)]
+        self._own = OwnPackages(self._script, units, named, self._finder, self._distributions)
+        for unit in self._own.units:
+            self._guess(unit)
+
+    def _add_installed(self) -> None:
+        because = Because("the packages of", self._script.interpreter)
+        for entry in self._places:
+            if entry.is_site or entry.added_by:
+                for path in (entry.directory, *entry.added_by):
+                    self._needed.add_file(path, because)
+                self._import(set(self._finder.top_level(entry)), because)
 
     def _read_script(self) -> PythonCode:
         path = self._script.path
@@ -113,32 +119,6 @@ class PythonReach:
             self._sources.leave_unread(path, f"line {error.lineno} is not Python 3; only its import lines are followed")
             return PythonCode(imported_names(data))
 
-    def _with_added(self, added: Collection[str]) -> tuple[PathEntry, ...]:
-        """Return the search path with the directories that the script puts before it."""
-        places = {each.directory for each in self._search.entries}
-        new = [PathEntry(each) for each in added if each not in places and self._sources.is_directory(each)]
-        return (*new, *self._search.entries)
-
-    def _find_own(self, imports: Collection[str], named: Collection[Distribution]) -> None:
-        """Find out which of the packages that the script imports are its own.
-
-        What they execute counts as if the script did, and all of their modules are read: it may choose among them.
-        """
-        name = os.path.basename(self._script.path).removesuffix(".py")
-        found = {unit.path: unit for each in sorted(imports) if (unit := self._finder.find(each))}
-        units = [unit for unit in found.values() if not self._is_standard(unit.entry)]
-        self._imported = {unit.path for unit in units}
-        for unit in units:
-            distributions = self._distributions.of_module(unit.name)
-            scripts = {
-                each for distribution in distributions for each in self._distributions.entry_points(distribution)
-            }
-            first = normalized(unit.name.partition(".")[0])
-            is_own = len(units) == 1 or first == normalized(name) or name in scripts
-            if is_own or not unit.entry.is_site or set(distributions) & set(named):
-                self._own.add(unit.path)
-                self._guess(unit)
-
     def _import(self, names: Collection[str], because: Because) -> None:
         """Take in the units and modules with the full names `names`."""
         for name in sorted(set(names) - self._settled):
@@ -146,6 +126,7 @@ class PythonReach:
             self._typelibs.note_import(name, because)
             unit = self._finder.find(name)
             if unit is None:
+                self._import(_SHIMS.get(name.partition(".")[0], ()), because)
                 continue
             if self._is_standard(unit.entry):
                 for path in files_aside(unit.name, self._home, self._sources):
@@ -190,14 +171,14 @@ class PythonReach:
         for found in shared_data(data, unit.name, self._sources):
             self._needed.add_file(found, Because("named in", path))
         names = imported_names(data, package)
-        if self._acts_for_script(module) and _ACTS.search(data) and self._left >= len(data):
+        if self._own.act_in(unit, is_reached=module.is_reached) and _ACTS.search(data) and self._left >= len(data):
             self._left -= len(data)
             try:
                 code = read_code(data, path, package)
             except (UnreadCode, SyntaxError):
                 code = PythonCode()
             self._import(code.started, Because("imported by", path))
-            self._needed.add_actions(code, path, are_certain=self._is_small(unit))
+            self._needed.add_actions(code, path, are_certain=self._own.is_small(unit))
         self._import(self._confirmed(names, data, module), Because("imported by", path))
 
     def _note_libraries(self, data: bytes, path: str) -> None:
@@ -207,19 +188,6 @@ class PythonReach:
             self._needed.add_file(each, Because("loaded by", path))
         for each in programs:
             self._needed.add_program(each, Because("executed by", path))
-
-    def _acts_for_script(self, module: _Module) -> bool:
-        """Return whether what `module` executes and opens counts as if the script did.
-
-        It does in the script's own packages, and in small ones that the script itself imports, as far as it does.
-        """
-        unit = module.unit
-        if unit.path in self._own or not unit.entry.is_site:
-            return True
-        return unit.path in self._imported and module.is_reached and self._is_small(unit)
-
-    def _is_small(self, unit: Unit) -> bool:
-        return not unit.entry.is_site or sum(1 for _ in self._finder.modules(unit)) <= _MOST_OF_ONE_TOOL
 
     def _confirmed(self, names: Collection[str], data: bytes, module: _Module) -> set[str]:
         """Return those of `names` that `data`, the source of `module`, imports.
@@ -234,7 +202,7 @@ class PythonReach:
             found = imports_of(parse(data), module.package)
         except (UnreadCode, SyntaxError):
             return set(names)
-        distributions = self._distributions.of_module(module.unit.name) if module.unit.path not in self._own else []
+        distributions = self._distributions.of_module(module.unit.name) if not self._own.have(module.unit) else []
         is_said = any(self._distributions.required(each) for each in distributions)
         counted = found.at_once | (found.tried if module.is_reached else set())
         return (set(names) - new) | (new & (counted | (found.later if module.is_reached and not is_said else set())))

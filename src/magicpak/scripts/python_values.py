@@ -24,7 +24,19 @@ _PATH_FUNCTIONS: dict[str, Callable[[str], str]] = {
     "resolve": os.path.normpath,
     "absolute": os.path.normpath,
 }
-_UNCHANGED = {"Path", "PurePath", "PosixPath", "str", "fspath", "as_posix", "expanduser", "fsdecode", "fsencode"}
+_UNCHANGED = {
+    "which",
+    "find_executable",
+    "Path",
+    "PurePath",
+    "PosixPath",
+    "str",
+    "fspath",
+    "as_posix",
+    "expanduser",
+    "fsdecode",
+    "fsencode",
+}
 _JOINING = {"join", "joinpath"}
 
 
