@@ -344,6 +344,14 @@ def test_the_time_for_a_hostile_script_is_bounded(piece: str, tree: PerlTree) ->
     assert time.process_time() - start < 10 * short + 1
 
 
+def test_scalars_made_of_many_scalars_have_no_value(tree: PerlTree) -> None:
+    many = "".join(f'${name} = "{f"${inner}" * 1000}";' for name, inner in zip("abcdef", "bcdefg", strict=True))
+    assert tree.files(f"{many} $g = '/usr/share'; require \"$a/x.pl\";") == []
+    name = "x" * 200
+    path = tree.add(tree.root / f"{name}/{name}/{name}.pl")
+    assert tree.files(f"$a = '{name}'; require \"{tree.root}/$a/$a/$a.pl\";") == [path]
+
+
 def test_a_script_of_too_many_parts_is_left_unread_with_a_warning(tree: PerlTree) -> None:
     tree.add("Foo.pm")
     assert tree.files("use Foo;" + "system;" * MAX_PARTS) == []
