@@ -311,6 +311,15 @@ def test_a_program_that_is_only_named_is_a_hint(tree: PerlTree) -> None:
     assert tree.needs(f"my %tools = (vcs => '{git}'); system('{git}', 'log');").hints == []
 
 
+def test_a_script_that_prints_its_manual_needs_perldoc(tree: PerlTree) -> None:
+    assert tree.programs("use Pod::Usage; pod2usage(-verbose => 2);") == []
+    tree = PerlTree(tree.root / "other")
+    perldoc = Path(tree.add(tree.root / "bin/perldoc"))
+    perldoc.chmod(0o755)
+    needs = tree.needs("use Pod::Usage; pod2usage(-verbose => 2);")
+    assert [each.path for each in needs.programs] == [str(perldoc)]
+
+
 def test_a_script_that_looks_up_users_has_a_hint(tree: PerlTree) -> None:
     hint = f"--include /etc/passwd: {tree.root}/bin/script looks up users"
     assert tree.needs("my $name = getpwuid($<); my @all = getpwnam 'x';").hints == [hint]
