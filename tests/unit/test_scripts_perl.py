@@ -311,6 +311,15 @@ def test_a_program_that_is_only_named_is_a_hint(tree: PerlTree) -> None:
     assert tree.needs(f"my %tools = (vcs => '{git}'); system('{git}', 'log');").hints == []
 
 
+def test_a_script_that_prints_its_manual_needs_perldoc(tree: PerlTree) -> None:
+    assert tree.programs("use Pod::Usage; pod2usage(-verbose => 2);") == []
+    tree = PerlTree(tree.root / "other")
+    perldoc = Path(tree.add(tree.root / "bin/perldoc"))
+    perldoc.chmod(0o755)
+    needs = tree.needs("use Pod::Usage; pod2usage(-verbose => 2);")
+    assert [each.path for each in needs.programs] == [str(perldoc)]
+
+
 def test_a_script_that_looks_up_users_has_a_hint(tree: PerlTree) -> None:
     hint = f"--include /etc/passwd: {tree.root}/bin/script looks up users"
     assert tree.needs("my $name = getpwuid($<); my @all = getpwnam 'x';").hints == [hint]
@@ -342,6 +351,14 @@ def test_the_time_for_a_hostile_script_is_bounded(piece: str, tree: PerlTree) ->
     start = time.process_time()
     tree.needs(code[: MAX_SOURCE // 16])
     assert time.process_time() - start < 10 * short + 1
+
+
+def test_scalars_made_of_many_scalars_have_no_value(tree: PerlTree) -> None:
+    many = "".join(f'${name} = "{f"${inner}" * 1000}";' for name, inner in zip("abcdef", "bcdefg", strict=True))
+    assert tree.files(f"{many} $g = '/usr/share'; require \"$a/x.pl\";") == []
+    name = "x" * 200
+    path = tree.add(tree.root / f"{name}/{name}/{name}.pl")
+    assert tree.files(f"$a = '{name}'; require \"{tree.root}/$a/$a/$a.pl\";") == [path]
 
 
 def test_a_script_of_too_many_parts_is_left_unread_with_a_warning(tree: PerlTree) -> None:

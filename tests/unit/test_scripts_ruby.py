@@ -385,6 +385,15 @@ def test_a_script_that_cannot_be_read_is_left_unread_with_a_warning(tree: RubyTr
     ]
 
 
+def test_names_made_of_many_names_have_no_value(tree: RubyTree) -> None:
+    pairs = zip("abcdef", "bcdefg", strict=True)
+    many = "".join(f'{name} = "{f"#{{{inner}}}" * 1000}";' for name, inner in pairs)
+    assert tree.files(f"{many} g = '/usr/share'; require \"#{{a}}/x\"") == []
+    name = "x" * 200
+    path = tree.add(tree.root / f"{name}/{name}/{name}.rb")
+    assert tree.files(f"a = '{name}'; require \"{tree.root}/#{{a}}/#{{a}}/#{{a}}\"") == [path]
+
+
 @pytest.mark.parametrize(
     "piece",
     ["'", '"\\', "%q{", "%w", '"#{', "#{", "<<A\n", "<<A1;", "{", "(((", "/", "=begin\n", "system ", "x = x + ", "a=b;",

@@ -20,6 +20,12 @@ UNKNOWN = "\0"
 MAX_ASSIGNED = 4
 """Values of one scalar that are looked at: more are those of a counter or a buffer."""
 
+MAX_STRING = 16 << 10
+"""Characters of a string in which scalars are looked for: of a command that is a small script of its own."""
+
+MAX_VALUE = 1024
+"""Characters of a scalar's value: paths are shorter. Scalars that are made of many, each in turn, would never end."""
+
 _BLANK = re.compile(r"(?:\s+|#[^\n]*\n)*")
 _OTHER = re.compile(r"\$(?P<scalar>(?:\w|::)+)(?![\[{\w]|->)|(?P<word>[A-Za-z_](?:\w|::)*)|=>|->|\d+|.", re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
@@ -90,7 +96,8 @@ class Scope:
         if name not in self._known and name in self.assigned and self._depth < MAX_DEPTH:
             self._depth += 1
             for position in self.assigned.pop(name)[:MAX_ASSIGNED]:
-                self._known[name] = next(iter(self.values(list(tokens(self.text, position)))), UNKNOWN)
+                value = next(iter(self.values(list(tokens(self.text, position)))), UNKNOWN)
+                self._known[name] = value if len(value) <= MAX_VALUE else UNKNOWN
                 if UNKNOWN not in self._known[name]:
                     break
             self._depth -= 1
@@ -100,7 +107,7 @@ class Scope:
         """Return the string that `token` is, with the scalars in it."""
         if token.kind == "q":
             return _ESCAPE.sub(lambda match: match[1] if match[1] in "\\'" else match[0], token.text)
-        return _INTERPOLATED.sub(self._interpolated, token.text)
+        return _INTERPOLATED.sub(self._interpolated, token.text) if len(token.text) <= MAX_STRING else UNKNOWN
 
     def _interpolated(self, match: re.Match[str]) -> str:
         if match[1]:

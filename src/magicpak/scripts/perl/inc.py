@@ -16,11 +16,13 @@ class ModulePath(NamedTuple):
     """The directories of @INC that exist, those of the standard library among them, and what is tried below others.
 
     `subdirectories` are tried in each directory that a program adds: for the version, the architecture, or both.
+    `home` has perl's own programs.
     """
 
     directories: tuple[str, ...]
     standard: tuple[str, ...]
-    subdirectories: tuple[str, ...] = ()
+    subdirectories: tuple[str, ...]
+    home: str
 
     def below(self, added: Iterable[str], sources: Sources) -> tuple[str, ...]:
         """Return the directories of `added` that exist, each after those below it that are tried too (lib(3perl))."""
@@ -38,4 +40,4 @@ def module_path(interpreter: str, sources: Sources) -> ModulePath:
     standard = tuple(each for each in directories if not sources.names(each).isdisjoint(_STANDARD))
     tried = next((match for text in found if (match := _SUBDIRECTORY.fullmatch(text))), None)
     below = () if tried is None else (tried[0][1:], tried[1], tried[2])
-    return ModulePath(directories, standard, below)
+    return ModulePath(directories, standard, below, home)

@@ -70,6 +70,8 @@ class PerlModules:
             self._add_below(f"auto/share/{share}", file)
         for program in facts.programs if is_executed else ():
             self._findings.add_program(program, file)
+        if is_executed and "Pod::Usage" in facts.modules:  # which has perldoc print a whole manual
+            self._findings.add_program(f"{self._path.home}/perldoc", file)
         for path in facts.paths if is_executed else ():
             self._findings.add_path(path, file)
         if is_executed and facts.looks_up_users:

@@ -17,6 +17,15 @@ MAX_DEPTH = 8
 MAX_ASSIGNED = 4
 """Values of one name that are looked at: more are those of a counter or a buffer."""
 
+MAX_STRING = 16 << 10
+"""Characters of a string in which code is looked for: of a command that is a small script of its own."""
+
+MAX_VALUE = 1024
+"""Characters of a name's value: paths are shorter. Names that are made of many, each in turn, would never end."""
+
+MAX_INTERPOLATED = 20_000
+"""Pieces of code in the strings of a file: several times those of the largest of a full Debian."""
+
 UNKNOWN = "\0"
 """What a string has in the place of what is only known when the program runs."""
 
@@ -69,6 +78,7 @@ class RubyScope:
         self._known = dict(known)
         self._real = real
         self._depth = 0
+        self._left = MAX_INTERPOLATED
 
     def values(self, given: Sequence[RubyToken]) -> list[str]:
         """Return the strings of `given`, which commas separate; a list of words has as many."""
@@ -84,12 +94,13 @@ class RubyScope:
         """Return the string that `token` is, with the code in it."""
         if token.kind == "q":
             return _ESCAPE.sub(r"\1", token.text)
-        return _INTERPOLATED.sub(self._interpolated, token.text)
+        return _INTERPOLATED.sub(self._interpolated, token.text) if len(token.text) <= MAX_STRING else UNKNOWN
 
     def _interpolated(self, match: re.Match[str]) -> str:
         if match[1]:
             return _CONTROLS.get(match[1], match[1])
-        return self._first(list(tokens(RubyText(match[2]), 1))) if match[2] else UNKNOWN
+        self._left -= 1
+        return self._first(list(tokens(RubyText(match[2]), 1))) if match[2] and self._left >= 0 else UNKNOWN
 
     def _first(self, given: Sequence[RubyToken]) -> str:
         if self._depth >= MAX_DEPTH:
@@ -103,7 +114,8 @@ class RubyScope:
         """Return what `name` is assigned: the first of that which is constant."""
         if name not in self._known and self._depth < MAX_DEPTH:
             for position in self.assigned.pop(name, [])[:MAX_ASSIGNED]:
-                self._known[name] = self._first(list(tokens(self.text, position)))
+                value = self._first(list(tokens(self.text, position)))
+                self._known[name] = value if len(value) <= MAX_VALUE else UNKNOWN
                 if UNKNOWN not in self._known[name]:
                     break
         return self._known.get(name, UNKNOWN)
