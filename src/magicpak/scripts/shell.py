@@ -28,7 +28,7 @@ _INTERPRETED = {"eval", "trap"}
 _SHELLS = {"sh", "bash", "dash", "ash", "ksh", "zsh", "mksh"}
 
 
-_DECLARING = {("export",), ("readonly",), ("declare",), ("local",), ("typeset",)}
+_DECLARING = (("export",), ("readonly",), ("declare",), ("local",), ("typeset",))
 
 
 class Shell:
