@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from magicpak.scripts.needs import ScriptFile
-from magicpak.scripts.python import Python
-from magicpak.scripts.python_home import find_python
-from magicpak.scripts.python_path import search_path
+from magicpak.scripts.python.home import find_python
+from magicpak.scripts.python.language import Python
+from magicpak.scripts.python.path import search_path
 from magicpak.scripts.sources import Sources
 
 DEBIAN = "/usr/bin/python3"

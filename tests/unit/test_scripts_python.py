@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from magicpak.scripts.needs import ScriptFile, ScriptNeeds
-from magicpak.scripts.python import Python
-from magicpak.scripts.python_code import imported_names, read_code
-from magicpak.scripts.python_companions import companions, shared_data
-from magicpak.scripts.python_data import own_data
-from magicpak.scripts.python_home import find_python
-from magicpak.scripts.python_path import search_path
-from magicpak.scripts.python_values import UNKNOWN
+from magicpak.scripts.python.code import imported_names, read_code
+from magicpak.scripts.python.companions import companions, shared_data
+from magicpak.scripts.python.data import own_data
+from magicpak.scripts.python.home import find_python
+from magicpak.scripts.python.language import Python
+from magicpak.scripts.python.path import search_path
+from magicpak.scripts.python.values import UNKNOWN
 from magicpak.scripts.sources import MAX_SOURCE, MAX_TOTAL, Sources
 
 Tree = Callable[[Mapping[str, str]], None]
@@ -34,7 +34,7 @@ MODULES = ("lib-dynload/_json.cpython-312-x86_64-linux-gnu.so", "lib-dynload/_tk
 @pytest.fixture(autouse=True)
 def no_locale(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the library be in the test's directory alone."""
-    monkeypatch.setattr("magicpak.scripts.python_library._LOCALES", ())
+    monkeypatch.setattr("magicpak.scripts.python.library._LOCALES", ())
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_the_locale_that_an_interpreter_starts_with_is_part_of_it(
     tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installed(tree)
-    monkeypatch.setattr("magicpak.scripts.python_library._LOCALES", (f"{tmp_path}/C.utf8", f"{tmp_path}/C.UTF-8"))
+    monkeypatch.setattr("magicpak.scripts.python.library._LOCALES", (f"{tmp_path}/C.utf8", f"{tmp_path}/C.UTF-8"))
     tree({"C.utf8/LC_CTYPE": ""})
     assert library(tmp_path, "usr/bin/python3")[-1] == "C.utf8"
 
@@ -179,7 +179,7 @@ def test_a_zip_file_may_take_the_place_of_the_library(tree: Tree, tmp_path: Path
 
 
 def test_what_is_no_python_has_no_library_which_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("magicpak.scripts.python_home._BUILT_IN_PREFIXES", ())
+    monkeypatch.setattr("magicpak.scripts.python.home._BUILT_IN_PREFIXES", ())
     found = Python().library(f"{tmp_path}/python9.9", Sources())
     assert found == ScriptNeeds(warnings=[f"{tmp_path}/python9.9: the standard library of Python is not found"])
     assert Python().script(ScriptFile("/x", f"{tmp_path}/python9.9"), Sources(), whole=False) == ScriptNeeds()
@@ -501,7 +501,7 @@ def test_a_damaged_typelib_names_nothing(tree: Tree, tmp_path: Path, data: bytes
 def test_parts_of_the_library_that_few_need_come_in_where_they_are_imported(
     tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("magicpak.scripts.python_library._TCL", (f"{tmp_path}/usr/share/tcltk",))
+    monkeypatch.setattr("magicpak.scripts.python.library._TCL", (f"{tmp_path}/usr/share/tcltk",))
     tree({"usr/share/tcltk/tcl8.6/init.tcl": "", "usr/lib/tk8.6/tk.tcl": ""})
     installed(tree)
     tree({"app/run": "import turtle, venv, test.support, json"})
@@ -565,9 +565,9 @@ def test_a_library_that_find_library_finds_comes_in_with_what_finds_it(
 ) -> None:
     installed(tree)
     monkeypatch.setattr(
-        "magicpak.scripts.python_companions._CACHE", f"{tmp_path}/{'ld.so.cache' if has_cache else 'no'}"
+        "magicpak.scripts.python.companions._CACHE", f"{tmp_path}/{'ld.so.cache' if has_cache else 'no'}"
     )
-    monkeypatch.setattr("magicpak.scripts.python_companions._LDCONFIG", f"{tmp_path}/sbin/bin/ldconfig")
+    monkeypatch.setattr("magicpak.scripts.python.companions._LDCONFIG", f"{tmp_path}/sbin/bin/ldconfig")
     tree({"ld.so.cache": "", "sbin/bin/ldconfig": "", "app/run": "from ctypes import util\nutil.find_library('x')"})
     tree({f"usr/lib/riscv64-linux-gnu/{each}": "" for each in ("libx.so", "libx.so.1", "libx.so.1.2", "libxy.so.1")})
     found = needs(tmp_path)
@@ -669,7 +669,7 @@ def test_programs_of_a_small_package_count_that_the_script_itself_imports(
 @pytest.fixture
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the test's directory, which may be below /tmp, hold data."""
-    monkeypatch.setattr("magicpak.scripts.python_data._NEVER", ("/dev", "/proc", "/usr/bin"))
+    monkeypatch.setattr("magicpak.scripts.python.data._NEVER", ("/dev", "/proc", "/usr/bin"))
 
 
 @pytest.mark.usefixtures("elsewhere")

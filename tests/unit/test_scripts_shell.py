@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from magicpak.scripts.needs import ScriptFile
-from magicpak.scripts.shell import MAX_SHELL, Shell
-from magicpak.scripts.shell_syntax import parse_shell
-from magicpak.scripts.shell_words import MAX_DEPTH, Piece, ShellVariable, TooDeepError, Word
+from magicpak.scripts.shell.language import MAX_SHELL, Shell
+from magicpak.scripts.shell.syntax import parse_shell
+from magicpak.scripts.shell.words import MAX_DEPTH, Piece, ShellVariable, TooDeepError, Word
 from magicpak.scripts.sources import Sources
 
 

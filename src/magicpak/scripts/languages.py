@@ -18,13 +18,13 @@ class LanguageRow(NamedTuple):
 
 
 def _shell() -> Language:
-    from magicpak.scripts.shell import Shell
+    from magicpak.scripts.shell.language import Shell
 
     return Shell()
 
 
 def _python() -> Language:
-    from magicpak.scripts.python import Python
+    from magicpak.scripts.python.language import Python
 
     return Python()
 

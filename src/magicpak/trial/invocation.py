@@ -14,7 +14,7 @@ from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan
 from magicpak.files.script import SEARCH_PATH
 from magicpak.sandbox.namespaces import LentTool
-from magicpak.scripts.shell_builtins import BUILTINS
+from magicpak.scripts.shell.builtins import BUILTINS
 from magicpak.text import shell_line
 from magicpak.trial.busybox import Busybox
 

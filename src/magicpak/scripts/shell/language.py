@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from magicpak.bundle.plan import Because
 from magicpak.scripts.needs import Requirement, ScriptFile, ScriptNeeds
 from magicpak.scripts.paths import is_own_data
-from magicpak.scripts.shell_builtins import BUILTINS
-from magicpak.scripts.shell_syntax import parse_shell
-from magicpak.scripts.shell_words import Piece, ShellCommandLine, ShellVariable, Substitution, TooDeepError, Word
+from magicpak.scripts.shell.builtins import BUILTINS
+from magicpak.scripts.shell.syntax import parse_shell
+from magicpak.scripts.shell.words import Piece, ShellCommandLine, ShellVariable, Substitution, TooDeepError, Word
 from magicpak.scripts.sources import Sources
 
 MAX_SHELL = 1 << 20

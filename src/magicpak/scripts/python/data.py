@@ -2,7 +2,7 @@
 
 import os
 
-from magicpak.scripts.python_values import UNKNOWN
+from magicpak.scripts.python.values import UNKNOWN
 from magicpak.scripts.sources import Sources
 
 _NEVER = (

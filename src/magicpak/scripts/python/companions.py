@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from magicpak.scripts.python_data import own_data
+from magicpak.scripts.python.data import own_data
 from magicpak.scripts.sources import Sources
 
 _LOADED = re.compile(rb"""(?:CDLL|LoadLibrary|PyDLL)\(\s*["'](lib[\w.+-]*\.so[\w.]*)["']""")

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from magicpak.scripts.python_values import UNKNOWN, Values
+from magicpak.scripts.python.values import UNKNOWN, Values
 
 
 class _Callee(NamedTuple):

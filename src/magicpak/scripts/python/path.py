@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from magicpak.scripts.needs import ScriptFile
-from magicpak.scripts.python_home import PythonHome
+from magicpak.scripts.python.home import PythonHome
 from magicpak.scripts.sources import Sources
 
 _WITH_VALUE = "cmWX"

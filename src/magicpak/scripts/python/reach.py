@@ -7,16 +7,16 @@ from typing import NamedTuple
 
 from magicpak.bundle.plan import Because
 from magicpak.scripts.needs import ScriptFile, ScriptNeeds
-from magicpak.scripts.python_code import PythonCode, UnreadCode, imported_names, imports_of, parse, read_code
-from magicpak.scripts.python_companions import companions, library_directories, loaded_libraries, shared_data
-from magicpak.scripts.python_distributions import Distributions
-from magicpak.scripts.python_finder import Unit, UnitFinder
-from magicpak.scripts.python_home import PythonHome
-from magicpak.scripts.python_library import files_aside
-from magicpak.scripts.python_needed import PythonNeeds
-from magicpak.scripts.python_own import OwnPackages
-from magicpak.scripts.python_path import PathEntry, search_path
-from magicpak.scripts.python_typelibs import Typelibs
+from magicpak.scripts.python.code import PythonCode, UnreadCode, imported_names, imports_of, parse, read_code
+from magicpak.scripts.python.companions import companions, library_directories, loaded_libraries, shared_data
+from magicpak.scripts.python.distributions import Distributions
+from magicpak.scripts.python.finder import Unit, UnitFinder
+from magicpak.scripts.python.home import PythonHome
+from magicpak.scripts.python.library import files_aside
+from magicpak.scripts.python.needed import PythonNeeds
+from magicpak.scripts.python.own import OwnPackages
+from magicpak.scripts.python.path import PathEntry, search_path
+from magicpak.scripts.python.typelibs import Typelibs
 from magicpak.scripts.sources import Sources
 
 _AT_START = ("sitecustomize",)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from magicpak.files.view import read_host_file
-from magicpak.scripts.python_home import PythonHome
-from magicpak.scripts.python_path import PathEntry, PythonPath
+from magicpak.scripts.python.home import PythonHome
+from magicpak.scripts.python.path import PathEntry, PythonPath
 from magicpak.scripts.sources import Sources
 
 _INIT = "__init__"

@@ -4,8 +4,8 @@ import os
 from collections.abc import Collection
 
 from magicpak.scripts.needs import ScriptFile
-from magicpak.scripts.python_distributions import Distribution, Distributions, normalized
-from magicpak.scripts.python_finder import Unit, UnitFinder
+from magicpak.scripts.python.distributions import Distribution, Distributions, normalized
+from magicpak.scripts.python.finder import Unit, UnitFinder
 
 _MOST_OF_ONE_TOOL = 50
 """Modules of a package whose programs count as the script's: in a larger one, most are for what one run does not do."""

@@ -2,8 +2,8 @@
 
 from magicpak.bundle.plan import Because
 from magicpak.scripts.needs import Requirement, ScriptNeeds
-from magicpak.scripts.python_code import PythonCode
-from magicpak.scripts.python_data import own_data
+from magicpak.scripts.python.code import PythonCode
+from magicpak.scripts.python.data import own_data
 from magicpak.scripts.sources import Sources
 from magicpak.text import printable
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from magicpak.scripts.shell_words import ShellCommandLine, Word, WordReader, end_of_arithmetic
+from magicpak.scripts.shell.words import ShellCommandLine, Word, WordReader, end_of_arithmetic
 
 _BLANK = re.compile(r"(?:[ \t]|\\\n)+")
 _COMMENT = re.compile(r"#[^\n]*")

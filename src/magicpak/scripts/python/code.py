@@ -7,8 +7,8 @@ import warnings
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from magicpak.scripts.python_commands import NamedProgram, dotted, executions
-from magicpak.scripts.python_values import UNKNOWN, Values
+from magicpak.scripts.python.commands import NamedProgram, dotted, executions
+from magicpak.scripts.python.values import UNKNOWN, Values
 
 _MAX_TOKENS = 250_000
 """Those of a module of one MiB. A tree takes up to 700 bytes for each, and 10 µs."""

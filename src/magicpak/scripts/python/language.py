@@ -4,9 +4,9 @@ from magicpak.bundle.plan import Because
 from magicpak.files.script import HEAD
 from magicpak.files.view import read_host_file
 from magicpak.scripts.needs import Requirement, ScriptFile, ScriptNeeds
-from magicpak.scripts.python_home import PythonHome, find_python
-from magicpak.scripts.python_library import library_files
-from magicpak.scripts.python_reach import PythonReach
+from magicpak.scripts.python.home import PythonHome, find_python
+from magicpak.scripts.python.library import library_files
+from magicpak.scripts.python.reach import PythonReach
 from magicpak.scripts.sources import Sources
 from magicpak.text import printable
 

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Iterator
 
-from magicpak.scripts.python_home import PythonHome
+from magicpak.scripts.python.home import PythonHome
 from magicpak.scripts.sources import Sources
 
 _ASIDE = {"test", "idlelib", "turtledemo", "ensurepip", "tkinter"}

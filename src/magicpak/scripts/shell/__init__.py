@@ -1,0 +1,1 @@
+"""What shell scripts need: the programs that they execute, and the files that they read."""
