@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,16 @@ def test_a_script_whose_interpreter_would_not_start_is_refused(here: Path) -> No
         3,
         ["error: in an empty image /script would not start", f"  /script: {why}"],
     )
+
+
+def test_a_program_for_env_that_no_path_of_an_image_has_is_named_with_its_directory(here: Path) -> None:
+    (here / "tools").mkdir()
+    shutil.copy("/usr/bin/env", here / "tools/mytool")
+    executable(here / "script", b"#!/usr/bin/env mytool\n")
+    result = magicpak("-i", "script", "/usr/bin/env", "made", cwd=here, env={"PATH": f"/usr/bin:{here}/tools"})
+    why = f"mytool, which env runs for it, is in {here}/tools: set PATH in the image"
+    assert result == RunResult(0, "", f"warning: /script will not start: {why}\n")
+    assert (here / f"made{here}/tools/mytool").exists()
 
 
 def test_a_script_that_may_not_be_executed_is_a_warning(here: Path) -> None:

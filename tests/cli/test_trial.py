@@ -846,12 +846,15 @@ class TestHints:
         done(*does(f"write={path}/pid"), "--mkdir", path, "./doer", "out", cwd=work)
 
     def test_in_a_bare_chroot_a_program_that_needs_proc_is_one_for_a_container(self, work: Path) -> None:
-        result = in_chroot(*does("show=/proc/self/exe"), "./doer", "out", cwd=work)
-        hint = (
-            "hint: the program looked for /proc/self/exe, which a bare chroot lacks and a container has: "
-            "run magicpak where mounts are allowed, or test the image with docker run"
-        )
-        assert (result.code, result.stderr.splitlines()[-1]) == (8, hint)
+        for path in ("/proc/self/exe", "/proc/version"):
+            result = in_chroot(*does(f"show={path}"), "./doer", "out", cwd=work)
+            hint = (
+                f"hint: the program looked for {path}, which a bare chroot lacks and a container has: "
+                "run magicpak where mounts are allowed, or test the image with docker run"
+            )
+            assert (result.code, result.stderr.splitlines()[-1]) == (8, hint)
+        result = in_chroot(*does("exit=1"), "./doer", "out", cwd=work)
+        assert (result.code, "/proc" in result.stderr.partition("error:")[2]) == (8, False)
 
     def test_what_exclude_has_removed_is_named_with_its_pattern(self, work: Path) -> None:
         options = [*does("show=/file"), "--include=file"]

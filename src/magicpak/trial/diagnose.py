@@ -92,12 +92,10 @@ def _missing_by_plan(command: TrialCommand, plans: TrialPlans) -> Sequence[Faile
 
 def _proc_hints(trace: Trace, printed: str) -> list[str]:
     """Return a hint where the program looked for a file of /proc, which is not there."""
-    path = next(proc_lookups(trace), None)
-    if path is None:
+    paths = list(proc_lookups(trace, printed))
+    if not paths:
         return []
-    is_dynamic = any(use.by_loader for use in trace.uses)
-    if path == "/proc/self/exe" and not is_dynamic and path not in printed:  # glibc's start of a static program
-        return []
+    path = next((each for each in paths if each in printed), paths[-1])
     about = f"looked for {printable(path)}, which a bare chroot lacks and a container has"
     return [f"the program {about}: run magicpak where mounts are allowed, or test the image with docker run"]
 

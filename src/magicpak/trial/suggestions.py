@@ -207,7 +207,7 @@ def _hint(suggestion: _Suggestion, plans: TrialPlans) -> str:
 
 
 def _is_just_a_directory(lookup: FailedLookup, source: str, holders: Collection[BundlePath]) -> bool:
-    """Return whether the directory itself is enough: nothing that the host has in it, below `holders`, is sought.
+    """Return whether the directory itself is enough: it is not read, and nothing below it, in `holders`, is sought.
 
     Where a directory was only tested, its files may be sought next, unless they are a system's state.
     """
@@ -215,7 +215,7 @@ def _is_just_a_directory(lookup: FailedLookup, source: str, holders: Collection[
         return True
     if not os.path.isdir(source) or not os.listdir(source) or lookup.path in _TEMPORARY:
         return lookup.access is Access.MADE or os.path.isdir(source)
-    if lookup.path in holders:
+    if lookup.path in holders or lookup.was_read:
         return False
     return lookup.access is Access.MADE or (lookup.access is Access.TESTED and is_below(lookup.path, _STATE))
 
