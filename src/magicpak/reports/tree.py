@@ -6,7 +6,7 @@ from typing import NamedTuple
 from magicpak.bundle.path import BundlePath
 from magicpak.reports.document import Document, ReportNeed, ReportObject, ReportProcess
 from magicpak.reports.entries import Entries
-from magicpak.text import count_noun, format_size, printable
+from magicpak.text import MAX_DIRECTORIES, count_noun, format_size, list_names, printable
 
 
 class TreeStrokes(NamedTuple):
@@ -145,7 +145,7 @@ class _Tree:
         if need.trouble is not None:
             return f"cannot be loaded: {printable(need.trouble)}"
         searched = self._searched.get(need.name)
-        return f"not found in {', '.join(map(printable, searched))}" if searched else "not found"
+        return f"not found in {list_names(searched, MAX_DIRECTORIES)}" if searched else "not found"
 
     def _also(self, names: list[str]) -> str:
         return self._style.dim(f"  also needs {', '.join(map(printable, names))}") if names else ""

@@ -15,9 +15,8 @@ from magicpak.ldso.libc import Libc, libc_needed, libc_of_loader, libc_of_name
 from magicpak.ldso.loader import Loaded
 from magicpak.resolve.hints import hints_for
 from magicpak.resolve.libraries import MissingNeed, Resolved, missing_needs
-from magicpak.text import count_noun, list_names, printable
+from magicpak.text import MAX_DIRECTORIES, count_noun, list_names, printable
 
-_MAX_DIRECTORIES = 12
 _RELATIVE = "a relative path is taken from the current directory, in an image from its WORKDIR"
 
 
@@ -66,11 +65,11 @@ def describe_need(missing: MissingNeed) -> list[str]:
         paths = loader.paths(need.name, need.by) if loader is not None else []
         if paths:
             relative = "" if need.name.startswith(("/", "$ORIGIN", "${ORIGIN}")) else f"; {_RELATIVE}"
-            lines.append(f"  looked for at {list_names(paths, _MAX_DIRECTORIES)}{relative}")
+            lines.append(f"  looked for at {list_names(paths, MAX_DIRECTORIES)}{relative}")
         searched = searched_places(missing)
         if searched.directories:
             cache = ", and ld.so.cache" if searched.cache else ""
-            lines.append(f"  searched in {list_names(searched.directories, _MAX_DIRECTORIES)}{cache}")
+            lines.append(f"  searched in {list_names(searched.directories, MAX_DIRECTORIES)}{cache}")
     return lines
 
 

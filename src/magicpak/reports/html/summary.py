@@ -11,7 +11,7 @@ from magicpak.reports.document import (
     ReportTotals,
 )
 from magicpak.reports.html.markup import Markup, element, join
-from magicpak.text import count_noun, format_size
+from magicpak.text import MAX_DIRECTORIES, count_noun, format_size
 
 _MAX_PACKAGES = 10
 _MAX_INPUTS = 8  # before the rest is folded
@@ -78,13 +78,18 @@ def _box(heading: str, items: Sequence[Markup], class_: str) -> Markup:
 
 def _missing(missing: ReportMissing) -> Markup:
     requesters = [element("code", each) for each in missing.needed_by]
-    searched = [element("code", each) for each in missing.searched]
+    searched = [element("code", each) for each in missing.searched[:MAX_DIRECTORIES]]
+    more = len(missing.searched) - len(searched)
     return element(
         "li",
         element("b", missing.name),
         *([f": {missing.trouble}"] if missing.trouble else []),
         element("p", "needed by ", join(requesters, separator=", which is needed by ")),
-        *([element("p", "searched in ", join(searched, separator=", "))] if searched else []),
+        *(
+            [element("p", "searched in ", join(searched, separator=", "), f" and {more} more" if more else "")]
+            if searched
+            else []
+        ),
     )
 
 
