@@ -40,6 +40,8 @@ class Options(NamedTuple):
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     mkdir: tuple[str, ...] = ()
+    with_: tuple[str, ...] = ()
+    with_file: str | None = None
     install_to: str | None = None
     layout: Layout = Layout.HOST
     all_packages: bool = False

@@ -48,6 +48,14 @@ def _print_licences(context: click.Context, _option: click.Parameter, wanted: bo
 @_contents("-e", "--exclude", metavar="GLOB", multiple=True, help="Exclude matching paths; * also matches /.")
 @_contents("--mkdir", metavar="PATH", type=IMAGE_PATH, multiple=True, help="Create a directory in the bundle.")
 @_contents(
+    "--with",
+    "with_",
+    metavar="NAME[=ARG,...]",
+    multiple=True,
+    help="Add what no ELF header names, such as certs, users or tz=Europe/Rome; --with-list lists all names.",
+)
+@_contents("--with-file", metavar="FILE", help="Read further names for --with from FILE, in TOML.")
+@_contents(
     "-r",
     "--install-to",
     metavar="PATH",
