@@ -106,3 +106,13 @@ class CheckOptions(NamedTuple):
     upx: str = "upx"
     upx_timeout: float = 600.0
     log_level: LogLevel = LogLevel.WARN
+
+
+class ListOptions(NamedTuple):
+    """A command line with `--with-list`: the names that it asks for (none: all), and the INPUTs, if there are any."""
+
+    inputs: tuple[str, ...] = ()
+    with_: tuple[str, ...] = ()
+    with_file: str | None = None
+    library_path: str = ""
+    log_level: LogLevel = LogLevel.WARN

@@ -36,14 +36,18 @@ class NeedItems(NamedTuple):
 
 
 def collect_needs(
-    wanted: Sequence[WantedNeed], programs: Sequence[Resolved], loaders: Loaders, mirror: Mirror
+    wanted: Sequence[WantedNeed],
+    inputs: Sequence[str],
+    programs: Sequence[Resolved],
+    loaders: Loaders,
+    mirror: Mirror,
 ) -> NeedItems:
-    """Collect in `mirror` what is `wanted` for `programs`; nothing is executed.
+    """Collect in `mirror` what is `wanted` for `inputs`, real paths, and for `programs`; nothing is executed.
 
     Raises NeedNotFound, CannotRead and ToolFailed.
     """
     collector = _NeedCollector(mirror, loaders)
-    host = NeedHost.of(programs, loaders)
+    host = NeedHost.of(inputs, programs, loaders)
     for need in wanted:
         try:
             collector.add(find_need(need, host), Because(need.flag))
@@ -83,6 +87,7 @@ class _NeedCollector:
         for path, entry in made.items():
             self._make(path, entry, because)
         self._libraries += found.libraries
+        self._warnings += found.warnings
 
     def items(self, programs: Sequence[Resolved]) -> NeedItems:
         """Return what was collected for `programs`."""

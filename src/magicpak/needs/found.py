@@ -18,7 +18,7 @@ class NeedFiles(NamedTuple):
 
     `trees` come with all that is below them, `entries` by themselves. `made` are files of our own and `links` links, by
     their paths in the bundle; `directories` are made, `programs` are executed, `libraries` loaded. `sought` is what was
-    looked for and is not there.
+    looked for and is not there, `warnings` are lines worth a warning.
     """
 
     trees: Sequence[CliPath] = ()
@@ -29,10 +29,11 @@ class NeedFiles(NamedTuple):
     programs: Sequence[str] = ()
     libraries: Sequence[Resolved] = ()
     sought: Sequence[str] = ()
+    warnings: Sequence[str] = ()
 
     def __bool__(self) -> bool:
         """Return whether anything was found."""
-        return any(self[:-1])
+        return any(self[:-2])
 
     def joined(self, other: "NeedFiles") -> "NeedFiles":
         """Return both together."""
@@ -45,20 +46,22 @@ class NeedFiles(NamedTuple):
             (*self.programs, *other.programs),
             (*self.libraries, *other.libraries),
             (*self.sought, *other.sought),
+            (*self.warnings, *other.warnings),
         )
 
 
 class NeedHost(NamedTuple):
-    """The host as needs see it: the programs of the bundle with what their loaders load, and their places."""
+    """The host as needs see it: real paths of INPUTs, programs with what their loaders load, and their places."""
 
+    inputs: Sequence[str]
     programs: Sequence[Resolved]
     loaders: Loaders
     places: Places
 
     @classmethod
-    def of(cls, programs: Sequence[Resolved], loaders: Loaders) -> "NeedHost":
-        """Return the host for `programs`. Raises ToolFailed."""
-        return cls(programs, loaders, places_of(programs, loaders))
+    def of(cls, inputs: Sequence[str], programs: Sequence[Resolved], loaders: Loaders) -> "NeedHost":
+        """Return the host for `inputs` and `programs`. Raises ToolFailed."""
+        return cls(inputs, programs, loaders, places_of(inputs, programs, loaders))
 
     @property
     def elf(self) -> ElfCache:
@@ -89,7 +92,7 @@ def find_need(need: WantedNeed, host: NeedHost) -> NeedFiles:
 
 def _matching(patterns: Sequence[str], places: Places) -> NeedFiles:
     found = [(pattern, places.matches(pattern)) for pattern in patterns]
-    sought = [each for pattern, paths in found if not paths for each in places.patterns(pattern)]
+    sought = [each for pattern, paths in found if not paths for each in places.patterns(pattern) or [pattern]]
     return NeedFiles(trees=list(dict.fromkeys(path for _, paths in found for path in paths)), sought=sought)
 
 

@@ -47,15 +47,16 @@ class Places(NamedTuple):
         return list(dict.fromkeys(path for each in self.patterns(template) for path in matching_paths(each)))
 
 
-def places_of(all_resolved: Sequence[Resolved], loaders: Loaders) -> Places:
-    """Return the places of the programs `all_resolved`; those of this machine's own loader where none has a loader.
+def places_of(inputs: Sequence[str], all_resolved: Sequence[Resolved], loaders: Loaders) -> Places:
+    """Return the places of `inputs`, real paths, and of the programs `all_resolved`.
+
+    Where none of these has a loader, libraries are where this machine's own loader looks for them.
 
     Raises ToolFailed.
     """
-    libraries, homes = dict[str, None](), dict[str, None]()
+    libraries = dict[str, None]()
     for resolved in all_resolved:
         closure = resolved.closure
-        homes |= dict.fromkeys(_homes(closure.program.path))
         for loader in filter(None, (resolved.loader,)):
             libraries |= dict.fromkeys(loader.searched(closure.program))
         libraries |= dict.fromkeys(os.path.dirname(each.path) for each in closure.objects[1:])
@@ -66,7 +67,10 @@ def places_of(all_resolved: Sequence[Resolved], loaders: Loaders) -> Places:
             loader, itself = loaders.for_interpreter(interpreter)
             libraries = dict.fromkeys(loader.searched(itself))
     real = dict.fromkeys(real_path(each) for each in libraries if os.path.isabs(each))
-    return Places([each for each in real if os.path.isdir(each)], list(homes))
+    return Places(
+        [each for each in real if os.path.isdir(each)],
+        list(dict.fromkeys(home for path in inputs for home in _homes(path))),
+    )
 
 
 def _homes(program: str) -> list[str]:

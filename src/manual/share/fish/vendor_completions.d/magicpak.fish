@@ -4,6 +4,7 @@ complete -c magicpak -s e -l exclude -r -F -d 'Exclude matching paths; * also ma
 complete -c magicpak -l mkdir -x -a '(__fish_complete_directories)' -d 'Create a directory in the bundle.'
 complete -c magicpak -l with -x -d 'Add what no ELF header names, such as certs, users or tz=Europe/Rome; --with-list lists all names.'
 complete -c magicpak -l with-file -r -F -d 'Read further names for --with from FILE, in TOML.'
+complete -c magicpak -l with-list -f -d 'Print all names for --with, what each would add on this host, and its size; make no bundle.'
 complete -c magicpak -s r -l install-to -x -a '(__fish_complete_directories)' -d 'Put the executable at PATH in the bundle, or into PATH if it ends with /.'
 complete -c magicpak -l layout -x -a 'host directories' -d 'Keep links to directories as on the host, or make them real directories, for base images where /lib is not a link. [default: host]'
 complete -c magicpak -l all-packages -f -d 'For scripts: add all packages of the interpreter\'s environment, not only those they import.'
