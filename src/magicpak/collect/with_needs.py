@@ -6,10 +6,11 @@ from typing import NamedTuple
 from magicpak.bundle.entry import Attributes, Content, Link
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Because, Item
-from magicpak.collect.include import ReadFailure, TooMuch, TreeCollector, elf_files_among, make_directory
+from magicpak.collect.include import elf_files_among, make_directory
 from magicpak.collect.include_libraries import resolve_included
 from magicpak.collect.mirror import Mirror
 from magicpak.collect.programs import ProgramCollector
+from magicpak.collect.trees import ReadFailure, TooMuch, TreeCollector
 from magicpak.errors import NeedNotFound
 from magicpak.files.cli_path import Location
 from magicpak.ldso.factory import Loaders
@@ -73,9 +74,9 @@ class _NeedCollector:
         for tree in found.trees:
             try:
                 self._trees.collect(tree, because)
-            except TooMuch:
-                line = f"{printable(tree.on_host)} is not included: it holds OUTPUT, or the whole file system"
-                self._warnings.append(line)
+                self._trees.walk()
+            except TooMuch as error:
+                self._warnings.append(f"{printable(tree.on_host)} is not included whole: {error.what}")
         for alone in found.entries:
             self._mirror.place(alone, because)
         for directory in found.directories:
