@@ -94,7 +94,9 @@ class _NeedCollector:
         """Return what was collected for `programs`."""
         elf_files = elf_files_among(self._mirror.after(self._before), self._trees.unreadable)
         resolved = [*self._libraries, *self._programs.resolved]
-        included = resolve_included(elf_files, [*programs, *resolved], self._loaders)
+        # Java loads libjvm.so by its path, and then the libraries that need it by that name.
+        loaded = {location.host.name for location in elf_files}
+        included = resolve_included(elf_files, [*programs, *resolved], self._loaders, loaded)
         warnings = (*self._programs.warnings, *self._warnings, *included.warnings)
         scripts = tuple(self._programs.scripts)
         return NeedItems([*resolved, *included.resolved], scripts, warnings, self._trees.unreadable)

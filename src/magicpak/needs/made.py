@@ -6,6 +6,7 @@ from magicpak.errors import InvalidUsage
 from magicpak.needs.charsets import gconv, locale
 from magicpak.needs.dlopened import dlopen
 from magicpak.needs.found import NeedFiles, NeedHost
+from magicpak.needs.libraries import library
 from magicpak.needs.package import package, package_and_dependencies
 from magicpak.needs.rows import WantedNeed
 from magicpak.needs.users import nss, users
@@ -31,6 +32,7 @@ def shell(need: WantedNeed, _host: NeedHost) -> NeedFiles:
 MADE: Mapping[str, Callable[[WantedNeed, NeedHost], NeedFiles]] = {
     "dlopen": dlopen,
     "gconv": gconv,
+    "library": library,
     "locale": locale,
     "nss": nss,
     "package": package,
