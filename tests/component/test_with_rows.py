@@ -1,0 +1,167 @@
+"""What names of `--with` bring makes real programs of this system work, each in a root directory of its own."""
+
+import os
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from support.run_magicpak import RunResult, done
+
+pytestmark = pytest.mark.needs("root", "chroot")
+
+
+def ran(root: Path, *command: str, env: Mapping[str, str] | None = None, stdin: str = "") -> RunResult:
+    """Run `command` with `root` as its root directory."""
+
+    def enter() -> None:
+        os.chroot(root)
+        os.chdir("/")
+
+    ended = subprocess.run(
+        command, input=stdin, capture_output=True, text=True, check=False, preexec_fn=enter, timeout=60,
+        env={"PATH": "/usr/bin:/bin", **(env or {})}, encoding="latin-1",
+    )  # fmt: skip
+    return RunResult(ended.returncode, ended.stdout, ended.stderr)
+
+
+def furnish(root: Path) -> None:
+    """Make what a container has, whatever its image."""
+    for directory in ("dev", "etc", "run"):
+        (root / directory).mkdir(exist_ok=True)
+    (root / "dev/null").touch()
+    (root / "dev/urandom").write_bytes(os.urandom(1 << 16))
+    (root / "etc/hosts").write_text("127.0.0.1 server.test\n")
+
+
+class Case(NamedTuple):
+    """Names of `--with`, programs, a command that prints `expected` in the bundle, and does not without the names."""
+
+    names: Sequence[str]
+    programs: Sequence[str]
+    command: Sequence[str]
+    expected: str
+    env: Mapping[str, str] = {}
+    stdin: str = ""
+
+
+GIT_ENV = {
+    "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b",
+    "HOME": "/tmp",
+}  # fmt: skip
+PYTHON = (
+    "import ssl, sqlite3, ctypes, decimal, zoneinfo, datetime;"
+    "print(datetime.datetime.fromtimestamp(0, zoneinfo.ZoneInfo('Europe/Rome')).hour, ctypes.CDLL(None).getuid())"
+)
+PERL = "use POSIX; use Data::Dumper; use List::Util qw(sum); print strftime(q(%Y), gmtime(0)), sum(1, 2)"
+
+GIT = "cd /tmp; git init -q r; cd r; git commit -q --allow-empty -m x; git log --format=%s"
+CASES = {
+    "users": Case(["users"], ["/usr/bin/id"], ["id", "-u", "nobody"], "65534\n"),
+    "nss": Case(
+        ["nss"], ["/usr/bin/getent"], ["getent", "ahosts", "server.test"], "127.0.0.1       STREAM server.test"
+    ),
+    "tmp": Case(["tmp"], ["/usr/bin/mktemp"], ["mktemp", "-p", "/var/tmp", "x.XXX"], "/var/tmp/x."),
+    "sort": Case(
+        ["tmp"],
+        ["/usr/bin/sort"],
+        ["sort", "-S", "1k"],
+        "00000\n",
+        stdin="".join(f"{n:05}\n" for n in range(9999, -1, -1)),
+    ),
+    "tz": Case(["tz=Europe/Rome"], ["/usr/bin/date"], ["date", "-d", "@0", "+%H"], "01\n", {"TZ": "Europe/Rome"}),
+    "locale": Case(["locale=C.UTF-8"], ["/usr/bin/locale"], ["locale", "charmap"], "UTF-8\n", {"LC_ALL": "C.UTF-8"}),
+    "gconv": Case(
+        ["gconv=SHIFT_JIS"],
+        ["/usr/bin/iconv"],
+        ["iconv", "-f", "UTF-8", "-t", "SHIFT_JIS"],
+        "\x82\xa0",
+        stdin="\xe3\x81\x82",
+    ),
+    "gconv of an alias": Case(
+        ["gconv=eucjp"], ["/usr/bin/iconv"], ["iconv", "-f", "UTF-8", "-t", "EUCJP"], "\xa4\xa2", stdin="\xe3\x81\x82"
+    ),
+    "terminfo": Case(["terminfo=xterm"], ["/usr/bin/tput"], ["tput", "-T", "xterm", "bold"], "\x1b[1m"),
+    "openssl": Case(
+        ["openssl"],
+        ["/usr/bin/openssl"],
+        ["openssl", "list", "-providers", "-provider", "legacy"],
+        "Providers:\n  legacy",
+    ),
+    "magic": Case(["magic"], ["/usr/bin/file"], ["file", "-b", "/usr/bin/file"], "ELF "),
+    "shell": Case(["shell"], ["/usr/bin/env"], ["env", "sh", "-c", "echo $0"], "sh\n"),
+    "busybox": Case(["shell=busybox"], ["/usr/bin/env"], ["env", "sh", "-c", "echo $0"], "sh\n"),
+    "git": Case(["package", "shell", "tmp"], ["/usr/bin/git"], ["sh", "-ec", GIT], "x\n", GIT_ENV),
+    "ssh-keygen": Case(
+        ["users", "tmp"], ["/usr/bin/ssh-keygen"], ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/tmp/k"], ""
+    ),
+    "nginx": Case(["package+deps", "users=www-data", "tmp"], ["/usr/sbin/nginx"], ["/usr/sbin/nginx", "-t"], ""),
+    "graphicsmagick": Case(
+        ["graphicsmagick"], ["/usr/bin/gm"], ["gm", "convert", "-list", "delegate"], "Path: /usr/lib/GraphicsMagick-"
+    ),
+    "python": Case(["python", "tz"], ["/usr/bin/python3"], ["python3", "-c", PYTHON], "1 0\n"),
+    "perl": Case(["perl"], ["/usr/bin/perl"], ["perl", "-e", PERL], "19703"),
+    "ruby": Case(["ruby"], ["/usr/bin/ruby"], ["ruby", "-rjson", "-rset", "-e", "puts [1].to_json"], "[1]\n"),
+    "tcl": Case(["tcl"], ["/usr/bin/tclsh"], ["tclsh"], "1970\n", stdin="puts [clock format 0 -gmt 1 -format %Y]\n"),
+    "guile": Case(
+        ["guile"], ["/usr/bin/guile"], ["guile", "-c", "(use-modules (srfi srfi-1)) (display (fold + 0 '(1 2)))"], "3"
+    ),
+    "php": Case(["php"], ["/usr/bin/php"], ["php", "-r", "echo (int) extension_loaded('tokenizer');"], "1"),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_a_program_works_with_them_and_not_without(case: Case, tmp_path: Path) -> None:
+    if missing := [program for program in case.programs if not os.path.exists(program)]:
+        pytest.skip(f"{missing[0]} is not here")
+    done(*(f"--with={name}" for name in case.names), *case.programs, tmp_path / "with")
+    done(*case.programs, tmp_path / "without")
+    for root in (tmp_path / "with", tmp_path / "without"):
+        furnish(root)
+    found = ran(tmp_path / "with", *case.command, env=case.env, stdin=case.stdin)
+    assert (found.code, found.stdout[: len(case.expected)]) == (0, case.expected), found.stderr
+    if case.names != ["nss"]:
+        assert ran(tmp_path / "without", *case.command, env=case.env, stdin=case.stdin)[:2] != found[:2]
+
+
+def test_curl_verifies_a_server_by_its_name_and_a_certificate_of_the_bundle(tmp_path: Path) -> None:
+    done("--with=certs", "--with=nss", "/usr/bin/curl", tmp_path / "out")
+    furnish(tmp_path / "out")
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, "-days", "2",
+         "-subj", "/CN=server.test", "-addext", "subjectAltName=DNS:server.test"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=serve, args=(listening, context), daemon=True).start()
+        url = f"https://server.test:{listening.getsockname()[1]}/"
+        assert ran(tmp_path / "out", "curl", "-s", url).code == 60  # the authority is not known
+        with open(tmp_path / "out/etc/ssl/certs/ca-certificates.crt", "a") as file:
+            file.write(certificate.read_text())
+        assert ran(tmp_path / "out", "curl", "-sS", url) == RunResult(0, "here", "")
+
+
+def serve(listening: socket.socket, context: ssl.SSLContext) -> None:
+    """Answer two requests, of which the first is broken off."""
+    for _ in range(2):
+        connection, _ = listening.accept()
+        with suppress(OSError), context.wrap_socket(connection, server_side=True) as secure:
+            secure.recv(1 << 16)
+            secure.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 4\r\n\r\nhere")
+
+
+def test_openssl_finds_certificates_by_their_hashes(tmp_path: Path) -> None:
+    done("--with=certs", "/usr/bin/openssl", tmp_path / "out")
+    authority = min(Path("/etc/ssl/certs").glob("ISRG*.pem"))
+    (tmp_path / "out/etc/ssl/certs/ca-certificates.crt").unlink()
+    checked = ran(tmp_path / "out", "openssl", "verify", str(authority))
+    assert (checked.code, checked.stdout) == (0, f"{authority}: OK\n")
