@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from support.run_magicpak import RunResult, chrooted, done, executable, magicpak, names, tree
+from magicpak.needs.rows import need_rows
+from support.run_magicpak import RunResult, chrooted, done, executable, magicpak, magicpak_as_nobody, names, tree
 
 FIELDS = "summary, include, default, any, argument, arguments, mkdir, programs, with"
 
@@ -137,3 +138,74 @@ class TestTables:
 def test_a_program_knows_its_user(here: Path) -> None:
     done("--with=users", "--with=nss", "/usr/bin/id", here / "out")
     assert chrooted(here / "out", "/usr/bin/id", "nobody") == chrooted("/", "/usr/bin/id", "nobody")
+
+
+class TestListing:
+    def test_each_name_has_a_line_with_what_it_would_add(self, here: Path) -> None:
+        (here / "data").write_bytes(b"x" * 1500)
+        (here / "table").write_text(f'[mine]\nsummary = "Of mine"\ninclude = ["{here}/data"]\n')
+        lines = magicpak("--with-list", "--with-file", here / "table").stdout.splitlines()
+        by_name = {line.split()[0]: line.split(maxsplit=5)[1:] for line in lines}
+        assert by_name["mine"] == ["1", "file", "1.5", "kB", "Of mine"]
+        assert by_name["users"][:2] == ["2", "files"]
+        assert by_name["package"][:3] == ["-", "-", "Every"]
+        assert [line.split()[0] for line in lines] == [*need_rows(), "mine"]
+
+    def test_names_can_be_chosen_and_what_an_input_has_does_not_count(self) -> None:
+        result = magicpak("--with-list", "--with=users=root", "--with=shell", "/bin/sh")
+        assert (result.code, result.stderr) == (0, "")
+        first, second = result.stdout.splitlines()
+        assert first.split()[:3] == ["users=root", "2", "files"]
+        assert second.split()[:5] == ["shell", "0", "files", "0", "B"]
+
+    def test_options_that_make_a_bundle_are_refused(self) -> None:
+        assert magicpak("--with-list", "--mkdir=/x").stderr == (
+            "error: --mkdir cannot be used with --with-list\nhint: magicpak --help lists all options\n"
+        )
+
+
+@pytest.mark.usefixtures("prog")
+class TestWithOtherOptions:
+    def test_what_is_excluded_stays_out(self, here: Path) -> None:
+        assert "var/" not in added(here, "--with=tmp", "--exclude=/var")
+
+    def test_why_and_reports_name_the_option(self, here: Path) -> None:
+        result = magicpak("--dry-run", "--with=users=root", "--why=/etc/passwd", here / "prog")
+        assert result.stdout == "/etc/passwd (32 B): added by --with users=root\n"
+
+    def test_directories_need_no_links(self, here: Path) -> None:
+        assert "etc/passwd" in added(here, "--layout=directories", "--with=users", "--with=tmp")
+
+    def test_what_cannot_be_read_is_an_error_unless_it_is_excluded(self, public: Path, static: Path) -> None:
+        secret = public / "data"
+        (secret / "x").mkdir(parents=True)
+        (secret / "x").chmod(0)
+        executable(public / "prog", static.read_bytes())
+        (public / "table").write_text(f'[mine]\nsummary = "Of mine"\ninclude = ["{secret}"]\n')
+        options = ("--with-file=table", "--with=mine", "--with=tmp", "--with=users", "prog")
+        if os.geteuid() == 0:
+            result = magicpak_as_nobody(*options, "out", cwd=public)
+            assert result == RunResult(1, "", f"error: cannot read {secret}/x: Permission denied\n")
+        assert magicpak_as_nobody(*options, f"--exclude={secret}/x", "out", cwd=public) == RunResult(0, "", "")
+
+
+@pytest.mark.parametrize("form", ["--report=json", "--report=list"])
+def test_a_package_without_its_documentation(form: str, here: Path) -> None:
+    if not os.path.exists("/var/lib/dpkg/info/jq.list"):
+        pytest.skip("jq is not a package here")
+    said = magicpak("--dry-run", "--with=package", form, "/usr/bin/jq")
+    assert (said.code, said.stderr) == (0, "")
+    assert "/usr/bin/jq" in said.stdout
+    assert "/usr/share/doc" not in said.stdout
+    assert magicpak("--with=package=jqq", "/usr/bin/jq", here / "out") == RunResult(
+        1,
+        "",
+        "error: --with package=jqq finds nothing on this host\n  looked for the installed package jqq\n"
+        "hint: did you mean jq?\n",
+    )
+
+
+def test_a_program_that_no_package_owns_has_none(prog: Path, here: Path) -> None:
+    assert magicpak("--with=package", prog, here / "out") == RunResult(
+        1, "", f"error: --with package finds nothing on this host\n  looked for the package of {prog}\n"
+    )

@@ -1,5 +1,6 @@
 """What names of `--with` bring makes real programs of this system work, each in a root directory of its own."""
 
+import json
 import os
 import socket
 import ssl
@@ -12,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from support.run_magicpak import RunResult, done
+from support.run_magicpak import RunResult, compiled, done, magicpak, names
 
 pytestmark = pytest.mark.needs("root", "chroot")
 
@@ -24,10 +25,19 @@ def ran(root: Path, *command: str, env: Mapping[str, str] | None = None, stdin: 
         os.chroot(root)
         os.chdir("/")
 
-    ended = subprocess.run(
-        command, input=stdin, capture_output=True, text=True, check=False, preexec_fn=enter, timeout=60,
-        env={"PATH": "/usr/bin:/bin", **(env or {})}, encoding="latin-1",
-    )  # fmt: skip
+    environment = {"PATH": "/usr/sbin:/usr/bin:/bin", **(env or {})}
+    how = {
+        "input": stdin,
+        "capture_output": True,
+        "text": True,
+        "encoding": "latin-1",
+        "timeout": 60,
+        "env": environment,
+    }
+    try:
+        ended = subprocess.run(command, check=False, preexec_fn=enter, **how)  # type: ignore[call-overload]
+    except FileNotFoundError:
+        return RunResult(127, "", "no such program")
     return RunResult(ended.returncode, ended.stdout, ended.stderr)
 
 
@@ -165,3 +175,56 @@ def test_openssl_finds_certificates_by_their_hashes(tmp_path: Path) -> None:
     (tmp_path / "out/etc/ssl/certs/ca-certificates.crt").unlink()
     checked = ran(tmp_path / "out", "openssl", "verify", str(authority))
     assert (checked.code, checked.stdout) == (0, f"{authority}: OK\n")
+
+
+NOTE = """
+__asm__(".pushsection .note.dlopen, \\"a\\"; .balign 4; .long 4, 1f - 0f, 0x407c0c0a; .asciz \\"FDO\\";"
+        "0: .asciz \\"%s\\"; 1: .balign 4; .popsection");
+"""
+
+
+def noted(*entries: dict[str, object]) -> str:
+    return NOTE % json.dumps(entries).replace('"', r"\\\"")
+
+
+@pytest.mark.needs("compiler")
+class TestNotes:
+    @pytest.fixture
+    def program(self, tmp_path: Path) -> Path:
+        """A program whose library says that it loads others, which are beside it."""
+        libraries = tmp_path / "lib"
+        beside = ("-shared", "-fPIC", "-nostdlib", f"-L{libraries}", "-Wl,-rpath,$ORIGIN", "-Wl,--no-as-needed")
+        for name in ("deep", "more", "last"):
+            compiled(libraries / f"lib{name}.so", "", *beside, f"-Wl,-soname,lib{name}.so")
+        compiled(libraries / "libplugin.so.1", "", *beside, "-ldeep", "-Wl,-soname,libplugin.so.1")
+        source = noted(
+            {"soname": ["libplugin.so.2", "libplugin.so.1"], "priority": "recommended", "feature": "x"},
+            {"soname": ["libmore.so"], "priority": "suggested"},
+            {"soname": ["libc.so.6"], "priority": "required"},
+        )
+        compiled(libraries / "libuser.so", source, *beside, "-Wl,-soname,libuser.so")
+        links = (f"-L{libraries}", "-Wl,--no-as-needed", "-luser", f"-Wl,-rpath,{libraries}")
+        return compiled(tmp_path / "program", "int main(void) { return 0; }", *links)
+
+    def test_a_library_comes_with_what_it_needs(self, program: Path, tmp_path: Path) -> None:
+        done("--with=dlopen", program, tmp_path / "out")
+        found = {Path(name).name for name in names(tmp_path / "out") if "/lib/lib" in name}
+        assert {"libplugin.so.1", "libdeep.so", "libuser.so"} <= found
+        assert found.isdisjoint({"libmore.so", "liblast.so"})
+
+    def test_the_argument_is_the_last_priority_that_counts(self, program: Path, tmp_path: Path) -> None:
+        done("--with=dlopen=suggested", program, tmp_path / "all")
+        assert f"{tmp_path}/lib/libmore.so"[1:] in names(tmp_path / "all")
+        assert magicpak("--with=dlopen=most", program, tmp_path / "none") == RunResult(
+            2, "", "error: --with dlopen=most: most is not one of required, recommended, suggested\n"
+        )
+
+    def test_what_is_noted_and_not_here_is_an_error(self, tmp_path: Path) -> None:
+        source = noted({"soname": ["libnone.so.1", "libnone.so"]}) + "int main(void) { return 0; }"
+        program = compiled(tmp_path / "program", source)
+        assert magicpak("--with=dlopen", program, tmp_path / "out") == RunResult(
+            1,
+            "",
+            "error: --with dlopen finds nothing on this host\n"
+            f"  looked for libnone.so.1 or libnone.so for {os.path.realpath(program)}\n",
+        )

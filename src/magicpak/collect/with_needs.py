@@ -51,7 +51,7 @@ def collect_needs(
     host = NeedHost.of(inputs, programs, loaders)
     for need in wanted:
         try:
-            collector.add(find_need(need, host), Because(need.flag))
+            collector.add(find_need(need, host), Because(f"added by {need.flag}"))
         except NeedNotFound:
             if not need.optional:
                 raise

@@ -24,7 +24,7 @@ def dlopen(need: WantedNeed, host: NeedHost) -> NeedFiles:
         if argument not in PRIORITIES:
             raise InvalidUsage(f"{printable(need.flag)}: {printable(argument)} is not one of {', '.join(PRIORITIES)}")
     last = max(map(PRIORITIES.index, need.arguments or (_DEFAULT,)))
-    resolved, sought = list[Resolved](), list[str]()
+    resolved, present, sought = list[Resolved](), list[str](), list[str]()
     for program in host.programs:
         finder = _Finder(program, host)
         for loaded in program.closure.objects:
@@ -33,22 +33,33 @@ def dlopen(need: WantedNeed, host: NeedHost) -> NeedFiles:
                 f"{' or '.join(note.sonames)} for {loaded.path}" for note in notes if not finder.load(note, loaded)
             ]
         resolved += finder.result()
-    return NeedFiles(libraries=resolved, sought=sought or ["a .note.dlopen in INPUT or its libraries"])
+        present += finder.present
+    return NeedFiles(entries=present, libraries=resolved, sought=sought or ["a .note.dlopen in INPUT or its libraries"])
 
 
 class _Finder:
-    """Finds what one program loads at run time, as its loader does; an object asks as itself, for its RUNPATH."""
+    """Finds what one program loads at run time, as its loader does; an object asks as itself, for its RUNPATH.
+
+    `present` are the paths of what it has from the start.
+    """
 
     def __init__(self, program: Resolved, host: NeedHost) -> None:
         self._program = program
         self._host = host
         self._requesters: dict[Loaded, Loaded] = {}
         self._objects: list[Loaded] = []
-        self._names = {loaded.facts.soname for loaded in program.closure.objects}
+        self.present: list[str] = []
+        self._names = {loaded.facts.soname or "": loaded.path for loaded in program.closure.objects}
 
     def load(self, note: DlopenNote, requester: Loaded) -> bool:
         """Load the first name of `note` that is found; return whether there is one, or was before."""
-        return any(name in self._names or self._load(name, requester) for name in note.sonames)
+        for name in note.sonames:
+            if name in self._names:
+                self.present.append(self._names[name])
+                return True
+            if self._load(name, requester):
+                return True
+        return False
 
     def result(self) -> list[Resolved]:
         """Return the program with what it loads at run time alone."""
@@ -73,7 +84,7 @@ class _Finder:
             return False
         asks = self._requester(requester)
         asks.needs.append(Need(name, asks, library.closure.program, found))
-        self._names |= {name, file.facts.soname}
+        self._names |= {name: found.path, file.facts.soname or name: found.path}
         self._objects += (*library.closure.objects, *library.closure.variants)
         return True
 

@@ -181,4 +181,4 @@ def near_names(name: str, names: Iterable[str]) -> list[str]:
     from difflib import get_close_matches
 
     by_lower = {each.lower(): each for each in names}
-    return [by_lower[each] for each in get_close_matches(name.lower(), by_lower, cutoff=0.5)]
+    return [by_lower[each] for each in get_close_matches(name.lower(), by_lower)]

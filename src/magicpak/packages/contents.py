@@ -1,6 +1,6 @@
 """What packages of the system consist of, with those that they need: the same for dpkg, apk and rpm."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 from magicpak.files.view import is_below
@@ -56,18 +56,18 @@ def package_contents(names: Sequence[str], root: str = "/", *, dependencies: boo
     return PackageContents(list(paths), unknown, known, warnings)
 
 
-def _with_dependencies(names: Sequence[str], packages: InstalledPackages) -> Iterator[str]:
-    """Yield `names`, and the packages that satisfy what these need, each once; of the same architecture."""
-    waiting, seen = list(reversed(names)), set(names)
-    while waiting:
-        name = waiting.pop()
-        yield name
+def _with_dependencies(names: Sequence[str], packages: InstalledPackages) -> list[str]:
+    """Return `names`, and the packages that satisfy what these need, each once; of the same architecture."""
+    found = list(dict.fromkeys(names))
+    seen = set(found)
+    for name in found:  # which grows
         architecture = name[len(_name(name)) :]
         for alternatives in packages.needs[_name(name)]:
-            found = next((packages.providers[each] for each in alternatives if each in packages.providers), None)
-            if found is not None and found + architecture not in seen:
-                seen.add(found + architecture)
-                waiting.append(found + architecture)
+            provider = next((packages.providers[each] for each in alternatives if each in packages.providers), None)
+            if provider is not None and provider + architecture not in seen:
+                seen.add(provider + architecture)
+                found.append(provider + architecture)
+    return found
 
 
 def _name(package: str) -> str:
