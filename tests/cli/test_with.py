@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from magicpak.needs.rows import need_rows
+from support.elf_files import PPC, make_elf
 from support.run_magicpak import RunResult, chrooted, done, executable, magicpak, magicpak_as_nobody, names, tree
 
 FIELDS = "summary, include, default, any, argument, arguments, mkdir, programs, with"
@@ -166,6 +167,13 @@ class TestListing:
 
 @pytest.mark.usefixtures("prog")
 class TestWithOtherOptions:
+    def test_a_static_program_of_another_machine_gets_what_is_no_code(self, here: Path) -> None:
+        executable(here / "prog", make_elf(PPC, type=2, dynamic=False))
+        assert "etc/passwd" in added(here, "--with=users", "--with=tmp")
+        assert magicpak("--with=gconv", here / "prog", here / "none").stderr == (
+            "error: --with gconv finds nothing on this host\n  looked for {lib}/gconv\n"
+        )
+
     def test_what_is_excluded_stays_out(self, here: Path) -> None:
         assert "var/" not in added(here, "--with=tmp", "--exclude=/var")
 

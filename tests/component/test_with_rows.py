@@ -50,7 +50,7 @@ def furnish(root: Path) -> None:
     (root / "etc/hosts").write_text("127.0.0.1 server.test\n")
 
 
-class Case(NamedTuple):
+class RowCase(NamedTuple):
     """Names of `--with`, programs, a command that prints `expected` in the bundle, and does not without the names."""
 
     names: Sequence[str]
@@ -73,61 +73,61 @@ PERL = "use POSIX; use Data::Dumper; use List::Util qw(sum); print strftime(q(%Y
 
 GIT = "cd /tmp; git init -q r; cd r; git commit -q --allow-empty -m x; git log --format=%s"
 CASES = {
-    "users": Case(["users"], ["/usr/bin/id"], ["id", "-u", "nobody"], "65534\n"),
-    "nss": Case(
+    "users": RowCase(["users"], ["/usr/bin/id"], ["id", "-u", "nobody"], "65534\n"),
+    "nss": RowCase(
         ["nss"], ["/usr/bin/getent"], ["getent", "ahosts", "server.test"], "127.0.0.1       STREAM server.test"
     ),
-    "tmp": Case(["tmp"], ["/usr/bin/mktemp"], ["mktemp", "-p", "/var/tmp", "x.XXX"], "/var/tmp/x."),
-    "sort": Case(
+    "tmp": RowCase(["tmp"], ["/usr/bin/mktemp"], ["mktemp", "-p", "/var/tmp", "x.XXX"], "/var/tmp/x."),
+    "sort": RowCase(
         ["tmp"],
         ["/usr/bin/sort"],
         ["sort", "-S", "1k"],
         "00000\n",
         stdin="".join(f"{n:05}\n" for n in range(9999, -1, -1)),
     ),
-    "tz": Case(["tz=Europe/Rome"], ["/usr/bin/date"], ["date", "-d", "@0", "+%H"], "01\n", {"TZ": "Europe/Rome"}),
-    "locale": Case(["locale=C.UTF-8"], ["/usr/bin/locale"], ["locale", "charmap"], "UTF-8\n", {"LC_ALL": "C.UTF-8"}),
-    "gconv": Case(
+    "tz": RowCase(["tz=Europe/Rome"], ["/usr/bin/date"], ["date", "-d", "@0", "+%H"], "01\n", {"TZ": "Europe/Rome"}),
+    "locale": RowCase(["locale=C.UTF-8"], ["/usr/bin/locale"], ["locale", "charmap"], "UTF-8\n", {"LC_ALL": "C.UTF-8"}),
+    "gconv": RowCase(
         ["gconv=SHIFT_JIS"],
         ["/usr/bin/iconv"],
         ["iconv", "-f", "UTF-8", "-t", "SHIFT_JIS"],
         "\x82\xa0",
         stdin="\xe3\x81\x82",
     ),
-    "gconv of an alias": Case(
+    "gconv of an alias": RowCase(
         ["gconv=eucjp"], ["/usr/bin/iconv"], ["iconv", "-f", "UTF-8", "-t", "EUCJP"], "\xa4\xa2", stdin="\xe3\x81\x82"
     ),
-    "terminfo": Case(["terminfo=xterm"], ["/usr/bin/tput"], ["tput", "-T", "xterm", "bold"], "\x1b[1m"),
-    "openssl": Case(
+    "terminfo": RowCase(["terminfo=xterm"], ["/usr/bin/tput"], ["tput", "-T", "xterm", "bold"], "\x1b[1m"),
+    "openssl": RowCase(
         ["openssl"],
         ["/usr/bin/openssl"],
         ["openssl", "list", "-providers", "-provider", "legacy"],
         "Providers:\n  legacy",
     ),
-    "magic": Case(["magic"], ["/usr/bin/file"], ["file", "-b", "/usr/bin/file"], "ELF "),
-    "shell": Case(["shell"], ["/usr/bin/env"], ["env", "sh", "-c", "echo $0"], "sh\n"),
-    "busybox": Case(["shell=busybox"], ["/usr/bin/env"], ["env", "sh", "-c", "echo $0"], "sh\n"),
-    "git": Case(["package", "shell", "tmp"], ["/usr/bin/git"], ["sh", "-ec", GIT], "x\n", GIT_ENV),
-    "ssh-keygen": Case(
+    "magic": RowCase(["magic"], ["/usr/bin/file"], ["file", "-b", "/usr/bin/file"], "ELF "),
+    "shell": RowCase(["shell"], ["/usr/bin/env"], ["env", "sh", "-c", "echo $0"], "sh\n"),
+    "busybox": RowCase(["shell=busybox"], ["/usr/bin/env"], ["env", "sh", "-c", "echo $0"], "sh\n"),
+    "git": RowCase(["package", "shell", "tmp"], ["/usr/bin/git"], ["sh", "-ec", GIT], "x\n", GIT_ENV),
+    "ssh-keygen": RowCase(
         ["users", "tmp"], ["/usr/bin/ssh-keygen"], ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/tmp/k"], ""
     ),
-    "nginx": Case(["package+deps", "users=www-data", "tmp"], ["/usr/sbin/nginx"], ["/usr/sbin/nginx", "-t"], ""),
-    "graphicsmagick": Case(
+    "nginx": RowCase(["package+deps", "users=www-data", "tmp"], ["/usr/sbin/nginx"], ["/usr/sbin/nginx", "-t"], ""),
+    "graphicsmagick": RowCase(
         ["graphicsmagick"], ["/usr/bin/gm"], ["gm", "convert", "-list", "delegate"], "Path: /usr/lib/GraphicsMagick-"
     ),
-    "python": Case(["python", "tz"], ["/usr/bin/python3"], ["python3", "-c", PYTHON], "1 0\n"),
-    "perl": Case(["perl"], ["/usr/bin/perl"], ["perl", "-e", PERL], "19703"),
-    "ruby": Case(["ruby"], ["/usr/bin/ruby"], ["ruby", "-rjson", "-rset", "-e", "puts [1].to_json"], "[1]\n"),
-    "tcl": Case(["tcl"], ["/usr/bin/tclsh"], ["tclsh"], "1970\n", stdin="puts [clock format 0 -gmt 1 -format %Y]\n"),
-    "guile": Case(
+    "python": RowCase(["python", "tz"], ["/usr/bin/python3"], ["python3", "-c", PYTHON], "1 0\n"),
+    "perl": RowCase(["perl"], ["/usr/bin/perl"], ["perl", "-e", PERL], "19703"),
+    "ruby": RowCase(["ruby"], ["/usr/bin/ruby"], ["ruby", "-rjson", "-rset", "-e", "puts [1].to_json"], "[1]\n"),
+    "tcl": RowCase(["tcl"], ["/usr/bin/tclsh"], ["tclsh"], "1970\n", stdin="puts [clock format 0 -gmt 1 -format %Y]\n"),
+    "guile": RowCase(
         ["guile"], ["/usr/bin/guile"], ["guile", "-c", "(use-modules (srfi srfi-1)) (display (fold + 0 '(1 2)))"], "3"
     ),
-    "php": Case(["php"], ["/usr/bin/php"], ["php", "-r", "echo (int) extension_loaded('tokenizer');"], "1"),
+    "php": RowCase(["php"], ["/usr/bin/php"], ["php", "-r", "echo (int) extension_loaded('tokenizer');"], "1"),
 }
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_a_program_works_with_them_and_not_without(case: Case, tmp_path: Path) -> None:
+def test_a_program_works_with_them_and_not_without(case: RowCase, tmp_path: Path) -> None:
     if missing := [program for program in case.programs if not os.path.exists(program)]:
         pytest.skip(f"{missing[0]} is not here")
     done(*(f"--with={name}" for name in case.names), *case.programs, tmp_path / "with")

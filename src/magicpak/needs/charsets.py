@@ -78,7 +78,7 @@ def gconv(need: WantedNeed, host: NeedHost) -> NeedFiles:
     """
     directories = [each.on_host for each in host.places.matches("{lib}/gconv")]
     if not directories:
-        raise NeedNotFound(need.flag, host.places.patterns("{lib}/gconv"))
+        raise NeedNotFound(need.flag, host.places.patterns("{lib}/gconv") or ["{lib}/gconv"])
     directory = directories[0]
     if need.has_default:
         return NeedFiles(trees=[CliPath(HOST_ROOT, directory)])
