@@ -40,6 +40,8 @@ class Options(NamedTuple):
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     mkdir: tuple[str, ...] = ()
+    with_: tuple[str, ...] = ()
+    with_file: str | None = None
     install_to: str | None = None
     layout: Layout = Layout.HOST
     all_packages: bool = False
@@ -103,4 +105,14 @@ class CheckOptions(NamedTuple):
     symbols: bool = False
     upx: str = "upx"
     upx_timeout: float = 600.0
+    log_level: LogLevel = LogLevel.WARN
+
+
+class ListOptions(NamedTuple):
+    """A command line with `--with-list`: the names that it asks for (none: all), and the INPUTs, if there are any."""
+
+    inputs: tuple[str, ...] = ()
+    with_: tuple[str, ...] = ()
+    with_file: str | None = None
+    library_path: str = ""
     log_level: LogLevel = LogLevel.WARN

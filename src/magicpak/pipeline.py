@@ -25,6 +25,7 @@ from magicpak.stages.planning import Planning
 from magicpak.text import count_noun, format_size, printable
 
 if TYPE_CHECKING:
+    from magicpak.needs.rows import WantedNeed
     from magicpak.resolve.inputs import Program
     from magicpak.stages.compression import Compression
     from magicpak.stages.reporting import Reporting
@@ -41,6 +42,7 @@ def bundle(options: Options, log: Log, print_: Callable[[bytes], None]) -> None:
     """
     started = monotonic()
     log.warn_all(options.without_effect())
+    needs = _needs(options) if options.with_ or options.with_file else ()
     output = None if options.output is None else DirectoryOutput(options.output, options.source_date_epoch)
     reporting = _reporting(options) if options.report or options.why else None
     compression = _compression(options) if options.compress else None
@@ -49,7 +51,7 @@ def bundle(options: Options, log: Log, print_: Callable[[bytes], None]) -> None:
             stage.check()
     with ExitStack() as stack:
         stack.callback(log.rest)
-        run = _Run(options, stack, log)
+        run = _Run(options, needs, stack, log)
         result, verdict, error = run.decide(compression, until_report=reporting is not None)
         if reporting is not None:
             log.rest()
@@ -71,8 +73,9 @@ def bundle(options: Options, log: Log, print_: Callable[[bytes], None]) -> None:
 class _Run:
     """What looks and decides; `stack` ends what lasts until the bundle is written."""
 
-    def __init__(self, options: Options, stack: ExitStack, log: Log) -> None:
+    def __init__(self, options: Options, needs: "Sequence[WantedNeed]", stack: ExitStack, log: Log) -> None:
         self._options = options
+        self._needs = needs
         self._stack = stack
         self._log = log
         self._private: list[str] = []
@@ -104,7 +107,7 @@ class _Run:
             raise error
         if options.dynamic and error is None:
             self.traced = _tracing(options).run(inputs.all, self._new_private_directory, log)
-        result = _planning(options).run(inputs, resolved, self.traced, loaders, log)
+        result = _planning(options, self._needs).run(inputs, resolved, self.traced, loaders, log)
         if compression is not None and error is None:
             packed = [*inputs.programs, *(_interpreters(result, elf) if inputs.scripts else ())]
             plan = compression.run(packed, result.plan, elf, self._new_private_directory, log)
@@ -119,13 +122,20 @@ class _Run:
         return self._private[-1]
 
 
-def _planning(options: Options) -> Planning:
+def _needs(options: Options) -> "Sequence[WantedNeed]":
+    from magicpak.needs.rows import need_rows, wanted_needs
+
+    return wanted_needs(options.with_, need_rows(options.with_file))
+
+
+def _planning(options: Options, needs: "Sequence[WantedNeed]") -> Planning:
     return Planning(
         options.layout,
         options.output,
         options.include,
         options.exclude,
         options.mkdir,
+        needs,
         options.all_packages,
         _dynamic_env(options),
     )

@@ -1,6 +1,6 @@
 """The message about missing libraries: all of them at once, who needs each, where it was searched, and a cure."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -38,10 +38,15 @@ def missing_error(all_resolved: Sequence[Resolved]) -> LibrariesMissing:
     return LibrariesMissing("; ".join(parts), details=details, hints=_hints(missing))
 
 
-def missing_warnings(all_resolved: Sequence[Resolved]) -> list[str]:
-    """Return a line for each library that is missing, however many need it, for a warning."""
+def missing_warnings(all_resolved: Sequence[Resolved], loaded: Collection[str] = ()) -> list[str]:
+    """Return a line for each library that is missing, however many need it, for a warning.
+
+    The programs have those with a name of `loaded` by then.
+    """
     chains_of: dict[str, list[str]] = {}
     for resolved, need in missing_needs(all_resolved):
+        if need.name in loaded:
+            continue
         chains_of.setdefault(need.name, []).append(describe_chain(resolved, need.by))
     return [f"{printable(name)} is missing: needed by {list_names(chains)}" for name, chains in chains_of.items()]
 

@@ -25,21 +25,24 @@ from magicpak.text import count_noun
 if TYPE_CHECKING:
     from magicpak.collect.include import IncludeMatches
     from magicpak.collect.scripts import PlacedScript, ScriptItems
+    from magicpak.collect.with_needs import NeedItems
     from magicpak.dynamic.items import TracedItems
     from magicpak.dynamic.moved import MovedItems
+    from magicpak.needs.rows import WantedNeed
     from magicpak.tracing.run import TracedRun
 
 
 class _Collected(NamedTuple):
     """The closures with the places of their libraries, the scripts that were read, and what `--include` matches.
 
-    `moved` is what moves along with INPUTs.
+    `moved` is what moves along with INPUTs; `unreadable` are the failures by the paths of what cannot be read.
     """
 
     placed: list[Placed]
     moved: "Sequence[MovedItems]"
     scripts: "Sequence[PlacedScript]"
     matches: "IncludeMatches | None"
+    unreadable: Mapping[BundlePath, MagicpakError]
 
 
 class Planning(NamedTuple):
@@ -50,6 +53,7 @@ class Planning(NamedTuple):
     include: Sequence[str]
     exclude: Sequence[str]
     mkdir: Sequence[str]
+    needs: "Sequence[WantedNeed]"
     all_packages: bool
     env: Mapping[str, str]
 
@@ -69,7 +73,7 @@ class Planning(NamedTuple):
         before, warnings = with_loader_config(collected, self.exclude, placed, loaders.elf, read)
         log.warn_all((*mirror.host.warnings(), *warnings, *relative_path_warnings(found.placed)))
         exclusion = exclude(before, self.exclude)
-        _require_excluded(found.matches.unreadable if found.matches else {}, exclusion)
+        _require_excluded(found.unreadable, exclusion)
         _report_exclusion(exclusion, log)
         log.warn_all(self._secret_warnings(exclusion.plan, used, inputs) if used else ())
         log.info(f"planned {count_noun(len(exclusion.plan), 'entry')}")
@@ -127,17 +131,21 @@ class Planning(NamedTuple):
 
             make_directories(self.mkdir, mirror)
         needs: list[Resolved] = []
-        matches = None
+        executed: list[Location] = []
+        matches, unreadable = None, dict[BundlePath, MagicpakError]()
         if self.include:
             included, matches = self._include(resolved, loaders, mirror, log)
-            needs += included
+            needs, executed, unreadable = [*included], [*matches.scripts], {**matches.unreadable}
+        if self.needs:
+            brought = self._with_needs(inputs, [*resolved, *needs], loaders, mirror, log)
+            needs, executed = [*needs, *brought.resolved], [*executed, *brought.scripts]
+            unreadable |= brought.unreadable
         scripts: Sequence[PlacedScript] = ()
-        if inputs.scripts or (matches and matches.scripts):
-            named = matches.scripts if matches else ()
-            read = self._read_scripts(inputs, named, [*resolved, *needs], loaders, mirror, log)
+        if inputs.scripts or executed:
+            read = self._read_scripts(inputs, executed, [*resolved, *needs], loaders, mirror, log)
             needs, scripts = [*needs, *read.resolved], read.scripts
         placed += [place_libraries(each, mirror) for each in needs]
-        return _Collected(placed, moved, scripts, matches)
+        return _Collected(placed, moved, scripts, matches, unreadable)
 
     def _include(
         self, resolved: Sequence[Resolved], loaders: Loaders, mirror: Mirror, log: Log
@@ -153,6 +161,17 @@ class Planning(NamedTuple):
         patterns, files = count_noun(len(self.include), "pattern"), count_noun(len(matches.elf_files), "ELF file")
         log.info(f"included the files matching {patterns} ({files})")
         return included.resolved, matches
+
+    def _with_needs(
+        self, inputs: Inputs, resolved: Sequence[Resolved], loaders: Loaders, mirror: Mirror, log: Log
+    ) -> "NeedItems":
+        """Collect what `--with` asks for."""
+        from magicpak.collect.with_needs import collect_needs
+
+        log.doing("looking for what --with names:", lambda: count_noun(len(mirror), "entry"))
+        found = collect_needs(self.needs, [each.real for each in inputs.all], resolved, loaders, mirror)
+        log.warn_all(found.warnings)
+        return found
 
     def _read_scripts(
         self,
