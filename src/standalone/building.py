@@ -20,7 +20,11 @@ HERE = Path(__file__).parent
 SOURCE = HERE.parent
 APPLICATION = SOURCE / "magicpak"
 _HELPER = APPLICATION / "ldso" / "helper.c"
-SHIPPED = (_HELPER, *(APPLICATION / "reports" / "html" / name for name in ("page.css", "page.js")))
+SHIPPED = (
+    _HELPER,
+    *(APPLICATION / "reports" / "html" / name for name in ("page.css", "page.js")),
+    APPLICATION / "needs" / "signs.toml",
+)
 """The data files of magicpak, which it reads through `magicpak.resources`."""
 
 _TOOLCHAIN, _DEPENDENCIES = HERE / "toolchain.txt", HERE / "dependencies.txt"

@@ -1,0 +1,1 @@
+"""What programs need beside libraries: files that no header names."""
