@@ -30,10 +30,10 @@ class Log:
         for event in events:
             self.warn(event)
 
-    def hint_all(self, events: Iterable[object]) -> None:
+    def hint_all(self, events: Iterable[str]) -> None:
         """Log options that may help, where warnings are logged."""
         for event in events:
-            self._write(LogLevel.WARN, "hint", str(event))
+            self._write(LogLevel.WARN, "hint", event)
 
     def info(self, event: str) -> None:
         """Log what a stage has done."""

@@ -4,9 +4,9 @@ import os
 from collections.abc import Mapping
 
 from magicpak.collect.result import Result
-from magicpak.needs.lacking import lacks
+from magicpak.needs.lacking import lacks_name, lacks_path
 from magicpak.needs.signs import SignedProgram, read_signs
-from magicpak.needs.suggest import Suggestion, suggestions
+from magicpak.needs.suggest import Lacks, Suggestion, suggestions
 
 
 def suggest_for(result: Result, env: Mapping[str, str]) -> list[Suggestion]:
@@ -16,4 +16,5 @@ def suggest_for(result: Result, env: Mapping[str, str]) -> list[Suggestion]:
         for each in result.placed
         if each.program is not None
     ]
-    return suggestions(programs, read_signs(), env, lambda value: lacks(value, result.plan))
+    lacks = Lacks(lambda value: lacks_name(value, result.plan), lambda path: lacks_path(path, result.plan))
+    return suggestions(programs, read_signs(), env, lacks)
