@@ -96,17 +96,16 @@ def test_no_sign_of_the_table_shows_in_a_program_that_has_nothing(tmp_path: Path
 
 
 def test_all_keys_of_a_sign_must_hold(tmp_path: Path) -> None:
-    sign = Sign("x", "does x", imports=["one", "two"], beside=["three"], strings=["s"], bytes=["/y"], without=["no"])
-    full = {"imports": ["two", "three"], "texts": ["s" * 3, "a/yz"]}
-    sign = sign._replace(strings=["sss"])
-    assert program(tmp_path, **full).shows(sign)
+    sign = Sign("x", "does x", imports=["one", "two"], beside=["three"], strings=["sss"], bytes=["/y"], without=["no"])
+    both, whole = ["two", "three"], ["sss", "a/yz"]
+    assert program(tmp_path, both, whole).shows(sign)
     for imports, texts in (
-        (["three"], full["texts"]),
-        (["one"], full["texts"]),
-        (full["imports"], ["a/yz"]),
-        (full["imports"], ["ssss", "a/yz"]),
-        (full["imports"], ["sss"]),
-        (full["imports"], ["sss", "a/yz", "I know"]),
+        (["three"], whole),
+        (["one"], whole),
+        (both, ["a/yz"]),
+        (both, ["ssss", "a/yz"]),
+        (both, ["sss"]),
+        (both, ["sss", "a/yz", "I know"]),
     ):
         assert not program(tmp_path, imports, texts).shows(sign)
 
