@@ -31,9 +31,12 @@ class Log:
             self.warn(event)
 
     def hint_all(self, events: Iterable[str]) -> None:
-        """Log options that may help, where warnings are logged."""
-        for event in events:
-            self._write(LogLevel.WARN, "hint", event)
+        """Log options that may help, where warnings are logged; most runs have some, and structlog costs 50 ms."""
+        if self.shows(LogLevel.WARN):
+            line = _coloured_line if shows_colours(sys.stderr) else _line
+            with self._without_status():
+                for event in events:
+                    write_error(f"{line(None, 'hint', {'level': 'hint', 'event': printable(event)})}\n")
 
     def info(self, event: str) -> None:
         """Log what a stage has done."""
@@ -104,7 +107,7 @@ class _Stderr:
     def _print(self, line: str) -> None:
         write_error(f"{line}\n")
 
-    warning = hint = info = debug = _print
+    warning = info = debug = _print
 
 
 def _logger() -> Any:  # noqa: ANN401 - structlog's loggers are dynamic

@@ -5,12 +5,11 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from fnmatch import fnmatchcase
 from itertools import islice
 from typing import NamedTuple
 
 from magicpak.files.view import is_below
-from magicpak.needs.signs import NamedFiles, SignedProgram
+from magicpak.needs.signs import NamedFiles, SignedProgram, is_match
 from magicpak.needs.strings import ElfContent
 from magicpak.process.exec import find_program
 
@@ -70,20 +69,20 @@ def _top(path: str, table: NamedFiles) -> str | None:
     """Return what of `path` stands directly below one of the directories that count, the deepest; None for no such."""
     parts = path.split("/")
     above = ["/".join(parts[:count]) for count in range(2, len(parts) + 1)]
-    if any(fnmatchcase(each, pattern) for each in above for pattern in table.common):
+    if any(is_match(each, pattern) for each in above for pattern in table.common):
         return None
     last = max((n for n, each in enumerate(above) for pattern in table.below if _is_one(each, pattern)), default=None)
     return above[last + 1] if last is not None and last + 1 < len(above) else None
 
 
 def _is_one(path: str, pattern: str) -> bool:
-    return path.count("/") == pattern.count("/") and fnmatchcase(path, pattern)
+    return path.count("/") == pattern.count("/") and is_match(path, pattern)
 
 
 def _programs(content: ElfContent, table: NamedFiles, env: Mapping[str, str]) -> Iterator[str]:
     for path in _strings(content, _PATH):
-        is_common = any(fnmatchcase(path, pattern) for pattern in table.common)
-        if is_below(path, _PROGRAM_DIRECTORIES) and not is_common and find_program(path):
+        is_program = is_below(path, _PROGRAM_DIRECTORIES) and os.path.basename(path) not in table.ordinary
+        if is_program and find_program(path):
             yield path
     there = _programs_of(env.get("PATH", os.defpath))
     every = dict.fromkeys([*content.strings, *content.first_words])

@@ -39,6 +39,12 @@ class Sign(NamedTuple):
         return None if value in self.plain else value
 
 
+def is_match(name: str, pattern: str) -> bool:
+    """Return whether `name` matches `pattern`, which is compiled only where they begin alike: there are many."""
+    start = pattern.partition("*")[0].partition("?")[0]
+    return name.startswith(start) and fnmatchcase(name, pattern)
+
+
 class SignedProgram:
     """A program, with what its loader loads, in which signs are looked for.
 
@@ -93,6 +99,7 @@ class NamedFiles(NamedTuple):
     exec: Sequence[str]
     programs: Sequence[str]
     packers: Sequence[str]
+    ordinary: Sequence[str]
 
 
 class SignTable(NamedTuple):
@@ -130,7 +137,7 @@ def _searched(loaded: Loaded) -> list[str]:
 
 
 def _matches(names: Sequence[str], patterns: Sequence[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
+    return any(is_match(name, pattern) for name in names for pattern in patterns)
 
 
 def _own(closure: Closure) -> list[Loaded]:
