@@ -30,6 +30,14 @@ class Log:
         for event in events:
             self.warn(event)
 
+    def hint_all(self, events: Iterable[str]) -> None:
+        """Log options that may help, where warnings are logged; most runs have some, and structlog costs 50 ms."""
+        if self.shows(LogLevel.WARN):
+            line = _coloured_line if shows_colours(sys.stderr) else _line
+            with self._without_status():
+                for event in events:
+                    write_error(f"{line(None, 'hint', {'level': 'hint', 'event': printable(event)})}\n")
+
     def info(self, event: str) -> None:
         """Log what a stage has done."""
         self._write(LogLevel.INFO, "info", event)
@@ -93,15 +101,13 @@ class Log:
             getattr(self._logger, method)(printable(event))
 
 
-class _Stream:
-    """Stderr as something to print to that never fails."""
+class _Stderr:
+    """Stderr as a logger, which never fails, with a method for each word that a line can begin with."""
 
-    def write(self, text: str) -> int:
-        write_error(text)
-        return len(text)
+    def _print(self, line: str) -> None:
+        write_error(f"{line}\n")
 
-    def flush(self) -> None:
-        return
+    warning = info = debug = _print
 
 
 def _logger() -> Any:  # noqa: ANN401 - structlog's loggers are dynamic
@@ -109,13 +115,13 @@ def _logger() -> Any:  # noqa: ANN401 - structlog's loggers are dynamic
 
     coloured = shows_colours(sys.stderr)
     return structlog.wrap_logger(
-        structlog.PrintLogger(_Stream()),  # type: ignore[arg-type]  # all that it needs of a file
+        _Stderr(),
         processors=[structlog.processors.add_log_level, _coloured_line if coloured else _line],
         wrapper_class=structlog.BoundLogger,
     ).bind()  # otherwise each line makes a logger, in a cycle of references, which nobody collects
 
 
-_COLOURS = {"warning": "33", "info": "32", "debug": "2"}
+_COLOURS = {"warning": "33", "hint": "36", "info": "32", "debug": "2"}
 
 
 def _line(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:

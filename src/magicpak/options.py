@@ -75,6 +75,7 @@ class Options(NamedTuple):
     report_file: str | None = None
     why: tuple[str, ...] = ()
     size_limit: int | None = None
+    hints: bool = True
     log_level: LogLevel = LogLevel.WARN
     library_path: str = ""
     source_date_epoch: int | None = None

@@ -74,7 +74,7 @@ def test_the_help_is_grouped_by_purpose(help_text: str) -> None:
             "--test-timeout",
             "--busybox",
         ],
-        "Messages:": ["--log-level", "--verbose", "--licenses", "--version", "--help"],
+        "Messages:": ["--log-level", "--no-hints", "--verbose", "--licenses", "--version", "--help"],
     }
     assert "[Off|Error|Warn|Info|Debug]" in help_text
 

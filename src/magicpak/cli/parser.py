@@ -204,6 +204,13 @@ def _print_licences(context: click.Context, _option: click.Parameter, wanted: bo
     default=LogLevel.WARN,
     help="Verbosity on stderr.  [default: Warn]",
 )
+@_messages(
+    "--no-hints",
+    "hints",
+    flag_value=False,
+    default=True,
+    help="Do not suggest options for files that the program may need.",
+)
 @_messages("-v", "--verbose", is_flag=True, help="Same as --log-level Info.")
 @_messages(
     "--licenses",

@@ -1,1 +1,1 @@
-"""What programs need that no header names: the names of `--with`, and what each stands for on this host."""
+"""What programs need that no header names: the names of `--with`, what each stands for here, and signs of a need."""

@@ -79,7 +79,7 @@ class _Tree:
                 yield self._repeated_root(root) if is_shown else self._root(root, also)
                 yield from self._node_lines(nodes)
                 yield ""
-        for section in (self._others(), self._excluded(), self._problems()):
+        for section in (self._others(), self._excluded(), self._problems(), self._suggestions()):
             lines = list(section)
             yield from (*lines, *([""] if lines else []))
         yield self._total()
@@ -175,6 +175,10 @@ class _Tree:
             style = self._style.red if problem.is_error else self._style.yellow
             subject = f"{printable(problem.path)}: " if problem.path is not None else ""
             yield f"{subject}{style(printable(problem.words))}"
+
+    def _suggestions(self) -> Iterator[str]:
+        for each in self._document.suggestions:
+            yield f"{printable(each.reason)}: {self._style.bold(each.option)}"
 
     def _total(self) -> str:
         totals = self._document.totals

@@ -48,7 +48,7 @@ class TrialPlans(NamedTuple):
         return self.exclusion.flag_for(path) is not None
 
 
-class _Suggestion(NamedTuple):
+class _Cure(NamedTuple):
     """Something that was looked for, and the argument that adds it: its path on the host.
 
     `is_bare` is whether it is a directory that only has to exist.
@@ -65,7 +65,7 @@ def suggest(lookups: Sequence[FailedLookup], plans: TrialPlans, printed: str) ->
     holders = {above for each in lookups if os.path.exists(each.path) for above in _above(each.path)}
     made = plans.made or ()
     suggestions = [
-        _Suggestion(each, source, is_bare=_is_just_a_directory(each, source, holders))
+        _Cure(each, source, is_bare=_is_just_a_directory(each, source, holders))
         for whole in reversed(lookups)  # what was looked for last comes first among equals
         for each in _excluded_parts(whole, plans)
         if (source := _argument(each, plans, printed, relative=relative)) and real_path(source) not in made
@@ -116,7 +116,7 @@ def _argument(lookup: FailedLookup, plans: TrialPlans, printed: str, *, relative
     return None if _is_high(lookup.path) and os.path.isdir(source) else source
 
 
-def _rank(suggestion: _Suggestion, plans: TrialPlans, printed: str) -> int:
+def _rank(suggestion: _Cure, plans: TrialPlans, printed: str) -> int:
     lookup = suggestion.lookup
     rank = known_path(lookup.path).rank
     if plans.is_excluded(lookup.path):
@@ -153,7 +153,7 @@ def _is_path_named(path: BundlePath, printed: str) -> bool:
     return re.search(rf"{re.escape(path)}(?![\w/.-]*\w)", printed) is not None
 
 
-def _gathered(suggestions: Sequence[_Suggestion], plan: BundlePlan) -> list[_Suggestion]:
+def _gathered(suggestions: Sequence[_Cure], plan: BundlePlan) -> list[_Cure]:
     """Return `suggestions` with the directory in place of those of many files whose directory is missing too."""
     parents = Counter(
         each.lookup.path.parent for each in suggestions if each.source == each.lookup.path and not each.is_bare
@@ -164,7 +164,7 @@ def _gathered(suggestions: Sequence[_Suggestion], plan: BundlePlan) -> list[_Sug
         if count >= _CROWD and not _is_high(parent) and plan.reached(parent)[0] is None
     }
     return [
-        _Suggestion(FailedLookup(parent, Access.LISTED), str(parent))
+        _Cure(FailedLookup(parent, Access.LISTED), str(parent))
         if (parent := each.lookup.path.parent) in crowds
         else each
         for each in suggestions
@@ -176,12 +176,12 @@ def _is_high(directory: BundlePath) -> bool:
     return directory.count("/") <= _DEPTH
 
 
-def _without_repetition(suggestions: Iterable[_Suggestion], plans: TrialPlans) -> list[_Suggestion]:
+def _without_repetition(suggestions: Iterable[_Cure], plans: TrialPlans) -> list[_Cure]:
     """Return `suggestions` without those that are another's file by another path, or are below another's directory.
 
     Of several paths of one file, the one that was excluded counts, else its real path, else the first.
     """
-    kept: dict[BundlePath, _Suggestion] = {}
+    kept: dict[BundlePath, _Cure] = {}
     whole: list[BundlePath] = []
     for each in suggestions:
         real = BundlePath(real_path(each.source))
@@ -196,7 +196,7 @@ def _without_repetition(suggestions: Iterable[_Suggestion], plans: TrialPlans) -
     return list(kept.values())
 
 
-def _hint(suggestion: _Suggestion, plans: TrialPlans) -> str:
+def _hint(suggestion: _Cure, plans: TrialPlans) -> str:
     path, words = suggestion.lookup.path, known_path(suggestion.lookup.path).words
     about = f" ({words})" if words else ""
     excluded_by = plans.exclusion.flag_for(path)

@@ -42,6 +42,7 @@ complete -c magicpak -l report-file -r -F -d 'Write the report to FILE instead o
 complete -c magicpak -l why -x -a '(__fish_complete_directories)' -d 'Print why PATH is in the bundle.'
 complete -c magicpak -l size-limit -x -d 'Fail if the bundle is larger: 20MB, 800k, 64MiB.'
 complete -c magicpak -l log-level -x -a 'Off Error Warn Info Debug' -d 'Verbosity on stderr. [default: Warn]'
+complete -c magicpak -l no-hints -f -d 'Do not suggest options for files that the program may need.'
 complete -c magicpak -s v -l verbose -f -d 'Same as --log-level Info.'
 complete -c magicpak -l licenses -f -d 'Print the licences of magicpak and of the software it includes.'
 complete -c magicpak -l version -f -d 'Print the version.'
