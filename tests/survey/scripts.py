@@ -71,6 +71,11 @@ class Survey:
         self._results = work / "results"
         self._results.mkdir(parents=True, exist_ok=True)
         self._tree = Tree(work / "host", suite)
+        self._place = work / "place"
+        self._place.mkdir(exist_ok=True)
+        trial = run_alone(self._tree.root, self._place, ["/bin/echo", "yes"])
+        if trial != Output("yes\n", "", 0):
+            sys.exit(f"commands cannot be run: {trial}")
         shutil.copy2(magicpak, self._tree.root / "opt" / "magicpak")
 
     def results(self) -> list[Result]:
@@ -137,11 +142,9 @@ class Survey:
         return done.stderr
 
     def _compare(self, path: str, bundle: Path, arguments: Sequence[str]) -> Mapping[str, Any]:
-        place = self._work / "place"
-        place.mkdir(exist_ok=True)
         command = [path, *arguments]
-        host = [run_alone(self._tree.root, place, command) for _ in range(2)]
-        inside = run_alone(bundle, place, command)
+        host = [run_alone(self._tree.root, self._place, command) for _ in range(2)]
+        inside = run_alone(bundle, self._place, command)
         return {"arguments": arguments, "same": is_one(inside, host), "host": host, "bundle": inside}
 
 

@@ -40,7 +40,7 @@ ln -sfn /proc/self/fd "$root/dev/fd"
 mount -t proc none "$root/proc"
 mount --bind "$root/proc/sys" "$root/proc/sys"
 mount -o remount,bind,ro "$root/proc/sys"
-mount --bind /dev/null "$root/proc/sysrq-trigger"
+test ! -e "$root/proc/sysrq-trigger" || mount --bind /dev/null "$root/proc/sysrq-trigger"
 hostname survey
 exec setpriv --bounding-set "-all$CAPABILITIES" --inh-caps=-all \\
   env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C chroot "$root" "$@"
