@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from survey.tree import Tree
+from survey.tree import DebianTree
 
 BATCH = 50
 """Packages that are downloaded at once: one call of apt-get takes two seconds."""
@@ -26,7 +26,7 @@ class Drawn(NamedTuple):
     line: str
 
 
-def draw(tree: Tree, seed: int, kept: Path) -> Iterator[list[Drawn]]:
+def draw(tree: DebianTree, seed: int, kept: Path) -> Iterator[list[Drawn]]:
     """Yield scripts in batches, the same ones for the same `seed` and indices: of each package one program, drawn too.
 
     What the packages have is kept in the file `kept`: each is downloaded once.
@@ -45,7 +45,7 @@ def draw(tree: Tree, seed: int, kept: Path) -> Iterator[list[Drawn]]:
         yield [Drawn(package, path, known[package]) for package, path in batch if known[package] is not None]
 
 
-def first_lines(tree: Tree, pairs: Sequence[tuple[str, str]]) -> dict[str, str | None]:
+def first_lines(tree: DebianTree, pairs: Sequence[tuple[str, str]]) -> dict[str, str | None]:
     """Return by package what the first line of its program says, of `pairs` of both; None for what is not a script."""
     archives = tree.root / "var" / "cache" / "apt" / "archives"
     sizes = sizes_of(tree, [package for package, _ in pairs])
@@ -60,7 +60,7 @@ def first_lines(tree: Tree, pairs: Sequence[tuple[str, str]]) -> dict[str, str |
     return found
 
 
-def sizes_of(tree: Tree, packages: Sequence[str]) -> dict[str, int]:
+def sizes_of(tree: DebianTree, packages: Sequence[str]) -> dict[str, int]:
     """Return the bytes of those of `packages` that can be downloaded."""
     sizes: dict[str, int] = {}
     name = ""

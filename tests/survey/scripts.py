@@ -26,7 +26,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(REPOSITORY / "tests")]  # this is a script: pytest does not set it
 
 from survey.draw import Drawn, draw  # noqa: E402
-from survey.tree import Output, Tree, run_alone  # noqa: E402
+from survey.tree import DebianTree, Output, run_alone  # noqa: E402
 
 MAX_DOWNLOAD = 60_000_000
 """Bytes of a package and of what it depends on."""
@@ -70,7 +70,7 @@ class Survey:
         self._work = work
         self._results = work / "results"
         self._results.mkdir(parents=True, exist_ok=True)
-        self._tree = Tree(work / "host", suite)
+        self._tree = DebianTree(work / "host", suite)
         self._place = work / "place"
         self._place.mkdir(exist_ok=True)
         trial = run_alone(self._tree.root, self._place, ["/bin/echo", "yes"])

@@ -56,7 +56,7 @@ class Output(NamedTuple):
     code: int
 
 
-class Tree:
+class DebianTree:
     """A Debian in the directory `root`."""
 
     def __init__(self, root: Path, suite: str) -> None:

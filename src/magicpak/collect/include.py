@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from magicpak.bundle.entry import Copy, Directory
 from magicpak.bundle.globs import glob_paths, is_literal
-from magicpak.bundle.path import BundlePath
+from magicpak.bundle.path import ROOT, BundlePath
 from magicpak.bundle.plan import Because, Item, made_directory
 from magicpak.collect.mirror import Mirror
 from magicpak.collect.trees import ReadFailure, TooMuch, TreeCollector
@@ -70,10 +70,14 @@ def make_directories(paths: Sequence[str], mirror: Mirror) -> None:
     The others are root's, 0755; /tmp and /var/tmp are 1777 in any case. Raises CannotRead.
     """
     for path in paths:
-        because = Because(f"--mkdir {path}")
-        place = mirror.directory(BundlePath(path), because)
-        if place != "/":
-            mirror.add(Item(place, _directory_entry(place, mirror.host), because))
+        make_directory(path, Because(f"--mkdir {path}"), mirror)
+
+
+def make_directory(path: str, because: Because, mirror: Mirror) -> None:
+    """Collect the directory `path`, without what is in it, as `make_directories` does. Raises CannotRead."""
+    place = mirror.directory(BundlePath(path), because)
+    if place != ROOT:
+        mirror.add(Item(place, _directory_entry(place, mirror.host), because))
 
 
 def _directory_entry(place: BundlePath, host: Host) -> Directory:
