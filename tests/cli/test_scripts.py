@@ -165,3 +165,16 @@ def test_a_script_that_cannot_be_read_for_its_needs_is_a_warning(here: Path) -> 
         0,
         f"warning: {here}/script is not read for what it needs: its commands are nested too deep\n",
     )
+
+
+@pytest.mark.parametrize(
+    "code", ["/bin/sh\nls /var/log", "/usr/bin/perl\nprint -d '/var/log'", "/usr/bin/python3\nprint(open('/var/log'))"]
+)
+def test_a_directory_that_is_written_to_comes_without_its_content_and_so_does_tmp(code: str, here: Path) -> None:
+    if not os.path.exists(code[: code.index("\n")]):
+        pytest.skip("that interpreter is not installed")
+    executable(here / "script", f"#!{code}\n".encode())
+    done("script", "made", cwd=here)
+    assert list((here / "made/var/log").iterdir()) == list((here / "made/tmp").iterdir()) == []
+    assert (here / "made/tmp").stat().st_mode & 0o7777 == 0o1777
+    assert (here / "made/var/log").stat().st_mode == Path("/var/log").stat().st_mode

@@ -74,7 +74,7 @@ def make_directories(paths: Sequence[str], mirror: Mirror) -> None:
 
 
 def make_directory(path: str, mirror: Mirror, because: Because) -> None:
-    """Collect one such directory. Raises CannotRead."""
+    """Collect the directory `path`, without what is in it, as `make_directories` does. Raises CannotRead."""
     place = mirror.directory(BundlePath(path), because)
     if place != "/":
         mirror.add(Item(place, _directory_entry(place, mirror.host), because))

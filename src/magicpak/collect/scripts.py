@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from magicpak.bundle.path import BundlePath
-from magicpak.collect.include import elf_files_among
+from magicpak.bundle.plan import Because
+from magicpak.collect.include import elf_files_among, make_directory
 from magicpak.collect.include_libraries import resolve_included
 from magicpak.collect.mirror import Mirror
 from magicpak.collect.programs import ProgramCollector
@@ -19,6 +20,7 @@ from magicpak.resolve.libraries import Resolved
 from magicpak.scripts.languages import language_of
 from magicpak.scripts.needs import Language, Requirement, ScriptFile, ScriptNeeds
 from magicpak.scripts.sources import Sources
+from magicpak.scripts.state import TEMPORARY
 from magicpak.text import printable
 
 
@@ -63,6 +65,7 @@ def collect_scripts(
     for location in included:
         collector.programs.interpret(location)
     collector.read_all()
+    collector.make_temporary()
     programs = collector.programs.resolved
     libraries = resolve_included(collector.elf_files(), [*programs, *resolved], loaders)
     warnings = (*collector.programs.warnings, *collector.warnings(), *libraries.warnings)
@@ -109,6 +112,11 @@ class _ScriptCollector:
                 self._add(language.script(script, self._sources, whole=self._whole))
             count += 1
 
+    def make_temporary(self) -> None:
+        """Collect the directory of temporary files, which an image has only if its bundle has."""
+        for script in list(self.programs.scripts.values())[:1]:
+            make_directory(TEMPORARY, self._mirror, Because("for the temporary files of", script.path))
+
     def elf_files(self) -> list[Location]:
         """Return the ELF files among what was collected: they need libraries."""
         return elf_files_among(self._mirror.after(self._before), self._trees.unreadable)
@@ -133,6 +141,8 @@ class _ScriptCollector:
     def _add(self, needs: ScriptNeeds) -> None:
         for file in needs.files:
             self._add_file(file)
+        for directory in needs.directories:
+            make_directory(directory.path, self._mirror, directory.because)
         for program in needs.programs:
             self.programs.place(program.path, program.because)
             self._language(program.path)

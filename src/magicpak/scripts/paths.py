@@ -4,14 +4,13 @@ import re
 
 from magicpak.scripts.sources import Sources
 
-_DATA = re.compile(r"/(?:usr/(?:local/)?(?:share|lib|libexec|lib64|etc)|etc|opt|srv|var/lib|lib)/[^\0\n]+")
+_DATA = re.compile(r"/(?:usr/(?:local/)?(?:share|lib|libexec|lib64|etc)|etc|opt|lib)/[^\0\n]+")
 _COMMON = re.compile(
-    r"/(?:usr/(?:local/)?)?(?:lib|lib64|libexec|share|etc|etc/[^/]*\.d|opt|srv|var/lib)/?"
+    r"/(?:usr/(?:local/)?)?(?:lib|lib64|libexec|share|etc|etc/[^/]*\.d|opt)/?"
     r"|/usr/(?:local/)?lib/[^/]*-linux-[^/]*/?|/usr/share/(?:doc|man|info|locale|zoneinfo|applications|icons|perl5?)/?.*"
     r"|/(?:usr/(?:local/)?)?lib/(?:python3[^/]*|ruby|perl5?|locale|modules|systemd|firmware|debug)(?:/[^/]*)?/?"
     r"|/etc/(?:passwd|group|shadow|gshadow|hosts|hostname|fstab|mtab|resolv\.conf|nsswitch\.conf|profile|environment"
     r"|default|init\.d|alternatives|ssl|ssh|X11|apt|cron[^/]*|skel|rc.*|sudoers.*|machine-id|localtime|timezone)(?:/.*)?"
-    r"|/var/lib/(?:dpkg|apt|rpm|docker|systemd|misc)(?:/.*)?"
 )
 
 

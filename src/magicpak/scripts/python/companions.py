@@ -8,9 +8,9 @@ from typing import NamedTuple
 from magicpak.scripts.python.data import own_data
 from magicpak.scripts.sources import Sources
 
-_LOADED = re.compile(rb"""(?:CDLL|LoadLibrary|PyDLL)\(\s*["'](lib[\w.+-]*\.so[\w.]*)["']""")
+_LOADED = re.compile(rb"""(?:ibrary|DLL|dlopen)\(\s*["'](lib[\w.+-]*\.so[\w.]*)["']""")
 
-_SOUGHT = re.compile(rb"""find_library\(\s*["']([\w+-]+)["']""")
+_SOUGHT = re.compile(rb"""(?:ibrary|DLL|dlopen)\(\s*["']([\w+-]+)["']""")  # find_library, and what packages wrap it in
 _LDCONFIG, _CACHE = "/sbin/ldconfig", "/etc/ld.so.cache"
 
 

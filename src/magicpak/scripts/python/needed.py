@@ -5,6 +5,7 @@ from magicpak.scripts.needs import Requirement, ScriptNeeds
 from magicpak.scripts.python.code import PythonCode
 from magicpak.scripts.python.data import own_data
 from magicpak.scripts.sources import Sources
+from magicpak.scripts.state import is_state
 from magicpak.text import printable
 
 _USERS = "/etc/passwd"
@@ -17,6 +18,7 @@ class PythonNeeds:
         self._sources = sources
         self._files: dict[str, Because] = {}
         self._programs: dict[str, Because] = {}
+        self._directories: dict[str, Because] = {}
         self._possible: dict[str, str] = {}
 
     def add_file(self, path: str, because: Because) -> None:
@@ -42,6 +44,9 @@ class PythonNeeds:
         if any(name.partition(".")[0] == "pwd" for name in code.imports):
             self._possible.setdefault(_USERS, f"{printable(path)} may look up a user")
         for named in code.paths:
+            if is_state(named, self._sources):
+                self._directories.setdefault(named, Because("named in", path))
+                continue
             found = own_data(named, self._sources)
             if found is None or found == path:
                 continue
@@ -60,6 +65,7 @@ class PythonNeeds:
         return ScriptNeeds(
             [Requirement(path, why) for path, why in self._files.items() if not self._holds(path.rpartition("/")[0])],
             [Requirement(path, why) for path, why in self._programs.items()],
+            directories=[Requirement(path, why) for path, why in self._directories.items()],
             hints=[f"--include {printable(path)}: {why}" for path, why in possible.items()],
         )
 

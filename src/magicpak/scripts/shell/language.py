@@ -10,6 +10,7 @@ from magicpak.scripts.shell.builtins import BUILTINS
 from magicpak.scripts.shell.syntax import parse_shell
 from magicpak.scripts.shell.words import Piece, ShellCommandLine, ShellVariable, Substitution, TooDeepError, Word
 from magicpak.scripts.sources import Sources
+from magicpak.scripts.state import is_state
 
 MAX_SHELL = 1 << 20
 """Bytes of a shell script that are read: configure, which is made by a program, has about this."""
@@ -49,7 +50,9 @@ class Shell:
         del whole  # a shell has no packages
         reader = _ShellReader(script.path, sources)
         reader.read(script.path)
-        return ScriptNeeds(list(reader.files.values()), list(reader.programs.values()))
+        needed = reader.files, reader.programs, reader.directories
+        files, programs, directories = (list(each.values()) for each in needed)
+        return ScriptNeeds(files, programs, directories=directories)
 
 
 class _ShellReader:
@@ -58,6 +61,7 @@ class _ShellReader:
     def __init__(self, path: str, sources: Sources) -> None:
         self.files: dict[str, Requirement] = {}
         self.programs: dict[str, Requirement] = {}
+        self.directories: dict[str, Requirement] = {}
         self._path = path
         self._sources = sources
         self._read: set[str] = set()
@@ -164,7 +168,9 @@ class _ShellReader:
             if "/" not in value:
                 continue
             for part in value[value.index("/") :].split(":") if value.startswith("-") else value.split(":"):
-                if is_own_data(part, self._sources):
+                if is_state(part, self._sources):
+                    self.directories.setdefault(part, Requirement(part, Because("named by", self._path)))
+                elif is_own_data(part, self._sources):
                     self.files.setdefault(part, Requirement(part, Because("named by", self._path)))
 
     def values(self, word: Word) -> list[str]:
