@@ -3,13 +3,13 @@
 A module that only some runs need is imported where it is needed.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from magicpak import assembly
 from magicpak.bundle.plan import check_size_limit, total_size
 from magicpak.collect.result import Result
 from magicpak.elf.cache import ElfCache
@@ -21,7 +21,6 @@ from magicpak.outputs.directory import DirectoryOutput, WriteResult
 from magicpak.process.tempdirs import private_directory
 from magicpak.resolve.inputs import Program, find_inputs
 from magicpak.resolve.libraries import Resolved, resolve_program
-from magicpak.stages.planning import Planning
 from magicpak.text import count_noun, format_size, printable
 
 if TYPE_CHECKING:
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
     from magicpak.needs.suggest import Suggestion
     from magicpak.resolve.inputs import Program
     from magicpak.stages.compression import Compression
-    from magicpak.stages.reporting import Reporting
-    from magicpak.stages.tracing import Tracing
-    from magicpak.stages.trial import Trial
     from magicpak.tracing.run import TracedRun
     from magicpak.verify.severity import Verdict
 
@@ -43,10 +39,10 @@ def bundle(options: Options, log: Log, print_: Callable[[bytes], None]) -> None:
     """
     started = monotonic()
     log.warn_all(options.without_effect())
-    needs = _needs(options) if options.with_ or options.with_file else ()
+    needs = assembly.needs(options) if options.with_ or options.with_file else ()
     output = None if options.output is None else DirectoryOutput(options.output, options.source_date_epoch)
-    reporting = _reporting(options) if options.report or options.why else None
-    compression = _compression(options) if options.compress else None
+    reporting = assembly.reporting(options) if options.report or options.why else None
+    compression = assembly.compression(options) if options.compress else None
     for stage in (output, reporting, compression):
         if stage is not None:
             stage.check()
@@ -66,7 +62,9 @@ def bundle(options: Options, log: Log, print_: Callable[[bytes], None]) -> None:
             log.hint_all(_lines(suggestions))
             log.info("nothing was written: this was a dry run")
             return
-        test = _trial(options).prepare(result, run.traced if options.dynamic else None) if options.test else None
+        test = (
+            assembly.trial(options).prepare(result, run.traced if options.dynamic else None) if options.test else None
+        )
         inspect = partial(test.run, log=log) if test is not None else None
         written = _write(output, result, inspect, log)  # the private directories hold files of the plan
     log.hint_all(_lines(suggestions))
@@ -110,8 +108,8 @@ class _Run:
         if error is not None and not until_report:
             raise error
         if options.dynamic and error is None:
-            self.traced = _tracing(options).run(inputs.all, self._new_private_directory, log)
-        result = _planning(options, self._needs).run(inputs, resolved, self.traced, loaders, log)
+            self.traced = assembly.tracing(options).run(inputs.all, self._new_private_directory, log)
+        result = assembly.planning(options, self._needs).run(inputs, resolved, self.traced, loaders, log)
         if compression is not None and error is None:
             packed = [*inputs.programs, *(_interpreters(result, elf) if inputs.scripts else ())]
             plan = compression.run(packed, result.plan, elf, self._new_private_directory, log)
@@ -126,80 +124,10 @@ class _Run:
         return self._private[-1]
 
 
-def _needs(options: Options) -> "Sequence[WantedNeed]":
-    from magicpak.needs.rows import need_rows, wanted_needs
-
-    return wanted_needs(options.with_, need_rows(options.with_file))
-
-
-def _planning(options: Options, needs: "Sequence[WantedNeed]") -> Planning:
-    return Planning(
-        options.layout,
-        options.output,
-        options.include,
-        options.exclude,
-        options.mkdir,
-        needs,
-        options.all_packages,
-        _dynamic_env(options),
-    )
-
-
 def _interpreters(result: Result, elf: ElfCache) -> "list[Program]":
     from magicpak.collect.scripts import interpreters
 
     return interpreters(result.inputs.scripts, result.scripts, elf)
-
-
-def _reporting(options: Options) -> "Reporting":
-    from magicpak.outputs.report_file import ReportFile
-    from magicpak.stages.reporting import Reporting
-
-    file = ReportFile(options.report_file, options.output) if options.report_file is not None else None
-    return Reporting(options.report, file, options.why, options.output, options.dry_run)
-
-
-def _compression(options: Options) -> "Compression":
-    from magicpak.collect.upx import Upx
-    from magicpak.stages.compression import Compression
-
-    return Compression(Upx(options.upx, options.upx_arg, options.upx_timeout))
-
-
-def _dynamic_env(options: Options) -> dict[str, str]:
-    return {**os.environ, **options.dynamic_env}
-
-
-def _tracing(options: Options) -> "Tracing":
-    from magicpak.stages.tracing import Tracing
-
-    return Tracing(
-        options.dynamic_arg,
-        options.dynamic_command,
-        _encoded(options.dynamic_stdin),
-        _dynamic_env(options),
-        options.dynamic_timeout,
-        options.dynamic_allow_failure,
-    )
-
-
-def _trial(options: Options) -> "Trial":
-    from magicpak.stages.trial import Trial
-    from magicpak.trial.expectations import Expectations
-
-    expectations = Expectations(
-        stdin=_encoded(options.test_stdin),
-        stdout=_encoded(options.test_stdout),
-        exit_code=options.test_exit_code,
-        timeout=options.test_timeout,
-        env=options.test_env,
-        network=options.test_network,
-    )
-    return Trial(options.test_command, options.busybox, options.test_user, expectations, options.source_date_epoch)
-
-
-def _encoded(text: str | None) -> bytes | None:
-    return None if text is None else os.fsencode(text)
 
 
 def _verify(result: Result, loaders: Loaders, output: str | None, log: Log) -> "Verdict | None":
@@ -226,7 +154,7 @@ def _suggestions(options: Options, result: Result, log: Log) -> "Sequence[Sugges
         return ()
     from magicpak.stages.suggesting import suggest_for
 
-    return suggest_for(result, _dynamic_env(options))
+    return suggest_for(result, assembly.dynamic_env(options))
 
 
 def _lines(suggestions: "Sequence[Suggestion]") -> Sequence[str]:
