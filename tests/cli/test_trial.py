@@ -845,6 +845,17 @@ class TestHints:
         assert (result.code, result.stderr.splitlines()[-2:]) == (8, [f"hint: --mkdir {path}", DYNAMIC])
         done(*does(f"write={path}/pid"), "--mkdir", path, "./doer", "out", cwd=work)
 
+    def test_a_file_in_the_current_directory_of_the_program_needs_that_directory(self, work: Path) -> None:
+        (work / "conf").write_text("text")
+        options = ["--test", "--test-stdout=text", f"--include={work}/conf", f"{work}/doer", "out"]
+        result = magicpak("--test-command", f"{work}/doer show=conf", *options, cwd=work)
+        hint = (
+            f"hint: /conf is {work}/conf in the bundle: if the program looks for it in its current directory, "
+            f"the image needs WORKDIR {work}, and the test --test-command 'cd {work} && …'"
+        )
+        assert (result.code, re.findall("hint: .*", result.stderr)) == (8, [hint])
+        done("--test-command", f"cd {work} && ./doer show=conf", *options, cwd=work)
+
     def test_in_a_bare_chroot_a_program_that_needs_proc_is_one_for_a_container(self, work: Path) -> None:
         for path in ("/proc/self/exe", "/proc/version"):
             result = in_chroot(*does(f"show={path}"), "./doer", "out", cwd=work)

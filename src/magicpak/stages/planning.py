@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from magicpak.bundle.entry import Layout
+from magicpak.bundle.entry import Copy, Layout
 from magicpak.bundle.exclude import Exclusion, exclude
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan
@@ -17,6 +17,7 @@ from magicpak.files.cli_path import Location
 from magicpak.files.host import Host
 from magicpak.files.view import real_path
 from magicpak.ldso.factory import Loaders
+from magicpak.ldso.interpreter import GLIBC_CACHE
 from magicpak.log import Log
 from magicpak.resolve.inputs import Inputs
 from magicpak.resolve.libraries import Resolved
@@ -85,7 +86,10 @@ class Planning(NamedTuple):
 
         return secret_warnings(plan, used, inputs.all, self.env)
 
-    def _read_caches(self, plan: BundlePlan, caches: Collection[BundlePath]) -> ReadCaches:
+    def _read_caches(self, plan: BundlePlan, traced: Collection[BundlePath]) -> ReadCaches:
+        """Return the `traced` ones, and the system's if it is in `plan` for another reason: a script will read it."""
+        item, place = plan.reached(GLIBC_CACHE)
+        caches = {*traced, place} if item is not None and isinstance(item.entry, Copy) else traced
         return ReadCaches(caches, exclude(plan, self.exclude).plan) if caches else ReadCaches()
 
     def _collect_used(

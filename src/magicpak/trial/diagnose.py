@@ -19,7 +19,7 @@ from magicpak.trial.failed_lookups import (
     unlisted_files,
 )
 from magicpak.trial.invocation import ProgramCommand, TrialCommand
-from magicpak.trial.own_path import own_path_hints
+from magicpak.trial.own_path import own_path_hints, working_directory_hints
 from magicpak.trial.sandbox_fallback import SandboxFallback
 from magicpak.trial.suggestions import MOST, TrialPlans, suggest, worth_suggesting
 
@@ -76,7 +76,7 @@ def test_failure(
     own = list(own_path_hints(lookups, plans))
     if plans.made is None and (own or any(hint.startswith("--") for hint in hints)):
         hints.append("--dynamic adds everything that a run of the program uses")
-    hints += own
+    hints += own or working_directory_hints(lookups, plans)
     if isinstance(traced, TracedRun) and not has_proc and (not hints or "/proc/" in printed):  # else it is hardly why
         hints += _proc_hints(traced.trace, printed)
     return TestFailed(
