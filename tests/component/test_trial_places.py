@@ -723,6 +723,16 @@ class TestBusybox:
             True,
         )
 
+    def test_without_a_process_for_it_the_bundle_cannot_be_tested(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def no_process(*_: object, **_how: object) -> int:
+            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+        monkeypatch.setattr(os, "posix_spawn", no_process)
+        with pytest.raises(errors.TestUnavailable) as caught:
+            busybox.find_busybox("busybox")
+        message = f"cannot run {shutil.which('busybox')}: {os.strerror(errno.EAGAIN)}"
+        assert (caught.value.message, len(caught.value.hints)) == (message, 1)
+
     def test_of_a_name_a_static_one_under_another_name_is_taken_too(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
