@@ -44,7 +44,8 @@ Word: TypeAlias = tuple[Piece, ...]
 class ShellCommandLine(NamedTuple):
     """A simple command: variables that are assigned, words, and in `targets` those of redirections.
 
-    It is hashable, as the words are that have it in a substitution. A loop, `for NAME in WORDS`, assigns each of the words, which are split where they are not quoted.
+    It is hashable, as the words are that have it in a substitution. A loop, `for NAME in WORDS`, assigns each of the
+    words, which are split where they are not quoted.
     """
 
     assignments: tuple[tuple[str, Word], ...]
