@@ -7,7 +7,7 @@ then written to `found/TARGET.failed`, as small as it becomes. Kept as `found/TA
 import os
 import struct
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from magicpak.elf.errors import ElfError
+from magicpak.elf.facts import ElfTarget, FileType
 from magicpak.elf.reader import read_facts
 from magicpak.elf.symbols import read_symbols
 from magicpak.elf.versions import MAX_NAMES, MAX_RECORDS
@@ -24,6 +25,7 @@ from magicpak.ldso.cache import MAX_OVERLAP, CacheEntry, make_cache, parse_cache
 from magicpak.ldso.interpreter import built_in
 from magicpak.ldso.machines import machine_of
 from magicpak.packages.owners import owners
+from support import script_readers as scripts
 from support.elf_files import PPC, X86_64, make_elf
 
 Answer = TypeVar("Answer")
@@ -61,10 +63,20 @@ def with_tables(order: str = "<") -> bytes:
     return make_elf(kind=kind, code=b"".join(parts.values()), more=tags)
 
 
+def packed_by_upx(kind: ElfTarget) -> bytes:
+    """Return a program with the headers that upx leaves in what it has packed, and with what it writes at the end."""
+    order = "<" if kind.little else ">"
+    sizes = b"\0\0\0\0UPX!\0\0\0\0" + struct.pack(order + "5I", 0, 4000, 4000, 792, 228)
+    end = bytes.fromhex("0d0a0208 c0e84446 d04a5d36 5c5e0300 0b040100 5c5e0300 000000")
+    trailer = b"UPX!" + end + bytes((sum(end) % 251, 0x80, 0, 0, 0))
+    return make_elf(kind=kind, type=FileType.EXEC, dynamic=False, code=sizes + bytes(64)) + trailer
+
+
 ELF_FILES = [
     with_tables(),
     with_tables(">"),
     make_elf(interpreter="/lib/ld.so", needed=["liba.so", "libb.so"], rpath="$ORIGIN:/a", soname="x"),
+    *(packed_by_upx(kind) for kind in (X86_64, PPC)),
 ]
 CACHES = [
     make_cache(
@@ -93,8 +105,8 @@ EDITS = st.tuples(
 
 
 @st.composite
-def damaged(draw: st.DrawFn, seeds: list[bytes]) -> bytes:
-    """Draw one of `seeds` with other numbers in some places, some parts twice, and perhaps cut."""
+def damaged(draw: st.DrawFn, seeds: list[bytes], pieces: Sequence[bytes]) -> bytes:
+    """Draw one of `seeds` with other numbers in some places, some parts twice, `pieces` between, and perhaps cut."""
     data = bytearray(draw(st.sampled_from(seeds)))
     for place, size, number, little in draw(st.lists(EDITS, max_size=8)):
         at = place % (len(data) + 1)
@@ -102,6 +114,10 @@ def damaged(draw: st.DrawFn, seeds: list[bytes]) -> bytes:
     for source, size, place, _ in draw(st.lists(EDITS, max_size=2)):
         at = place % (len(data) + 1)
         data[at:at] = data[source % (len(data) + 1) :][: 8 * size]
+    more = st.tuples(st.integers(0, 1 << 12), st.sampled_from(pieces), st.sampled_from([1, 1, 1, 2, 200]))
+    for place, piece, times in draw(st.lists(more, max_size=12)) if pieces else ():
+        at = place % (len(data) + 1)
+        data[at:at] = piece * times
     return bytes(data[: draw(st.none() | st.integers(0, len(data)))])
 
 
@@ -165,6 +181,7 @@ TARGETS: Mapping[str, tuple[Target, list[bytes]]] = {
     "cache": (cache, CACHES),
     "loader": (loader, LOADERS),
     "packages": (packages, list(DATABASES.values())),
+    **{name: (reader, scripts.SEEDS[name]) for name, reader in scripts.READERS.items()},
 }
 
 
@@ -173,7 +190,7 @@ def test_damaged_files_are_read_or_refused(name: str) -> None:
     target, seeds = TARGETS[name]
 
     @settings(max_examples=int(BY_HAND or EXAMPLES), deadline=None, database=None, derandomize=not BY_HAND)
-    @given(damaged(seeds))
+    @given(damaged(seeds, scripts.PIECES.get(name, ())))
     def attempt(data: bytes) -> None:
         try:
             target(data)
