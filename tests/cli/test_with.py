@@ -9,7 +9,7 @@ from magicpak.needs.rows import need_rows
 from support.elf_files import PPC, make_elf
 from support.run_magicpak import RunResult, chrooted, done, executable, magicpak, magicpak_as_nobody, names, tree
 
-FIELDS = "summary, include, default, any, argument, arguments, mkdir, programs, with"
+FIELDS = "summary, include, default, any, argument, arguments, home, mkdir, programs, with"
 
 
 @pytest.fixture

@@ -54,6 +54,7 @@ def below(root: Path, row: NeedRow) -> NeedRow:
         default=moved(row.default),
         any=tuple(map(moved, row.any)),
         arguments=moved(row.arguments),
+        home="",
         mkdir=(),
     )
 
@@ -125,6 +126,27 @@ def test_a_layout_is_known(libraries: str, value: str, paths: list[str], tmp_pat
             file.touch()
     found = {each.on_host.removeprefix(str(tmp_path)) for each in found_in(tmp_path, value, libraries).trees}
     assert found == set(paths)
+
+
+def test_a_home_that_has_what_is_asked_for_counts_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("one", "two", "three"):
+        (tmp_path / name / "bin").mkdir(parents=True)
+        (tmp_path / name / "own").touch()
+    (tmp_path / "two/lib").touch()
+    (tmp_path / "three/lib").touch()
+    (tmp_path / "three/bin/tool").touch(0o755)
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links/tool").symlink_to(tmp_path / "three/bin/tool")
+    monkeypatch.setenv("PATH", f"{tmp_path}/links")
+    row = NeedRow("x", "x", include=("{home}/own",), any=(("{home}/lib",),), home="tool")
+
+    def homes(*inputs: str) -> list[str]:
+        places = Places([], [f"{tmp_path}/{name}" for name in inputs])
+        found = find_need(WantedNeed(row, "x"), NeedHost([], [], emulated_loaders(ElfCache()), places))
+        return [path.on_host.removeprefix(f"{tmp_path}/") for path in found.trees]
+
+    assert homes("one", "two") == ["two/own", "two/lib"]
+    assert homes("one") == ["three/own", "three/lib"]
 
 
 def test_of_several_places_all_are_searched_and_links_to_one_count_once(tmp_path: Path) -> None:

@@ -19,8 +19,9 @@ class NeedRow(NamedTuple):
 
     All that `include` matches comes in, and what `default` matches where no argument is given. Of each list in `any`,
     the first pattern that matches comes in, and there must be one. `arguments` are patterns with `{}` for an argument,
-    which `argument` names; one of them must match. `mkdir` are directories to make, `programs` are found in PATH, those
-    of `also` come along where they are found, and `made` names a function of `needs/made`.
+    which `argument` names; one of them must match. `home` is the program whose home counts where no INPUT has its own
+    with what `any` asks for. `mkdir` are directories to make, `programs` are found in PATH, those of `also` come along
+    where they are found, and `made` names a function of `needs/made`.
     """
 
     name: str
@@ -30,6 +31,7 @@ class NeedRow(NamedTuple):
     any: tuple[tuple[str, ...], ...] = ()
     argument: str = ""
     arguments: tuple[str, ...] = ()
+    home: str = ""
     mkdir: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
@@ -61,6 +63,7 @@ _FIELDS = {
     "any": list,
     "argument": str,
     "arguments": list,
+    "home": str,
     "mkdir": list,
     "programs": list,
     "with": list,
@@ -139,7 +142,13 @@ def _row(name: str, table: Any, file: str, fields: Mapping[str, type]) -> NeedRo
     return row
 
 
-_SHAPES = {"summary": "a string", "argument": "a string", "made": "a string", "any": "a list of lists of strings"}
+_SHAPES = {
+    "summary": "a string",
+    "argument": "a string",
+    "home": "a string",
+    "made": "a string",
+    "any": "a list of lists of strings",
+}
 
 
 def _is_of_strings(value: object, depth: int) -> bool:
