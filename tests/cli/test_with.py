@@ -168,7 +168,7 @@ class TestListing:
 @pytest.mark.usefixtures("prog")
 class TestWithOtherOptions:
     def test_a_static_program_of_another_machine_gets_what_is_no_code(self, here: Path) -> None:
-        executable(here / "prog", make_elf(kind=PPC, type=2, dynamic=False))
+        executable(here / "prog", make_elf(kind=PPC, type=2, dynamic=False, code=bytes(4)))
         assert "etc/passwd" in added(here, "--with=users", "--with=tmp")
         assert magicpak("--with=gconv", here / "prog", here / "none").stderr == (
             "error: --with gconv finds nothing on this host\n  looked for {lib}/gconv\n"
