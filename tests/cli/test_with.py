@@ -52,6 +52,11 @@ class TestNames:
         assert (here / "out/etc/passwd").read_bytes() == Path("/etc/passwd").read_bytes()
         assert len((here / "out/etc/group").read_text().splitlines()) < 5
 
+    @pytest.mark.needs("ptrace")
+    def test_and_so_does_one_that_a_run_has_read(self, here: Path) -> None:
+        done("--with=users", "--dynamic", "--dynamic-arg=nobody", "/usr/bin/id", here / "out")
+        assert (here / "out/etc/passwd").read_bytes() == Path("/etc/passwd").read_bytes()
+
     def test_nothing_else_reads_the_table(self, here: Path) -> None:
         assert added(here) == []
 
