@@ -72,6 +72,32 @@ class TestNames:
     def test_what_is_no_name_is_refused(self, value: str, said: str, here: Path) -> None:
         assert magicpak(f"--with={value}", here / "prog", here / "out") == RunResult(2, "", said)
 
+    @pytest.mark.parametrize(
+        ("value", "looked_for"),
+        [
+            ("tz=Europe/Roma", ["/usr/share/zoneinfo/Europe/Roma"]),
+            (
+                "locale=xx_XX.UTF-8",
+                [
+                    "/usr/lib/locale/xx_XX.utf8",
+                    "/usr/lib/locale/xx_XX.UTF-8",
+                    "/usr/share/i18n/locales/musl/xx_XX.UTF-8",
+                    "xx_XX.utf8 in /usr/lib/locale/locale-archive",
+                ],
+            ),
+        ],
+    )
+    def test_an_argument_that_is_not_here_is_an_error(self, value: str, looked_for: list[str], here: Path) -> None:
+        lines = [f"error: --with {value} finds nothing on this host", *(f"  looked for {each}" for each in looked_for)]
+        assert magicpak(f"--with={value}", here / "prog", here / "out").stderr.splitlines() == lines
+
+    def test_a_character_set_that_is_not_here_names_the_near_ones(self, here: Path) -> None:
+        result = magicpak("--with=gconv=SHIFT-JISS", "/usr/bin/iconv", here / "out")
+        assert (result.code, result.stderr.splitlines()[-1]) == (
+            1,
+            "hint: did you mean SHIFT-JIS, SHIFT_JIS, CSSHIFTJIS?",
+        )
+
     def test_a_user_that_the_host_lacks_is_an_error(self, here: Path) -> None:
         assert magicpak("--with=users=root,nobodyy", here / "prog", here / "out") == RunResult(
             1,

@@ -1,5 +1,6 @@
 """The table of `--with`: well formed, and right for the layouts of several distributions."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from magicpak.needs.charsets import _normalized
 from magicpak.needs.found import NeedFiles, NeedHost, find_need
 from magicpak.needs.made import MADE
 from magicpak.needs.places import Places
-from magicpak.needs.rows import NeedRow, WantedNeed, need_rows, wanted_needs
+from magicpak.needs.rows import _FIELDS, NeedRow, WantedNeed, need_rows, wanted_needs
 
 ROWS = need_rows()
 
@@ -37,6 +38,15 @@ def test_a_pattern_is_absolute_or_begins_at_a_place() -> None:
         each for each in patterns if "//" in each or each.endswith("/") or {"shadow", "private"} & set(each.split("/"))
     ] == []
     assert len(patterns) > 150
+
+
+def test_the_table_in_the_manual_is_one(tmp_path: Path) -> None:
+    page = Path(__file__).parent.parent.parent / "docs" / "needs.md"
+    (tmp_path / "table").write_text(page.read_text().split("```toml\n")[1].split("```")[0])
+    row = need_rows(str(tmp_path / "table"))["app-data"]
+    assert (row.usage, row.also) == ("app-data[=LANGUAGE,...]", ("certs", "tmp"))
+    fields = set(re.findall(r"^\| `(\w+)` \|", page.read_text(), re.MULTILINE))
+    assert _FIELDS.keys() <= fields
 
 
 def patterns_of(row: NeedRow) -> list[str]:

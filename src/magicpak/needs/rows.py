@@ -189,5 +189,5 @@ def near_names(name: str, names: Iterable[str]) -> list[str]:
     """Return those of `names` that are spelled like `name`."""
     from difflib import get_close_matches
 
-    by_lower = {each.lower(): each for each in names}
+    by_lower = {each.lower(): each for each in sorted(names)}
     return [by_lower[each] for each in get_close_matches(name.lower(), by_lower)]
