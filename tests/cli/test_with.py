@@ -248,3 +248,16 @@ def test_a_program_that_no_package_owns_has_none(prog: Path, here: Path) -> None
     assert magicpak("--with=package", prog, here / "out") == RunResult(
         1, "", f"error: --with package finds nothing on this host\n  looked for the package of {prog}\n"
     )
+
+
+class TestSuggested:
+    def test_a_program_gets_all_that_is_suggested_for_it(self, here: Path) -> None:
+        first = magicpak("/usr/bin/curl", here / "without")
+        assert first.stderr.startswith("hint: curl ")
+        done("--with=suggested", "/usr/bin/curl", here / "with")
+        assert set(names(here / "with")) > set(names(here / "without"))
+
+    def test_one_for_which_nothing_is_suggested_gets_nothing(self, here: Path) -> None:
+        done("/usr/bin/true", here / "without")
+        done("--with=suggested", "/usr/bin/true", here / "with")
+        assert names(here / "with") == names(here / "without")

@@ -42,13 +42,14 @@ def collect_needs(
     programs: Sequence[Resolved],
     loaders: Loaders,
     mirror: Mirror,
+    env: Mapping[str, str],
 ) -> NeedItems:
-    """Collect in `mirror` what is `wanted` for `inputs`, real paths, and for `programs`; nothing is executed.
+    """Collect in `mirror` what is `wanted` for `inputs`, real paths, and for `programs`, run with the variables `env`.
 
-    Raises NeedNotFound, CannotRead and ToolFailed.
+    Nothing is executed. Raises NeedNotFound, CannotRead and ToolFailed.
     """
     collector = _NeedCollector(mirror, loaders)
-    host = NeedHost.of(inputs, programs, loaders)
+    host = NeedHost.of(inputs, programs, loaders, env)
     for need in wanted:
         try:
             collector.add(find_need(need, host), Because(f"added by {need.flag}"))
