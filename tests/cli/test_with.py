@@ -57,6 +57,13 @@ class TestNames:
         done("--with=users", "--dynamic", "--dynamic-arg=nobody", "/usr/bin/id", here / "out")
         assert (here / "out/etc/passwd").read_bytes() == Path("/etc/passwd").read_bytes()
 
+    def test_the_shell_that_another_name_adds_stays(self, here: Path) -> None:
+        (here / "table").write_text('[mine]\nsummary = "Of mine"\ninclude = ["/bin/sh"]\n')
+        done("--with=shell=busybox", f"--with-file={here}/table", "--with=mine", "/usr/bin/true", here / "both")
+        done("--with=shell=busybox", "/usr/bin/true", here / "out")
+        assert os.path.realpath("/bin/sh").endswith(os.path.basename(os.readlink(here / "both/usr/bin/sh")))
+        assert os.readlink(here / "out/usr/bin/sh").endswith("/busybox")
+
     def test_nothing_else_reads_the_table(self, here: Path) -> None:
         assert added(here) == []
 
