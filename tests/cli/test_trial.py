@@ -596,7 +596,7 @@ class TestSurroundings:
             2,
             "",
             f"error: --test-user: {file} of the bundle has no {what}\n"
-            f"hint: use its number, or add the file with --include {file}\n",
+            f"hint: use its number, or add the name with --with users, or the file with --include {file}\n",
         )
         assert names(work) == ["doer", "file"]
 

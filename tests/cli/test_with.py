@@ -9,7 +9,7 @@ from magicpak.needs.rows import need_rows
 from support.elf_files import PPC, make_elf
 from support.run_magicpak import RunResult, chrooted, done, executable, magicpak, magicpak_as_nobody, names, tree
 
-FIELDS = "summary, include, default, any, argument, arguments, mkdir, programs, with"
+FIELDS = "summary, include, default, any, argument, arguments, home, mkdir, programs, with"
 
 
 @pytest.fixture
@@ -52,6 +52,18 @@ class TestNames:
         assert (here / "out/etc/passwd").read_bytes() == Path("/etc/passwd").read_bytes()
         assert len((here / "out/etc/group").read_text().splitlines()) < 5
 
+    @pytest.mark.needs("ptrace")
+    def test_and_so_does_one_that_a_run_has_read(self, here: Path) -> None:
+        done("--with=users", "--dynamic", "--dynamic-arg=nobody", "/usr/bin/id", here / "out")
+        assert (here / "out/etc/passwd").read_bytes() == Path("/etc/passwd").read_bytes()
+
+    def test_the_shell_that_another_name_adds_stays(self, here: Path) -> None:
+        (here / "table").write_text('[mine]\nsummary = "Of mine"\ninclude = ["/bin/sh"]\n')
+        done("--with=shell=busybox", f"--with-file={here}/table", "--with=mine", "/usr/bin/true", here / "both")
+        done("--with=shell=busybox", "/usr/bin/true", here / "out")
+        assert os.path.realpath("/bin/sh").endswith(os.path.basename(os.readlink(here / "both/usr/bin/sh")))
+        assert os.readlink(here / "out/usr/bin/sh").endswith("/busybox")
+
     def test_nothing_else_reads_the_table(self, here: Path) -> None:
         assert added(here) == []
 
@@ -66,6 +78,32 @@ class TestNames:
     )
     def test_what_is_no_name_is_refused(self, value: str, said: str, here: Path) -> None:
         assert magicpak(f"--with={value}", here / "prog", here / "out") == RunResult(2, "", said)
+
+    @pytest.mark.parametrize(
+        ("value", "looked_for"),
+        [
+            ("tz=Europe/Roma", ["/usr/share/zoneinfo/Europe/Roma"]),
+            (
+                "locale=xx_XX.UTF-8",
+                [
+                    "/usr/lib/locale/xx_XX.utf8",
+                    "/usr/lib/locale/xx_XX.UTF-8",
+                    "/usr/share/i18n/locales/musl/xx_XX.UTF-8",
+                    "xx_XX.utf8 in /usr/lib/locale/locale-archive",
+                ],
+            ),
+        ],
+    )
+    def test_an_argument_that_is_not_here_is_an_error(self, value: str, looked_for: list[str], here: Path) -> None:
+        lines = [f"error: --with {value} finds nothing on this host", *(f"  looked for {each}" for each in looked_for)]
+        assert magicpak(f"--with={value}", here / "prog", here / "out").stderr.splitlines() == lines
+
+    def test_a_character_set_that_is_not_here_names_the_near_ones(self, here: Path) -> None:
+        result = magicpak("--with=gconv=SHIFT-JISS", "/usr/bin/iconv", here / "out")
+        assert (result.code, result.stderr.splitlines()[-1]) == (
+            1,
+            "hint: did you mean SHIFT-JIS, SHIFT_JIS, CSSHIFTJIS?",
+        )
 
     def test_a_user_that_the_host_lacks_is_an_error(self, here: Path) -> None:
         assert magicpak("--with=users=root,nobodyy", here / "prog", here / "out") == RunResult(
@@ -168,7 +206,7 @@ class TestListing:
 @pytest.mark.usefixtures("prog")
 class TestWithOtherOptions:
     def test_a_static_program_of_another_machine_gets_what_is_no_code(self, here: Path) -> None:
-        executable(here / "prog", make_elf(kind=PPC, type=2, dynamic=False))
+        executable(here / "prog", make_elf(kind=PPC, type=2, dynamic=False, code=bytes(4)))
         assert "etc/passwd" in added(here, "--with=users", "--with=tmp")
         assert magicpak("--with=gconv", here / "prog", here / "none").stderr == (
             "error: --with gconv finds nothing on this host\n  looked for {lib}/gconv\n"
@@ -217,3 +255,16 @@ def test_a_program_that_no_package_owns_has_none(prog: Path, here: Path) -> None
     assert magicpak("--with=package", prog, here / "out") == RunResult(
         1, "", f"error: --with package finds nothing on this host\n  looked for the package of {prog}\n"
     )
+
+
+class TestSuggested:
+    def test_a_program_gets_all_that_is_suggested_for_it(self, here: Path) -> None:
+        first = magicpak("/usr/bin/curl", here / "without")
+        assert first.stderr.startswith("hint: curl ")
+        done("--with=suggested", "/usr/bin/curl", here / "with")
+        assert set(names(here / "with")) > set(names(here / "without"))
+
+    def test_one_for_which_nothing_is_suggested_gets_nothing(self, here: Path) -> None:
+        done("/usr/bin/true", here / "without")
+        done("--with=suggested", "/usr/bin/true", here / "with")
+        assert names(here / "with") == names(here / "without")

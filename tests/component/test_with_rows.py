@@ -101,8 +101,8 @@ CASES = {
     "openssl": RowCase(
         ["openssl"],
         ["/usr/bin/openssl"],
-        ["openssl", "list", "-providers", "-provider", "legacy"],
-        "Providers:\n  legacy",
+        ["openssl", "engine", "loader_attic"],
+        "(loader_attic) ",
     ),
     "magic": RowCase(["magic"], ["/usr/bin/file"], ["file", "-b", "/usr/bin/file"], "ELF "),
     "shell": RowCase(["shell"], ["/usr/bin/env"], ["env", "sh", "-c", "echo $0"], "sh\n"),
@@ -113,7 +113,7 @@ CASES = {
     ),
     "nginx": RowCase(["package+deps", "users=www-data", "tmp"], ["/usr/sbin/nginx"], ["/usr/sbin/nginx", "-t"], ""),
     "graphicsmagick": RowCase(
-        ["graphicsmagick"], ["/usr/bin/gm"], ["gm", "convert", "-list", "delegate"], "Path: /usr/lib/GraphicsMagick-"
+        ["graphicsmagick"], ["/usr/bin/gm"], ["gm", "convert", "-list", "delegate"], "Path: /usr/lib/"
     ),
     "python": RowCase(["python", "tz"], ["/usr/bin/python3"], ["python3", "-c", PYTHON], "1 0\n"),
     "perl": RowCase(["perl"], ["/usr/bin/perl"], ["perl", "-e", PERL], "19703"),
@@ -130,8 +130,8 @@ CASES = {
 def test_a_program_works_with_them_and_not_without(case: RowCase, tmp_path: Path) -> None:
     if missing := [program for program in case.programs if not os.path.exists(program)]:
         pytest.skip(f"{missing[0]} is not here")
-    done(*(f"--with={name}" for name in case.names), *case.programs, tmp_path / "with")
-    done(*case.programs, tmp_path / "without")
+    done("--no-hints", *(f"--with={name}" for name in case.names), *case.programs, tmp_path / "with")
+    done("--no-hints", *case.programs, tmp_path / "without")
     for root in (tmp_path / "with", tmp_path / "without"):
         furnish(root)
     found = ran(tmp_path / "with", *case.command, env=case.env, stdin=case.stdin)
@@ -141,7 +141,7 @@ def test_a_program_works_with_them_and_not_without(case: RowCase, tmp_path: Path
 
 
 def test_curl_verifies_a_server_by_its_name_and_a_certificate_of_the_bundle(tmp_path: Path) -> None:
-    done("--with=certs", "--with=nss", "/usr/bin/curl", tmp_path / "out")
+    done("--no-hints", "--with=certs", "--with=nss", "/usr/bin/curl", tmp_path / "out")
     furnish(tmp_path / "out")
     key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
     subprocess.run(
@@ -170,7 +170,7 @@ def serve(listening: socket.socket, context: ssl.SSLContext) -> None:
 
 
 def test_openssl_finds_certificates_by_their_hashes(tmp_path: Path) -> None:
-    done("--with=certs", "/usr/bin/openssl", tmp_path / "out")
+    done("--no-hints", "--with=certs", "/usr/bin/openssl", tmp_path / "out")
     authority = min(Path("/etc/ssl/certs").glob("ISRG*.pem"))
     (tmp_path / "out/etc/ssl/certs/ca-certificates.crt").unlink()
     checked = ran(tmp_path / "out", "openssl", "verify", str(authority))
@@ -207,13 +207,13 @@ class TestNotes:
         return compiled(tmp_path / "program", "int main(void) { return 0; }", *links)
 
     def test_a_library_comes_with_what_it_needs(self, program: Path, tmp_path: Path) -> None:
-        done("--with=dlopen", program, tmp_path / "out")
+        done("--no-hints", "--with=dlopen", program, tmp_path / "out")
         found = {Path(name).name for name in names(tmp_path / "out") if "/lib/lib" in name}
         assert {"libplugin.so.1", "libdeep.so", "libuser.so"} <= found
         assert found.isdisjoint({"libmore.so", "liblast.so"})
 
     def test_the_argument_is_the_last_priority_that_counts(self, program: Path, tmp_path: Path) -> None:
-        done("--with=dlopen=suggested", program, tmp_path / "all")
+        done("--no-hints", "--with=dlopen=suggested", program, tmp_path / "all")
         assert f"{tmp_path}/lib/libmore.so"[1:] in names(tmp_path / "all")
         assert magicpak("--with=dlopen=most", program, tmp_path / "none") == RunResult(
             2, "", "error: --with dlopen=most: most is not one of required, recommended, suggested\n"

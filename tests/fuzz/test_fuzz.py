@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from magicpak.elf.dlopen_notes import PRIORITIES, read_dlopen_notes
 from magicpak.elf.errors import ElfError
 from magicpak.elf.facts import ElfTarget, FileType
 from magicpak.elf.reader import read_facts
@@ -24,6 +25,7 @@ from magicpak.files.view import HostView
 from magicpak.ldso.cache import MAX_OVERLAP, CacheEntry, make_cache, parse_cache
 from magicpak.ldso.interpreter import built_in
 from magicpak.ldso.machines import machine_of
+from magicpak.packages.contents import package_contents
 from magicpak.packages.owners import owners
 from support import script_readers as scripts
 from support.elf_files import PPC, X86_64, make_elf
@@ -78,6 +80,22 @@ ELF_FILES = [
     make_elf(interpreter="/lib/ld.so", needed=["liba.so", "libb.so"], rpath="$ORIGIN:/a", soname="x"),
     *(packed_by_upx(kind) for kind in (X86_64, PPC)),
 ]
+
+
+def with_note(order: str, bits: int) -> bytes:
+    """Return a file with a note of libraries that it loads at run time, behind a note of another kind."""
+    text = b'[{"soname": ["liba.so.1", "liba.so"], "priority": "suggested"}, {"soname": ["libb.so"]}]\0'
+    other = struct.pack(order + "III", 4, 4, 1) + b"GNU\0" + bytes(4)
+    note = other + struct.pack(order + "III", 4, len(text), 0x407C0C0A) + b"FDO\0" + text
+    ident = b"\x7fELF" + bytes([bits // 32, 1 if order == "<" else 2, 1]) + bytes(9)
+    if bits == 64:
+        head = struct.pack(order + "HHIQQQIHHHHHH", 3, 62, 1, 0, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+        return ident + head + struct.pack(order + "IIQQQQQQ", 4, 4, 120, 0, 0, len(note), len(note), 4) + note
+    head = struct.pack(order + "HHIIIIIHHHHHH", 3, 20, 1, 0, 52, 0, 0, 52, 32, 1, 0, 0, 0)
+    return ident + head + struct.pack(order + "IIIIIIII", 4, 84, 0, 0, len(note), len(note), 4, 4) + note
+
+
+NOTES = [with_note("<", 64), with_note(">", 32)]
 CACHES = [
     make_cache(
         [CacheEntry("liba.so", "/lib/liba.so", 0x303), CacheEntry("liba.so", "/v3/liba.so", 0x303, "v3")], little=each
@@ -90,12 +108,13 @@ LOADERS = [
     b"/etc/ld-musl-x86_64.path\0",
 ]
 DATABASES: Mapping[str, bytes] = {
-    "var/lib/dpkg/status": b"Package: a\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\nPackage: b\n",
+    "var/lib/dpkg/status": b"Package: a\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n"
+    b"Depends: b | c, d\nProvides: c\n\nPackage: b\n",
     "var/lib/dpkg/info/a.list": b"/.\n/usr\n/usr/bin\n/usr/bin/a\n",
     "var/lib/dpkg/diversions": b"/usr/bin/a\n/usr/bin/b\nb\n",
     "var/lib/dpkg/status.d/c": b"Package: c\nVersion: 1\n",
     "var/lib/dpkg/status.d/c.md5sums": b"d41d8cd98f00b204e9800998ecf8427e  usr/bin/a\n",
-    "lib/apk/db/installed": b"P:a\nV:1\nF:usr/bin\nR:a\n\nP:b\nF:\nR:a\n",
+    "lib/apk/db/installed": b"P:a\nV:1\nD:b so:c !d\np:so:c=1\nF:usr/bin\nR:a\n\nP:b\nF:\nR:a\n",
 }
 
 NUMBERS = st.sampled_from([0, 1, 2, 8, 0x7F, 0x80, 0xFF, 0x1000, 0x7FFFFFFF, 0xFFFFFFFF, 1 << 62, (1 << 64) - 1])
@@ -140,6 +159,13 @@ def facts(data: bytes) -> None:
         assert sum(map(len, found.versions.defined or ())) <= MAX_NAMES
 
 
+def notes(data: bytes) -> None:
+    for note in answer(data, read_dlopen_notes) or ():
+        assert note.sonames
+        assert note.priority in PRIORITIES
+        assert not any("\0" in name for name in note.sonames)
+
+
 def symbols(data: bytes) -> None:
     found = answer(data, read_symbols)
     if found is not None:
@@ -169,7 +195,9 @@ def packages(data: bytes) -> None:
             found = owners([OWNED, "/a"], root)
             assert found.by_path.keys() <= {OWNED, "/a"}
             assert all(package.name for package in found.by_path.values())
-            assert all(warning.isprintable() for warning in found.warnings)
+            contents = package_contents(["a", "b"], root, dependencies=True)
+            assert all(path.startswith("/") and "\0" not in path for path in contents.paths)
+            assert all(warning.isprintable() for warning in (*found.warnings, *contents.warnings))
             (Path(root) / path).write_bytes(content)
 
 
@@ -178,6 +206,7 @@ Target = Callable[[bytes], None]
 TARGETS: Mapping[str, tuple[Target, list[bytes]]] = {
     "facts": (facts, ELF_FILES),
     "symbols": (symbols, ELF_FILES),
+    "notes": (notes, NOTES),
     "cache": (cache, CACHES),
     "loader": (loader, LOADERS),
     "packages": (packages, list(DATABASES.values())),

@@ -1,5 +1,6 @@
 """The table of `--with`: well formed, and right for the layouts of several distributions."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,12 +8,14 @@ import pytest
 
 from magicpak.elf.cache import ElfCache
 from magicpak.errors import NeedNotFound
+from magicpak.files.cli_path import HOST_ROOT, CliPath
 from magicpak.ldso.factory import emulated_loaders
 from magicpak.needs.charsets import _normalized
 from magicpak.needs.found import NeedFiles, NeedHost, find_need
 from magicpak.needs.made import MADE
 from magicpak.needs.places import Places
-from magicpak.needs.rows import NeedRow, WantedNeed, need_rows, wanted_needs
+from magicpak.needs.rows import _FIELDS, NeedRow, WantedNeed, need_rows, wanted_needs
+from magicpak.needs.suggested import _included
 
 ROWS = need_rows()
 
@@ -39,6 +42,15 @@ def test_a_pattern_is_absolute_or_begins_at_a_place() -> None:
     assert len(patterns) > 150
 
 
+def test_the_table_in_the_manual_is_one(tmp_path: Path) -> None:
+    page = Path(__file__).parent.parent.parent / "docs" / "needs.md"
+    (tmp_path / "table").write_text(page.read_text().split("```toml\n")[1].split("```")[0])
+    row = need_rows(str(tmp_path / "table"))["app-data"]
+    assert (row.usage, row.also) == ("app-data[=LANGUAGE,...]", ("certs", "tmp"))
+    fields = set(re.findall(r"^\| `(\w+)` \|", page.read_text(), re.MULTILINE))
+    assert _FIELDS.keys() <= fields
+
+
 def patterns_of(row: NeedRow) -> list[str]:
     return [*row.include, *row.default, *row.arguments, *(each for group in row.any for each in group)]
 
@@ -54,6 +66,7 @@ def below(root: Path, row: NeedRow) -> NeedRow:
         default=moved(row.default),
         any=tuple(map(moved, row.any)),
         arguments=moved(row.arguments),
+        home="",
         mkdir=(),
     )
 
@@ -127,6 +140,27 @@ def test_a_layout_is_known(libraries: str, value: str, paths: list[str], tmp_pat
     assert found == set(paths)
 
 
+def test_a_home_that_has_what_is_asked_for_counts_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("one", "two", "three"):
+        (tmp_path / name / "bin").mkdir(parents=True)
+        (tmp_path / name / "own").touch()
+    (tmp_path / "two/lib").touch()
+    (tmp_path / "three/lib").touch()
+    (tmp_path / "three/bin/tool").touch(0o755)
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links/tool").symlink_to(tmp_path / "three/bin/tool")
+    monkeypatch.setenv("PATH", f"{tmp_path}/links")
+    row = NeedRow("x", "x", include=("{home}/own",), any=(("{home}/lib",),), home="tool")
+
+    def homes(*inputs: str) -> list[str]:
+        places = Places([], [f"{tmp_path}/{name}" for name in inputs])
+        found = find_need(WantedNeed(row, "x"), NeedHost([], [], emulated_loaders(ElfCache()), places))
+        return [path.on_host.removeprefix(f"{tmp_path}/") for path in found.trees]
+
+    assert homes("one", "two") == ["two/own", "two/lib"]
+    assert homes("one") == ["three/own", "three/lib"]
+
+
 def test_of_several_places_all_are_searched_and_links_to_one_count_once(tmp_path: Path) -> None:
     places = Places([f"{tmp_path}/a", f"{tmp_path}/b[1]"], [])
     for name in ("a", "b[1]"):
@@ -162,3 +196,12 @@ def test_arguments_of_one_name_are_taken_together() -> None:
     assert wanted_needs(["users=a,b", "users", "users=b,c"], ROWS) == [
         WantedNeed(ROWS["users"], "--with users=a,b", ("a", "b", "c"), has_default=True)
     ]
+
+
+def test_what_is_suggested_comes_as_it_is_and_a_script_with_what_runs_it(tmp_path: Path) -> None:
+    for name, mode in (("script", 0o755), ("text", 0o644)):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(mode)
+    assert _included(f"{tmp_path}/script").programs == [f"{tmp_path}/script"]
+    for path in (f"{tmp_path}/text", str(tmp_path), f"{tmp_path}/none"):
+        assert _included(path) == NeedFiles(trees=[CliPath(HOST_ROOT, path)])

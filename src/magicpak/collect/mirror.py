@@ -71,7 +71,7 @@ class Mirror:
 
     def __contains__(self, path: BundlePath) -> bool:
         """Return whether something was collected for `path`."""
-        return path in self._items
+        return path in self._items or any(item.path == path for item in self._others)
 
     def after(self, count: int) -> list[Item]:
         """Return what was collected after the first `count` paths."""

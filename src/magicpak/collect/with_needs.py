@@ -11,7 +11,7 @@ from magicpak.collect.include_libraries import resolve_included
 from magicpak.collect.mirror import Mirror
 from magicpak.collect.programs import ProgramCollector
 from magicpak.collect.trees import ReadFailure, TooMuch, TreeCollector
-from magicpak.errors import NeedNotFound
+from magicpak.errors import CannotRead, NeedNotFound
 from magicpak.files.cli_path import Location
 from magicpak.ldso.factory import Loaders
 from magicpak.needs.found import NeedFiles, NeedHost, find_need
@@ -42,13 +42,14 @@ def collect_needs(
     programs: Sequence[Resolved],
     loaders: Loaders,
     mirror: Mirror,
+    env: Mapping[str, str],
 ) -> NeedItems:
-    """Collect in `mirror` what is `wanted` for `inputs`, real paths, and for `programs`; nothing is executed.
+    """Collect in `mirror` what is `wanted` for `inputs`, real paths, and for `programs`, run with the variables `env`.
 
-    Raises NeedNotFound, CannotRead and ToolFailed.
+    Nothing is executed. Raises NeedNotFound, CannotRead and ToolFailed.
     """
     collector = _NeedCollector(mirror, loaders)
-    host = NeedHost.of(inputs, programs, loaders)
+    host = NeedHost.of(inputs, programs, loaders, env)
     for need in wanted:
         try:
             collector.add(find_need(need, host), Because(f"added by {need.flag}"))
@@ -68,6 +69,7 @@ class _NeedCollector:
         self._trees = TreeCollector(mirror)
         self._programs = ProgramCollector(mirror, loaders)
         self._libraries: list[Resolved] = []
+        self._made: list[tuple[str, Content | Link, Because]] = []
         self._warnings: list[str] = []
 
     def add(self, found: NeedFiles, because: Because) -> None:
@@ -78,20 +80,24 @@ class _NeedCollector:
             except TooMuch as error:
                 self._warnings.append(f"{printable(tree.on_host)} is not included whole: {error.what}")
         for alone in found.entries:
-            self._mirror.place(alone, because)
+            try:
+                self._mirror.place(alone, because)
+            except CannotRead as error:
+                self._trees.unreadable.setdefault(BundlePath(alone), error)
         for directory in found.directories:
             make_directory(directory, self._mirror, because)
         for program in found.programs:
             self._programs.place(program, because)
         made: dict[str, Content | Link] = {path: Content(data, _FILE) for path, data in found.made.items()}
         made |= {path: Link(target, _LINK) for path, target in found.links.items()}
-        for path, entry in made.items():
-            self._make(path, entry, because)
+        self._made += ((path, entry, because) for path, entry in made.items())
         self._libraries += found.libraries
         self._warnings += found.warnings
 
     def items(self, programs: Sequence[Resolved]) -> NeedItems:
         """Return what was collected for `programs`."""
+        for path, entry, because in self._made:  # last: what the host has there comes first
+            self._make(path, entry, because)
         elf_files = elf_files_among(self._mirror.after(self._before), self._trees.unreadable)
         resolved = [*self._libraries, *self._programs.resolved]
         # Java loads libjvm.so by its path, and then the libraries that need it by that name.

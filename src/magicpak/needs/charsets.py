@@ -79,21 +79,23 @@ def gconv(need: WantedNeed, host: NeedHost) -> NeedFiles:
     directories = [each.on_host for each in host.places.matches("{lib}/gconv")]
     if not directories:
         raise NeedNotFound(need.flag, host.places.patterns("{lib}/gconv") or ["{lib}/gconv"])
-    directory = directories[0]
-    if need.has_default:
-        return NeedFiles(trees=[CliPath(HOST_ROOT, directory)])
+    paths = directories if need.has_default else [path for each in directories for path in _chosen(each, need)]
+    return NeedFiles(trees=[CliPath(HOST_ROOT, path) for path in paths])
+
+
+def _chosen(directory: str, need: WantedNeed) -> list[str]:
+    """Return the modules in `directory` of the sets that are named, and the lists of all. Raises NeedNotFound."""
     modules, aliases = _modules(directory)
     files = [f"{directory}/gconv-modules", f"{directory}/gconv-modules.cache", f"{directory}/gconv-modules.d"]
     for argument in need.arguments:
-        name = argument.upper().rstrip("/")
+        name = _set(argument)
         name = aliases.get(name, name)
         if name not in modules and not _BUILT_IN.fullmatch(name):
             near = near_names(name, {*modules, *aliases})
             hints = [f"did you mean {', '.join(near)}?"] if near else []
             raise NeedNotFound(need.flag, [f"{argument} in {directory}/gconv-modules"], hints)
         files += modules.get(name, ())
-    existing = [file for file in dict.fromkeys(files) if os.path.exists(file)]
-    return NeedFiles(trees=[CliPath(HOST_ROOT, file) for file in existing])
+    return [file for file in dict.fromkeys(files) if os.path.exists(file)]
 
 
 def _modules(directory: str) -> tuple[dict[str, list[str]], dict[str, str]]:

@@ -6,8 +6,9 @@ from typing import NamedTuple
 from magicpak.elf.cache import ElfCache
 from magicpak.errors import NeedNotFound
 from magicpak.files.cli_path import CliPath
+from magicpak.files.view import real_path
 from magicpak.ldso.factory import Loaders
-from magicpak.needs.places import Places, places_of
+from magicpak.needs.places import Places, homes_of, places_of
 from magicpak.needs.rows import NeedRow, WantedNeed
 from magicpak.process.exec import find_program
 from magicpak.resolve.libraries import Resolved
@@ -51,17 +52,27 @@ class NeedFiles(NamedTuple):
 
 
 class NeedHost(NamedTuple):
-    """The host as needs see it: real paths of INPUTs, programs with what their loaders load, and their places."""
+    """The host as needs see it: real paths of INPUTs, programs with what their loaders load, and their places.
+
+    `env` are the variables of a run.
+    """
 
     inputs: Sequence[str]
     programs: Sequence[Resolved]
     loaders: Loaders
     places: Places
+    env: Mapping[str, str] = {}
 
     @classmethod
-    def of(cls, inputs: Sequence[str], programs: Sequence[Resolved], loaders: Loaders) -> "NeedHost":
+    def of(
+        cls,
+        inputs: Sequence[str],
+        programs: Sequence[Resolved],
+        loaders: Loaders,
+        env: Mapping[str, str] | None = None,
+    ) -> "NeedHost":
         """Return the host for `inputs` and `programs`. Raises ToolFailed."""
-        return cls(inputs, programs, loaders, places_of(inputs, programs, loaders))
+        return cls(inputs, programs, loaders, places_of(inputs, programs, loaders), env or {})
 
     @property
     def elf(self) -> ElfCache:
@@ -71,15 +82,15 @@ class NeedHost(NamedTuple):
 
 def find_need(need: WantedNeed, host: NeedHost) -> NeedFiles:
     """Return what `need` stands for. Raises NeedNotFound, also where only a part of it is not found, and ToolFailed."""
-    row = need.row
-    found = _matching(row.include, host.places)
+    row, places = need.row, _places(need.row, host.places)
+    found = _matching(row.include, places)
     for alternatives in row.any:
-        found = found.joined(_required(alternatives, need, host.places))
+        found = found.joined(_required(alternatives, need, places))
     if need.has_default:
-        found = found.joined(_matching(row.default, host.places))
+        found = found.joined(_matching(row.default, places))
     for argument in need.arguments if row.arguments else ():
         patterns = [each.replace("{}", argument) for each in row.arguments]
-        found = found.joined(_required(patterns, need, host.places, whole=True))
+        found = found.joined(_required(patterns, need, places, whole=True))
     found = found.joined(NeedFiles(directories=row.mkdir)).joined(_programs(row))
     if row.made:
         from magicpak.needs.made import MADE
@@ -88,6 +99,14 @@ def find_need(need: WantedNeed, host: NeedHost) -> NeedFiles:
     if not found:
         raise NeedNotFound(need.flag, found.sought)
     return found
+
+
+def _places(row: NeedRow, places: Places) -> Places:
+    """Return `places` with the one home that the row is about, if it is about one."""
+    program = find_program(row.home) if row.home else None
+    homes = [*places.homes, *(homes_of(real_path(program)) if program else ())] if row.home else []
+    candidates = (places._replace(homes=[home]) for home in homes)
+    return next((each for each in candidates if all(map(each.matches_one, row.any))), places)
 
 
 def _matching(patterns: Sequence[str], places: Places) -> NeedFiles:

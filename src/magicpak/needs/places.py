@@ -46,6 +46,10 @@ class Places(NamedTuple):
         """Return what `template` matches, in order, each path once."""
         return list(dict.fromkeys(path for each in self.patterns(template) for path in matching_paths(each)))
 
+    def matches_one(self, templates: Sequence[str]) -> bool:
+        """Return whether one of `templates` matches anything."""
+        return any(map(self.matches, templates))
+
 
 def places_of(inputs: Sequence[str], all_resolved: Sequence[Resolved], loaders: Loaders) -> Places:
     """Return the places of `inputs`, real paths, and of the programs `all_resolved`.
@@ -69,11 +73,12 @@ def places_of(inputs: Sequence[str], all_resolved: Sequence[Resolved], loaders: 
     real = dict.fromkeys(real_path(each) for each in libraries if os.path.isabs(each))
     return Places(
         [each for each in real if os.path.isdir(each)],
-        list(dict.fromkeys(home for path in inputs for home in _homes(path))),
+        list(dict.fromkeys(home for path in inputs for home in homes_of(path))),
     )
 
 
-def _homes(program: str) -> list[str]:
+def homes_of(program: str) -> list[str]:
+    """Return the directory that `program`, a real path, has for itself, if it has one."""
     directory = os.path.dirname(program)
     above, name = os.path.split(directory)
     home = above if name in ("bin", "sbin", "libexec") else directory

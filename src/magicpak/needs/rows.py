@@ -13,14 +13,18 @@ TABLE = "needs/needs.toml"
 MAX_TABLE = 1 << 20
 """Bytes of a user's table: ours, with some forty rows, has 10 KB."""
 
+_SUGGESTED = "suggested"
+"""The function of a row that may find nothing: there are programs that need nothing else."""
+
 
 class NeedRow(NamedTuple):
     """What one name brings; patterns are those of `--include`, with the placeholders of `needs/places`.
 
     All that `include` matches comes in, and what `default` matches where no argument is given. Of each list in `any`,
     the first pattern that matches comes in, and there must be one. `arguments` are patterns with `{}` for an argument,
-    which `argument` names; one of them must match. `mkdir` are directories to make, `programs` are found in PATH, those
-    of `also` come along where they are found, and `made` names a function of `needs/made`.
+    which `argument` names; one of them must match. `home` is the program whose home counts where no INPUT has its own
+    with what `any` asks for. `mkdir` are directories to make, `programs` are found in PATH, those of `also` come along
+    where they are found, and `made` names a function of `needs/made`.
     """
 
     name: str
@@ -30,6 +34,7 @@ class NeedRow(NamedTuple):
     any: tuple[tuple[str, ...], ...] = ()
     argument: str = ""
     arguments: tuple[str, ...] = ()
+    home: str = ""
     mkdir: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
@@ -44,7 +49,8 @@ class NeedRow(NamedTuple):
 class WantedNeed(NamedTuple):
     """A row, and what is asked of it: its default, or `arguments`, or both.
 
-    `flag` is what asks for it. One that is `optional` comes along with another, where it is found.
+    `flag` is what asks for it. One that is `optional` need not be found: it comes along with another, or is
+    what is suggested.
     """
 
     row: NeedRow
@@ -61,6 +67,7 @@ _FIELDS = {
     "any": list,
     "argument": str,
     "arguments": list,
+    "home": str,
     "mkdir": list,
     "programs": list,
     "with": list,
@@ -93,7 +100,8 @@ def wanted_needs(values: Iterable[str], rows: Mapping[str, NeedRow]) -> list[Wan
             raise InvalidUsage(f"--with {printable(name)} takes no argument, but is given {printable(text)!r}")
         if equals_sign and not arguments:
             raise InvalidUsage(f"--with {printable(value)} names nothing", hints=[f"--with {row.usage}"])
-        known = wanted.get(name) or WantedNeed(row, f"--with {value}", (), has_default=False)
+        is_optional = row.made == _SUGGESTED
+        known = wanted.get(name) or WantedNeed(row, f"--with {value}", (), has_default=False, optional=is_optional)
         all_arguments = tuple(dict.fromkeys((*known.arguments, *arguments)))
         wanted[name] = known._replace(arguments=all_arguments, has_default=known.has_default or not arguments)
     for each in list(wanted.values()):
@@ -139,7 +147,13 @@ def _row(name: str, table: Any, file: str, fields: Mapping[str, type]) -> NeedRo
     return row
 
 
-_SHAPES = {"summary": "a string", "argument": "a string", "made": "a string", "any": "a list of lists of strings"}
+_SHAPES = {
+    "summary": "a string",
+    "argument": "a string",
+    "home": "a string",
+    "made": "a string",
+    "any": "a list of lists of strings",
+}
 
 
 def _is_of_strings(value: object, depth: int) -> bool:
@@ -180,5 +194,5 @@ def near_names(name: str, names: Iterable[str]) -> list[str]:
     """Return those of `names` that are spelled like `name`."""
     from difflib import get_close_matches
 
-    by_lower = {each.lower(): each for each in names}
+    by_lower = {each.lower(): each for each in sorted(names)}
     return [by_lower[each] for each in get_close_matches(name.lower(), by_lower)]

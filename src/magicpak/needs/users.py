@@ -8,10 +8,16 @@ from magicpak.files.view import read_host_file
 from magicpak.needs.found import NeedFiles, NeedHost
 from magicpak.needs.rows import WantedNeed
 
-PASSWD, GROUP, NSSWITCH = "/etc/passwd", "/etc/group", "/etc/nsswitch.conf"
+PASSWD, GROUP = "/etc/passwd", "/etc/group"
+NSSWITCH = ("/etc/nsswitch.conf", "/usr/etc/nsswitch.conf")
+"""The second is that of SUSE, if there is no first."""
 MAX_FILE = 16 << 20
 """Bytes of such a file: a line for each of a hundred thousand users has 10 MB."""
 
+MAX_MODULES = 64
+"""Modules that are looked for: all that exist are some twenty."""
+
+_MODULE = re.compile(r"[\w-]+")
 _IN_SHADOW = "x"  # instead of a password, which old files have: no bundle has /etc/shadow
 _DEFAULT_USERS = ("root", "nobody")
 _DEFAULT_MODULES = ("files", "dns")
@@ -40,9 +46,10 @@ def users(need: WantedNeed, _host: NeedHost) -> NeedFiles:
 
 def nss(_need: WantedNeed, host: NeedHost) -> NeedFiles:
     """Return the modules of glibc that nsswitch.conf(5) names, or those for which libc needs no such file."""
-    lines = (line.partition("#")[0].partition(":")[2] for line in _text(NSSWITCH).splitlines())
+    text = next(filter(None, map(_text, NSSWITCH)), "")
+    lines = (line.partition("#")[0].partition(":")[2] for line in text.splitlines())
     named = [name for line in lines for name in re.sub(r"\[[^]]*\]", " ", line).split()]
-    modules = dict.fromkeys(name for name in named or _DEFAULT_MODULES if "/" not in name)
+    modules = list(dict.fromkeys(filter(_MODULE.fullmatch, named or _DEFAULT_MODULES)))[:MAX_MODULES]
     found = {name: host.places.matches(f"{{lib}}/libnss_{name}.so.2") for name in modules}
     trees = [path for paths in found.values() for path in paths]
     return NeedFiles(trees=trees, sought=[f"libnss_{name}.so.2" for name, paths in found.items() if not paths])

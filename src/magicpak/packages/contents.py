@@ -50,7 +50,7 @@ def package_contents(names: Sequence[str], root: str = "/", *, dependencies: boo
         wanted = [name for name in unknown if _name(name) in packages.needs]
         unknown = [name for name in unknown if name not in wanted]
         for name in _with_dependencies(wanted, packages) if dependencies else wanted:
-            paths |= dict.fromkeys(path for path in packages.files(name) if not is_below(path, DOCUMENTATION))
+            paths |= dict.fromkeys(filter(_is_wanted, packages.files(name)))
         known |= dict.fromkeys(packages.needs)
         warnings += packages.warnings
     return PackageContents(list(paths), unknown, known, warnings)
@@ -68,6 +68,10 @@ def _with_dependencies(names: Sequence[str], packages: InstalledPackages) -> lis
                 seen.add(provider + architecture)
                 found.append(provider + architecture)
     return found
+
+
+def _is_wanted(path: str) -> bool:
+    return path.startswith("/") and "\0" not in path and not is_below(path, DOCUMENTATION)
 
 
 def _name(package: str) -> str:

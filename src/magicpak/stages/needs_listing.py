@@ -1,5 +1,6 @@
 """What `--with-list` prints: each name, and what it would add on this host."""
 
+import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -76,7 +77,7 @@ class _BundleOfInputs:
         """Return how many files and links `needs` add, and their size, for a table."""
         mirror = Mirror(Layout.HOST, Host())
         try:
-            items = collect_needs(needs, self._real, self._resolved, self._loaders, mirror)
+            items = collect_needs(needs, self._real, self._resolved, self._loaders, mirror, os.environ)
         except (NeedNotFound, InvalidUsage):
             return _NOTHING, _NOTHING
         for each in items.resolved:

@@ -173,7 +173,8 @@ class Planning(NamedTuple):
         from magicpak.collect.with_needs import collect_needs
 
         log.doing("looking for what --with names:", lambda: count_noun(len(mirror), "entry"))
-        found = collect_needs(self.needs, [each.real for each in inputs.all], resolved, loaders, mirror)
+        paths = [each.real for each in inputs.all]
+        found = collect_needs(self.needs, paths, resolved, loaders, mirror, self.env)
         log.warn_all(found.warnings)
         return found
 

@@ -62,7 +62,8 @@ def run_as_for(user: str | None, plan: BundlePlan) -> RunAs:
 def _number(text: str, what: str, file: str) -> int:
     if not re.fullmatch("0*[0-9]{1,10}", text) or int(text) >= 1 << 31:
         message = f"--test-user: {file} of the bundle has no {what}"
-        raise InvalidUsage(message, hints=[f"use its number, or add the file with --include {file}"])
+        hint = f"use its number, or add the name with --with users, or the file with --include {file}"
+        raise InvalidUsage(message, hints=[hint])
     return int(text)
 
 
