@@ -10,9 +10,9 @@ from magicpak.files.env_line import env_command
 from magicpak.files.script import HEAD, parse_script
 from magicpak.scripts.needs import Language, ScriptFile
 from magicpak.scripts.perl.language import Perl
-from magicpak.scripts.python import Python
+from magicpak.scripts.python.language import Python
 from magicpak.scripts.ruby.language import Ruby
-from magicpak.scripts.shell import Shell
+from magicpak.scripts.shell.language import Shell
 from magicpak.scripts.sources import Sources
 
 _SECONDS = 10  # for a script of some kilobytes, which takes milliseconds
