@@ -42,6 +42,20 @@ def test_there_is_none_where_nobody_wants_it_or_the_bundle_has_it(here: Path, ap
     assert (result.code, SHELL in result.stderr) == (0, False)
 
 
+def test_what_is_too_much_to_read_is_counted(here: Path) -> None:
+    files = sorted(each for each in Path("/etc").glob("*.conf") if each.is_file())
+    named = "".join(f'fopen("{each}", "r"), ' for each in files)
+    many = compiled(here / "many", f"#include <stdio.h>\nint main(void) {{ return {named} 0; }}")
+    every = json.loads(magicpak("--dry-run", "--report=json", many, cwd=here).stdout)["suggestions"]
+    if len(every) <= 12:
+        pytest.skip("/etc has few files")
+    *shown, last = hints(magicpak(many, "out", cwd=here).stderr)
+    assert (len(shown), last) == (
+        12,
+        f"hint: {len(every) - 12} more suggestion{'s' * (len(every) > 13)}: --dry-run shows all",
+    )
+
+
 def test_a_program_that_needs_nothing_gets_none(here: Path, static: Path) -> None:
     executable(here / "still", static.read_bytes())
     assert magicpak("still", "out", cwd=here) == RunResult(0, "", "")

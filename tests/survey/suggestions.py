@@ -26,16 +26,16 @@ from magicpak.errors import MagicpakError
 from magicpak.ldso.factory import Loaders
 from magicpak.ldso.resolver import Resolver
 from magicpak.needs.signs import SignedProgram, read_signs
-from magicpak.needs.suggest import Lacks, Suggestion, suggestions
+from magicpak.needs.suggest import Suggestion, suggestions
 from magicpak.process.exec import Command, find_program
 from magicpak.process.tempdirs import private_directory
 from magicpak.resolve.inputs import find_inputs
 from magicpak.resolve.libraries import resolve_program
 from magicpak.tracing.run import run_traced
+from support.bundle_with import BundleWith
 from survey.runs import RUNS, USED
 
 ENV = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "TERM": "xterm"}
-EVERYTHING = Lacks(lambda _: True, lambda _: True)
 
 
 class Survey:
@@ -58,7 +58,7 @@ class Survey:
         except MagicpakError:
             return None
         env = {"PATH": ENV["PATH"]}
-        return suggestions([SignedProgram(os.path.basename(path), closure)], self._table, env, EVERYTHING)
+        return suggestions([SignedProgram(os.path.basename(path), closure)], self._table, env, BundleWith())
 
 
 def count(directories: Sequence[str]) -> None:

@@ -2,19 +2,30 @@
 
 import os
 from collections.abc import Mapping
+from functools import cache
 
 from magicpak.collect.result import Result
-from magicpak.needs.lacking import lacks_name, lacks_path
+from magicpak.ldso.factory import Loaders
+from magicpak.needs.found import NeedHost
+from magicpak.needs.lacking import Lacking
 from magicpak.needs.signs import SignedProgram, read_signs
-from magicpak.needs.suggest import Lacks, Suggestion, suggestions
+from magicpak.needs.suggest import Suggestion, suggestions
 
 
-def suggest_for(result: Result, env: Mapping[str, str]) -> list[Suggestion]:
-    """Return what the INPUTs of `result`, run with the variables `env`, show that they need and the bundle lacks."""
+def suggest_for(result: Result, loaders: Loaders, rows_file: str | None, env: Mapping[str, str]) -> list[Suggestion]:
+    """Return what the INPUTs of `result`, run with the variables `env`, show that they need and the bundle lacks.
+
+    `rows_file` is the user's table of names. Raises ToolFailed.
+    """
+    inputs = [each for each in result.placed if each.program is not None]
+
+    @cache
+    def host() -> NeedHost:
+        return NeedHost.of([each.real for each in result.inputs.all], [each.resolved for each in inputs], loaders)
+
     programs = [
         SignedProgram(os.path.basename(each.program.argument), each.resolved.closure)
-        for each in result.placed
+        for each in inputs
         if each.program is not None
     ]
-    lacks = Lacks(lambda value: lacks_name(value, result.plan), lambda path: lacks_path(path, result.plan))
-    return suggestions(programs, read_signs(), env, lacks)
+    return suggestions(programs, read_signs(), env, Lacking(result.plan, rows_file, host))
