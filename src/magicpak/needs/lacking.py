@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 
-from magicpak.bundle.entry import Directory
 from magicpak.bundle.plan import BundlePlan
 from magicpak.errors import InvalidUsage, NeedNotFound
 from magicpak.needs.found import NeedHost, find_need
@@ -23,9 +22,8 @@ class Lacking:
         return bool(paths) and all(map(self.path, paths))
 
     def path(self, path: str) -> bool:
-        """Return whether nothing is at `path` in the bundle, or merely a directory on the way to something."""
-        item = self._plan.reached(path)[0]
-        return item is None or (isinstance(item.entry, Directory) and item.entry.implied)
+        """Return whether nothing is at `path` in the bundle: of what is there in part, somebody has taken care."""
+        return self._plan.reached(path)[0] is None
 
     def _brought(self, value: str) -> Sequence[str]:
         """Return the paths of what `--with value` adds here: nothing where that would be an error."""
