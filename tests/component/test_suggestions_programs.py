@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from survey.suggestions import Survey
+from survey.suggestions import SuggestionSurvey
 
 NAMES = {
     "age": [],
@@ -62,7 +62,7 @@ PATHS = {
 def suggested(name: str) -> tuple[list[str], list[str]]:
     """Return the values of `--with`, and those of `--include`, that are suggested for the program `name`."""
     path = shutil.which(name, path="/usr/bin:/usr/sbin:/bin:/sbin")
-    found = Survey().suggested(path) if path else None
+    found = SuggestionSurvey().suggested(path) if path else None
     if found is None:
         pytest.skip(f"{name} is not installed, or a script")
     both = ("with", "include")

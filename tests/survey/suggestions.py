@@ -38,7 +38,7 @@ from survey.runs import RUNS, USED
 ENV = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "TERM": "xterm"}
 
 
-class Survey:
+class SuggestionSurvey:
     """The programs of this machine, each looked at once."""
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class Survey:
 
 def count(directories: Sequence[str]) -> None:
     """Print the programs of each kind of suggestion."""
-    survey, kinds, programs = Survey(), defaultdict(list), 0
+    survey, kinds, programs = SuggestionSurvey(), defaultdict(list), 0
     for directory in directories:
         for name in sorted(os.listdir(directory)):
             found = survey.suggested(f"{directory}/{name}")
@@ -85,7 +85,7 @@ def watch() -> None:
         for line in RUNS:
             command = line.replace("@PORT", str(server.getsockname()[1]))
             path = find_program(shlex.split(command)[0])
-            found = Survey().suggested(path) if path else None
+            found = SuggestionSurvey().suggested(path) if path else None
             if not found:
                 print(f"{line}: {'nothing is suggested' if path else 'not installed'}")
                 continue
