@@ -63,16 +63,17 @@ class SuggestionSurvey:
 
 def count(directories: Sequence[str]) -> None:
     """Print the programs of each kind of suggestion."""
-    survey, kinds, programs = SuggestionSurvey(), defaultdict(list), 0
+    survey, kinds, programs, without = SuggestionSurvey(), defaultdict(list), 0, 0
     for directory in directories:
         for name in sorted(os.listdir(directory)):
             found = survey.suggested(f"{directory}/{name}")
             programs += found is not None
+            without += found == []
             for each in found or ():
                 kind, what = (each.value, name) if each.flag == "with" else (each.reason.split()[1], each.value)
                 kinds[kind].append(f"{name}:{what}" if what != name else name)
     total = sum(map(len, kinds.values()))
-    print(f"{programs} programs, {total} suggestions, {total / programs:.2f} for each")
+    print(f"{programs} programs, {total} suggestions, {total / programs:.2f} for each, none for {without}")
     for kind, names in sorted(kinds.items(), key=lambda each: -len(each[1])):
         print(f"{len(names):5} {kind}: {' '.join(names)}")
 

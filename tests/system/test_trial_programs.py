@@ -269,17 +269,8 @@ class CaseRunner:
         tests = [f"--test-command={text}", f"--test-stdout={self._printed_on_the_host(text)}"]
         tests += [f"--test-env={name}={value}" for name, value in self._settings.items()]
         watched = [self.filled_in(option) for option in self._case.options]
-        return run(
-            "--no-hints",
-            "--dynamic",
-            *watched,
-            "--test",
-            *tests,
-            *options,
-            self.bundle,
-            cwd=self._here,
-            **self._environment,
-        )
+        options = ("--no-hints", *options)
+        return run("--dynamic", *watched, "--test", *tests, *options, self.bundle, cwd=self._here, **self._environment)
 
     @property
     def _settings(self) -> dict[str, str]:
