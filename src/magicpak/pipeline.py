@@ -16,7 +16,7 @@ from magicpak.elf.cache import ElfCache
 from magicpak.errors import LibrariesMissing, MagicpakError
 from magicpak.ldso.factory import Loaders
 from magicpak.log import Log
-from magicpak.options import LogLevel, Options
+from magicpak.options import SUGGESTED, LogLevel, Options
 from magicpak.outputs.directory import DirectoryOutput, WriteResult
 from magicpak.process.tempdirs import private_directory
 from magicpak.resolve.inputs import Program, find_inputs
@@ -27,9 +27,9 @@ from magicpak.text import count_noun, format_size, printable
 if TYPE_CHECKING:
     from magicpak.needs.rows import WantedNeed
     from magicpak.needs.suggest import Suggestion
-    from magicpak.resolve.inputs import Program
     from magicpak.stages.compression import Compression
     from magicpak.stages.reporting import Reporting
+    from magicpak.stages.suggesting import Suggesting
     from magicpak.stages.tracing import Tracing
     from magicpak.stages.trial import Trial
     from magicpak.tracing.run import TracedRun
@@ -111,7 +111,10 @@ class _Run:
             raise error
         if options.dynamic and error is None:
             self.traced = _tracing(options).run(inputs.all, self._new_private_directory, log)
-        result = _planning(options, self._needs).run(inputs, resolved, self.traced, loaders, log)
+        planning = _planning(options, self._needs)
+        if SUGGESTED in options.with_:
+            planning = _suggesting(options).added_to(planning, inputs, resolved, loaders)
+        result = planning.run(inputs, resolved, self.traced, loaders, log)
         if compression is not None and error is None:
             packed = [*inputs.programs, *(_interpreters(result, elf) if inputs.scripts else ())]
             plan = compression.run(packed, result.plan, elf, self._new_private_directory, log)
@@ -130,20 +133,12 @@ class _Run:
 def _needs(options: Options) -> "Sequence[WantedNeed]":
     from magicpak.needs.rows import need_rows, wanted_needs
 
-    return wanted_needs(options.with_, need_rows(options.with_file))
+    return wanted_needs([each for each in options.with_ if each != SUGGESTED], need_rows(options.with_file))
 
 
 def _planning(options: Options, needs: "Sequence[WantedNeed]") -> Planning:
-    return Planning(
-        options.layout,
-        options.output,
-        options.include,
-        options.exclude,
-        options.mkdir,
-        needs,
-        options.all_packages,
-        _dynamic_env(options),
-    )
+    paths = options.include, options.exclude, options.mkdir
+    return Planning(options.layout, options.output, *paths, needs, options.all_packages, _dynamic_env(options))
 
 
 def _interpreters(result: Result, elf: ElfCache) -> "list[Program]":
@@ -225,9 +220,13 @@ def _suggestions(options: Options, result: Result, loaders: Loaders, log: Log) -
     """Return what the bundle may lack besides, if anybody sees it."""
     if not options.hints or not (options.report or log.shows(LogLevel.WARN)):
         return ()
-    from magicpak.stages.suggesting import suggest_for
+    return _suggesting(options).run(result, loaders)
 
-    return suggest_for(result, loaders, options.with_file, _dynamic_env(options))
+
+def _suggesting(options: Options) -> "Suggesting":
+    from magicpak.stages.suggesting import Suggesting
+
+    return Suggesting(options.with_, options.with_file, _dynamic_env(options))
 
 
 def _unpack_warnings(elf: ElfCache, result: Result, *, traced: bool) -> list[str]:

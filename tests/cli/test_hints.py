@@ -113,3 +113,20 @@ def test_a_file_that_a_program_names_is_suggested_unless_the_bundle_has_it(here:
     assert hints(magicpak("--dry-run", reader, cwd=here).stderr) == [line]
     assert hints(magicpak("--dry-run", "--include=/etc/debian_version", reader, cwd=here).stderr) == []
     assert hints(magicpak("--dry-run", "--dynamic", reader, cwd=here).stderr) == []
+
+
+def test_all_that_is_suggested_can_be_had(here: Path, app: Path) -> None:
+    result = magicpak("--with=suggested", app, "out", cwd=here)
+    assert result == RunResult(0, "", "")
+    assert (here / "out/bin/sh").exists()
+    assert magicpak("--with=suggested", "--with=shell", "--dry-run", "--report=list", app, cwd=here).stderr == ""
+
+
+def test_what_is_suggested_does_not_take_the_place_of_what_is_asked_for(here: Path) -> None:
+    if not Path("/usr/share/zoneinfo/Europe/Rome").exists():
+        pytest.skip("there are no time zones here")
+    clock = compiled(here / "clock", "#include <time.h>\nint main(void) { time_t now = 0; return !localtime(&now); }")
+    zones = Path("out/usr/share/zoneinfo")
+    options = ["--with=suggested", "--with=tz=Europe/Paris"]
+    assert magicpak(*options, clock, "out", cwd=here, env={"TZ": "Europe/Rome"}).code == 0
+    assert [(here / zones / "Europe" / each).exists() for each in ("Paris", "Rome")] == [True, False]
