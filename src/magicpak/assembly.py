@@ -4,13 +4,14 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from magicpak.options import Options
+from magicpak.options import SUGGESTED, Options
 from magicpak.stages.planning import Planning
 
 if TYPE_CHECKING:
     from magicpak.needs.rows import WantedNeed
     from magicpak.stages.compression import Compression
     from magicpak.stages.reporting import Reporting
+    from magicpak.stages.suggesting import Suggesting
     from magicpak.stages.tracing import Tracing
     from magicpak.stages.trial import Trial
 
@@ -19,7 +20,7 @@ def needs(options: Options) -> "Sequence[WantedNeed]":
     """Return what `--with` and `--with-file` ask for. Raises InvalidUsage."""
     from magicpak.needs.rows import need_rows, wanted_needs
 
-    return wanted_needs(options.with_, need_rows(options.with_file))
+    return wanted_needs([each for each in options.with_ if each != SUGGESTED], need_rows(options.with_file))
 
 
 def planning(options: Options, needs: "Sequence[WantedNeed]") -> Planning:
@@ -90,3 +91,10 @@ def trial(options: Options) -> "Trial":
 
 def _encoded(text: str | None) -> bytes | None:
     return None if text is None else os.fsencode(text)
+
+
+def suggesting(options: Options) -> "Suggesting":
+    """Return the stage that suggests what the bundle may lack."""
+    from magicpak.stages.suggesting import Suggesting
+
+    return Suggesting(options.with_, options.with_file, dynamic_env(options))

@@ -2,15 +2,18 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, TextIO
 
 from magicpak.options import LogLevel
-from magicpak.text import printable, write_error
+from magicpak.text import count_noun, printable, write_error
 
 if TYPE_CHECKING:
     from magicpak.progress import StatusLine
+
+
+MOST_HINTS = 12
 
 
 class Log:
@@ -30,13 +33,19 @@ class Log:
         for event in events:
             self.warn(event)
 
-    def hint_all(self, events: Iterable[str]) -> None:
-        """Log options that may help, where warnings are logged; most runs have some, and structlog costs 50 ms."""
-        if self.shows(LogLevel.WARN):
-            line = _coloured_line if shows_colours(sys.stderr) else _line
-            with self._without_status():
-                for event in events:
-                    write_error(f"{line(None, 'hint', {'level': 'hint', 'event': printable(event)})}\n")
+    def hint_all(self, hints: Sequence[object]) -> None:
+        """Log options that may help, MOST_HINTS of them, where warnings are logged.
+
+        Most runs have some, and structlog costs 50 ms.
+        """
+        if not self.shows(LogLevel.WARN):
+            return
+        lines, more = list(map(str, hints[:MOST_HINTS])), len(hints) - MOST_HINTS
+        lines += [f"{count_noun(more, 'more suggestion')}: --dry-run shows all"] if more > 0 else []
+        line = _coloured_line if shows_colours(sys.stderr) else _line
+        with self._without_status():
+            for each in lines:
+                write_error(f"{line(None, 'hint', {'level': 'hint', 'event': printable(each)})}\n")
 
     def info(self, event: str) -> None:
         """Log what a stage has done."""

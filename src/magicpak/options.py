@@ -7,6 +7,9 @@ from typing import NamedTuple
 from magicpak.bundle.entry import Layout
 from magicpak.ldso.resolver import Resolver
 
+SUGGESTED = "suggested"
+"""The value of `--with` that stands for all that is suggested."""
+
 
 class Report(Enum):
     """The form of a report: `--report`."""

@@ -16,7 +16,7 @@ from magicpak.elf.cache import ElfCache
 from magicpak.errors import LibrariesMissing, MagicpakError
 from magicpak.ldso.factory import Loaders
 from magicpak.log import Log
-from magicpak.options import LogLevel, Options
+from magicpak.options import SUGGESTED, LogLevel, Options
 from magicpak.outputs.directory import DirectoryOutput, WriteResult
 from magicpak.process.tempdirs import private_directory
 from magicpak.resolve.inputs import Program, find_inputs
@@ -26,7 +26,6 @@ from magicpak.text import count_noun, format_size, printable
 if TYPE_CHECKING:
     from magicpak.needs.rows import WantedNeed
     from magicpak.needs.suggest import Suggestion
-    from magicpak.resolve.inputs import Program
     from magicpak.stages.compression import Compression
     from magicpak.tracing.run import TracedRun
     from magicpak.verify.severity import Verdict
@@ -50,16 +49,15 @@ def bundle(options: Options, log: Log, print_: Callable[[bytes], None]) -> None:
         stack.callback(log.rest)
         run = _Run(options, needs, stack, log)
         result, verdict, error = run.decide(compression, until_report=reporting is not None)
-        suggestions = _suggestions(options, result, log)
         if reporting is not None:
             log.rest()
-            reporting.run(result, verdict, suggestions, complete=error is None, print_=print_, log=log)
+            reporting.run(result, verdict, run.suggestions, complete=error is None, print_=print_, log=log)
         if error is not None:
             raise error
         if options.size_limit is not None:
             check_size_limit(result.plan, options.size_limit)
         if output is None or options.dry_run:
-            log.hint_all(_lines(suggestions))
+            log.hint_all(run.suggestions)
             log.info("nothing was written: this was a dry run")
             return
         test = (
@@ -67,7 +65,7 @@ def bundle(options: Options, log: Log, print_: Callable[[bytes], None]) -> None:
         )
         inspect = partial(test.run, log=log) if test is not None else None
         written = _write(output, result, inspect, log)  # the private directories hold files of the plan
-    log.hint_all(_lines(suggestions))
+    log.hint_all(run.suggestions)
     files, seconds = count_noun(written.files, "file"), monotonic() - started
     log.summary(f"{options.output}: {files}, {format_size(written.size)}, in {seconds:.1f} s")
 
@@ -82,6 +80,7 @@ class _Run:
         self._log = log
         self._private: list[str] = []
         self.traced: Sequence[TracedRun] = ()
+        self.suggestions: Sequence[Suggestion] = ()
 
     def decide(
         self, compression: "Compression | None", *, until_report: bool
@@ -109,7 +108,10 @@ class _Run:
             raise error
         if options.dynamic and error is None:
             self.traced = assembly.tracing(options).run(inputs.all, self._new_private_directory, log)
-        result = assembly.planning(options, self._needs).run(inputs, resolved, self.traced, loaders, log)
+        planning = assembly.planning(options, self._needs)
+        if SUGGESTED in options.with_:
+            planning = assembly.suggesting(options).added_to(planning, inputs, resolved, loaders)
+        result = planning.run(inputs, resolved, self.traced, loaders, log)
         if compression is not None and error is None:
             packed = [*inputs.programs, *(_interpreters(result, elf) if inputs.scripts else ())]
             plan = compression.run(packed, result.plan, elf, self._new_private_directory, log)
@@ -117,6 +119,7 @@ class _Run:
         result = result._replace(private=self._private)
         verdict = _verify(result, loaders, options.output, log) if options.verify and error is None else None
         log.warn_all(_unpack_warnings(elf, result, traced=options.dynamic))
+        self.suggestions = _suggestions(options, result, loaders, log)
         return result, verdict, verdict.error if verdict else error
 
     def _new_private_directory(self) -> str:
@@ -148,21 +151,11 @@ def _missing_libraries(programs: Sequence[Program], resolved: Sequence[Resolved]
     return None
 
 
-def _suggestions(options: Options, result: Result, log: Log) -> "Sequence[Suggestion]":
+def _suggestions(options: Options, result: Result, loaders: Loaders, log: Log) -> "Sequence[Suggestion]":
     """Return what the bundle may lack besides, if anybody sees it."""
     if not options.hints or not (options.report or log.shows(LogLevel.WARN)):
         return ()
-    from magicpak.stages.suggesting import suggest_for
-
-    return suggest_for(result, assembly.dynamic_env(options))
-
-
-def _lines(suggestions: "Sequence[Suggestion]") -> Sequence[str]:
-    if not suggestions:
-        return ()
-    from magicpak.needs.suggest import lines
-
-    return lines(suggestions)
+    return assembly.suggesting(options).run(result, loaders)
 
 
 def _unpack_warnings(elf: ElfCache, result: Result, *, traced: bool) -> list[str]:

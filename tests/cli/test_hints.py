@@ -42,6 +42,20 @@ def test_there_is_none_where_nobody_wants_it_or_the_bundle_has_it(here: Path, ap
     assert (result.code, SHELL in result.stderr) == (0, False)
 
 
+def test_what_is_too_much_to_read_is_counted(here: Path) -> None:
+    files = sorted(each for each in Path("/etc").glob("*.conf") if each.is_file())
+    named = "".join(f'fopen("{each}", "r"), ' for each in files)
+    many = compiled(here / "many", f"#include <stdio.h>\nint main(void) {{ return {named} 0; }}")
+    every = json.loads(magicpak("--dry-run", "--report=json", many, cwd=here).stdout)["suggestions"]
+    if len(every) <= 12:
+        pytest.skip("/etc has few files")
+    *shown, last = hints(magicpak(many, "out", cwd=here).stderr)
+    assert (len(shown), last) == (
+        12,
+        f"hint: {len(every) - 12} more suggestion{'s' * (len(every) > 13)}: --dry-run shows all",
+    )
+
+
 def test_a_program_that_needs_nothing_gets_none(here: Path, static: Path) -> None:
     executable(here / "still", static.read_bytes())
     assert magicpak("still", "out", cwd=here) == RunResult(0, "", "")
@@ -99,3 +113,20 @@ def test_a_file_that_a_program_names_is_suggested_unless_the_bundle_has_it(here:
     assert hints(magicpak("--dry-run", reader, cwd=here).stderr) == [line]
     assert hints(magicpak("--dry-run", "--include=/etc/debian_version", reader, cwd=here).stderr) == []
     assert hints(magicpak("--dry-run", "--dynamic", reader, cwd=here).stderr) == []
+
+
+def test_all_that_is_suggested_can_be_had(here: Path, app: Path) -> None:
+    result = magicpak("--with=suggested", app, "out", cwd=here)
+    assert result == RunResult(0, "", "")
+    assert (here / "out/bin/sh").exists()
+    assert magicpak("--with=suggested", "--with=shell", "--dry-run", "--report=list", app, cwd=here).stderr == ""
+
+
+def test_what_is_suggested_does_not_take_the_place_of_what_is_asked_for(here: Path) -> None:
+    if not Path("/usr/share/zoneinfo/Europe/Rome").exists():
+        pytest.skip("there are no time zones here")
+    clock = compiled(here / "clock", "#include <time.h>\nint main(void) { time_t now = 0; return !localtime(&now); }")
+    zones = Path("out/usr/share/zoneinfo")
+    options = ["--with=suggested", "--with=tz=Europe/Paris"]
+    assert magicpak(*options, clock, "out", cwd=here, env={"TZ": "Europe/Rome"}).code == 0
+    assert [(here / zones / "Europe" / each).exists() for each in ("Paris", "Rome")] == [True, False]

@@ -778,6 +778,14 @@ NAMED = {
     "a shell": ["/bin/sh"],
     "": ["/etc/hostname.none", "/etc/debian_version", "/etc/os-release"],
 }
+NEEDS = {
+    "NSS configuration": "nss",
+    "CA certificates": "certs",
+    "the time zone Europe/Rome": "tz=Europe/Rome",
+    "the terminfo entry xterm": "terminfo=xterm",
+    "names of network services and protocols": "nss",
+}
+"""Those that a name of --with stands for."""
 
 
 class TestHints:
@@ -786,13 +794,14 @@ class TestHints:
     @pytest.mark.parametrize("words", NAMED)
     def test_what_was_not_found_is_called_by_its_name_and_its_flag_helps(self, words: str, work: Path) -> None:
         path = existing(*NAMED[words])
-        line = f"--include {path} ({words})" if words else f"--include {path}"
+        option = f"--with {NEEDS[words]}" if words in NEEDS else f"--include {path}"
+        line = f"{option} ({words})" if words else option
         assert magicpak(*does(f"show={path}"), "./doer", "out", cwd=work) == RunResult(
             8,
             "",
             failed("/doer exited with code 1", f"  {path}: No such file or directory", f"hint: {line}", DYNAMIC),
         )
-        options = [*does(f"show={path}"), "--include", path]
+        options = [*does(f"show={path}"), *option.split()]
         assert magicpak(*options, "./doer", "out", cwd=work).code == 0
 
     @everywhere
@@ -807,7 +816,7 @@ class TestHints:
                 f"/doer show={zone} | wc -c did not print the expected output",
                 *("  --- expected", "  +++ printed", "  @@ -1 +1 @@", "  -9", "  +0"),
                 f"  {zone}: No such file or directory",
-                f"hint: --include {zone} (the time zone Europe/Rome)",
+                "hint: --with tz=Europe/Rome (the time zone Europe/Rome)",
                 DYNAMIC,
             ),
         )

@@ -25,6 +25,7 @@ from magicpak.files.view import HostView
 from magicpak.ldso.cache import MAX_OVERLAP, CacheEntry, make_cache, parse_cache
 from magicpak.ldso.interpreter import built_in
 from magicpak.ldso.machines import machine_of
+from magicpak.needs.strings import MAX_CONTENT, ElfContent
 from magicpak.packages.contents import package_contents
 from magicpak.packages.owners import owners
 from support import script_readers as scripts
@@ -172,6 +173,15 @@ def symbols(data: bytes) -> None:
         assert b"" not in found.needed
 
 
+def content(data: bytes) -> None:
+    with tempfile.NamedTemporaryFile(buffering=0) as file:
+        file.write(data)
+        found = ElfContent(file.name)
+        assert len(found.content) <= MAX_CONTENT + 2 * len(data)
+        assert all(each.isascii() and each.isprintable() for each in found.strings)
+        assert "" not in found.imports
+
+
 def cache(data: bytes) -> None:
     texts = {text for entries in parse_cache(data).values() for each in entries for text in (each.name, each.path)}
     assert "" not in texts
@@ -207,6 +217,7 @@ TARGETS: Mapping[str, tuple[Target, list[bytes]]] = {
     "facts": (facts, ELF_FILES),
     "symbols": (symbols, ELF_FILES),
     "notes": (notes, NOTES),
+    "content": (content, ELF_FILES),
     "cache": (cache, CACHES),
     "loader": (loader, LOADERS),
     "packages": (packages, list(DATABASES.values())),

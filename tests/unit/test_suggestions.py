@@ -10,13 +10,15 @@ from magicpak.elf.reader import read_path
 from magicpak.ldso.closure import Closure
 from magicpak.ldso.loader import Found, Loaded, Need, Rule
 from magicpak.needs import named, strings
+from magicpak.needs.rows import need_rows
 from magicpak.needs.signs import NamedFiles, Sign, SignedProgram, read_signs
 from magicpak.needs.strings import ElfContent
-from magicpak.needs.suggest import MOST, Lacks, Suggestion, lines, suggestions
+from magicpak.needs.suggest import Suggestion, suggestions
+from support.bundle_with import BundleWith
 from support.elf_files import AARCH64, I386, PPC, S390X, X86_64, Text, make_elf
 
 TABLE = read_signs()
-EVERYTHING = Lacks(lambda _: True, lambda _: True)
+EVERYTHING = BundleWith()
 
 
 def loaded(path: Path, name: str = "", rule: Rule = Rule.PROGRAM, at: str | None = None) -> Loaded:
@@ -87,6 +89,10 @@ def test_each_sign_of_the_table_suggests_its_name(tmp_path: Path, sign: Sign) ->
     )
     env = dict.fromkeys(sign.env[:1], "XX")
     assert (sign.name + ("=XX" if env else "")) in names(app, **env)
+
+
+def test_each_sign_has_a_name_of_the_other_table() -> None:
+    assert {each.name for each in TABLE.signs} - set(need_rows()) == set()
 
 
 @pytest.mark.parametrize("sign", TABLE.signs, ids=lambda each: f"{each.name}: {each.words}")
@@ -175,15 +181,9 @@ def test_each_value_is_suggested_once_and_names_come_before_paths(tmp_path: Path
         Suggestion("with", "shell", "app runs commands of a shell"),
         Suggestion("include", str(data), f"app names {data}"),
     ]
-    assert suggestions([one, two], table, {}, Lacks(lambda name: name == "shell", lambda _: False)) == [
+    assert suggestions([one, two], table, {}, BundleWith("nss", str(data))) == [
         Suggestion("with", "shell", "app runs commands of a shell")
     ]
-
-
-def test_too_many_suggestions_are_counted() -> None:
-    found = [Suggestion("include", f"/etc/a b{n}", f"app names /etc/{n}") for n in range(MOST + 2)]
-    assert lines(found[:MOST])[0] == "app names /etc/0: --include '/etc/a b0'"
-    assert (len(lines(found[:MOST])), lines(found)[MOST:]) == (MOST, ["2 more suggestions: --dry-run shows all"])
 
 
 @pytest.fixture

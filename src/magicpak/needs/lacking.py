@@ -1,39 +1,37 @@
-"""Whether a bundle lacks what a name of `--with` stands for."""
+"""Whether a bundle lacks what an option would add."""
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 
-from magicpak.bundle.entry import Directory
-from magicpak.bundle.globs import glob_paths, is_literal
 from magicpak.bundle.plan import BundlePlan
-
-_BRINGS: Mapping[str, Sequence[str]] = {
-    "nss": ("/etc/nsswitch.conf", "/etc/services"),
-    "users": ("/etc/passwd",),
-    "certs": ("/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/cert.pem", "/etc/pki/tls/certs/ca-bundle.crt"),
-    "tz": ("/usr/share/zoneinfo/{}",),
-    "locale": ("/usr/lib/locale/locale-archive", "/usr/lib/locale/{}"),
-    "gconv": ("/usr/lib*/gconv/gconv-modules", "/usr/lib/*/gconv/gconv-modules"),
-    "terminfo": ("/usr/share/terminfo/?/{}", "/lib/terminfo/?/{}", "/etc/terminfo/?/{}"),
-    "tmp": ("/tmp",),  # noqa: S108 - the bundle's
-    "shell": ("/bin/sh",),
-}
+from magicpak.errors import InvalidUsage, NeedNotFound
+from magicpak.needs.found import NeedHost, find_need
+from magicpak.needs.rows import need_rows, wanted_needs
 
 
-def lacks_name(value: str, plan: BundlePlan) -> bool:
-    """Return whether the host has what the `value` of `--with` stands for, and `plan` has nothing of it."""
-    name, _, argument = value.partition("=")
-    paths = [path for pattern in _BRINGS.get(name, ()) for path in _paths(pattern.format(argument))]
-    return bool(paths) and not any(plan.reached(path)[0] for path in paths)
+class Lacking:
+    """What `plan` lacks of this host; `rows_file` is the table of the user, `host` is asked for when it is needed."""
 
+    def __init__(self, plan: BundlePlan, rows_file: str | None, host: Callable[[], NeedHost]) -> None:
+        self._plan = plan
+        self._rows_file = rows_file
+        self._host = host
 
-def lacks_path(path: str, plan: BundlePlan) -> bool:
-    """Return whether `plan` has nothing at `path`, or merely a directory on the way to something."""
-    item = plan.reached(path)[0]
-    return item is None or (isinstance(item.entry, Directory) and item.entry.implied)
+    def name(self, value: str) -> bool:
+        """Return whether `--with value` adds something here, of which the bundle has nothing. Raises ToolFailed."""
+        paths = self._brought(value)
+        return bool(paths) and all(map(self.path, paths))
 
+    def path(self, path: str) -> bool:
+        """Return whether nothing is at `path` in the bundle: of what is there in part, somebody has taken care."""
+        return self._plan.reached(path)[0] is None
 
-def _paths(pattern: str) -> Sequence[str]:
-    if is_literal(pattern):
-        return [pattern] if os.path.exists(pattern) else []
-    return [f"/{path}" for path in sorted(glob_paths(pattern.lstrip("/"), "/"))]
+    def _brought(self, value: str) -> Sequence[str]:
+        """Return the paths of what `--with value` adds here: nothing where that would be an error."""
+        try:
+            need = wanted_needs([value], need_rows(self._rows_file))[0]
+            found = find_need(need, self._host())
+        except (InvalidUsage, NeedNotFound):
+            return []
+        libraries = [each.closure.program.path for each in found.libraries]
+        trees = [each.on_host for each in found.trees]
+        return [*trees, *found.entries, *found.made, *found.links, *found.directories, *found.programs, *libraries]

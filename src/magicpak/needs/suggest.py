@@ -1,12 +1,12 @@
 """Which options would add what the signs of a program ask for and its bundle lacks."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from magicpak.needs.named import named_files
 from magicpak.needs.signs import SignedProgram, SignTable
-from magicpak.text import count_noun, printable, shell_line
+from magicpak.text import printable, shell_line
 
 
 class Suggestion(NamedTuple):
@@ -21,26 +21,14 @@ class Suggestion(NamedTuple):
         return f"{printable(self.reason)}: {shell_line([f'--{self.flag}', self.value])}"
 
 
-MOST = 12
-"""How many are shown at the end of a run; a report has all."""
+class Lacks(Protocol):
+    """Answers whether the bundle lacks what the host has."""
 
+    def name(self, value: str) -> bool:
+        """Return whether it lacks what `value` stands for, a value of `--with`."""
 
-def lines(found: Sequence[Suggestion]) -> list[str]:
-    """Return a line for each suggestion, and one in place of those that are too many."""
-    more = len(found) - MOST
-    if more <= 0:
-        return list(map(str, found))
-    return [*map(str, found[:MOST]), f"{count_noun(more, 'more suggestion')}: --dry-run shows all"]
-
-
-class Lacks(NamedTuple):
-    """What is asked of the host and the bundle: whether the latter lacks what only the former has.
-
-    `name` is asked for the value of `--with`, `path` for a path.
-    """
-
-    name: Callable[[str], bool]
-    path: Callable[[str], bool]
+    def path(self, path: str) -> bool:
+        """Return whether it lacks the file or directory `path`."""
 
 
 def suggestions(

@@ -71,7 +71,8 @@ def suggest(lookups: Sequence[FailedLookup], plans: TrialPlans, printed: str) ->
         if (source := _argument(each, plans, printed, relative=relative)) and real_path(source) not in made
     ]
     suggestions.sort(key=lambda each: (_rank(each, plans, printed), _temporary_rank(each.lookup.path)))
-    return [_hint(each, plans) for each in _without_repetition(_gathered(suggestions, plans.plan), plans)]
+    hints = [_hint(each, plans) for each in _without_repetition(_gathered(suggestions, plans.plan), plans)]
+    return list(dict.fromkeys(hints))
 
 
 def worth_suggesting(unlisted: Iterable[FailedLookup], plans: TrialPlans, printed: str) -> list[FailedLookup]:
@@ -197,11 +198,13 @@ def _without_repetition(suggestions: Iterable[_Cure], plans: TrialPlans) -> list
 
 
 def _hint(suggestion: _Cure, plans: TrialPlans) -> str:
-    path, words = suggestion.lookup.path, known_path(suggestion.lookup.path).words
-    about = f" ({words})" if words else ""
+    path, known = suggestion.lookup.path, known_path(suggestion.lookup.path)
+    about = f" ({known.words})" if known.words else ""
     excluded_by = plans.exclusion.flag_for(path)
     if excluded_by is not None:
         return f"{printable(path)}{about} is excluded by {excluded_by}"
+    if known.need and suggestion.source == path and not suggestion.is_bare:
+        return f"{shell_line(['--with', known.need])}{about}"
     flag = "--mkdir" if suggestion.is_bare else "--include"
     return f"{shell_line([flag, suggestion.source])}{about}"
 
