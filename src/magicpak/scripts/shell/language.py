@@ -29,9 +29,6 @@ _INTERPRETED = {"eval", "trap"}
 _SHELLS = {"sh", "bash", "dash", "ash", "ksh", "zsh", "mksh"}
 
 
-_DECLARING = (("export",), ("readonly",), ("declare",), ("local",), ("typeset",))
-
-
 class Shell:
     """Reads scripts of the POSIX shells and of bash."""
 

@@ -10,7 +10,7 @@ UNKNOWN = "\0"
 """Stands for the part of a text that only a run shows."""
 
 _MAX_VALUES = 16  # of one variable or word
-_DECLARING = {("export",), ("readonly",), ("declare",), ("local",), ("typeset",)}
+_DECLARING = (("export",), ("readonly",), ("declare",), ("local",), ("typeset",))
 
 
 class ShellVariables:
