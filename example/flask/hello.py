@@ -10,7 +10,7 @@ app = Flask(__name__)
 @app.get("/")
 def greet() -> str:
     """Return a page that greets whom the query names."""
-    return render_template_string("<h1>Hello, {{ name }}!</h1>\n", name=request.args.get("name", "bundle"))
+    return render_template_string("<h1>Hello, {{ name }}!</h1>", name=request.args.get("name", "bundle"))
 
 
 @app.post("/words")

@@ -125,7 +125,7 @@ def test_a_flask_application_answers_as_a_user_that_is_not_root(image: str, shop
     wget = "busybox wget -q -O - http://localhost:8000/"
     asking = f"for i in 1 2 3 4 5 6 7 8 9; do {wget}?name=you && break; sleep 1; done; {wget}words --post-data 'a b a'"
     page = printed(images["debian"], "sh", "-c", asking, options=[f"--network=container:{server}"])
-    assert page == '<h1>Hello, you!</h1>\n{"a":2,"b":1}\n'
+    assert page == '<h1>Hello, you!</h1>{"a":2,"b":1}\n'
 
 
 @built("perl")
