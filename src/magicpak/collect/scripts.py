@@ -1,6 +1,7 @@
 """What scripts need: their interpreters, the library of each interpreter, and what the scripts reach from there."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from magicpak.bundle.path import BundlePath
@@ -23,6 +24,9 @@ from magicpak.scripts.sources import Sources
 from magicpak.scripts.state import TEMPORARY
 from magicpak.text import printable
 
+_NAMES = {"java"}
+"""Programs without a reader of their own that need what `--with` has by their name."""
+
 
 class PlacedScript(NamedTuple):
     """A script, what runs it, and its place in the bundle."""
@@ -36,13 +40,15 @@ class ScriptItems(NamedTuple):
 
     `resolved` are the programs that run them or that they execute, and the libraries that these load at run time, with
     what their loaders load, for `place_libraries`. `scripts` are all of them, with their places in the bundle.
-    `warnings` are lines worth a warning; `hints` name what may be needed.
+    `warnings` are lines worth a warning; `hints` name what may be needed. `names` are those of `--with` that the scripts
+    need, each with the file that needs it.
     """
 
     resolved: Sequence[Resolved] = ()
     scripts: Sequence[PlacedScript] = ()
     warnings: Sequence[str] = ()
     hints: Sequence[str] = ()
+    names: Mapping[str, str] = {}
 
 
 def collect_scripts(
@@ -70,7 +76,7 @@ def collect_scripts(
     libraries = resolve_included(collector.elf_files(), [*programs, *resolved], loaders)
     warnings = (*collector.programs.warnings, *collector.warnings(), *libraries.warnings)
     scripts = [PlacedScript(file, location.bundle) for location, file in collector.programs.scripts.items()]
-    return ScriptItems([*programs, *libraries.resolved], scripts, warnings, collector.hints)
+    return ScriptItems([*programs, *libraries.resolved], scripts, warnings, collector.hints, collector.names)
 
 
 def interpreters(inputs: Sequence[ScriptInput], scripts: Sequence[PlacedScript], elf: ElfCache) -> list[Program]:
@@ -93,6 +99,7 @@ class _ScriptCollector:
     def __init__(self, mirror: Mirror, loaders: Loaders, *, whole: bool) -> None:
         self.programs = ProgramCollector(mirror, loaders)
         self.hints: list[str] = []
+        self.names: dict[str, str] = {}
         self._mirror = mirror
         self._before = len(mirror)
         self._trees = TreeCollector(mirror)
@@ -146,6 +153,9 @@ class _ScriptCollector:
         for program in needs.programs:
             self.programs.place(program.path, program.because)
             self._language(program.path)
+            if (name := os.path.basename(real_path(program.path))) in _NAMES:
+                self.names.setdefault(name, program.path)
+        self.names |= {name: of for name, of in needs.names.items() if name not in self.names}
         self._warnings += needs.warnings
         self.hints += needs.hints
 

@@ -109,6 +109,15 @@ def wanted_needs(values: Iterable[str], rows: Mapping[str, NeedRow]) -> list[Wan
     return list(wanted.values())
 
 
+def needs_of_scripts(names: Mapping[str, str]) -> list[WantedNeed]:
+    """Return what scripts want by `names`, each with the path of what needs it, as far as the host has it."""
+    rows = need_rows()
+    wanted = {name: WantedNeed(rows[name], f"--with {name}, for {path}", optional=True) for name, path in names.items()}
+    for each in list(wanted.values()):
+        _add_companions(each, rows, wanted)
+    return list(wanted.values())
+
+
 def _add_companions(need: WantedNeed, rows: Mapping[str, NeedRow], wanted: dict[str, WantedNeed]) -> None:
     for name in need.row.also:
         if name not in wanted:

@@ -19,6 +19,7 @@ class Findings:
         self._files: dict[str, Because] = {}
         self._programs: dict[str, Because] = {}
         self._directories: dict[str, Because] = {}
+        self._names: dict[str, str] = {}
         self._hints: dict[str, str] = {}
 
     def add_file(self, path: str, why: str, of: str) -> None:
@@ -41,8 +42,8 @@ class Findings:
             self._hints.setdefault(path, f"{printable(of)} may execute it")
 
     def add_users(self, of: str) -> None:
-        """Add the hint that `of` looks up users or groups, which are in no bundle unasked."""
-        self._hints.setdefault("/etc/passwd", f"{printable(of)} looks up users")
+        """Add the users and groups that every system has: `of` looks some up."""
+        self._names.setdefault("users", of)
 
     def add_library(self, directory: str, of: str) -> bool:
         """Add the private `directory` of modules that `of` names, with what is beside it; return whether it is one."""
@@ -58,5 +59,6 @@ class Findings:
             files=[Requirement(path, self._files[path]) for path in outermost(self._files)],
             programs=[Requirement(path, why) for path, why in self._programs.items()],
             directories=[Requirement(path, why) for path, why in self._directories.items()],
+            names=self._names,
             hints=[f"--include {printable(path)}: {why}" for path, why in possible.items()],
         )

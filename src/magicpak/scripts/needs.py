@@ -32,8 +32,9 @@ class ScriptNeeds(NamedTuple):
     """What a script, or an interpreter, needs.
 
     `files` are included as they are, the libraries of ELF files among them too. `programs` are executed: they are
-    included with what they need in their turn. `directories` are included empty. `warnings` name what could not be
-    read; `hints` name what may be needed: `--include /usr/bin/git: /usr/bin/x may execute it`.
+    included with what they need in their turn. `directories` are included empty. `names` are those of
+    `--with` that are needed, each with the file that needs it. `warnings` name what could not be read; `hints` name
+    what may be needed: `--include /usr/bin/git: /usr/bin/x may execute it`.
     """
 
     files: Sequence[Requirement] = ()
@@ -41,6 +42,7 @@ class ScriptNeeds(NamedTuple):
     warnings: Sequence[str] = ()
     hints: Sequence[str] = ()
     directories: Sequence[Requirement] = ()
+    names: Mapping[str, str] = {}
 
 
 class Language(Protocol):

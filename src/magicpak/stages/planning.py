@@ -195,7 +195,15 @@ class Planning(NamedTuple):
         log.warn_all(found.warnings)
         for line in found.hints:
             log.info(line)
-        return found
+        if not found.names:
+            return found
+        from magicpak.collect.with_needs import collect_needs
+        from magicpak.needs.rows import needs_of_scripts
+
+        paths = [real_path(path) for path in found.names.values()]
+        brought = collect_needs(needs_of_scripts(found.names), paths, [*resolved, *found.resolved], loaders, mirror)
+        log.warn_all(brought.warnings)
+        return found._replace(resolved=[*found.resolved, *brought.resolved])
 
 
 def _moved_along(

@@ -8,8 +8,6 @@ from magicpak.scripts.sources import Sources
 from magicpak.scripts.state import is_state
 from magicpak.text import printable
 
-_USERS = "/etc/passwd"
-
 
 class PythonNeeds:
     """What is needed, as far as it is known."""
@@ -19,6 +17,7 @@ class PythonNeeds:
         self._files: dict[str, Because] = {}
         self._programs: dict[str, Because] = {}
         self._directories: dict[str, Because] = {}
+        self._names: dict[str, str] = {}
         self._possible: dict[str, str] = {}
 
     def add_file(self, path: str, because: Because) -> None:
@@ -42,7 +41,7 @@ class PythonNeeds:
             elif program:
                 self._possible.setdefault(program, f"{printable(path)} may execute it")
         if any(name.partition(".")[0] == "pwd" for name in code.imports):
-            self._possible.setdefault(_USERS, f"{printable(path)} may look up a user")
+            self._names.setdefault("users", path)
         for named in code.paths:
             if is_state(named, self._sources):
                 self._directories.setdefault(named, Because("named in", path))
@@ -66,6 +65,7 @@ class PythonNeeds:
             [Requirement(path, why) for path, why in self._files.items() if not self._holds(path.rpartition("/")[0])],
             [Requirement(path, why) for path, why in self._programs.items()],
             directories=[Requirement(path, why) for path, why in self._directories.items()],
+            names=self._names,
             hints=[f"--include {printable(path)}: {why}" for path, why in possible.items()],
         )
 
