@@ -96,17 +96,22 @@ class _ScriptCollector:
         self._whole = whole
         self._languages: dict[str, Language] = {}
         self._interpreters: set[str] = set()
+        self._given: dict[tuple[str, str], ScriptFile] = {}
         self._warnings: list[str] = []
 
     def read_all(self) -> None:
         """Collect what the scripts need that are there, and those that this adds."""
-        count = 0
-        while count < len(self.programs.scripts):
-            script = list(self.programs.scripts.values())[count]
-            language = self._language(script.interpreter)
-            if language is not None:
-                self._add(language.script(script, self._sources, whole=self._whole))
-            count += 1
+        read: set[tuple[str, str]] = set()
+        while found := {key: script for key, script in self._scripts().items() if key not in read}:
+            for script in found.values():
+                language = self._language(script.interpreter)
+                if language is not None:
+                    self._add(language.script(script, self._sources, whole=self._whole))
+            read |= found.keys()
+
+    def _scripts(self) -> dict[tuple[str, str], ScriptFile]:
+        """Return the scripts that are executed, and those that interpreters are given."""
+        return {(each.path, each.interpreter): each for each in self.programs.scripts.values()} | self._given
 
     def elf_files(self) -> list[Location]:
         """Return the ELF files among what was collected: they need libraries."""
@@ -135,6 +140,8 @@ class _ScriptCollector:
         for program in needs.programs:
             self.programs.place(program.path, program.because)
             self._language(program.path)
+        for script in needs.scripts:
+            self._given.setdefault((script.path, script.interpreter), script)
         self._warnings += needs.warnings
         self.hints += needs.hints
 

@@ -32,7 +32,8 @@ class ScriptNeeds(NamedTuple):
     """What a script, or an interpreter, needs.
 
     `files` are included as they are, the libraries of ELF files among them too. `programs` are executed: they are
-    included with what they need in their turn. `warnings` name what could not be read; `hints` name what may be needed:
+    included with what they need in their turn. `scripts`, which are among `files`, are given to interpreters among
+    `programs`, whatever their first lines say. `warnings` name what could not be read; `hints` name what may be needed:
     `--include /usr/bin/git: /usr/bin/x may execute it`.
     """
 
@@ -40,6 +41,7 @@ class ScriptNeeds(NamedTuple):
     programs: Sequence[Requirement] = ()
     warnings: Sequence[str] = ()
     hints: Sequence[str] = ()
+    scripts: Sequence[ScriptFile] = ()
 
 
 class Language(Protocol):
