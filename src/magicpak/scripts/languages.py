@@ -45,7 +45,8 @@ _INTERPRETED = {
     "guile": r"guile[-.0-9]*",
     "awk": r"[gmno]?awk|original-awk",
     "R": r"Rscript|littler|r|R",
-    "ocaml": r"ocaml(?:run)?",
+    "ocaml": r"ocaml",
+    "ocamlrun": r"ocamlrun",
     "erlang": r"escript",
     "make": r"g?make",
 }

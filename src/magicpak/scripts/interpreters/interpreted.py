@@ -83,10 +83,16 @@ class NoModules:
 
 
 class Interpreted:
-    """Reads the scripts of a language by its `syntax`; `finder` makes what finds the modules of a script."""
+    """Reads the scripts of a language by its `syntax`; `finder` makes what finds the modules of a script.
+
+    Without syntax, its scripts are no text, and are not read.
+    """
 
     def __init__(
-        self, syntax: SourceSyntax, library: LibraryFinder, finder: Callable[[FinderContext], ModuleFinder] = NoModules
+        self,
+        syntax: SourceSyntax | None,
+        library: LibraryFinder,
+        finder: Callable[[FinderContext], ModuleFinder] = NoModules,
     ) -> None:
         self.syntax = syntax
         self._library = library
@@ -109,6 +115,8 @@ class Interpreted:
 
     def script(self, script: ScriptFile, sources: Sources, *, whole: bool) -> ScriptNeeds:
         """Return what `script` imports, step by step, the programs that it executes, and the data that it names."""
+        if self.syntax is None:
+            return ScriptNeeds()
         finder = self._finder(FinderContext(script, InterpreterHome(script.interpreter, sources), sources, whole))
         reader = _SourceReader(self.syntax, finder, sources)
         reader.read(script.path)

@@ -1,5 +1,6 @@
 """Languages of few scripts, whose modules are all in the library of the interpreter or in one directory."""
 
+import os
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -63,6 +64,11 @@ class AwkFiles:
 AWK = Interpreted(_AWK, LibraryFinder(), AwkFiles)
 
 
+OCAMLRUN = Interpreted(
+    None, LibraryFinder(["lib*/ocaml/ld.conf", "lib*/ocaml/stublibs", "lib/*-linux-*/ocaml/stublibs"])
+)
+"""What programs in bytecode need that ocamlrun starts: libraries in C. They are no text to be read."""
+
 OCAML = Interpreted(_OCAML, LibraryFinder(["lib*/ocaml", "lib/*-linux-*/ocaml"], is_required=True))
 
 
@@ -76,7 +82,8 @@ _ERLANG_PROGRAMS = (
 
 def _erlang_roots(home: InterpreterHome, sources: Sources) -> Iterator[str]:
     """Yield the directories that hold all of an Erlang: escript is in one, in Debian by way of a link."""
-    for directory in dict.fromkeys([*home.library(*_ERLANG_HOMES), *home.prefixes]):
+    above = map(os.path.dirname, home.prefixes)  # of erts-VERSION
+    for directory in dict.fromkeys([*home.library(*_ERLANG_HOMES), *home.prefixes, *above]):
         if any(name.startswith("erts-") for name in sources.names(directory)):
             yield directory
 

@@ -17,7 +17,7 @@ KEPT_DOUBLE_QUOTED = rf"\"{_DOUBLE}\"?"
 KEPT_STRING = rf"(?:{KEPT_DOUBLE_QUOTED}|'{_SINGLE}'?)"
 KEPT_DOUBLE_QUOTED_LINES = rf"\"{_DOUBLE_OF_LINES}(?:\"|\\?\Z)"
 KEPT_LINES = rf"(?:{KEPT_DOUBLE_QUOTED_LINES}|'{_SINGLE_OF_LINES}(?:'|\\?\Z))"
-"""A string in which no comment begins. One that does not end is matched, too: else the search would begin anew in it."""
+"""A string in which no comment begins. One without an end is matched, too: else each quote in it began a search."""
 
 VALUE = rf"(?:{STRING}|\$?(?P<variable>[A-Za-z_]\w*))"
 """A string, or a variable, which is looked up among the assignments of the file."""

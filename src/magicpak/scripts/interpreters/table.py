@@ -6,7 +6,7 @@ from magicpak.scripts.interpreters.lua import ANY_LUA, LUA
 from magicpak.scripts.interpreters.node import NODE
 from magicpak.scripts.interpreters.php import PHP
 from magicpak.scripts.interpreters.r import R
-from magicpak.scripts.interpreters.small import AWK, ERLANG, MAKE, OCAML
+from magicpak.scripts.interpreters.small import AWK, ERLANG, MAKE, OCAML, OCAMLRUN
 from magicpak.scripts.interpreters.tcl import JIM, TCL, TK
 
 INTERPRETED: dict[str, Interpreted] = {
@@ -21,6 +21,7 @@ INTERPRETED: dict[str, Interpreted] = {
     "awk": AWK,
     "R": R,
     "ocaml": OCAML,
+    "ocamlrun": OCAMLRUN,
     "erlang": ERLANG,
     "make": MAKE,
 }
