@@ -17,7 +17,7 @@ from magicpak.scripts.sources import MAX_SOURCE, Sources
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory of programs, which is PATH."""
-    for name in "abcdefgh":
+    for name in (*"abcdefgh", "echo"):
         write(tmp_path / "path" / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}/path")
     return tmp_path
@@ -97,6 +97,8 @@ def test_each_row_has_a_reader() -> None:
         ("node", '/x/.exec("a")', ""),
         ("node", 'require("child_process")\n// exec("a")\n/* exec("b") */ x = /"/; exec("c") // exec("d")', "$ c"),
         ("tclsh", 'exec a -x | b\nset x [exec c]\nopen "|d e" r\n# exec f\nputs exec', "a b c d"),
+        ("tclsh", "exec echo x", "echo"),
+        ("lua", "os.execute('echo x')", "$"),
         ("expect", 'spawn -noecho a b\neval spawn c $x\nif {1} { spawn "d" }\nsend "spawn e"', "a c"),
         ("lua", "os.execute('a')\nio.popen(\"b x | c\")\n-- os.execute('d')\n--[[ os.execute('e')\n]]", "$ a b c"),
         ("lua", 'local x = "a y"; os.execute(x)', "$ a"),

@@ -1,7 +1,7 @@
 """Shell scripts: the programs that they execute, and the files that they read, where constant words name them."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 from magicpak.bundle.plan import Because
 from magicpak.scripts.languages import language_of
@@ -47,9 +47,9 @@ class Shell:
         return reader.needs()
 
 
-def read_command_line(line: str, path: str, sources: Sources) -> ScriptNeeds:
-    """Return the programs and files that the command line `line` names, which the program at `path` executes."""
-    reader = _ShellReader(path, sources)
+def read_command_line(line: str, path: str, sources: Sources, *, by_shell: bool = True) -> ScriptNeeds:
+    """Return the programs and files that `line` names, which the program at `path` executes, by a shell or itself."""
+    reader = _ShellReader(path, sources, BUILTINS if by_shell else frozenset())
     reader.take(path, line[:MAX_SHELL])
     return reader.needs()
 
@@ -57,13 +57,14 @@ def read_command_line(line: str, path: str, sources: Sources) -> ScriptNeeds:
 class _ShellReader:
     """Collects what one script names, with the files that it reads by `.`, whose functions and variables it has."""
 
-    def __init__(self, path: str, sources: Sources) -> None:
+    def __init__(self, path: str, sources: Sources, builtins: Container[str] = BUILTINS) -> None:
         self.files: dict[str, Requirement] = {}
         self.programs: dict[str, Requirement] = {}
         self.scripts: dict[tuple[str, str], ScriptFile] = {}
         self._path = path
         self._is_over = False  # the rest of the file is in the language of another interpreter
         self._sources = sources
+        self._builtins = builtins
         self._read: set[str] = set()
         self._functions: set[str] = set()
         self._values: dict[str, list[str]] = {"0": [path], "BASH_SOURCE": [path]}
@@ -177,7 +178,7 @@ class _ShellReader:
             self.read(path)
 
     def _program(self, name: str) -> None:
-        if name in BUILTINS:
+        if name in self._builtins:
             return
         found = self._sources.program(name)
         if found is not None and os.path.isabs(found):

@@ -58,4 +58,7 @@ _LIBRARY = (
     "share/guile/[0-9]*", "lib*/guile/{version}/ccache", "lib*/guile/{version}/extensions",
     "lib/*-linux-*/guile/{version}/ccache", "lib/*-linux-*/guile/{version}/extensions",
 )  # fmt: skip
-GUILE = Interpreted(SYNTAX, LibraryFinder(_LIBRARY, is_required=True), GuileModules)
+_CONVERSIONS = ("/usr/lib*/gconv", "/usr/lib/*-linux-*/gconv")
+"""What glibc's iconv(3) loads: without that, Guile aborts when it opens its standard streams."""
+
+GUILE = Interpreted(SYNTAX, LibraryFinder(_LIBRARY, is_required=True, besides=_CONVERSIONS), GuileModules)

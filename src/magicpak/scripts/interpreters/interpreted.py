@@ -57,12 +57,14 @@ class FinderContext(NamedTuple):
 class LibraryFinder(NamedTuple):
     """An interpreter's own library: `patterns` of what it has, and of `programs` that it executes to run a script.
 
-    Where it `is_required`, an interpreter without it runs no script at all.
+    Where it `is_required`, an interpreter without it runs no script at all. `besides` are patterns of what it needs of
+    others.
     """
 
     patterns: Sequence[str] = ()
     programs: Sequence[str] = ()
     is_required: bool = False
+    besides: Sequence[str] = ()
     more: Callable[[InterpreterHome, Sources], Iterator[str]] = lambda _home, _sources: iter(())
 
 
@@ -108,7 +110,7 @@ class Interpreted:
         if self._library.is_required and not files:
             warnings.append(f"the library of {printable(interpreter)} is not found")
         return ScriptNeeds(
-            [Requirement(path, because) for path in files],
+            [Requirement(path, because) for path in (*files, *home.library(*self._library.besides))],
             [Requirement(path, Because("executed by", interpreter)) for path in programs],
             warnings,
         )
@@ -153,8 +155,8 @@ class _SourceReader:
             self._import(name, path)
         for name in found.beside:
             self._add_beside(os.path.normpath(f"{directory}/{name.lstrip('/')}"), path)
-        for line in found.lines:
-            needs = read_command_line(line, path, self._sources)
+        for line in (*found.lines, *found.pipelines):
+            needs = read_command_line(line, path, self._sources, by_shell=line in found.lines)
             self.files |= {each.path: each for each in needs.files if each.path not in self.files}
             self.programs |= {each.path: each for each in needs.programs if each.path not in self.programs}
         for word in [*found.words, *(["/bin/sh"] if found.has_lines else [])]:

@@ -59,6 +59,7 @@ class Mentions(NamedTuple):
     imports: list[str]
     beside: list[str]
     lines: list[str]
+    pipelines: list[str]
     words: list[str]
     paths: list[str]
     has_lines: bool
@@ -76,7 +77,8 @@ def mentions(text: str, syntax: SourceSyntax) -> Mentions:
     return Mentions(
         imports=_texts(_matches(syntax.imports, code), {}),
         beside=_texts(_matches(syntax.beside, code), {}),
-        lines=[*_texts(iter(lines), assigned), *_texts(pipelines, assigned)],
+        lines=_texts(iter(lines), assigned),
+        pipelines=_texts(pipelines, assigned),
         words=_texts(words, assigned),
         paths=list(dict.fromkeys(match[0].rstrip("/.,") for match in _PATH.finditer(code))),
         has_lines=bool(lines),
