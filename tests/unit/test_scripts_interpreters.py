@@ -314,7 +314,8 @@ def test_tcl_packages_are_found_by_their_indexes(host: Path) -> None:
     tree(host, "bin/x.tcl", "bin/y.tcl")
     assert files(read(host / "usr/bin/tclsh8.6", script), host) == [
         "bin/x.tcl", "usr/lib/tcltk/x86_64-linux-gnu/two", "usr/share/tcltk/all1.2/one",
-        "usr/share/tcltk/all1.2/pkgIndex.tcl", "usr/share/tcltk/tcl8/8.6/mod-1.2.tm",
+        "usr/share/tcltk/all1.2/pkgIndex.tcl", "usr/share/tcltk/all1.2/unused/pkgIndex.tcl",
+        "usr/share/tcltk/tcl8/8.6/mod-1.2.tm",
     ]  # fmt: skip
     script.write_text("# package require one\npackage require Tk")
     assert files(read(host / "usr/bin/tclsh8.6", script), host) == [

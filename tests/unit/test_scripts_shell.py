@@ -95,6 +95,7 @@ def programs(host: Path, text: str) -> str:
         ("x=$(command -v a); $x; y='b -v'; $y", "a b"),
         ("for p in a b; do $p; done; q='c d'; for p in $q; do $p; done", "a b c d"),
         ("p=a; test x && p=b; $p", "a b"),
+        ("p=a; test x && p=b; exec $p x", "a b"),
         ("${EDITOR:-a} file; : ${B:=b}; $B", "a"),
         ("sh -c 'a | b'; eval 'c'; trap 'd' EXIT; find . -name x -exec e {} \\;", "a b c d e"),
         ("echo a | b", "b"),

@@ -21,8 +21,6 @@ _MAX_VALUES = 16  # of one variable or word
 
 _INTERPRETED = {"eval", "trap"}
 _SHELLS = {"sh", "bash", "dash", "ash", "ksh", "zsh", "mksh"}
-
-
 _DECLARING = {("export",), ("readonly",), ("declare",), ("local",), ("typeset",)}
 
 
@@ -112,7 +110,9 @@ class _ShellReader:
         is_split = len(words[0]) == 1 and isinstance(words[0][0], ShellVariable)
         rest = [values[0] if len(values := self.values(word)) == 1 else None for word in words[1:]]
         for first in self.values(words[0]):
-            yield [*(first.split() if is_split else [first]), *rest]
+            is_open = first in WRAPPERS and len(words) > 1 and len(self.values(words[1])) > 1
+            for others in self._expanded(words[1:]) if is_open else [rest]:
+                yield [*(first.split() if is_split else [first]), *others]
 
     def _assign(self, commands: Sequence[ShellCommandLine]) -> None:
         """Take over the values that the variables have anywhere in the script, as far as they are constant."""

@@ -73,11 +73,18 @@ class TclPackages:
         tk = self._home.library(*_WITH_TK) if name in ("Tk", "Ttk", "tile") else []
         files = [*directories, *modules, *tk]
         for directory in directories:
-            parent = f"{os.path.dirname(directory)}/pkgIndex.tcl"
-            files += [parent] if self._sources.is_file(parent) else []
+            files += self._indexes_around(directory)
             for library in self._objects.get(directory, ()):
                 files += self._library_files(library, directory)
         return Reach(files, [*self._tcl_files(directories), *modules])
+
+    def _indexes_around(self, directory: str) -> list[str]:
+        """Return the index above `directory`, if there is one, and those that it may read: all below itself."""
+        above = os.path.dirname(directory)
+        if not self._sources.is_file(f"{above}/pkgIndex.tcl"):
+            return []
+        names = ("", *(f"{name}/" for name in sorted(self._sources.names(above))))
+        return [path for name in names if self._sources.is_file(path := f"{above}/{name}pkgIndex.tcl")]
 
     def _tcl_files(self, directories: list[str]) -> Iterator[str]:
         for directory in directories:
