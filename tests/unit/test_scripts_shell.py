@@ -95,6 +95,7 @@ def programs(host: Path, text: str) -> str:
         ("x=$(command -v a); $x; y='b -v'; $y", "a b"),
         ("for p in a b; do $p; done; q='c d'; for p in $q; do $p; done", "a b c d"),
         ("p=a; test x && p=b; $p", "a b"),
+        ("p=a; test x && p=b; exec $p x", "a b"),
         ("${EDITOR:-a} file; : ${B:=b}; $B", "a"),
         ('A="b $1 | c"; A="$A | d"; eval "$A"', "b c d"),
         ('A="b $(e) x"; $A; C="$1/a"; $C; D="$1 a"; $D', "e b"),

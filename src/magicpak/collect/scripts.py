@@ -40,8 +40,8 @@ class ScriptItems(NamedTuple):
 
     `resolved` are the programs that run them or that they execute, and the libraries that these load at run time, with
     what their loaders load, for `place_libraries`. `scripts` are all of them, with their places in the bundle.
-    `warnings` are lines worth a warning; `hints` name what may be needed. `names` are those of `--with` that the scripts
-    need, each with the file that needs it.
+    `warnings` are lines worth a warning; `hints` name what may be needed. `names` are those of `--with` that the
+    scripts need, each with the file that needs it.
     """
 
     resolved: Sequence[Resolved] = ()
@@ -107,17 +107,22 @@ class _ScriptCollector:
         self._whole = whole
         self._languages: dict[str, Language] = {}
         self._interpreters: set[str] = set()
+        self._given: dict[tuple[str, str], ScriptFile] = {}
         self._warnings: list[str] = []
 
     def read_all(self) -> None:
         """Collect what the scripts need that are there, and those that this adds."""
-        count = 0
-        while count < len(self.programs.scripts):
-            script = list(self.programs.scripts.values())[count]
-            language = self._language(script.interpreter)
-            if language is not None:
-                self._add(language.script(script, self._sources, whole=self._whole))
-            count += 1
+        read: set[tuple[str, str]] = set()
+        while found := {key: script for key, script in self._scripts().items() if key not in read}:
+            for script in found.values():
+                language = self._language(script.interpreter)
+                if language is not None:
+                    self._add(language.script(script, self._sources, whole=self._whole))
+            read |= found.keys()
+
+    def _scripts(self) -> dict[tuple[str, str], ScriptFile]:
+        """Return the scripts that are executed, and those that interpreters are given."""
+        return {(each.path, each.interpreter): each for each in self.programs.scripts.values()} | self._given
 
     def make_temporary(self) -> None:
         """Collect the directory of temporary files, which an image has only if its bundle has."""
@@ -155,6 +160,8 @@ class _ScriptCollector:
             self._language(program.path)
             if (name := os.path.basename(real_path(program.path))) in _NAMES:
                 self.names.setdefault(name, program.path)
+        for script in needs.scripts:
+            self._given.setdefault((script.path, script.interpreter), script)
         self.names |= {name: of for name, of in needs.names.items() if name not in self.names}
         self._warnings += needs.warnings
         self.hints += needs.hints

@@ -41,11 +41,40 @@ def _ruby() -> Language:
     return Ruby()
 
 
+def _interpreted(name: str) -> Callable[[], Language]:
+    """Return what returns the reader of a language that a row describes."""
+
+    def reader() -> Language:
+        from magicpak.scripts.interpreters.table import INTERPRETED
+
+        return INTERPRETED[name]
+
+    return reader
+
+
+_INTERPRETED = {
+    "node": r"node(?:js)?[.0-9]*",
+    "tcl": r"(?:tclsh|expect|tclkit)[.0-9]*",
+    "tk": r"(?:wish|expectk)[.0-9]*",
+    "jim": r"jimsh",
+    "lua": r"lua(?:jit)?[-.0-9]*",
+    "lua-any": r"lua-any",
+    "php": r"php(?:-?cli|-?cgi)?[-.0-9]*",
+    "guile": r"guile[-.0-9]*",
+    "awk": r"[gmno]?awk|original-awk",
+    "R": r"Rscript|littler|r|R",
+    "ocaml": r"ocaml",
+    "ocamlrun": r"ocamlrun",
+    "erlang": r"escript",
+    "make": r"g?make",
+}
+
 LANGUAGES = (
-    LanguageRow("shell", r"(?:da|ba|a|k|mk|pdk|z)?sh[-.0-9]*|busybox|rbash|posh|yash", _shell),
+    LanguageRow("shell", r"(?:da|ba|a|k|mk|pdk|z)?sh[-.0-9]*|t?csh|bsd-csh|fish|busybox|rbash|posh|yash", _shell),
     LanguageRow("python", r"(?:python|pypy)[.0-9]*[dmut]*", _python),
     LanguageRow("perl", r"perl[.0-9]*(?:-[-\w]+)?", _perl),
     LanguageRow("ruby", r"ruby[.0-9]*", _ruby),
+    *(LanguageRow(name, interpreters, _interpreted(name)) for name, interpreters in _INTERPRETED.items()),
 )
 
 

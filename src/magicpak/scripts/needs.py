@@ -32,9 +32,10 @@ class ScriptNeeds(NamedTuple):
     """What a script, or an interpreter, needs.
 
     `files` are included as they are, the libraries of ELF files among them too. `programs` are executed: they are
-    included with what they need in their turn. `directories` are included empty. `names` are those of
-    `--with` that are needed, each with the file that needs it. `warnings` name what could not be read; `hints` name
-    what may be needed: `--include /usr/bin/git: /usr/bin/x may execute it`.
+    included with what they need in their turn. `directories` are included empty. `scripts`, which are among `files`,
+    are given to interpreters among `programs`, whatever their first lines say. `names` are those of `--with` that are
+    needed, each with the file that needs it. `warnings` name what could not be read; `hints` name what may be needed:
+    `--include /usr/bin/git: /usr/bin/x may execute it`.
     """
 
     files: Sequence[Requirement] = ()
@@ -43,6 +44,7 @@ class ScriptNeeds(NamedTuple):
     hints: Sequence[str] = ()
     directories: Sequence[Requirement] = ()
     names: Mapping[str, str] = {}
+    scripts: Sequence[ScriptFile] = ()
 
 
 class Language(Protocol):

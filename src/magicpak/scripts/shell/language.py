@@ -1,15 +1,17 @@
 """Shell scripts: the programs that they execute, and the files that they read, where constant words name them."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 from magicpak.bundle.plan import Because
+from magicpak.scripts.languages import language_of
 from magicpak.scripts.needs import Requirement, ScriptFile, ScriptNeeds
 from magicpak.scripts.paths import is_own_data
 from magicpak.scripts.shell.builtins import BUILTINS
 from magicpak.scripts.shell.syntax import parse_shell
 from magicpak.scripts.shell.variables import UNKNOWN, ShellVariables
 from magicpak.scripts.shell.words import ShellCommandLine, ShellVariable, TooDeepError, Word
+from magicpak.scripts.shell.wrappers import WRAPPERS, before_code, wrapped
 from magicpak.scripts.sources import Sources
 from magicpak.scripts.state import is_state
 
@@ -18,13 +20,6 @@ MAX_SHELL = 1 << 20
 
 _MAX_SOURCED = 100  # files that a script reads with `.`
 
-# What runs the words that follow its options, and the options that take a word.
-_WRAPPERS = {
-    "builtin": "", "chroot": "", "chrt": "", "command": "", "env": "uCS", "exec": "a", "flock": "", "ionice": "cn",
-    "nice": "n", "nohup": "", "setsid": "", "stdbuf": "ioe", "sudo": "ugCp", "time": "fo", "timeout": "ks",
-    "unshare": "", "xargs": "aEdIiLlnPs",
-}  # fmt: skip
-_ARGUMENTS_FIRST = {"timeout": 1, "flock": 1, "chroot": 1}
 _INTERPRETED = {"eval", "trap"}
 _SHELLS = {"sh", "bash", "dash", "ash", "ksh", "zsh", "mksh"}
 
@@ -47,24 +42,41 @@ class Shell:
         del whole  # a shell has no packages
         reader = _ShellReader(script.path, sources)
         reader.read(script.path)
-        needed = reader.files, reader.programs, reader.directories
-        files, programs, directories = (list(each.values()) for each in needed)
-        return ScriptNeeds(files, programs, directories=directories)
+        return reader.needs()
+
+
+def read_command_line(line: str, path: str, sources: Sources, *, by_shell: bool = True) -> ScriptNeeds:
+    """Return the programs and files that `line` names, which the program at `path` executes, by a shell or itself."""
+    reader = _ShellReader(path, sources, BUILTINS if by_shell else frozenset())
+    reader.take(path, line[:MAX_SHELL])
+    return reader.needs()
 
 
 class _ShellReader:
     """Collects what one script names, with the files that it reads by `.`, whose functions and variables it has."""
 
-    def __init__(self, path: str, sources: Sources) -> None:
+    def __init__(self, path: str, sources: Sources, builtins: Container[str] = BUILTINS) -> None:
         self.files: dict[str, Requirement] = {}
         self.programs: dict[str, Requirement] = {}
         self.directories: dict[str, Requirement] = {}
+        self.scripts: dict[tuple[str, str], ScriptFile] = {}
         self._path = path
+        self._is_over = False  # the rest of the file is in the language of another interpreter
         self._sources = sources
+        self._builtins = builtins
         self._read: set[str] = set()
         self._evaluated: set[str] = set()
         self._functions: set[str] = set()
         self._variables = ShellVariables(path, sources)
+
+    def needs(self) -> ScriptNeeds:
+        """Return what was collected."""
+        return ScriptNeeds(
+            list(self.files.values()),
+            list(self.programs.values()),
+            directories=list(self.directories.values()),
+            scripts=list(self.scripts.values()),
+        )
 
     def read(self, path: str) -> None:
         """Collect what the shell script at `path` names."""
@@ -77,9 +89,10 @@ class _ShellReader:
         if len(text) > MAX_SHELL:
             self._sources.leave_unread(path, f"is a shell script of more than {MAX_SHELL >> 20} MiB")
             return
-        self._take(path, os.fsdecode(text))
+        self.take(path, os.fsdecode(text))
 
-    def _take(self, path: str, text: str) -> None:
+    def take(self, path: str, text: str) -> None:
+        """Collect what the commands `text` name, which the file at `path` has."""
         try:
             found = parse_shell(text)
         except TooDeepError:
@@ -88,6 +101,8 @@ class _ShellReader:
         self._functions |= found.functions
         self._assign(found.commands)
         for command in found.commands:
+            if self._is_over:
+                return
             for words in self._expanded(command.words):
                 self._command(path, words)
             for target in command.targets:
@@ -102,11 +117,13 @@ class _ShellReader:
         is_split = len(words[0]) == 1 and isinstance(words[0][0], ShellVariable)
         rest = [values[0] if len(values := self._variables.texts(word)) == 1 else None for word in words[1:]]
         for first in self._variables.texts(words[0]):
-            if first in _INTERPRETED and len(rest) > 0:
+            if first in _INTERPRETED and rest:
                 for code in self._variables.texts(words[1]):
                     yield [first, code]
-            else:
-                yield [*(first.split() if is_split else [first]), *rest]
+                continue
+            is_open = first in WRAPPERS and len(words) > 1 and len(self._variables.texts(words[1])) > 1
+            for others in self._expanded(words[1:]) if is_open else [rest]:
+                yield [*(first.split() if is_split else [first]), *others]
 
     def _assign(self, commands: Sequence[ShellCommandLine]) -> None:
         """Take over the values that the variables have anywhere in the script, and the data that they name."""
@@ -123,12 +140,12 @@ class _ShellReader:
         elif name in _INTERPRETED:
             if len(words) > 1 and words[1] and words[1] not in self._evaluated:
                 self._evaluated.add(words[1])
-                self._take(path, words[1])
+                self.take(path, words[1])
         elif name == "command" and (words[1:2] or [None])[0] in ("-v", "-V"):
             return  # whether there is such a program
-        elif os.path.basename(name) in _WRAPPERS:
+        elif os.path.basename(name) in WRAPPERS:
             self._program(name)
-            self._command(path, list(_wrapped(os.path.basename(name), words[1:])))
+            self._command(path, list(wrapped(os.path.basename(name), words[1:])))
         else:
             self._program(name)
             self._arguments(path, name, words[1:])
@@ -138,11 +155,25 @@ class _ShellReader:
         if os.path.basename(name) in _SHELLS and "-c" in words[:-1]:
             line = words[words.index("-c") + 1]
             if line:
-                self._take(path, line)
+                self.take(path, line)
+        self._interpreted(name, words)
         if name == "find":
             for index, word in enumerate(words[:-1]):
                 if word in ("-exec", "-execdir", "-ok", "-okdir"):
                     self._command(path, words[index + 1 :])
+
+    def _interpreted(self, name: str, words: Sequence[str | None]) -> None:
+        """Collect the script that the interpreter `name` is given among `words`."""
+        program = self._sources.program(name)
+        row = language_of(program) if program is not None and os.path.isabs(program) else None
+        if row is None or program is None or name == "busybox":
+            return
+        for word in before_code(row.name, words):
+            if word.startswith("/") and self._sources.is_file(word):
+                self.scripts.setdefault((word, program), ScriptFile(word, program))
+                self._is_over = self._is_over or word == self._path
+                self.files.setdefault(word, Requirement(word, Because("executed by", self._path)))
+                return
 
     def _source(self, name: str | None) -> None:
         if not name or UNKNOWN in name:
@@ -153,7 +184,7 @@ class _ShellReader:
             self.read(path)
 
     def _program(self, name: str) -> None:
-        if name in BUILTINS:
+        if name in self._builtins:
             return
         found = self._sources.program(name)
         if found is not None and os.path.isabs(found):
@@ -169,21 +200,3 @@ class _ShellReader:
                     self.directories.setdefault(part, Requirement(part, Because("named by", self._path)))
                 elif is_own_data(part, self._sources):
                     self.files.setdefault(part, Requirement(part, Because("named by", self._path)))
-
-
-def _wrapped(wrapper: str, words: Sequence[str | None]) -> Iterator[str | None]:
-    """Yield the words of the command that `wrapper` runs."""
-    with_value = _WRAPPERS[wrapper]
-    skipped = _ARGUMENTS_FIRST.get(wrapper, 0)
-    left = iter(words)
-    for word in left:
-        if word is not None and word.startswith("-"):
-            if len(word) == 2 and word[1] in with_value:  # noqa: PLR2004 - a hyphen and a letter
-                next(left, None)
-        elif wrapper == "env" and word is not None and "=" in word:
-            continue
-        elif skipped:
-            skipped -= 1
-        else:
-            yield word
-            yield from left
