@@ -527,9 +527,10 @@ def test_with_whole_all_that_is_installed_comes_in(tree: Tree, tmp_path: Path) -
     ]
 
 
-def test_who_looks_up_users_needs_some(tree: Tree, tmp_path: Path) -> None:
+@pytest.mark.parametrize("code", ["import pwd, os\npwd.getpwuid(os.getuid())", "from getpass import getuser"])
+def test_who_looks_up_users_needs_some(code: str, tree: Tree, tmp_path: Path) -> None:
     installed(tree)
-    tree({"app/run": "import pwd, os\npwd.getpwuid(os.getuid())"})
+    tree({"app/run": code})
     assert needs(tmp_path).names == {"users": f"{tmp_path}/app/run"}
 
 

@@ -139,6 +139,9 @@ class _ShellReader:
             line = words[words.index("-c") + 1]
             if line:
                 self._take(path, line)
+        if os.path.basename(name) in ("pkg-config", "pkgconf"):
+            for directory in _descriptions(self._sources):
+                self.files.setdefault(directory, Requirement(directory, Because("read by pkg-config for", self._path)))
         if name == "find":
             for index, word in enumerate(words[:-1]):
                 if word in ("-exec", "-execdir", "-ok", "-okdir"):
@@ -187,3 +190,12 @@ def _wrapped(wrapper: str, words: Sequence[str | None]) -> Iterator[str | None]:
         else:
             yield word
             yield from left
+
+
+def _descriptions(sources: Sources) -> Iterator[str]:
+    """Yield the directories in which pkg-config(1) looks for the descriptions of libraries."""
+    for prefix in ("/usr/local", "/usr"):
+        inside = [f"lib/{name}" for name in sorted(sources.names(f"{prefix}/lib")) if "-linux-" in name]
+        for directory in (*inside, "lib64", "lib", "share"):
+            if sources.is_directory(path := f"{prefix}/{directory}/pkgconfig"):
+                yield path
