@@ -100,7 +100,7 @@ def programs(host: Path, text: str) -> str:
         ('A="b $(e) x"; $A; C="$1/a"; $C; D="$1 a"; $D', "e b"),
         ('A=\'eval "$A"; b\'; eval "$A"', "b"),
         ("sh -c 'a | b'; eval 'c'; trap 'd' EXIT; find . -name x -exec e {} \\;", "a b c d e"),
-        ("echo a | b", "b"),
+        ("echo a | b; print a", "b"),
         ("$1; $x/a; ./a; $(a) x; `echo b` c; <(d) e", "a d"),
         ('$(a) -x; `b` -y; "$(c | d)"; <(e) f; x$(g', "a b c d e g"),
     ],
