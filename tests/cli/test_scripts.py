@@ -176,5 +176,6 @@ def test_a_directory_that_is_written_to_comes_without_its_content_and_so_does_tm
     executable(here / "script", f"#!{code}\n".encode())
     done("script", "made", cwd=here)
     assert list((here / "made/var/log").iterdir()) == list((here / "made/tmp").iterdir()) == []
+    assert list((here / "made/root").iterdir()) == []
     assert (here / "made/tmp").stat().st_mode & 0o7777 == 0o1777
     assert (here / "made/var/log").stat().st_mode == Path("/var/log").stat().st_mode

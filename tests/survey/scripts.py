@@ -44,6 +44,9 @@ def main(arguments: Sequence[str]) -> int:
         for result in survey.results():
             if result["name"] in given.again or (not given.again and not is_same(result)):
                 survey.measure(Drawn(result["package"], result["path"], result["line"]))
+    elif given.sizes:
+        sys.stdout.write(size_table([survey.sizes(each) for each in survey.results()[: given.sizes]]))
+        return 0
     elif not given.table:
         survey.go_on(given.seed, given.count)
     sys.stdout.write(table(survey.results()))
@@ -59,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--seed", metavar="N", type=int, default=1, help="of the draw (default: 1)")
     result.add_argument("--count", metavar="N", type=int, default=200, help="how many scripts to draw (default: 200)")
     result.add_argument("--again", metavar="NAME", nargs="*", help="measure these again, or all that failed")
+    result.add_argument("--sizes", metavar="N", type=int, help="compare the sizes of the first N with other ways")
     result.add_argument("--table", action="store_true", help="only print the table")
     return result
 
@@ -115,6 +119,20 @@ class Survey:
         if is_same(result):
             shutil.rmtree(bundle, ignore_errors=True)
         return result
+
+    def sizes(self, result: Result) -> list[Any]:
+        """Return the language of `result`, and the bytes of its bundle read, traced, and with all packages."""
+        path, words = result["path"], result["line"].split()
+        interpreter = f"/usr/bin/{words[-1]}" if Path(words[0]).name == "env" else words[0]
+        traced = ["--dynamic", "--dynamic-allow-failure", "--dynamic-arg", path, "--dynamic-arg=--help", interpreter]
+        sizes = []
+        for command in ([path], traced, ["--all-packages", path]):
+            made = self._tree.root / "opt" / "sizes"
+            shutil.rmtree(made, ignore_errors=True)
+            self._tree.chroot("/opt/magicpak", *command, "/opt/sizes")
+            sizes.append(size_of(made))
+        sys.stderr.write(f"{path} {sizes}\n")
+        return [language(result), *sizes]
 
     def _installed(self, batch: Sequence[Drawn]) -> list[Drawn]:
         """Install the packages of `batch`, all at once if they agree, and return those that are installed."""
@@ -209,6 +227,16 @@ def table(results: Sequence[Result]) -> str:
         rows.append("| " + " | ".join(map(str, row)) + " |")
     failed = [f"- {each['path']} ({each['package']}): {verdict(each)}" for each in results if not is_same(each)]
     return "\n".join([*rows, "", *failed, ""])
+
+
+def size_table(rows: Sequence[Sequence[Any]]) -> str:
+    """Return the medians of the sizes in `rows`, as Markdown: a row for each language."""
+    lines = ["| language | scripts | read | traced with `--help` | `--all-packages` |", "|:--|--:|--:|--:|--:|"]
+    for name in [*dict.fromkeys(row[0] for row in rows), ""]:
+        some = [row[1:] for row in rows if name in ("", row[0])]
+        sizes = [f"{median(column) / 1e6:.1f} MB" for column in zip(*some, strict=True)]
+        lines.append("| " + " | ".join([name or "all", str(len(some)), *sizes]) + " |")
+    return "\n".join([*lines, ""])
 
 
 if __name__ == "__main__":

@@ -323,10 +323,10 @@ def test_a_script_that_prints_its_manual_needs_perldoc(tree: PerlTree) -> None:
     assert [each.path for each in needs.programs] == [str(perldoc)]
 
 
-def test_a_script_that_looks_up_users_has_a_hint(tree: PerlTree) -> None:
-    hint = f"--include /etc/passwd: {tree.root}/bin/script looks up users"
-    assert tree.needs("my $name = getpwuid($<); my @all = getpwnam 'x';").hints == [hint]
-    assert tree.needs("my $name = $self->getpwuid; # getpwnam").hints == []
+def test_a_script_that_looks_up_users_needs_some(tree: PerlTree) -> None:
+    users = {"users": f"{tree.root}/bin/script"}
+    assert tree.needs("my $name = getpwuid($<); my @all = getpwnam 'x';").names == users
+    assert tree.needs("my $name = $self->getpwuid; # getpwnam").names == {}
 
 
 def test_with_whole_all_that_is_installed_is_needed(tree: PerlTree) -> None:

@@ -527,10 +527,11 @@ def test_with_whole_all_that_is_installed_comes_in(tree: Tree, tmp_path: Path) -
     ]
 
 
-def test_looking_up_users_is_a_hint(tree: Tree, tmp_path: Path) -> None:
+@pytest.mark.parametrize("code", ["import pwd, os\npwd.getpwuid(os.getuid())", "from getpass import getuser"])
+def test_who_looks_up_users_needs_some(code: str, tree: Tree, tmp_path: Path) -> None:
     installed(tree)
-    tree({"app/run": "import pwd, os\npwd.getpwuid(os.getuid())"})
-    assert needs(tmp_path).hints == [f"--include /etc/passwd: {tmp_path}/app/run may look up a user"]
+    tree({"app/run": code})
+    assert needs(tmp_path).names == {"users": f"{tmp_path}/app/run"}
 
 
 def test_a_zip_application_holds_its_modules(tree: Tree, tmp_path: Path) -> None:

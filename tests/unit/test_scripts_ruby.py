@@ -349,10 +349,9 @@ def test_each_requirement_says_what_it_is_needed_by(tree: RubyTree) -> None:
     ]
 
 
-def test_a_script_that_looks_up_users_has_a_hint(tree: RubyTree) -> None:
-    hint = f"--include /etc/passwd: {tree.root}/bin/script looks up users"
-    assert tree.needs("name = Etc.getpwuid.name").hints == [hint]
-    assert tree.needs("name = 'Etc.getpwuid'").hints == []
+def test_a_script_that_looks_up_users_needs_some(tree: RubyTree) -> None:
+    assert tree.needs("name = Etc.getpwuid.name").names == {"users": f"{tree.root}/bin/script"}
+    assert tree.needs("name = 'Etc.getpwuid'").names == {}
 
 
 def test_gems_that_only_the_environment_of_this_run_finds_are_a_hint(

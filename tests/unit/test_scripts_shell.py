@@ -101,7 +101,7 @@ def programs(host: Path, text: str) -> str:
         ('A="b $(e) x"; $A; C="$1/a"; $C; D="$1 a"; $D', "e b"),
         ('A=\'eval "$A"; b\'; eval "$A"', "b"),
         ("sh -c 'a | b'; eval 'c'; trap 'd' EXIT; find . -name x -exec e {} \\;", "a b c d e"),
-        ("echo a | b", "b"),
+        ("echo a | b; print a", "b"),
         ("$1; $x/a; ./a; $(a) x; `echo b` c; <(d) e", "a d"),
         ('$(a) -x; `b` -y; "$(c | d)"; <(e) f; x$(g', "a b c d e g"),
     ],
@@ -146,3 +146,13 @@ def test_the_cost_is_linear_whatever_is_repeated(piece: str) -> None:
     """What is read again and again would take hours."""
     with suppress(TooDeepError):
         parse_shell(piece * (50_000 // len(piece)))
+
+
+def test_pkg_config_finds_what_it_describes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "script").write_text("pkg-config --libs x\n")
+    found = ["/usr/lib/x86_64-linux-gnu/pkgconfig", "/usr/share/pkgconfig"]
+    sources = Sources()
+    monkeypatch.setattr(sources, "names", lambda path: {"x86_64-linux-gnu"} if path == "/usr/lib" else set())
+    monkeypatch.setattr(sources, "is_directory", found.__contains__)
+    needs = Shell().script(ScriptFile(f"{tmp_path}/script", "/bin/sh"), sources, whole=False)
+    assert [each.path for each in needs.files] == found

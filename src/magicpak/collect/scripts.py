@@ -21,7 +21,7 @@ from magicpak.resolve.libraries import Resolved
 from magicpak.scripts.languages import language_of
 from magicpak.scripts.needs import Language, Requirement, ScriptFile, ScriptNeeds
 from magicpak.scripts.sources import Sources
-from magicpak.scripts.state import TEMPORARY
+from magicpak.scripts.state import WRITTEN_TO
 from magicpak.text import printable
 
 _NAMES = {"java"}
@@ -71,7 +71,7 @@ def collect_scripts(
     for location in included:
         collector.programs.interpret(location)
     collector.read_all()
-    collector.make_temporary()
+    collector.make_directories()
     programs = collector.programs.resolved
     libraries = resolve_included(collector.elf_files(), [*programs, *resolved], loaders)
     warnings = (*collector.programs.warnings, *collector.warnings(), *libraries.warnings)
@@ -124,10 +124,11 @@ class _ScriptCollector:
         """Return the scripts that are executed, and those that interpreters are given."""
         return {(each.path, each.interpreter): each for each in self.programs.scripts.values()} | self._given
 
-    def make_temporary(self) -> None:
-        """Collect the directory of temporary files, which an image has only if its bundle has."""
+    def make_directories(self) -> None:
+        """Collect the directories that any script may write to, which an image has only if its bundle has."""
         for script in list(self.programs.scripts.values())[:1]:
-            make_directory(TEMPORARY, self._mirror, Because("for the temporary files of", script.path))
+            for path in WRITTEN_TO:
+                make_directory(path, self._mirror, Because("for files that are written by", script.path))
 
     def elf_files(self) -> list[Location]:
         """Return the ELF files among what was collected: they need libraries."""

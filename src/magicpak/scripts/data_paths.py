@@ -10,7 +10,7 @@ _PLACES = re.compile(
     r"(/usr/share|/usr/lib|/usr/lib64|/usr/libexec|/etc|/opt|/usr/local/(?:share|lib|etc|libexec))/([^/]+)"
 )
 _SHARED = re.compile(
-    r"alternatives|apache2|applications|apt|bash-completion|ca-certificates|cron\..*|debug|default|doc|doc-base|dpkg|fonts"
+    r"alternatives|apache2|applications|apt|bash-completion|ca-certificates|cron\..*|debug|default|doc|doc-base|fonts"
     r"|gcc|gems|help|i18n|icons|info|init|init\.d|java|kernel|ld\.so\.conf\.d|locale|logrotate\.d|magic|man|mime|misc"
     r"|modules|pam\.d|perl-base|(?:perl|python|ruby)[\d.]*|pixmaps|pkgconfig|profile\.d|rc.?\.d|rubygems-integration|security|sgml|site_ruby"
     r"|skel|ssl|sudoers\.d|sysctl\.d|systemd|terminfo|udev|vendor_ruby|X11|xml|zoneinfo|.*-linux-.*"

@@ -8,6 +8,9 @@ from magicpak.scripts.sources import Sources
 from magicpak.scripts.state import is_state
 from magicpak.text import printable
 
+_LOOK_UP_USERS = {"pwd", "grp", "getpass"}
+"""Modules of the standard library that look up users or groups."""
+
 
 class PythonNeeds:
     """What is needed, as far as it is known."""
@@ -40,7 +43,7 @@ class PythonNeeds:
                 self.add_program(program, Because("executed by", path))
             elif program:
                 self._possible.setdefault(program, f"{printable(path)} may execute it")
-        if any(name.partition(".")[0] == "pwd" for name in code.imports):
+        if any(name.partition(".")[0] in _LOOK_UP_USERS for name in code.imports):
             self._names.setdefault("users", path)
         for named in code.paths:
             if is_state(named, self._sources):

@@ -157,6 +157,9 @@ class _ShellReader:
             if line:
                 self.take(path, line)
         self._interpreted(name, words)
+        if os.path.basename(name) in ("pkg-config", "pkgconf"):
+            for directory in _descriptions(self._sources):
+                self.files.setdefault(directory, Requirement(directory, Because("read by pkg-config for", self._path)))
         if name == "find":
             for index, word in enumerate(words[:-1]):
                 if word in ("-exec", "-execdir", "-ok", "-okdir"):
@@ -200,3 +203,12 @@ class _ShellReader:
                     self.directories.setdefault(part, Requirement(part, Because("named by", self._path)))
                 elif is_own_data(part, self._sources):
                     self.files.setdefault(part, Requirement(part, Because("named by", self._path)))
+
+
+def _descriptions(sources: Sources) -> Iterator[str]:
+    """Yield the directories in which pkg-config(1) looks for the descriptions of libraries."""
+    for prefix in ("/usr/local", "/usr"):
+        inside = [f"lib/{name}" for name in sorted(sources.names(f"{prefix}/lib")) if "-linux-" in name]
+        for directory in (*inside, "lib64", "lib", "share"):
+            if sources.is_directory(path := f"{prefix}/{directory}/pkgconfig"):
+                yield path
