@@ -99,6 +99,7 @@ def programs(host: Path, text: str) -> str:
         ("sh -c 'a | b'; eval 'c'; trap 'd' EXIT; find . -name x -exec e {} \\;", "a b c d e"),
         ("echo a | b", "b"),
         ("$1; $x/a; ./a", ""),
+        ('"$(a) b" c', "a"),
     ],
 )
 def test_programs_that_constant_words_name_are_executed(text: str, names: str, host: Path) -> None:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from magicpak.scripts.python.data import own_data
+from magicpak.scripts.data_paths import own_data
 from magicpak.scripts.sources import Sources
 
 _LOADED = re.compile(rb"""(?:CDLL|LoadLibrary|PyDLL)\(\s*["'](lib[\w.+-]*\.so[\w.]*)["']""")
@@ -87,7 +87,7 @@ def shared_data(data: bytes, package: str, sources: Sources) -> list[str]:
     """Return what the code `data` names of the directory below /usr/share that has the name of its `package`."""
     name = re.escape(package.partition(".")[0].encode()).replace(b"_", b"[-_]")
     found = re.findall(rb"""["'](/usr/share/%s(?:/[^"'\n\\{}%%]*)?)["']""" % name, data, re.IGNORECASE)
-    return [path for each in found if (path := own_data(os.fsdecode(each), sources))]
+    return [path.rstrip("/") for path in map(os.fsdecode, found) if own_data(path, sources)]
 
 
 def _found(name: str, directories: list[str], sources: Sources) -> Iterator[str]:

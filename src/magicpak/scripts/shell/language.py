@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterator, Sequence
 
 from magicpak.bundle.plan import Because
+from magicpak.scripts.data_paths import own_data
 from magicpak.scripts.needs import Requirement, ScriptFile, ScriptNeeds
-from magicpak.scripts.paths import is_own_data
 from magicpak.scripts.shell.builtins import BUILTINS
 from magicpak.scripts.shell.syntax import parse_shell
 from magicpak.scripts.shell.words import Piece, ShellCommandLine, ShellVariable, Substitution, TooDeepError, Word
@@ -28,7 +28,7 @@ _INTERPRETED = {"eval", "trap"}
 _SHELLS = {"sh", "bash", "dash", "ash", "ksh", "zsh", "mksh"}
 
 
-_DECLARING = {("export",), ("readonly",), ("declare",), ("local",), ("typeset",)}
+_DECLARING = (("export",), ("readonly",), ("declare",), ("local",), ("typeset",))
 
 
 class Shell:
@@ -164,8 +164,9 @@ class _ShellReader:
             if "/" not in value:
                 continue
             for part in value[value.index("/") :].split(":") if value.startswith("-") else value.split(":"):
-                if is_own_data(part, self._sources):
-                    self.files.setdefault(part, Requirement(part, Because("named by", self._path)))
+                path = part if ".." in part.split("/") else os.path.normpath(part)
+                if own_data(path, self._sources):
+                    self.files.setdefault(path, Requirement(path, Because("named by", self._path)))
 
     def values(self, word: Word) -> list[str]:
         """Return the texts that `word` can be; none where only a run shows it."""
