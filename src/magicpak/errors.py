@@ -139,6 +139,14 @@ def read_failure(path: str, error: OSError) -> SourceChanged | CannotRead:
     return CannotRead(path, error)
 
 
+class NeedNotFound(MagicpakError):
+    """What an option asks for, `flag`, is not on this host; `sought` is what was looked for."""
+
+    def __init__(self, flag: str, sought: Sequence[str], hints: Sequence[str] = ()) -> None:
+        message = f"{printable(flag)} finds nothing on this host"
+        super().__init__(message, details=[f"looked for {printable(each)}" for each in sought], hints=hints)
+
+
 class RunFailed(MagicpakError):
     """A program that `--dynamic` runs has failed."""
 

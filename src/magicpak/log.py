@@ -2,15 +2,18 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, TextIO
 
 from magicpak.options import LogLevel
-from magicpak.text import printable, write_error
+from magicpak.text import count_noun, printable, write_error
 
 if TYPE_CHECKING:
     from magicpak.progress import StatusLine
+
+
+MOST_HINTS = 12
 
 
 class Log:
@@ -29,6 +32,20 @@ class Log:
         """Log each of several things that the user should look at."""
         for event in events:
             self.warn(event)
+
+    def hint_all(self, hints: Sequence[object]) -> None:
+        """Log options that may help, MOST_HINTS of them, where warnings are logged.
+
+        Most runs have some, and structlog costs 50 ms.
+        """
+        if not self.shows(LogLevel.WARN):
+            return
+        lines, more = list(map(str, hints[:MOST_HINTS])), len(hints) - MOST_HINTS
+        lines += [f"{count_noun(more, 'more suggestion')}: --dry-run shows all"] if more > 0 else []
+        line = _coloured_line if shows_colours(sys.stderr) else _line
+        with self._without_status():
+            for each in lines:
+                write_error(f"{line(None, 'hint', {'level': 'hint', 'event': printable(each)})}\n")
 
     def info(self, event: str) -> None:
         """Log what a stage has done."""
@@ -93,15 +110,13 @@ class Log:
             getattr(self._logger, method)(printable(event))
 
 
-class _Stream:
-    """Stderr as something to print to that never fails."""
+class _Stderr:
+    """Stderr as a logger, which never fails, with a method for each word that a line can begin with."""
 
-    def write(self, text: str) -> int:
-        write_error(text)
-        return len(text)
+    def _print(self, line: str) -> None:
+        write_error(f"{line}\n")
 
-    def flush(self) -> None:
-        return
+    warning = info = debug = _print
 
 
 def _logger() -> Any:  # noqa: ANN401 - structlog's loggers are dynamic
@@ -109,13 +124,13 @@ def _logger() -> Any:  # noqa: ANN401 - structlog's loggers are dynamic
 
     coloured = shows_colours(sys.stderr)
     return structlog.wrap_logger(
-        structlog.PrintLogger(_Stream()),  # type: ignore[arg-type]  # all that it needs of a file
+        _Stderr(),
         processors=[structlog.processors.add_log_level, _coloured_line if coloured else _line],
         wrapper_class=structlog.BoundLogger,
     ).bind()  # otherwise each line makes a logger, in a cycle of references, which nobody collects
 
 
-_COLOURS = {"warning": "33", "info": "32", "debug": "2"}
+_COLOURS = {"warning": "33", "hint": "36", "info": "32", "debug": "2"}
 
 
 def _line(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:

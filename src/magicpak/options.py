@@ -7,6 +7,9 @@ from typing import NamedTuple
 from magicpak.bundle.entry import Layout
 from magicpak.ldso.resolver import Resolver
 
+SUGGESTED = "suggested"
+"""The value of `--with` that stands for all that is suggested."""
+
 
 class Report(Enum):
     """The form of a report: `--report`."""
@@ -40,6 +43,8 @@ class Options(NamedTuple):
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     mkdir: tuple[str, ...] = ()
+    with_: tuple[str, ...] = ()
+    with_file: str | None = None
     install_to: str | None = None
     layout: Layout = Layout.HOST
     all_packages: bool = False
@@ -73,6 +78,7 @@ class Options(NamedTuple):
     report_file: str | None = None
     why: tuple[str, ...] = ()
     size_limit: int | None = None
+    hints: bool = True
     log_level: LogLevel = LogLevel.WARN
     library_path: str = ""
     source_date_epoch: int | None = None
@@ -103,4 +109,14 @@ class CheckOptions(NamedTuple):
     symbols: bool = False
     upx: str = "upx"
     upx_timeout: float = 600.0
+    log_level: LogLevel = LogLevel.WARN
+
+
+class ListOptions(NamedTuple):
+    """A command line with `--with-list`: the names that it asks for (none: all), and the INPUTs, if there are any."""
+
+    inputs: tuple[str, ...] = ()
+    with_: tuple[str, ...] = ()
+    with_file: str | None = None
+    library_path: str = ""
     log_level: LogLevel = LogLevel.WARN

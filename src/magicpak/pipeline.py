@@ -3,33 +3,30 @@
 A module that only some runs need is imported where it is needed.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from magicpak import assembly
 from magicpak.bundle.plan import check_size_limit, total_size
 from magicpak.collect.result import Result
 from magicpak.elf.cache import ElfCache
 from magicpak.errors import LibrariesMissing, MagicpakError
 from magicpak.ldso.factory import Loaders
 from magicpak.log import Log
-from magicpak.options import LogLevel, Options
+from magicpak.options import SUGGESTED, LogLevel, Options
 from magicpak.outputs.directory import DirectoryOutput, WriteResult
 from magicpak.process.tempdirs import private_directory
 from magicpak.resolve.inputs import Program, find_inputs
 from magicpak.resolve.libraries import Resolved, resolve_program
-from magicpak.stages.planning import Planning
 from magicpak.text import count_noun, format_size, printable
 
 if TYPE_CHECKING:
-    from magicpak.resolve.inputs import Program
+    from magicpak.needs.rows import WantedNeed
+    from magicpak.needs.suggest import Suggestion
     from magicpak.stages.compression import Compression
-    from magicpak.stages.reporting import Reporting
-    from magicpak.stages.tracing import Tracing
-    from magicpak.stages.trial import Trial
     from magicpak.tracing.run import TracedRun
     from magicpak.verify.severity import Verdict
 
@@ -41,29 +38,34 @@ def bundle(options: Options, log: Log, print_: Callable[[bytes], None]) -> None:
     """
     started = monotonic()
     log.warn_all(options.without_effect())
+    needs = assembly.needs(options) if options.with_ or options.with_file else ()
     output = None if options.output is None else DirectoryOutput(options.output, options.source_date_epoch)
-    reporting = _reporting(options) if options.report or options.why else None
-    compression = _compression(options) if options.compress else None
+    reporting = assembly.reporting(options) if options.report or options.why else None
+    compression = assembly.compression(options) if options.compress else None
     for stage in (output, reporting, compression):
         if stage is not None:
             stage.check()
     with ExitStack() as stack:
         stack.callback(log.rest)
-        run = _Run(options, stack, log)
+        run = _Run(options, needs, stack, log)
         result, verdict, error = run.decide(compression, until_report=reporting is not None)
         if reporting is not None:
             log.rest()
-            reporting.run(result, verdict, complete=error is None, print_=print_, log=log)
+            reporting.run(result, verdict, run.suggestions, complete=error is None, print_=print_, log=log)
         if error is not None:
             raise error
         if options.size_limit is not None:
             check_size_limit(result.plan, options.size_limit)
         if output is None or options.dry_run:
+            log.hint_all(run.suggestions)
             log.info("nothing was written: this was a dry run")
             return
-        test = _trial(options).prepare(result, run.traced if options.dynamic else None) if options.test else None
+        test = (
+            assembly.trial(options).prepare(result, run.traced if options.dynamic else None) if options.test else None
+        )
         inspect = partial(test.run, log=log) if test is not None else None
         written = _write(output, result, inspect, log)  # the private directories hold files of the plan
+    log.hint_all(run.suggestions)
     files, seconds = count_noun(written.files, "file"), monotonic() - started
     log.summary(f"{options.output}: {files}, {format_size(written.size)}, in {seconds:.1f} s")
 
@@ -71,12 +73,14 @@ def bundle(options: Options, log: Log, print_: Callable[[bytes], None]) -> None:
 class _Run:
     """What looks and decides; `stack` ends what lasts until the bundle is written."""
 
-    def __init__(self, options: Options, stack: ExitStack, log: Log) -> None:
+    def __init__(self, options: Options, needs: "Sequence[WantedNeed]", stack: ExitStack, log: Log) -> None:
         self._options = options
+        self._needs = needs
         self._stack = stack
         self._log = log
         self._private: list[str] = []
         self.traced: Sequence[TracedRun] = ()
+        self.suggestions: Sequence[Suggestion] = ()
 
     def decide(
         self, compression: "Compression | None", *, until_report: bool
@@ -103,8 +107,11 @@ class _Run:
         if error is not None and not until_report:
             raise error
         if options.dynamic and error is None:
-            self.traced = _tracing(options).run(inputs.all, self._new_private_directory, log)
-        result = _planning(options).run(inputs, resolved, self.traced, loaders, log)
+            self.traced = assembly.tracing(options).run(inputs.all, self._new_private_directory, log)
+        planning = assembly.planning(options, self._needs)
+        if SUGGESTED in options.with_:
+            planning = assembly.suggesting(options).added_to(planning, inputs, resolved, loaders)
+        result = planning.run(inputs, resolved, self.traced, loaders, log)
         if compression is not None and error is None:
             packed = [*inputs.programs, *(_interpreters(result, elf) if inputs.scripts else ())]
             plan = compression.run(packed, result.plan, elf, self._new_private_directory, log)
@@ -112,6 +119,7 @@ class _Run:
         result = result._replace(private=self._private)
         verdict = _verify(result, loaders, options.output, log) if options.verify and error is None else None
         log.warn_all(_unpack_warnings(elf, result, traced=options.dynamic))
+        self.suggestions = _suggestions(options, result, loaders, log)
         return result, verdict, verdict.error if verdict else error
 
     def _new_private_directory(self) -> str:
@@ -119,73 +127,10 @@ class _Run:
         return self._private[-1]
 
 
-def _planning(options: Options) -> Planning:
-    return Planning(
-        options.layout,
-        options.output,
-        options.include,
-        options.exclude,
-        options.mkdir,
-        options.all_packages,
-        _dynamic_env(options),
-    )
-
-
 def _interpreters(result: Result, elf: ElfCache) -> "list[Program]":
     from magicpak.collect.scripts import interpreters
 
     return interpreters(result.inputs.scripts, result.scripts, elf)
-
-
-def _reporting(options: Options) -> "Reporting":
-    from magicpak.outputs.report_file import ReportFile
-    from magicpak.stages.reporting import Reporting
-
-    file = ReportFile(options.report_file, options.output) if options.report_file is not None else None
-    return Reporting(options.report, file, options.why, options.output, options.dry_run)
-
-
-def _compression(options: Options) -> "Compression":
-    from magicpak.collect.upx import Upx
-    from magicpak.stages.compression import Compression
-
-    return Compression(Upx(options.upx, options.upx_arg, options.upx_timeout))
-
-
-def _dynamic_env(options: Options) -> dict[str, str]:
-    return {**os.environ, **options.dynamic_env}
-
-
-def _tracing(options: Options) -> "Tracing":
-    from magicpak.stages.tracing import Tracing
-
-    return Tracing(
-        options.dynamic_arg,
-        options.dynamic_command,
-        _encoded(options.dynamic_stdin),
-        _dynamic_env(options),
-        options.dynamic_timeout,
-        options.dynamic_allow_failure,
-    )
-
-
-def _trial(options: Options) -> "Trial":
-    from magicpak.stages.trial import Trial
-    from magicpak.trial.expectations import Expectations
-
-    expectations = Expectations(
-        stdin=_encoded(options.test_stdin),
-        stdout=_encoded(options.test_stdout),
-        exit_code=options.test_exit_code,
-        timeout=options.test_timeout,
-        env=options.test_env,
-        network=options.test_network,
-    )
-    return Trial(options.test_command, options.busybox, options.test_user, expectations, options.source_date_epoch)
-
-
-def _encoded(text: str | None) -> bytes | None:
-    return None if text is None else os.fsencode(text)
 
 
 def _verify(result: Result, loaders: Loaders, output: str | None, log: Log) -> "Verdict | None":
@@ -204,6 +149,13 @@ def _missing_libraries(programs: Sequence[Program], resolved: Sequence[Resolved]
 
         return missing_error(resolved)
     return None
+
+
+def _suggestions(options: Options, result: Result, loaders: Loaders, log: Log) -> "Sequence[Suggestion]":
+    """Return what the bundle may lack besides, if anybody sees it."""
+    if not options.hints or not (options.report or log.shows(LogLevel.WARN)):
+        return ()
+    return assembly.suggesting(options).run(result, loaders)
 
 
 def _unpack_warnings(elf: ElfCache, result: Result, *, traced: bool) -> list[str]:

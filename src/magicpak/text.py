@@ -71,6 +71,10 @@ def count_noun(count: int, noun: str) -> str:
     return f"{count} {noun[:-1]}ies" if noun.endswith("y") else f"{count} {noun}s"
 
 
+MAX_DIRECTORIES = 12
+"""How many directories a line lists in which something was searched."""
+
+
 def list_names(names: Collection[str], most: int = 1) -> str:
     """Return the first `most` of `names`, printed safely, and the number of the others: `a, b and 3 more`."""
     more = len(names) - most

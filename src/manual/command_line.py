@@ -25,6 +25,7 @@ _BY_METAVAR = {
     "CONTENT": Value.TEXT,
     "N": Value.TEXT,
     "NAME=VALUE": Value.TEXT,
+    "NAME[=ARG,...]": Value.TEXT,
     "PATH": Value.DIRECTORY,
     "PATH or NAME": Value.COMMAND,
     "SECONDS": Value.TEXT,

@@ -48,7 +48,17 @@ def test_the_help_is_grouped_by_purpose(help_text: str) -> None:
     del options_under[""]  # the sentence at the top
     assert options_under == {
         "Positional arguments:": ["INPUT", "OUTPUT"],
-        "Contents:": ["--include", "--exclude", "--mkdir", "--install-to", "--layout", "--all-packages"],
+        "Contents:": [
+            "--include",
+            "--exclude",
+            "--mkdir",
+            "--with",
+            "--with-file",
+            "--with-list",
+            "--install-to",
+            "--layout",
+            "--all-packages",
+        ],
         "Library resolution:": ["--resolver", "--no-hwcaps", "--cc", "--experimental-noload-resolver"],
         "Tracing a run:": [
             "--dynamic",
@@ -74,7 +84,7 @@ def test_the_help_is_grouped_by_purpose(help_text: str) -> None:
             "--test-timeout",
             "--busybox",
         ],
-        "Messages:": ["--log-level", "--verbose", "--licenses", "--version", "--help"],
+        "Messages:": ["--log-level", "--no-hints", "--verbose", "--licenses", "--version", "--help"],
     }
     assert "[Off|Error|Warn|Info|Debug]" in help_text
 

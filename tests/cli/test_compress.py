@@ -153,20 +153,27 @@ def test_what_upx_refuses_goes_in_as_it_is_with_a_warning_in_its_words(
 
 @pytest.mark.needs("upx", "compiler")
 @pytest.mark.parametrize("overlay", [[], ["--upx-arg=--overlay=copy"], ["--upx-arg=--overlay=strip"]])
-@pytest.mark.parametrize("place", ["behind its end", "in a section"])
+@pytest.mark.parametrize("place", ["behind its end", "pydata", ".rackprog"])
 def test_a_program_with_data_of_its_own_at_its_end_stays_as_it_is(
     place: str, overlay: Sequence[str], here: Path, tmp_path: Path
 ) -> None:
     data = random.Random(7).randbytes(40_000)
     program = compiled(here / "self", HELLO)
     (tmp_path / "data").write_bytes(data)
-    if place == "in a section":
-        subprocess.run(["objcopy", f"--add-section=pydata={tmp_path}/data", program], check=True)
-    else:
+    if place == "behind its end":
         program.write_bytes(program.read_bytes() + data)
+    else:
+        subprocess.run(["objcopy", f"--add-section={place}={tmp_path}/data", program], check=True)
     said = "it has 40.0 kB of its own data at its end, which upx does not keep there"
     done("-c", *overlay, "self", "out", cwd=here, stderr=f"warning: self is not compressed: {said}\n")
     assert (here / "out/self").read_bytes() == program.read_bytes()
+
+
+@pytest.mark.needs("upx", "compiler")
+def test_sections_for_debuggers_are_no_data_of_a_program(here: Path) -> None:
+    compiled(here / "debugged", HELLO, "-g", "-static")
+    done("-c", "debugged", "out", cwd=here)
+    assert is_packed(here / "out/debugged")
 
 
 def test_a_upx_that_keeps_data_at_the_end_may_pack(here: Path, fake: Callable[[str], str]) -> None:

@@ -541,6 +541,13 @@ def test_who_reads_the_cache_of_libraries_finds_those_of_the_bundle(work: Path) 
     assert not (work / "without/etc/ld.so.cache").exists()
 
 
+@pytest.mark.needs("root", "chroot")
+def test_without_a_run_the_cache_that_is_included_is_one_of_the_bundle_too(work: Path) -> None:
+    done("-i", "/etc/ld.so.cache", work / "doer", "/sbin/ldconfig", work / "out", stderr=CACHE_MADE)
+    lines = chrooted(work / "out", "/sbin/ldconfig", "-p").stdout.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == ["libc.so.6", "ld-linux-x86-64.so.2"]
+
+
 CACHE_MADE = (
     "warning: created /etc/ld.so.cache with the libraries of the bundle, for the program that reads it; copied onto a "
     "base image, it replaces the image's own\n"

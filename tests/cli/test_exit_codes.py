@@ -96,7 +96,7 @@ def test_a_library_that_is_found_by_a_relative_path_needs_a_working_directory(he
     assert magicpak("one", "out", cwd=here) == RunResult(
         0,
         "",
-        f"warning: lib/libr.so is needed by a relative path (DT_NEEDED of {here}/one): the image needs WORKDIR /\n",
+        f"warning: lib/libr.so is named by a relative path (in {here}/one): the image needs WORKDIR /\n",
     )
 
 

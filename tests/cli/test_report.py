@@ -103,6 +103,15 @@ def test_a_missing_library_is_in_the_tree_and_the_run_ends_as_without_a_report(a
     assert not (at / "out").exists()
 
 
+def test_the_tree_names_the_first_directories_of_a_long_search_path(tmp_path: Path) -> None:
+    path = ":".join(f"/nowhere/{number}" for number in range(500))
+    program = executable(tmp_path / "prog", make_elf(interpreter=INTERPRETER, needed=["libnone.so.9"], runpath=path))
+    result = magicpak("--dry-run", "--resolver", "static", program)
+    shown = ", ".join(f"/nowhere/{number}" for number in range(12))
+    assert result.code == 3
+    assert f"libnone.so.9 => not found in {shown} and {488 + len(DEFAULTS) + 1} more" in result.stdout.splitlines()[-3]
+
+
 def test_an_ordinary_user_without_a_compiler_sees_what_is_missing(public: Path) -> None:
     program = executable(public / "prog", make_elf(interpreter=INTERPRETER, needed=["libnone.so.9"]))
     result = magicpak_as_nobody("--dry-run", program, cwd=public, CC="/nonexistent/cc", PATH="/nonexistent")

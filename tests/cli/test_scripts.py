@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,16 @@ def test_a_script_whose_interpreter_would_not_start_is_refused(here: Path) -> No
     )
 
 
+def test_a_program_for_env_that_no_path_of_an_image_has_is_named_with_its_directory(here: Path) -> None:
+    (here / "tools").mkdir()
+    shutil.copy("/usr/bin/env", here / "tools/mytool")
+    executable(here / "script", b"#!/usr/bin/env mytool\n")
+    result = magicpak("-i", "script", "/usr/bin/env", "made", cwd=here, env={"PATH": f"/usr/bin:{here}/tools"})
+    why = f"mytool, which env runs for it, is in {here}/tools: set PATH in the image"
+    assert result == RunResult(0, "", f"warning: /script will not start: {why}\n")
+    assert (here / f"made{here}/tools/mytool").exists()
+
+
 def test_a_script_that_may_not_be_executed_is_a_warning(here: Path) -> None:
     (here / "script").chmod(0o644)
     assert magicpak("script", "made", cwd=here) == RunResult(
@@ -154,3 +165,16 @@ def test_a_script_that_cannot_be_read_for_its_needs_is_a_warning(here: Path) -> 
         0,
         f"warning: {here}/script is not read for what it needs: its commands are nested too deep\n",
     )
+
+
+@pytest.mark.parametrize(
+    "code", ["/bin/sh\nls /var/log", "/usr/bin/perl\nprint -d '/var/log'", "/usr/bin/python3\nprint(open('/var/log'))"]
+)
+def test_a_directory_that_is_written_to_comes_without_its_content_and_so_does_tmp(code: str, here: Path) -> None:
+    if not os.path.exists(code[: code.index("\n")]):
+        pytest.skip("that interpreter is not installed")
+    executable(here / "script", f"#!{code}\n".encode())
+    done("script", "made", cwd=here)
+    assert list((here / "made/var/log").iterdir()) == list((here / "made/tmp").iterdir()) == []
+    assert (here / "made/tmp").stat().st_mode & 0o7777 == 0o1777
+    assert (here / "made/var/log").stat().st_mode == Path("/var/log").stat().st_mode

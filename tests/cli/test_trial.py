@@ -596,7 +596,7 @@ class TestSurroundings:
             2,
             "",
             f"error: --test-user: {file} of the bundle has no {what}\n"
-            f"hint: use its number, or add the file with --include {file}\n",
+            f"hint: use its number, or add the name with --with users, or the file with --include {file}\n",
         )
         assert names(work) == ["doer", "file"]
 
@@ -778,6 +778,14 @@ NAMED = {
     "a shell": ["/bin/sh"],
     "": ["/etc/hostname.none", "/etc/debian_version", "/etc/os-release"],
 }
+NEEDS = {
+    "NSS configuration": "nss",
+    "CA certificates": "certs",
+    "the time zone Europe/Rome": "tz=Europe/Rome",
+    "the terminfo entry xterm": "terminfo=xterm",
+    "names of network services and protocols": "nss",
+}
+"""Those that a name of --with stands for."""
 
 
 class TestHints:
@@ -786,13 +794,14 @@ class TestHints:
     @pytest.mark.parametrize("words", NAMED)
     def test_what_was_not_found_is_called_by_its_name_and_its_flag_helps(self, words: str, work: Path) -> None:
         path = existing(*NAMED[words])
-        line = f"--include {path} ({words})" if words else f"--include {path}"
+        option = f"--with {NEEDS[words]}" if words in NEEDS else f"--include {path}"
+        line = f"{option} ({words})" if words else option
         assert magicpak(*does(f"show={path}"), "./doer", "out", cwd=work) == RunResult(
             8,
             "",
             failed("/doer exited with code 1", f"  {path}: No such file or directory", f"hint: {line}", DYNAMIC),
         )
-        options = [*does(f"show={path}"), "--include", path]
+        options = [*does(f"show={path}"), *option.split()]
         assert magicpak(*options, "./doer", "out", cwd=work).code == 0
 
     @everywhere
@@ -807,7 +816,7 @@ class TestHints:
                 f"/doer show={zone} | wc -c did not print the expected output",
                 *("  --- expected", "  +++ printed", "  @@ -1 +1 @@", "  -9", "  +0"),
                 f"  {zone}: No such file or directory",
-                f"hint: --include {zone} (the time zone Europe/Rome)",
+                "hint: --with tz=Europe/Rome (the time zone Europe/Rome)",
                 DYNAMIC,
             ),
         )
@@ -845,13 +854,27 @@ class TestHints:
         assert (result.code, result.stderr.splitlines()[-2:]) == (8, [f"hint: --mkdir {path}", DYNAMIC])
         done(*does(f"write={path}/pid"), "--mkdir", path, "./doer", "out", cwd=work)
 
-    def test_in_a_bare_chroot_a_program_that_needs_proc_is_one_for_a_container(self, work: Path) -> None:
-        result = in_chroot(*does("show=/proc/self/exe"), "./doer", "out", cwd=work)
+    def test_a_file_in_the_current_directory_of_the_program_needs_that_directory(self, work: Path) -> None:
+        (work / "conf").write_text("text")
+        options = ["--test", "--test-stdout=text", f"--include={work}/conf", f"{work}/doer", "out"]
+        result = magicpak("--test-command", f"{work}/doer show=conf", *options, cwd=work)
         hint = (
-            "hint: the program looked for /proc/self/exe, which a bare chroot lacks and a container has: "
-            "run magicpak where mounts are allowed, or test the image with docker run"
+            f"hint: /conf is {work}/conf in the bundle: if the program looks for it in its current directory, "
+            f"the image needs WORKDIR {work}, and the test --test-command 'cd {work} && …'"
         )
-        assert (result.code, result.stderr.splitlines()[-1]) == (8, hint)
+        assert (result.code, re.findall("hint: .*", result.stderr)) == (8, [hint])
+        done("--test-command", f"cd {work} && ./doer show=conf", *options, cwd=work)
+
+    def test_in_a_bare_chroot_a_program_that_needs_proc_is_one_for_a_container(self, work: Path) -> None:
+        for path in ("/proc/self/exe", "/proc/version"):
+            result = in_chroot(*does(f"show={path}"), "./doer", "out", cwd=work)
+            hint = (
+                f"hint: the program looked for {path}, which a bare chroot lacks and a container has: "
+                "run magicpak where mounts are allowed, or test the image with docker run"
+            )
+            assert (result.code, result.stderr.splitlines()[-1]) == (8, hint)
+        result = in_chroot(*does("exit=1"), "./doer", "out", cwd=work)
+        assert (result.code, "/proc" in result.stderr.partition("error:")[2]) == (8, False)
 
     def test_what_exclude_has_removed_is_named_with_its_pattern(self, work: Path) -> None:
         options = [*does("show=/file"), "--include=file"]

@@ -484,6 +484,26 @@ class TestPreload:
         expected = found(("libpre.so", "/opt/libpre.so"), ("/by/path.so", "/by/path.so"))
         assert world.agreed("/app") == expected
 
+    @pytest.mark.parametrize(
+        ("text", "loaded"),
+        [
+            (b"/a.so\n/b.so\0x /c.so\n", "ab"),
+            (b"/a.so\0 /b.so /c.so", "ac"),
+            (b"\0/a.so\n#\0\n/b.so\0\0", "b"),
+            (b"/a.so #\0\n/b.so\n", "ab"),
+            (bytes(5000), ""),
+        ],
+    )
+    def test_a_null_character_ends_the_file_but_for_a_last_name(self, world: World, text: bytes, loaded: str) -> None:
+        for name in "abc":
+            world.library(f"{name}.so")
+        world.add("etc/ld.so.preload", text)
+        world.library("lib/liba.so")
+        world.program("app", needed=["liba.so"])
+        assert world.agreed("/app") == found(
+            *((f"/{name}.so", f"/{name}.so") for name in loaded), ("liba.so", "/lib/liba.so")
+        )
+
     def test_what_cannot_be_preloaded_is_ignored(self, world: World) -> None:
         world.add("text.so", b"text\n" * 30)
         world.add("etc/ld.so.preload", b"/text.so /nowhere.so")

@@ -63,6 +63,20 @@ class TestPathFile:
         expected = Listing((("libb.so", "/two/libb.so"), ("libc1.so", "/one/libc1.so")), ("liba.so",))
         assert world.agreed("/app") == expected
 
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            (b"/one\0:/two", missing("liba.so")),
+            (b"/two\0/one", found(("liba.so", "/two/liba.so"))),
+            (bytes(5000), missing("liba.so")),
+        ],
+    )
+    def test_a_null_character_ends_it(self, world: MuslWorld, text: bytes, expected: Listing) -> None:
+        world.library("two/liba.so")
+        world.add("etc/ld-musl-x86_64.path", text)
+        world.program("app", needed=["liba.so"])
+        assert world.agreed("/app") == expected
+
     def test_an_empty_one_means_nothing_is_searched(self, world: MuslWorld) -> None:
         world.library("lib/liba.so")
         world.add("etc/ld-musl-x86_64.path", b"")

@@ -5,6 +5,7 @@ import re
 import shutil
 import socket
 import stat
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -437,6 +438,21 @@ def test_what_was_included_is_as_it_was_too_but_what_was_made_is_there(small: Sm
     plan = BundlePlan().adding(mirror.take())
     assert lines(plan, str(small.root)) == ["d/ written", "d/changed", "d/made"]
     assert text(plan, small / "d/changed") == "before"
+
+
+def test_a_chain_of_linked_directories_takes_time_for_each_link_alone(small: Small) -> None:
+    def seconds(links: int) -> float:
+        for number in range(links):
+            small.link(f"{links}/{number}/next", f"../{number + 1}")
+        small.add(f"{links}/{links}/end")
+        mirror = Mirror(Layout.HOST, Host())
+        begin = time.process_time()
+        include([small / f"{links}/0"], mirror)
+        spent = time.process_time() - begin
+        assert f"{small.root}/{links}/{links}/end" in {item.path for item in mirror.take()}
+        return spent
+
+    assert seconds(3000) < 10 * seconds(300) + 1
 
 
 def test_links_that_would_make_too_many_directories_are_an_error(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from magicpak.packages import rpm
+from magicpak.packages.contents import package_contents
 from magicpak.packages.database import Package
 from magicpak.packages.owners import FileOwners, owners
 
@@ -25,6 +26,7 @@ Epoch: 2
 %description epoch
 %package twin
 Summary: a test
+Requires: /bin/epoch, (small-none or small-empty)
 %description twin
 %package empty
 Summary: a test
@@ -107,6 +109,15 @@ class TestRpm:
         assert owners([*its, "/usr/bin/small", "/usr/bin/epoch", *others], str(installed)) == FileOwners(
             {**dict.fromkeys([*its, "/usr/bin/small"], SMALL), "/usr/bin/epoch": EPOCH}, ()
         )
+
+    def test_a_package_has_its_files_and_what_it_needs_by_names_and_paths(self, installed: Path) -> None:
+        root, of_the_last_installed = str(installed), {"/bin/shared"}
+        assert set(package_contents(["small"], root).paths) - of_the_last_installed == {
+            "/bin/small", "/usr/share/small", "/usr/share/small/README", "/usr/share/small/a b",
+            "/usr/share/small/caf\udce9", "/usr/share/small/doc", "/usr/share/small/doc/link",
+        }  # fmt: skip
+        twin = package_contents(["small-twin", "none"], root, dependencies=True)
+        assert (set(twin.paths) - of_the_last_installed, twin.unknown, twin.warnings) == ({"/bin/epoch"}, ["none"], [])
 
     @pytest.mark.parametrize(("earlier", "later"), [(SMALL, TWIN), (TWIN, SMALL)])
     def test_of_a_file_of_several_packages_the_one_installed_last_counts(

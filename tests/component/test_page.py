@@ -265,6 +265,10 @@ def test_what_is_missing_is_told_first_with_who_needs_it_and_where_it_was_search
     told = words(written)
     assert "libgone.so.3 needed by /lib/liba.so.1 , which is needed by /bin/app searched in /usr/lib , /opt/lib" in told
     assert "Missing libraries: nothing was written" in told
+    many = ReportMissing("libgone.so.3", ("/bin/app",), tuple(f"/{number}" for number in range(2000)), None)
+    assert "searched in /0 , /1 , /2 , /3 , /4 , /5 , /6 , /7 , /8 , /9 , /10 , /11 and 1988 more" in words(
+        page(lacking._replace(missing=(many,)))
+    )
     assert "Missing libraries" not in words(page(PLAIN))
 
 

@@ -12,7 +12,7 @@ from types import FrameType
 import pytest
 
 from magicpak.collect import upx
-from magicpak.errors import Interrupted, ToolFailed
+from magicpak.errors import Interrupted, MagicpakError, ToolFailed
 from magicpak.process.child import OUTPUT_KEPT, Child, Completed, run
 from magicpak.process.exec import Command, find_program
 from magicpak.text import shell_line
@@ -144,7 +144,7 @@ class TestFailing:
             lambda: busybox.find_busybox("sh"),
             lambda: upx._run(upx.Upx("sh", (), 1)),
         ):
-            with pytest.raises(ToolFailed) as caught:
+            with pytest.raises(MagicpakError) as caught:
                 start()
             assert caught.value.message.endswith("sh: Resource temporarily unavailable")
             assert caught.value.hints == ("allow more processes: ulimit -u, or docker run --pids-limit",)

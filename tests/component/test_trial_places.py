@@ -29,6 +29,7 @@ from magicpak.trial.attempt import HEAD, Attempt, attempt
 from magicpak.trial.expectations import Expectations
 from magicpak.trial.invocation import ProgramCommand
 from magicpak.trial.sandbox_fallback import SandboxFallback, SandboxKind
+from support.loader_oracle import inside
 from support.run_magicpak import compiled, executable, names, tree
 
 pytestmark = pytest.mark.needs("compiler", "root", "mount")
@@ -346,6 +347,27 @@ def test_where_the_root_cannot_be_pivoted_the_program_cannot_leave_either(
         *["dev", "doer", "etc", "file", "inner", "proc", "sys"],
         "user: Operation not permitted",
         f"{WITHOUT_CHROOT:x} {WITHOUT_CHROOT:09x}",
+    ]
+
+
+def test_nor_where_we_have_been_started_in_a_mount_point_that_is_the_root_directory_of_a_chroot(
+    bundle: Path, tmp_path: Path
+) -> None:
+    """Its mount gives way to the bundle's, but the one that it is mounted on is still above."""
+
+    def in_mount_point() -> list[str]:
+        root = str(tmp_path / "root")
+        os.mkdir(root)
+        kernel.unshare(kernel.CLONE_NEWNS)
+        kernel.mount("none", "/", "", kernel.MS_REC | kernel.MS_PRIVATE)
+        kernel.mount("/", root, "", kernel.MS_BIND | kernel.MS_REC)
+        os.chroot(root)
+        return seen(bundle, NAMESPACES, "leave", "user")
+
+    assert inside(Path("/"), in_mount_point) == [
+        "chroot: Operation not permitted",
+        *["dev", "doer", "etc", "file", "inner", "proc", "sys"],
+        "user: Operation not permitted",
     ]
 
 
@@ -700,6 +722,16 @@ class TestBusybox:
             1,
             True,
         )
+
+    def test_without_a_process_for_it_the_bundle_cannot_be_tested(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def no_process(*_: object, **_how: object) -> int:
+            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+        monkeypatch.setattr(os, "posix_spawn", no_process)
+        with pytest.raises(errors.TestUnavailable) as caught:
+            busybox.find_busybox("busybox")
+        message = f"cannot run {shutil.which('busybox')}: {os.strerror(errno.EAGAIN)}"
+        assert (caught.value.message, len(caught.value.hints)) == (message, 1)
 
     def test_of_a_name_a_static_one_under_another_name_is_taken_too(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -7,7 +7,7 @@ then written to `found/TARGET.failed`, as small as it becomes. Kept as `found/TA
 import os
 import struct
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,7 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from magicpak.elf.dlopen_notes import PRIORITIES, read_dlopen_notes
 from magicpak.elf.errors import ElfError
+from magicpak.elf.facts import ElfTarget, FileType
 from magicpak.elf.reader import read_facts
 from magicpak.elf.symbols import read_symbols
 from magicpak.elf.versions import MAX_NAMES, MAX_RECORDS
@@ -23,7 +25,10 @@ from magicpak.files.view import HostView
 from magicpak.ldso.cache import MAX_OVERLAP, CacheEntry, make_cache, parse_cache
 from magicpak.ldso.interpreter import built_in
 from magicpak.ldso.machines import machine_of
+from magicpak.needs.strings import MAX_CONTENT, ElfContent
+from magicpak.packages.contents import package_contents
 from magicpak.packages.owners import owners
+from support import script_readers as scripts
 from support.elf_files import PPC, X86_64, make_elf
 
 Answer = TypeVar("Answer")
@@ -61,11 +66,37 @@ def with_tables(order: str = "<") -> bytes:
     return make_elf(kind=kind, code=b"".join(parts.values()), more=tags)
 
 
+def packed_by_upx(kind: ElfTarget) -> bytes:
+    """Return a program with the headers that upx leaves in what it has packed, and with what it writes at the end."""
+    order = "<" if kind.little else ">"
+    sizes = b"\0\0\0\0UPX!\0\0\0\0" + struct.pack(order + "5I", 0, 4000, 4000, 792, 228)
+    end = bytes.fromhex("0d0a0208 c0e84446 d04a5d36 5c5e0300 0b040100 5c5e0300 000000")
+    trailer = b"UPX!" + end + bytes((sum(end) % 251, 0x80, 0, 0, 0))
+    return make_elf(kind=kind, type=FileType.EXEC, dynamic=False, code=sizes + bytes(64)) + trailer
+
+
 ELF_FILES = [
     with_tables(),
     with_tables(">"),
     make_elf(interpreter="/lib/ld.so", needed=["liba.so", "libb.so"], rpath="$ORIGIN:/a", soname="x"),
+    *(packed_by_upx(kind) for kind in (X86_64, PPC)),
 ]
+
+
+def with_note(order: str, bits: int) -> bytes:
+    """Return a file with a note of libraries that it loads at run time, behind a note of another kind."""
+    text = b'[{"soname": ["liba.so.1", "liba.so"], "priority": "suggested"}, {"soname": ["libb.so"]}]\0'
+    other = struct.pack(order + "III", 4, 4, 1) + b"GNU\0" + bytes(4)
+    note = other + struct.pack(order + "III", 4, len(text), 0x407C0C0A) + b"FDO\0" + text
+    ident = b"\x7fELF" + bytes([bits // 32, 1 if order == "<" else 2, 1]) + bytes(9)
+    if bits == 64:
+        head = struct.pack(order + "HHIQQQIHHHHHH", 3, 62, 1, 0, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+        return ident + head + struct.pack(order + "IIQQQQQQ", 4, 4, 120, 0, 0, len(note), len(note), 4) + note
+    head = struct.pack(order + "HHIIIIIHHHHHH", 3, 20, 1, 0, 52, 0, 0, 52, 32, 1, 0, 0, 0)
+    return ident + head + struct.pack(order + "IIIIIIII", 4, 84, 0, 0, len(note), len(note), 4, 4) + note
+
+
+NOTES = [with_note("<", 64), with_note(">", 32)]
 CACHES = [
     make_cache(
         [CacheEntry("liba.so", "/lib/liba.so", 0x303), CacheEntry("liba.so", "/v3/liba.so", 0x303, "v3")], little=each
@@ -78,12 +109,13 @@ LOADERS = [
     b"/etc/ld-musl-x86_64.path\0",
 ]
 DATABASES: Mapping[str, bytes] = {
-    "var/lib/dpkg/status": b"Package: a\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\nPackage: b\n",
+    "var/lib/dpkg/status": b"Package: a\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n"
+    b"Depends: b | c, d\nProvides: c\n\nPackage: b\n",
     "var/lib/dpkg/info/a.list": b"/.\n/usr\n/usr/bin\n/usr/bin/a\n",
     "var/lib/dpkg/diversions": b"/usr/bin/a\n/usr/bin/b\nb\n",
     "var/lib/dpkg/status.d/c": b"Package: c\nVersion: 1\n",
     "var/lib/dpkg/status.d/c.md5sums": b"d41d8cd98f00b204e9800998ecf8427e  usr/bin/a\n",
-    "lib/apk/db/installed": b"P:a\nV:1\nF:usr/bin\nR:a\n\nP:b\nF:\nR:a\n",
+    "lib/apk/db/installed": b"P:a\nV:1\nD:b so:c !d\np:so:c=1\nF:usr/bin\nR:a\n\nP:b\nF:\nR:a\n",
 }
 
 NUMBERS = st.sampled_from([0, 1, 2, 8, 0x7F, 0x80, 0xFF, 0x1000, 0x7FFFFFFF, 0xFFFFFFFF, 1 << 62, (1 << 64) - 1])
@@ -93,8 +125,8 @@ EDITS = st.tuples(
 
 
 @st.composite
-def damaged(draw: st.DrawFn, seeds: list[bytes]) -> bytes:
-    """Draw one of `seeds` with other numbers in some places, some parts twice, and perhaps cut."""
+def damaged(draw: st.DrawFn, seeds: list[bytes], pieces: Sequence[bytes]) -> bytes:
+    """Draw one of `seeds` with other numbers in some places, some parts twice, `pieces` between, and perhaps cut."""
     data = bytearray(draw(st.sampled_from(seeds)))
     for place, size, number, little in draw(st.lists(EDITS, max_size=8)):
         at = place % (len(data) + 1)
@@ -102,6 +134,10 @@ def damaged(draw: st.DrawFn, seeds: list[bytes]) -> bytes:
     for source, size, place, _ in draw(st.lists(EDITS, max_size=2)):
         at = place % (len(data) + 1)
         data[at:at] = data[source % (len(data) + 1) :][: 8 * size]
+    more = st.tuples(st.integers(0, 1 << 12), st.sampled_from(pieces), st.sampled_from([1, 1, 1, 2, 200]))
+    for place, piece, times in draw(st.lists(more, max_size=12)) if pieces else ():
+        at = place % (len(data) + 1)
+        data[at:at] = piece * times
     return bytes(data[: draw(st.none() | st.integers(0, len(data)))])
 
 
@@ -124,10 +160,26 @@ def facts(data: bytes) -> None:
         assert sum(map(len, found.versions.defined or ())) <= MAX_NAMES
 
 
+def notes(data: bytes) -> None:
+    for note in answer(data, read_dlopen_notes) or ():
+        assert note.sonames
+        assert note.priority in PRIORITIES
+        assert not any("\0" in name for name in note.sonames)
+
+
 def symbols(data: bytes) -> None:
     found = answer(data, read_symbols)
     if found is not None:
         assert b"" not in found.needed
+
+
+def content(data: bytes) -> None:
+    with tempfile.NamedTemporaryFile(buffering=0) as file:
+        file.write(data)
+        found = ElfContent(file.name)
+        assert len(found.content) <= MAX_CONTENT + 2 * len(data)
+        assert all(each.isascii() and each.isprintable() for each in found.strings)
+        assert "" not in found.imports
 
 
 def cache(data: bytes) -> None:
@@ -153,7 +205,9 @@ def packages(data: bytes) -> None:
             found = owners([OWNED, "/a"], root)
             assert found.by_path.keys() <= {OWNED, "/a"}
             assert all(package.name for package in found.by_path.values())
-            assert all(warning.isprintable() for warning in found.warnings)
+            contents = package_contents(["a", "b"], root, dependencies=True)
+            assert all(path.startswith("/") and "\0" not in path for path in contents.paths)
+            assert all(warning.isprintable() for warning in (*found.warnings, *contents.warnings))
             (Path(root) / path).write_bytes(content)
 
 
@@ -162,9 +216,12 @@ Target = Callable[[bytes], None]
 TARGETS: Mapping[str, tuple[Target, list[bytes]]] = {
     "facts": (facts, ELF_FILES),
     "symbols": (symbols, ELF_FILES),
+    "notes": (notes, NOTES),
+    "content": (content, ELF_FILES),
     "cache": (cache, CACHES),
     "loader": (loader, LOADERS),
     "packages": (packages, list(DATABASES.values())),
+    **{name: (reader, scripts.SEEDS[name]) for name, reader in scripts.READERS.items()},
 }
 
 
@@ -173,7 +230,7 @@ def test_damaged_files_are_read_or_refused(name: str) -> None:
     target, seeds = TARGETS[name]
 
     @settings(max_examples=int(BY_HAND or EXAMPLES), deadline=None, database=None, derandomize=not BY_HAND)
-    @given(damaged(seeds))
+    @given(damaged(seeds, scripts.PIECES.get(name, ())))
     def attempt(data: bytes) -> None:
         try:
             target(data)

@@ -42,7 +42,10 @@ _PHDR = {
     64: "p_type:I p_flags:I p_offset:A p_vaddr:A p_paddr:A p_filesz:A p_memsz:A p_align:A",
 }
 _DYN = "d_tag:A d_val:A"
-_SYMBOL_SIZE = {32: 16, 64: 24}
+_SYMBOL = {
+    32: "st_name:I st_value:A st_size:A st_info:B st_other:B st_shndx:H",
+    64: "st_name:I st_info:B st_other:B st_shndx:H st_value:A st_size:A",
+}
 
 
 class Structure:
@@ -111,6 +114,7 @@ def make_elf(
     first: Sequence[tuple[int, int | Text]] = (),
     more: Sequence[tuple[int, int | Text]] = (),
     code: bytes = b"",
+    imports: Sequence[Text] = (),
 ) -> bytes:
     """Return the bytes of an ELF file.
 
@@ -131,6 +135,7 @@ def make_elf(
         first: Any entries, before those above; a text becomes its offset in the string table.
         more: Any further entries, after those above.
         code: Machine code.
+        imports: The names of undefined symbols.
     """
     ehdr, phdr = header(kind), program_header(kind)
     base = EXEC_BASE if type == FileType.EXEC else 0
@@ -146,7 +151,7 @@ def make_elf(
     ]
     texts += [(DT_AUXILIARY, each) for each in auxiliary] + [(DT_FILTER, each) for each in filter]
     entries = [*texts, *([(DT_FLAGS_1, flags_1)] if flags_1 else []), *more]
-    section = _add_dynamic(file, kind, base, entries) if dynamic else None
+    section = _add_dynamic(file, kind, base, entries, imports) if dynamic else None
     end = section.offset if section else len(file.data)
     segments.append((PT_LOAD, PF_R | PF_X, _Part(0, end), base))
     if section:
@@ -182,8 +187,10 @@ def _program_header(form: Structure, segment_type: int, flags: int, part: _Part,
     )
 
 
-def _add_dynamic(file: _Bytes, kind: ElfTarget, base: int, entries: Sequence[tuple[int, int | Text]]) -> _Part:
-    """Add what a loader requires beside `entries` (no symbols, in a hash table of one bucket), and all entries."""
+def _add_dynamic(
+    file: _Bytes, kind: ElfTarget, base: int, entries: Sequence[tuple[int, int | Text]], imports: Sequence[Text]
+) -> _Part:
+    """Add what a loader requires beside `entries` (symbols, in a hash table of one empty bucket), and all entries."""
     strings = bytearray(1)
     numbers: list[tuple[int, int]] = []
     for tag, value in entries:
@@ -192,15 +199,21 @@ def _add_dynamic(file: _Bytes, kind: ElfTarget, base: int, entries: Sequence[tup
         if not isinstance(value, int):
             strings += os.fsencode(value) + b"\0"
     order = "<" if kind.little else ">"
-    symbols = file.add(bytes(_SYMBOL_SIZE[kind.bits]))
-    hashes = file.add(struct.pack(order + "4I", 1, 1, 0, 0))
+    symbol = Structure(_SYMBOL[kind.bits], kind)
+    undefined = b""
+    for name in imports:
+        undefined += symbol.pack(st_name=len(strings), st_info=0x12)  # STB_GLOBAL, STT_FUNC
+        strings += os.fsencode(name) + b"\0"
+    symbols = file.add(bytes(symbol.size) + undefined)
+    chains = bytes(4 * (1 + len(imports)))
+    hashes = file.add(struct.pack(order + "3I", 1, 1 + len(imports), 0) + chains)
     table = file.add(bytes(strings))
     required = {
         DT_HASH: base + hashes.offset,
         DT_STRTAB: base + table.offset,
         DT_SYMTAB: base + symbols.offset,
         DT_STRSZ: table.size,
-        DT_SYMENT: _SYMBOL_SIZE[kind.bits],
+        DT_SYMENT: symbol.size,
     }
     given = {tag for tag, _ in numbers}  # so that `more` can give another DT_STRTAB
     numbers += [pair for pair in required.items() if pair[0] not in given]

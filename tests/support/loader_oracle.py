@@ -296,7 +296,7 @@ def bundled(world: World, options: Options, *, cwd: str = "/") -> Bundle:
         os.chdir(cwd)
         log = Remarks()
         try:
-            bundle(options, log, lambda _data: None)
+            bundle(options._replace(hints=False), log, lambda _data: None)
         except MagicpakError as error:
             return f"{type(error).__name__}: {error}", error.details, error.hints
         return log.warnings

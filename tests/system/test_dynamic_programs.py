@@ -262,7 +262,7 @@ class SceneRunner:
         options = [self.filled_in(option) for option in self._scene.options]
         if self._scene.stdin:
             options += ["--dynamic-stdin", self._scene.stdin]
-        return magicpak("--dynamic", *options, self._bundle, cwd=self._here, env=self._env)
+        return magicpak("--no-hints", "--dynamic", *options, self._bundle, cwd=self._here, env=self._env)
 
     def played_in_the_bundle(self) -> Played:
         arguments = [str(self._bundle), self.filled_in(self._scene.text)]

@@ -119,6 +119,20 @@ def test_a_script_with_the_tools_that_it_calls(image: str) -> None:
     assert printed(image, stdin=b"a b, a c; a b\n") == "3 a\n2 b\n1 c\n"
 
 
+@built("flask")
+def test_a_flask_application_answers_as_a_user_that_is_not_root(image: str, shop: Workshop, images: Targets) -> None:
+    server = shop.started(image, options=["--network=none"])
+    wget = "busybox wget -q -O - http://localhost:8000/"
+    asking = f"for i in 1 2 3 4 5 6 7 8 9; do {wget}?name=you && break; sleep 1; done; {wget}words --post-data 'a b a'"
+    page = printed(images["debian"], "sh", "-c", asking, options=[f"--network=container:{server}"])
+    assert page == '<h1>Hello, you!</h1>{"a":2,"b":1}\n'
+
+
+@built("perl")
+def test_a_perl_script_with_modules_that_load_others(image: str) -> None:
+    assert printed(image, stdin=b"b,a\n2,x\n") == '[{"a":"x","b":"2"}]\n'
+
+
 @built("several")
 def test_several_executables_on_a_base_image_with_links_into_usr(image: str) -> None:
     assert printed(image, "jq", "-r", ".", "/lib/of-the-base") == "kept\n"

@@ -269,6 +269,7 @@ class CaseRunner:
         tests = [f"--test-command={text}", f"--test-stdout={self._printed_on_the_host(text)}"]
         tests += [f"--test-env={name}={value}" for name, value in self._settings.items()]
         watched = [self.filled_in(option) for option in self._case.options]
+        options = ("--no-hints", *options)
         return run("--dynamic", *watched, "--test", *tests, *options, self.bundle, cwd=self._here, **self._environment)
 
     @property

@@ -539,7 +539,7 @@ def test_a_zip_application_holds_its_modules(tree: Tree, tmp_path: Path) -> None
 
 def test_what_a_package_loads_without_naming_its_path_comes_in(tree: Tree, tmp_path: Path) -> None:
     installed(tree)
-    tree({"app/run": "import cryptography, ctypes\nctypes.CDLL('libx.so.1')\nctypes.CDLL('libno.so')"})
+    tree({"app/run": "import cryptography, ctypes\nload_library('libx.so.1')\nctypes.CDLL('libno.so')"})
     tree({f"{SITE}/cryptography/__init__.py": "from ctypes import cdll\ncdll.LoadLibrary('liby.so.2')"})
     lib = "usr/lib/riscv64-linux-gnu"
     tree({f"{lib}/{each}": "" for each in ("ossl-modules/legacy.so", "libx.so.1", "liby.so.2", "libother.so")})
@@ -557,16 +557,17 @@ def test_setuptools_stands_in_for_distutils_where_the_library_has_none(tree: Tre
     assert files(tmp_path) == []
 
 
+@pytest.mark.parametrize("function", ["util.find_library", "load_ctypes_library"])
 @pytest.mark.parametrize("has_cache", [True, False])
 def test_a_library_that_find_library_finds_comes_in_with_what_finds_it(
-    tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, has_cache: bool
+    tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str, *, has_cache: bool
 ) -> None:
     installed(tree)
     monkeypatch.setattr(
         "magicpak.scripts.python.companions._CACHE", f"{tmp_path}/{'ld.so.cache' if has_cache else 'no'}"
     )
     monkeypatch.setattr("magicpak.scripts.python.companions._LDCONFIG", f"{tmp_path}/sbin/bin/ldconfig")
-    tree({"ld.so.cache": "", "sbin/bin/ldconfig": "", "app/run": "from ctypes import util\nutil.find_library('x')"})
+    tree({"ld.so.cache": "", "sbin/bin/ldconfig": "", "app/run": f"from ctypes import util\n{function}('x')"})
     tree({f"usr/lib/riscv64-linux-gnu/{each}": "" for each in ("libx.so", "libx.so.1", "libx.so.1.2", "libxy.so.1")})
     found = needs(tmp_path)
     library = "usr/lib/riscv64-linux-gnu/libx.so.1"

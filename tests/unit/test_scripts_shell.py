@@ -96,10 +96,13 @@ def programs(host: Path, text: str) -> str:
         ("for p in a b; do $p; done; q='c d'; for p in $q; do $p; done", "a b c d"),
         ("p=a; test x && p=b; $p", "a b"),
         ("${EDITOR:-a} file; : ${B:=b}; $B", "a"),
+        ('A="b $1 | c"; A="$A | d"; eval "$A"', "b c d"),
+        ('A="b $(e) x"; $A; C="$1/a"; $C; D="$1 a"; $D', "e b"),
+        ('A=\'eval "$A"; b\'; eval "$A"', "b"),
         ("sh -c 'a | b'; eval 'c'; trap 'd' EXIT; find . -name x -exec e {} \\;", "a b c d e"),
         ("echo a | b", "b"),
-        ("$1; $x/a; ./a", ""),
-        ('"$(a) b" c', "a"),
+        ("$1; $x/a; ./a; $(a) x; `echo b` c; <(d) e", "a d"),
+        ('$(a) -x; `b` -y; "$(c | d)"; <(e) f; x$(g', "a b c d e g"),
     ],
 )
 def test_programs_that_constant_words_name_are_executed(text: str, names: str, host: Path) -> None:

@@ -79,7 +79,7 @@ def test_a_name_that_the_bundle_does_not_know_is_refused(user: str, what: str, f
     assert (caught.value.exit_code, caught.value.message, caught.value.hints) == (
         ExitCode.USAGE,
         f"--test-user: {file} of the bundle has no {what}",
-        (f"use its number, or add the file with --include {file}",),
+        (f"use its number, or add the name with --with users, or the file with --include {file}",),
     )
 
 

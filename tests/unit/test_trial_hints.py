@@ -12,8 +12,8 @@ from magicpak.bundle.entry import Attributes, Copy
 from magicpak.bundle.exclude import exclude
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Because, BundlePlan, Item, made_directory
-from magicpak.tracing.trace import Access
-from magicpak.trial.failed_lookups import FailedLookup
+from magicpak.tracing.trace import Access, Execution, Trace, Use
+from magicpak.trial.failed_lookups import FailedLookup, failed_lookups, proc_lookups
 from magicpak.trial.suggestions import TrialPlans, suggest, worth_suggesting
 
 EMPTY = TrialPlans(BundlePlan(), exclude(BundlePlan(), []))
@@ -172,3 +172,34 @@ def test_what_was_not_looked_for_by_name_is_told_where_it_is_named_or_excluded()
     assert worth_suggesting(unseen, EMPTY, "No module named 'module'") == unseen[:1]
     assert worth_suggesting(unseen, EMPTY, "nothing") == []
     assert worth_suggesting(unseen, excluding("/srv/other.py", "/srv/*"), "nothing") == unseen[1:]
+
+
+def traced(*uses: tuple[int, str, Access, bool]) -> Trace:
+    """Return the trace of failed uses: execution, path, access, and whether a loader's; of three, 1 is forked by 0."""
+    executions = tuple(
+        Execution(1, 0 if number == 1 else None, number == 1, f"/{number}", f"/{number}", (1, number), (), "/", 0)
+        for number in range(3)
+    )
+    failed = (Use(number, "open", access, path, "", 2, "/", by_loader) for number, path, access, by_loader in uses)
+    return Trace(executions, tuple(failed), ())
+
+
+@pytest.mark.parametrize("order", [(Access.READ, Access.MADE), (Access.MADE, Access.READ)])
+def test_a_directory_to_list_and_to_write_into_is_included(host: Callable[..., str], order: list[Access]) -> None:
+    directory = str(Path(host("srv/conf.d/a.conf")).parent)
+    paths = {Access.READ: directory, Access.MADE: f"{directory}/new"}
+    lookups = failed_lookups(traced(*((0, paths[each], each, False) for each in order)), BundlePlan())
+    assert told(*lookups) == [f"--include {directory}"]
+    only_made = failed_lookups(traced((0, f"{directory}/new", Access.MADE, False)), BundlePlan())
+    assert told(*only_made) == [f"--mkdir {directory}"]
+
+
+def test_what_a_static_program_looks_for_at_its_start_is_not_missed_in_proc() -> None:
+    own, static = "/proc/self/exe", 2
+    start = (static, own, Access.TESTED, False)
+    loader = (0, "/lib/libx.so", Access.READ, True)
+    assert list(proc_lookups(traced(start), "")) == []
+    assert list(proc_lookups(traced(start), f"no {own}")) == [own]
+    assert list(proc_lookups(traced(start, loader), "")) == []
+    assert list(proc_lookups(traced(start, loader, (1, own, Access.TESTED, False)), "")) == [own]  # of a fork
+    assert list(proc_lookups(traced(start, (static, "/proc/stat", Access.READ, False)), "")) == ["/proc/stat"]

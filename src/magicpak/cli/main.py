@@ -9,7 +9,7 @@ import click
 from magicpak import __version__
 from magicpak.cli.parser import command
 from magicpak.errors import ExitCode, Interrupted, MagicpakError, reason
-from magicpak.options import CheckOptions, Options
+from magicpak.options import CheckOptions, ListOptions, Options
 from magicpak.text import printable, write_error
 
 
@@ -38,11 +38,23 @@ def _run(arguments: Sequence[str]) -> int:
     options = _parsed(arguments)
     if isinstance(options, CheckOptions):
         return _check(options)
+    if isinstance(options, ListOptions):
+        return _list(options)
     if isinstance(options, Options):
         from magicpak.log import Log
         from magicpak.pipeline import bundle
 
         bundle(options, Log(options.log_level), _print)
+    return ExitCode.SUCCESS
+
+
+def _list(options: ListOptions) -> int:
+    """Print a line for each name of `--with`. Raises MagicpakError, and OSError that names the stream."""
+    from magicpak.log import Log
+    from magicpak.stages.needs_listing import NeedsListing
+
+    listing = NeedsListing(options.inputs, options.with_, options.with_file, options.library_path)
+    _print("".join(f"{line}\n" for line in listing.run(Log(options.log_level))).encode("utf-8", "backslashreplace"))
     return ExitCode.SUCCESS
 
 

@@ -7,9 +7,18 @@ import click
 from magicpak import __version__
 from magicpak.bundle.entry import Layout
 from magicpak.cli.grouped_help import LAST_GROUP, GroupedCommand, option_group
-from magicpak.cli.validation import EXIT_STATUS, IMAGE_PATH, SIZE, TIME_LIMIT, VARIABLE, bundle_options, check_options
+from magicpak.cli.validation import (
+    EXIT_STATUS,
+    IMAGE_PATH,
+    SIZE,
+    TIME_LIMIT,
+    VARIABLE,
+    bundle_options,
+    check_options,
+    list_options,
+)
 from magicpak.ldso.resolver import Resolver
-from magicpak.options import CheckOptions, LogLevel, Options, Report
+from magicpak.options import CheckOptions, ListOptions, LogLevel, Options, Report
 
 _contents = option_group("Contents")
 _resolution = option_group("Library resolution")
@@ -47,6 +56,19 @@ def _print_licences(context: click.Context, _option: click.Parameter, wanted: bo
 )
 @_contents("-e", "--exclude", metavar="GLOB", multiple=True, help="Exclude matching paths; * also matches /.")
 @_contents("--mkdir", metavar="PATH", type=IMAGE_PATH, multiple=True, help="Create a directory in the bundle.")
+@_contents(
+    "--with",
+    "with_",
+    metavar="NAME[=ARG,...]",
+    multiple=True,
+    help="Add what no ELF header names, such as certs, users or tz=Europe/Rome; --with-list lists all names.",
+)
+@_contents("--with-file", metavar="FILE", help="Read further names for --with from FILE, in TOML.")
+@_contents(
+    "--with-list",
+    is_flag=True,
+    help="Print all names for --with, what each would add on this host, and its size; make no bundle.",
+)
 @_contents(
     "-r",
     "--install-to",
@@ -182,6 +204,13 @@ def _print_licences(context: click.Context, _option: click.Parameter, wanted: bo
     default=LogLevel.WARN,
     help="Verbosity on stderr.  [default: Warn]",
 )
+@_messages(
+    "--no-hints",
+    "hints",
+    flag_value=False,
+    default=True,
+    help="Do not suggest options for files that the program may need.",
+)
 @_messages("-v", "--verbose", is_flag=True, help="Same as --log-level Info.")
 @_messages(
     "--licenses",
@@ -192,10 +221,12 @@ def _print_licences(context: click.Context, _option: click.Parameter, wanted: bo
     help="Print the licences of magicpak and of the software it includes.",
 )
 @click.version_option(__version__, prog_name="magicpak", message="%(prog)s %(version)s", help="Print the version.")
-def command(**values: Any) -> Options | CheckOptions:  # noqa: ANN401 - click's
+def command(**values: Any) -> Options | CheckOptions | ListOptions:  # noqa: ANN401 - click's
     """Turn executables into the smallest directory they run in.
 
     Copy OUTPUT into a FROM scratch image.
     """
     context = click.get_current_context()
+    if values["with_list"]:
+        return list_options(values, context)
     return bundle_options(values, context) if values["check"] is None else check_options(values, context)

@@ -10,7 +10,7 @@ import click
 from magicpak.bundle.path import BundlePath
 from magicpak.cli.grouped_help import missing_argument
 from magicpak.ldso.resolver import Resolver
-from magicpak.options import CheckOptions, LogLevel, Options, Report
+from magicpak.options import CheckOptions, ListOptions, LogLevel, Options, Report
 from magicpak.text import parse_size, printable
 
 _NAME_MAX, _PATH_MAX = 255, 4095
@@ -21,17 +21,37 @@ _SHOWN = 40
 Values = Mapping[str, Any]
 """The values of arguments and options by their names in Python, as click passes them."""
 
-_WITH_CHECK = ("check", "symbols", "inputs", "output", "upx", "upx_timeout", "log_level", "verbose")
+_ANYWHERE = ("inputs", "output", "log_level", "verbose")
+_WITH_CHECK = (*_ANYWHERE, "check", "symbols", "upx", "upx_timeout")
+_WITH_LIST = (*_ANYWHERE, "with_list", "with_", "with_file")
+
+
+def _refuse_others(context: click.Context, flag: str, names: tuple[str, ...]) -> None:
+    """Raise click.UsageError for an option that is given and is not one of `names`."""
+    for parameter in context.command.params:
+        name = str(parameter.name)
+        if name not in names and context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            message = f"{parameter.opts[-1]} cannot be used with {flag}"
+            raise click.UsageError(message)
+
+
+def _all_arguments(values: Values) -> tuple[str, ...]:
+    return (*values["inputs"], *([] if values["output"] is None else [values["output"]]))
+
+
+def list_options(values: Values, context: click.Context) -> ListOptions:
+    """Return the options of a run with `--with-list`. Raises click.UsageError for options that do not go with it."""
+    _refuse_others(context, "--with-list", _WITH_LIST)
+    library_path = os.environ.get("LD_LIBRARY_PATH", "")
+    return ListOptions(
+        _all_arguments(values), values["with_"], values["with_file"], library_path, log_level=_log_level(values)
+    )
 
 
 def check_options(values: Values, context: click.Context) -> CheckOptions:
     """Return the options of a run with `--check`. Raises click.UsageError for options that do not go with it."""
-    for parameter in context.command.params:
-        name = str(parameter.name)
-        if name not in _WITH_CHECK and context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
-            message = f"{parameter.opts[-1]} cannot be used with --check"
-            raise click.UsageError(message)
-    programs = (*values["inputs"], *([] if values["output"] is None else [values["output"]]))
+    _refuse_others(context, "--check", _WITH_CHECK)
+    programs = _all_arguments(values)
     upx = values["upx"], values["upx_timeout"]
     return CheckOptions(values["check"], programs, values["symbols"], *upx, log_level=_log_level(values))
 

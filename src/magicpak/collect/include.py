@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from magicpak.bundle.entry import Copy, Directory
-from magicpak.bundle.globs import glob_paths, is_literal
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Because, Item, made_directory
 from magicpak.collect.mirror import Mirror
 from magicpak.collect.trees import ReadFailure, TooMuch, TreeCollector
 from magicpak.errors import CannotRead, InvalidUsage, SourceChanged, read_failure
-from magicpak.files.cli_path import CliPath, Location, parse_cli_path
+from magicpak.files.cli_path import Location
 from magicpak.files.host import Host
+from magicpak.files.matches import matching_paths
 from magicpak.files.view import read_host_file
 from magicpak.text import printable
 
@@ -50,7 +50,7 @@ def include(patterns: Sequence[str], mirror: Mirror) -> IncludeMatches:
     try:
         for pattern in patterns:
             because = Because(f"{_MATCHED_BY}--include {pattern}")
-            matches = _matches(pattern)
+            matches = matching_paths(pattern)
             if not matches:
                 warnings.append(f"--include {printable(pattern)} matches nothing")
             ends = [trees.collect(each, because) for each in matches]
@@ -70,10 +70,14 @@ def make_directories(paths: Sequence[str], mirror: Mirror) -> None:
     The others are root's, 0755; /tmp and /var/tmp are 1777 in any case. Raises CannotRead.
     """
     for path in paths:
-        because = Because(f"--mkdir {path}")
-        place = mirror.directory(BundlePath(path), because)
-        if place != "/":
-            mirror.add(Item(place, _directory_entry(place, mirror.host), because))
+        make_directory(path, mirror, Because(f"--mkdir {path}"))
+
+
+def make_directory(path: str, mirror: Mirror, because: Because) -> None:
+    """Collect the directory `path`, without what is in it, as `make_directories` does. Raises CannotRead."""
+    place = mirror.directory(BundlePath(path), because)
+    if place != "/":
+        mirror.add(Item(place, _directory_entry(place, mirror.host), because))
 
 
 def _directory_entry(place: BundlePath, host: Host) -> Directory:
@@ -81,23 +85,6 @@ def _directory_entry(place: BundlePath, host: Host) -> Directory:
     if status is None or not stat.S_ISDIR(status.st_mode):
         return made_directory(place)
     return host.implied_directory(Location(host.real(place), place), status)._replace(implied=False)
-
-
-def _matches(pattern: str) -> list[CliPath]:
-    """Return what `pattern` matches, in the order of the names."""
-    if is_literal(pattern):
-        return [parse_cli_path(pattern)] if pattern and os.path.lexists(pattern) else []
-    head = _literal_directories(pattern)
-    directory = parse_cli_path(head or ".")
-    names = {name.rstrip("/") for name in glob_paths(pattern[len(head) :], directory.on_host)}
-    return [directory.joined(name) for name in sorted(names)]
-
-
-def _literal_directories(pattern: str) -> str:
-    """Return the directories before the first wildcard, with the slash that follows them."""
-    parts = pattern.split("/")
-    count = next(index for index, part in enumerate(parts) if not is_literal(part))
-    return "/".join(parts[:count]) + ("/" if count else "")
 
 
 def elf_files_among(items: Iterable[Item], unreadable: dict[BundlePath, ReadFailure]) -> list[Location]:

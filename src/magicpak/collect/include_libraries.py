@@ -1,6 +1,6 @@
 """The libraries of included ELF files."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from magicpak.elf.cache import ElfFile
@@ -23,9 +23,12 @@ class IncludedLibraries(NamedTuple):
 
 
 def resolve_included(
-    locations: Sequence[Location], programs: Sequence[Resolved], loaders: Loaders
+    locations: Sequence[Location], programs: Sequence[Resolved], loaders: Loaders, loaded: Collection[str] = ()
 ) -> IncludedLibraries:
-    """Return what the ELF files at `locations` need; for what is missing there is a warning. Raises ToolFailed."""
+    """Return what the ELF files at `locations` need; for what is missing there is a warning. Raises ToolFailed.
+
+    What has a name of `loaded` is not missing: the programs load it first, by its path.
+    """
     known = {loaded.path for resolved in programs for loaded in resolved.closure.objects}
     result: list[Resolved] = []
     warnings: list[str] = []
@@ -49,7 +52,7 @@ def resolve_included(
             continue
         warnings += resolved.interpreter_warnings()
         result.append(resolved)
-    return IncludedLibraries(tuple(result), (*warnings, *missing_warnings(result)))
+    return IncludedLibraries(tuple(result), (*warnings, *missing_warnings(result, loaded)))
 
 
 def _resolve(location: Location, file: ElfFile, programs: Sequence[Resolved], loaders: Loaders) -> Resolved | None:

@@ -119,13 +119,13 @@ def _place_preload_file(interpreter: Interpreter, closure: Closure, mirror: Mirr
 
 
 def relative_path_warnings(all_placed: Sequence[Placed]) -> list[str]:
-    """Return a line for each library that is needed by a relative path, and so found only from the right directory."""
+    """Return a line for each library that is named by a relative path, and so found only from the right directory."""
     by_name: dict[str, dict[str, None]] = {}
     for placed in all_placed:
         for need in placed.places:
             if need.found is not None and need.found.rule is Rule.PATH and need.found.relative:
                 by_name.setdefault(need.name, {})[need.by.path] = None
     return [
-        f"{printable(name)} is needed by a relative path (DT_NEEDED of {list_names(by)}): the image needs WORKDIR /"
+        f"{printable(name)} is named by a relative path (in {list_names(by)}): the image needs WORKDIR /"
         for name, by in by_name.items()
     ]

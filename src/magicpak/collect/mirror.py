@@ -69,6 +69,10 @@ class Mirror:
         """Return the number of paths collected so far."""
         return len(self._items)
 
+    def __contains__(self, path: BundlePath) -> bool:
+        """Return whether something was collected for `path`."""
+        return path in self._items or any(item.path == path for item in self._others)
+
     def after(self, count: int) -> list[Item]:
         """Return what was collected after the first `count` paths."""
         return list(self._items.values())[count:]

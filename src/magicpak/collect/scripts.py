@@ -1,10 +1,12 @@
 """What scripts need: their interpreters, the library of each interpreter, and what the scripts reach from there."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from magicpak.bundle.path import BundlePath
-from magicpak.collect.include import elf_files_among
+from magicpak.bundle.plan import Because
+from magicpak.collect.include import elf_files_among, make_directory
 from magicpak.collect.include_libraries import resolve_included
 from magicpak.collect.mirror import Mirror
 from magicpak.collect.programs import ProgramCollector
@@ -19,7 +21,11 @@ from magicpak.resolve.libraries import Resolved
 from magicpak.scripts.languages import language_of
 from magicpak.scripts.needs import Language, Requirement, ScriptFile, ScriptNeeds
 from magicpak.scripts.sources import Sources
+from magicpak.scripts.state import TEMPORARY
 from magicpak.text import printable
+
+_NAMES = {"java"}
+"""Programs without a reader of their own that need what `--with` has by their name."""
 
 
 class PlacedScript(NamedTuple):
@@ -34,13 +40,15 @@ class ScriptItems(NamedTuple):
 
     `resolved` are the programs that run them or that they execute, and the libraries that these load at run time, with
     what their loaders load, for `place_libraries`. `scripts` are all of them, with their places in the bundle.
-    `warnings` are lines worth a warning; `hints` name what may be needed.
+    `warnings` are lines worth a warning; `hints` name what may be needed. `names` are those of `--with` that the scripts
+    need, each with the file that needs it.
     """
 
     resolved: Sequence[Resolved] = ()
     scripts: Sequence[PlacedScript] = ()
     warnings: Sequence[str] = ()
     hints: Sequence[str] = ()
+    names: Mapping[str, str] = {}
 
 
 def collect_scripts(
@@ -63,11 +71,12 @@ def collect_scripts(
     for location in included:
         collector.programs.interpret(location)
     collector.read_all()
+    collector.make_temporary()
     programs = collector.programs.resolved
     libraries = resolve_included(collector.elf_files(), [*programs, *resolved], loaders)
     warnings = (*collector.programs.warnings, *collector.warnings(), *libraries.warnings)
     scripts = [PlacedScript(file, location.bundle) for location, file in collector.programs.scripts.items()]
-    return ScriptItems([*programs, *libraries.resolved], scripts, warnings, collector.hints)
+    return ScriptItems([*programs, *libraries.resolved], scripts, warnings, collector.hints, collector.names)
 
 
 def interpreters(inputs: Sequence[ScriptInput], scripts: Sequence[PlacedScript], elf: ElfCache) -> list[Program]:
@@ -90,6 +99,7 @@ class _ScriptCollector:
     def __init__(self, mirror: Mirror, loaders: Loaders, *, whole: bool) -> None:
         self.programs = ProgramCollector(mirror, loaders)
         self.hints: list[str] = []
+        self.names: dict[str, str] = {}
         self._mirror = mirror
         self._before = len(mirror)
         self._trees = TreeCollector(mirror)
@@ -108,6 +118,11 @@ class _ScriptCollector:
             if language is not None:
                 self._add(language.script(script, self._sources, whole=self._whole))
             count += 1
+
+    def make_temporary(self) -> None:
+        """Collect the directory of temporary files, which an image has only if its bundle has."""
+        for script in list(self.programs.scripts.values())[:1]:
+            make_directory(TEMPORARY, self._mirror, Because("for the temporary files of", script.path))
 
     def elf_files(self) -> list[Location]:
         """Return the ELF files among what was collected: they need libraries."""
@@ -133,9 +148,14 @@ class _ScriptCollector:
     def _add(self, needs: ScriptNeeds) -> None:
         for file in needs.files:
             self._add_file(file)
+        for directory in needs.directories:
+            make_directory(directory.path, self._mirror, directory.because)
         for program in needs.programs:
             self.programs.place(program.path, program.because)
             self._language(program.path)
+            if (name := os.path.basename(real_path(program.path))) in _NAMES:
+                self.names.setdefault(name, program.path)
+        self.names |= {name: of for name, of in needs.names.items() if name not in self.names}
         self._warnings += needs.warnings
         self.hints += needs.hints
 

@@ -34,14 +34,15 @@ class TooManyLinks(TooMuch):
 
 
 class _Branch(NamedTuple):
-    """A directory to walk, why, and the real paths of the directories that hold the links on the way to it.
+    """A directory to walk, and why.
 
-    `link` is the last of these links.
+    `above` are the real paths of the directories that hold the links on the way to it, and of those above them; `link`
+    is the last of these links.
     """
 
     location: Location
     because: Because
-    link_directories: tuple[str, ...] = ()
+    above: frozenset[str] = frozenset()
     link: BundlePath | None = None
 
 
@@ -116,6 +117,8 @@ class TreeCollector:
             self._mirror.whole_directory(location, os.lstat(location.host), branch.because)
             with os.scandir(location.host) as listing:
                 children = sorted(listing, key=lambda child: child.name)
+            if any(child.is_symlink() for child in children):
+                branch = branch._replace(above=branch.above.union(_with_parents(location.host)))
             for child in children:
                 branches += self._collect_child(child, branch)
         except OSError as error:
@@ -150,10 +153,17 @@ class TreeCollector:
         end = self._placed(link.host.name, branch.because, branch.location, link.bundle)
         if end is None or not os.path.isdir(end.host):
             return
-        directories = (*branch.link_directories, branch.location.host)
-        if not any(os.path.commonpath((end.host, each)) == end.host for each in directories):
+        if end.host not in branch.above:
             self._require_bounded(link.host, end.host, branch.because)
             self._links.add_root(end)
-            yield _Branch(end, branch.because, directories, link.host)
+            yield branch._replace(location=end, link=link.host)
         elif unlinked:
             self._mirror.host.skip(link.host, "a link to a directory above itself cannot become a directory")
+
+
+def _with_parents(path: BundlePath) -> Iterator[BundlePath]:
+    """Yield `path` and all directories above it."""
+    yield path
+    while path != ROOT:
+        path = path.parent
+        yield path

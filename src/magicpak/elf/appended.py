@@ -12,6 +12,13 @@ from magicpak.files.view import open_file
 
 _SHT_PROGBITS, _SHT_NOBITS, _SHF_ALLOC = 1, 8, 2
 _MAX_SECTIONS = 1 << 16  # more than the linkers make of one section for each function of a large program
+_OF_TOOLS = (
+    *(b".debug", b".zdebug", b".stab", b".line", b".mdebug", b".gdb_index", b".dwo", b".ctf", b".BTF", b".SUNW_ctf"),
+    *(b".comment", b".ident", b".note", b".gnu", b".GCC", b".llvm", b".rustc", b".swift", b".annobin", b".ARM", b"\0"),
+)
+"""How the names begin of sections that compilers, linkers, and debuggers make for themselves and each other."""
+
+_LONGEST = max(map(len, _OF_TOOLS))
 _HEADERS = {32: ("32xI10xHHH", "III4xII20x"), 64: ("40xQ10xHHH", "IIQ8xQQ24x")}
 """e_shoff, e_shentsize, e_shnum and e_shstrndx; sh_name, sh_type, sh_flags, sh_offset and sh_size (elf(5))."""
 
@@ -19,8 +26,8 @@ _HEADERS = {32: ("32xI10xHHH", "III4xII20x"), 64: ("40xQ10xHHH", "IIQ8xQQ24x")}
 def appended_data(path: str) -> int:
     """Return how many bytes of the ELF file at `path` are neither loaded nor known to tools, as a debugger's are.
 
-    They are behind everything that the headers describe, or in a section that is not loaded and whose name does not
-    begin with a dot: those are reserved for the system (gABI, "Special Sections"). Raises ElfError and OSError.
+    They are behind everything that the headers describe, or in a section that is not loaded and has no name of
+    `_OF_TOOLS`. A dot says nothing: Racket's programs have theirs in `.rackprog`. Raises ElfError and OSError.
     """
     descriptor = open_file(path)
     try:
@@ -50,5 +57,6 @@ def _sections(file: ElfBytes, bits: int, order: str) -> tuple[int, int]:
         if kind != _SHT_NOBITS:
             end = max(end, start + size)
         if kind == _SHT_PROGBITS and not flags & _SHF_ALLOC and names < len(sections):
-            unloaded += 0 if file.read(sections[names][3] + name, 0, 1) in (b".", b"\0", b"") else size
+            is_of_tools = file.read(sections[names][3] + name, 0, _LONGEST).startswith(_OF_TOOLS)
+            unloaded += 0 if is_of_tools else size
     return end, unloaded

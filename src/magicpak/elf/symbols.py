@@ -6,7 +6,7 @@ Sources: the gABI (symbol table, DT_HASH), GNU's DT_GNU_HASH, and what glibc's d
 import struct
 import sys
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from magicpak.elf.errors import ElfError, ElfErrorKind
@@ -38,20 +38,9 @@ class Symbols(NamedTuple):
 
 def read_symbols(descriptor: int) -> Symbols:
     """Return the dynamic symbols of the ELF file open as `descriptor`. Raises ElfError and OSError."""
-    section = dynamic_section(descriptor)
-    if section is None:
-        return Symbols(frozenset(), frozenset())
-    memory, tags, bits, order = section
-    if DT_SYMTAB not in tags or DT_STRTAB not in tags:
-        return Symbols(frozenset(), frozenset())
-    form = struct.Struct(order + _SYMBOLS[bits])
-    count = _count(memory, tags, bits, order, form.size)
-    table = memory.read(tags[DT_SYMTAB], count * form.size, count * form.size) if count else b""
-    size = min(tags.get(DT_STRSZ, 0), _MAX_STRINGS)
-    names = _Names(memory.read(tags[DT_STRTAB], size, size) if size else b"")
     defined, needed = set(), set()
-    for fields in form.iter_unpack(table):
-        name, info, other, index, value = _common_order(fields, bits)
+    table, names = _table(descriptor)
+    for name, info, other, index, value in table:
         binding, kind = info >> 4, info & 15
         if binding not in (_GLOBAL, _WEAK, _UNIQUE):
             continue
@@ -63,13 +52,32 @@ def read_symbols(descriptor: int) -> Symbols:
     return Symbols(frozenset(defined), frozenset(needed - {b""}))
 
 
-def _common_order(fields: tuple[int, ...], bits: int) -> tuple[int, int, int, int, int]:
-    """Return st_name, st_info, st_other, st_shndx, st_value."""
+def imported_symbols(descriptor: int) -> frozenset[bytes]:
+    """Return the names that the ELF file open as `descriptor` takes from other objects, weak ones too.
+
+    Raises ElfError and OSError.
+    """
+    table, names = _table(descriptor)
+    return frozenset([names.at(name) for name, _, _, index, _ in table if index == _UNDEFINED]) - {b""}
+
+
+def _table(descriptor: int) -> "tuple[Iterator[tuple[int, int, int, int, int]], _Names]":
+    """Return st_name, st_info, st_other, st_shndx and st_value of each symbol, and the names."""
+    section = dynamic_section(descriptor)
+    if section is None:
+        return iter(()), _Names(b"")
+    memory, tags, bits, order = section
+    if DT_SYMTAB not in tags or DT_STRTAB not in tags:
+        return iter(()), _Names(b"")
+    form = struct.Struct(order + _SYMBOLS[bits])
+    count = _count(memory, tags, bits, order, form.size)
+    table = memory.read(tags[DT_SYMTAB], count * form.size, count * form.size) if count else b""
+    size = min(tags.get(DT_STRSZ, 0), _MAX_STRINGS)
+    names = _Names(memory.read(tags[DT_STRTAB], size, size) if size else b"")
+    fields = form.iter_unpack(table)
     if bits == 64:  # noqa: PLR2004 - a class of ELF
-        name, info, other, index, value, _ = fields
-    else:
-        name, value, _, info, other, index = fields
-    return name, info, other, index, value
+        return ((name, info, other, index, value) for name, info, other, index, value, _ in fields), names
+    return ((name, info, other, index, value) for name, value, _, info, other, index in fields), names
 
 
 class _Names:

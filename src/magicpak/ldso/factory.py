@@ -121,10 +121,10 @@ class Loaders:
         return FallbackLoader(emulated, system_loader), itself
 
     def preloads(self, interpreter: Interpreter) -> list[str]:
-        """Return the names in /etc/ld.so.preload, as glibc reads them: white space and colons part them."""
+        """Return the names in /etc/ld.so.preload."""
         inside = interpreter.built_in
         text = self._text(inside.preload) if isinstance(inside, Glibc) and inside.preload else None
-        return [name for name in re.split("[: \t\n]", re.sub("#[^\n]*", "", text or "")) if name]
+        return _preload_names(text or "")
 
     def emulated(self, interpreter: Interpreter, itself: Loaded) -> EmulatedLoader | None:
         """Return the emulated loader of one process; None for one that is neither glibc's nor musl's."""
@@ -170,6 +170,16 @@ class Loaders:
             return os.fsdecode(read_file(self.elf.files, path, _MAX_PRELOADS))
         except OSError:
             return None
+
+
+def _preload_names(text: str) -> list[str]:
+    """Return the names in `text` as glibc reads them (elf/rtld.c): white space and colons part them.
+
+    A null character ends the text, except for a name at its very end, which is read by itself.
+    """
+    *names, last = re.split("[: \t\n]", re.sub("#[^\n]*", "", text))
+    read = (*"\n".join(names).partition("\0")[0].split("\n"), last.partition("\0")[0])
+    return [name for name in read if name]
 
 
 def emulated_loaders(elf: ElfCache) -> Loaders:

@@ -65,9 +65,12 @@ def path_file(interpreter: str, arch: str) -> str:
 
 
 def system_path(path: str, files: FileView) -> str:
-    """Return the text of the path file at `path`; DEFAULT_PATH if there is none, an empty one if it is unreadable."""
+    """Return the text of the path file at `path`, which a null character ends (ldso/dynlink.c).
+
+    It is DEFAULT_PATH if there is none, and empty if it is unreadable.
+    """
     try:
-        return os.fsdecode(read_file(files, path, _MAX_PATH_FILE))
+        return os.fsdecode(read_file(files, path, _MAX_PATH_FILE).partition(b"\0")[0])
     except FileNotFoundError:
         return DEFAULT_PATH
     except OSError:

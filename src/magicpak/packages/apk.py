@@ -5,9 +5,10 @@ its architecture; then F is a directory without the leading slash, followed by R
 """
 
 import os
+import re
 from collections.abc import Collection, Iterator, Sequence
 
-from magicpak.packages.database import DatabaseReader, Ownership, Package, PathNames, all_names
+from magicpak.packages.database import DatabaseReader, InstalledPackages, Ownership, Package, PathNames, all_names
 from magicpak.text import count_noun, printable
 
 DATABASES = ("usr/lib/apk/db/installed", "lib/apk/db/installed")
@@ -32,6 +33,35 @@ def query(paths: Collection[PathNames], root: str) -> Ownership:
         if incomplete:
             reader.warnings.append(f"{printable(path)} has {count_noun(incomplete, 'package')} without name or version")
     return Ownership(by_name, tuple(reader.warnings))
+
+
+def installed(root: str) -> InstalledPackages:
+    """Return the installed packages by the databases below `root`."""
+    reader = DatabaseReader()
+    needs: dict[str, list[list[str]]] = {}
+    provided: dict[str, str] = {}
+    contents: dict[str, list[bytes]] = {}
+    for path in (os.path.join(root, database) for database in DATABASES):
+        for paragraph in reader.content(path).split(b"\n\n"):
+            head, *directories = paragraph.strip(b"\n").split(b"\nF:")
+            package = _package(head)
+            if package is not None and package.name not in needs:
+                needs[package.name] = [[each] for each in _relations(head, b"D:")]
+                provided |= dict.fromkeys(_relations(head, b"p:"), package.name)
+                contents[package.name] = directories
+
+    def files(name: str) -> list[str]:
+        directories = contents.get(name, [])
+        held = [b"/" + each.partition(b"\n")[0] for each in directories]
+        return [os.fsdecode(path) for path in (*held, *_files(directories))]
+
+    return InstalledPackages(needs, {**provided, **{name: name for name in needs}}, files, reader.warnings)
+
+
+def _relations(head: bytes, letter: bytes) -> list[str]:
+    """Return the names in a line such as `D:so:libc.so.1 tool>=2 !other`, without versions and conflicts (apk(5))."""
+    lines = (os.fsdecode(line[2:]) for line in head.split(b"\n") if line.startswith(letter))
+    return [re.split("[<>=~@]", each)[0] for line in lines for each in line.split() if not each.startswith("!")]
 
 
 def _files(directories: Sequence[bytes]) -> Iterator[bytes]:

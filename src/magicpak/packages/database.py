@@ -1,7 +1,7 @@
 """A package, what one package database knows of files, and how the files of a database are read."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from magicpak.errors import reason
@@ -38,6 +38,20 @@ class Ownership(NamedTuple):
 
     by_name: Mapping[bytes, Package]
     warnings: tuple[str, ...] = ()
+
+
+class InstalledPackages(NamedTuple):
+    """The packages of one database.
+
+    `needs` has for each package what it needs, each as the names of which one must be there; `providers` has for such a
+    name the package that satisfies it. `files` returns the paths of a package, directories too, as the database has
+    them.
+    """
+
+    needs: Mapping[str, Sequence[Sequence[str]]]
+    providers: Mapping[str, str]
+    files: Callable[[str], Sequence[str]]
+    warnings: list[str]
 
 
 MAX_FILE = 64_000_000

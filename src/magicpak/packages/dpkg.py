@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from magicpak.packages.database import DatabaseReader, Ownership, Package, PathNames, all_names
+from magicpak.packages.database import DatabaseReader, InstalledPackages, Ownership, Package, PathNames, all_names
 from magicpak.text import count_noun, list_names, printable
 
 DIRECTORY = "var/lib/dpkg"
@@ -22,6 +22,9 @@ _LIST, _SUMS = ".list", ".md5sums"
 _SUM_LENGTH = len("d41d8cd98f00b204e9800998ecf8427e  ")
 _NAME = re.compile(rb"^Package:[ \t]*(\S+)", re.MULTILINE)
 _FIELD = re.compile(rb"^(Package|Version|Architecture|Status):(.*)$", re.MULTILINE)
+
+_NEEDS = re.compile(rb"^(?:Pre-)?Depends:(.*(?:\n[ \t].*)*)", re.MULTILINE)
+_PROVIDES = re.compile(rb"^Provides:(.*(?:\n[ \t].*)*)", re.MULTILINE)
 
 _WITHOUT_FILES = ("not-installed", "config-files")
 """The last word of the status of a package that has at most configuration files left (dpkg(1))."""
@@ -58,6 +61,46 @@ def query(paths: Collection[PathNames], root: str) -> Ownership:
         count = count_noun(len(unknown), "package")
         reader.warnings.append(f"{printable(status)} has no version of {count} with files: {list_names(unknown)}")
     return Ownership(_owners(lists_of, packages), tuple(reader.warnings))
+
+
+def installed(root: str) -> InstalledPackages:
+    """Return the installed packages by the database below `root`; `files` takes NAME, or NAME:ARCHITECTURE first."""
+    reader = DatabaseReader()
+    directory = os.path.join(root, DIRECTORY)
+    needs: dict[str, list[list[str]]] = {}
+    provided: dict[str, str] = {}
+    for paragraph in reader.paragraphs(os.path.join(directory, "status")):
+        name = _NAME.search(paragraph)
+        if name is None or not any(_packages([paragraph]).values()):
+            continue
+        package = os.fsdecode(name[1])
+        needs.setdefault(package, []).extend(_relations(paragraph, _NEEDS))
+        provided |= {each: package for names in _relations(paragraph, _PROVIDES) for each in names}
+    diversions = _diversions(reader, directory)
+
+    def files(package: str) -> list[str]:
+        name = package.partition(":")[0]
+        lists = [each for each in _list_names(reader, directory) if each.partition(":")[0] == name]
+        if not lists:
+            return []
+        path = os.path.join(directory, "info", (package if package in lists else lists[0]) + _LIST)
+        paths = (each for each in reader.content(path).split(b"\n") if each)
+        return [os.fsdecode(_diverted(each, name, diversions)) for each in paths]
+
+    return InstalledPackages(needs, {**provided, **{name: name for name in needs}}, files, reader.warnings)
+
+
+def _relations(paragraph: bytes, field: re.Pattern[bytes]) -> list[list[str]]:
+    """Return the names in fields such as `a (>= 1), b:any | c`, those of alternatives together (deb-control(5))."""
+    text = os.fsdecode(b",".join(re.sub(rb"\n[ \t]", b" ", each) for each in field.findall(paragraph)))
+    relations = ([re.split(r"[ (:\[]", each.strip())[0] for each in part.split("|")] for part in text.split(","))
+    return [names for names in relations if names[0]]
+
+
+def _diverted(path: bytes, package: str, diversions: Mapping[bytes, Diversion]) -> bytes:
+    """Return where the file `path` of `package` is."""
+    diversion = diversions.get(path)
+    return diversion.to if diversion is not None and diversion.by != package else path
 
 
 def query_distroless(paths: Collection[PathNames], root: str) -> Ownership:
@@ -145,16 +188,20 @@ def _packages_with(reader: DatabaseReader, status: str, lists: Collection[str]) 
 
 
 def _lists(reader: DatabaseReader, directory: str) -> Iterator[tuple[str, bytes]]:
-    """Yield the names of the lists and what is in them; of those of one package the native architecture's is first."""
+    """Yield the names of the lists and what is in them."""
+    for each in _list_names(reader, directory):
+        yield each, reader.content(os.path.join(directory, "info", each + _LIST))
+
+
+def _list_names(reader: DatabaseReader, directory: str) -> list[str]:
+    """Return the names of the lists in order; of those of one package the native architecture's is first."""
     native = os.fsdecode(reader.content(os.path.join(directory, "arch")).partition(b"\n")[0])
 
     def order(each: str) -> tuple[str, bool, str]:
         name, _, architecture = each.partition(":")
         return name, architecture != native, architecture
 
-    info = os.path.join(directory, "info")
-    for each in sorted(reader.entries(info, _LIST), key=order):
-        yield each, reader.content(os.path.join(info, each + _LIST))
+    return sorted(reader.entries(os.path.join(directory, "info"), _LIST), key=order)
 
 
 def _sums(reader: DatabaseReader, directory: str) -> Iterator[tuple[str, bytes]]:

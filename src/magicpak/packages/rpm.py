@@ -7,7 +7,7 @@ import os
 from collections.abc import Collection, Iterator
 
 from magicpak.errors import MagicpakError, reason
-from magicpak.packages.database import DatabaseReader, Ownership, Package, PathNames, all_names
+from magicpak.packages.database import DatabaseReader, InstalledPackages, Ownership, Package, PathNames, all_names
 from magicpak.process.child import describe_exit, run
 from magicpak.text import printable
 
@@ -23,29 +23,69 @@ _ERROR = "error: "
 _ANSWER_KEPT = 1 << 28
 _MESSAGES_READ = 1 << 16
 
+_OPERATORS = frozenset({"and", "or", "if", "else", "unless", "with", "without", "<", "<=", "=", ">=", ">"})
+"""The words of an expression between names (rpm's documentation of boolean dependencies)."""
+
 _BEGIN, _INSTALLED = b"\f", b"0"
 _FORMAT = r"\f%{NAME}\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\t%{ARCH}\n[%{FILESTATES}%{FILENAMES}\n]"
 """A line for a package, then one for each of its files: its state, then its path. The state is 0 unless the file is not
 installed, or is replaced by another package (rpmfiles.h, rpmfileState)."""
 
 
+_CONTENTS = r"\f%{NAME}\n[-%{REQUIRENAME}\n][+%{PROVIDENAME}\n][%{FILESTATES}%{FILENAMES}\n]"
+"""A line for a package, then what it needs, what it provides, and its files as above; each has a sign in front."""
+
+
+def installed(root: str) -> InstalledPackages:
+    """Return the installed packages by the database below `root`."""
+    reader = DatabaseReader()
+    needs: dict[str, list[list[str]]] = {}
+    provided: dict[str, str] = {}
+    contents: dict[str, list[str]] = {}
+    for part in _answer(root, reader, _CONTENTS).split(_BEGIN)[1:]:
+        name, *lines = os.fsdecode(part).split("\n")
+        by_sign: dict[str, list[str]] = {}
+        for line in lines:
+            by_sign.setdefault(line[:1], []).append(line[1:])
+        needs[name] = [_alternatives(each) for each in by_sign.get("-", ()) if not each.startswith("rpmlib(")]
+        contents[name] = by_sign.get(os.fsdecode(_INSTALLED), [])
+        provided |= dict.fromkeys((*contents[name], *by_sign.get("+", ())), name)
+    return InstalledPackages(
+        needs, {**provided, **{name: name for name in needs}}, lambda name: contents.get(name, []), reader.warnings
+    )
+
+
+def _alternatives(need: str) -> list[str]:
+    """Return the names in a need, which can be an expression such as `(a or b)` or `(a if b)`: the first come first."""
+    if not need.startswith("("):
+        return [need]
+    words = need.replace("(", " ").replace(")", " ").split()
+    return [word for word in words if word not in _OPERATORS]
+
+
 def query(paths: Collection[PathNames], root: str) -> Ownership:
     """Return the packages that own the names of `paths`, by the database below `root`."""
     names = all_names(paths)
     reader = DatabaseReader()
-    by_name: dict[bytes, Package] = {}
-    directories = (os.path.join(root, directory) for directory in DIRECTORIES)
-    if directory := next((each for each in directories if _holds_database(reader, each)), None):
-        try:
-            answer, problem = _queried(directory)
-        except MagicpakError as error:
-            answer, problem = b"", error.message
-        except OSError as error:
-            answer, problem = b"", reason(error)
-        by_name = dict(_owners(answer, {_INSTALLED + name for name in names}))
-        if problem:
-            reader.warnings.append(f"cannot read all of {printable(directory)}: {printable(problem)}")
+    by_name = dict(_owners(_answer(root, reader, _FORMAT), {_INSTALLED + name for name in names}))
     return Ownership(by_name, tuple(reader.warnings))
+
+
+def _answer(root: str, reader: DatabaseReader, form: str) -> bytes:
+    """Return all packages of the database below `root` in the format `form`; nothing where there is no database."""
+    directories = (os.path.join(root, directory) for directory in DIRECTORIES)
+    directory = next((each for each in directories if _holds_database(reader, each)), None)
+    if directory is None:
+        return b""
+    try:
+        answer, problem = _queried(directory, form)
+    except MagicpakError as error:
+        answer, problem = b"", error.message
+    except OSError as error:
+        answer, problem = b"", reason(error)
+    if problem:
+        reader.warnings.append(f"cannot read all of {printable(directory)}: {printable(problem)}")
+    return answer
 
 
 def _holds_database(reader: DatabaseReader, directory: str) -> bool:
@@ -53,10 +93,10 @@ def _holds_database(reader: DatabaseReader, directory: str) -> bool:
     return any(os.path.isfile(file) and os.path.getsize(file) for file in files)
 
 
-def _queried(directory: str) -> tuple[bytes, str]:
+def _queried(directory: str, form: str) -> tuple[bytes, str]:
     """Return what rpm prints, and the first problem that it reports, if any. Raises ToolFailed, OSError."""
     # The directory is named since Debian's rpm looks elsewhere; HOME is not, since it can have settings.
-    argv = ["rpm", "--dbpath", directory, "--query", "--all", "--queryformat", _FORMAT]
+    argv = ["rpm", "--dbpath", directory, "--query", "--all", "--queryformat", form]
     with os.fdopen(os.memfd_create("magicpak"), "rb") as messages:  # no pipe: they would come between the answers
         done = run(argv, timeout=SECONDS, env={"LC_ALL": "C"}, stderr=messages.fileno(), kept=_ANSWER_KEPT)
         messages.seek(0)

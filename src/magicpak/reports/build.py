@@ -9,6 +9,7 @@ from magicpak.bundle.exclude import Exclusion
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Item, file_sizes
 from magicpak.collect.result import Result
+from magicpak.needs.suggest import Suggestion
 from magicpak.packages.database import Package
 from magicpak.reports import document as doc
 from magicpak.reports.locations import Locations
@@ -20,7 +21,14 @@ Owners = Callable[[Sequence[str]], Mapping[str, Package]]
 
 
 def build_document(
-    result: Result, verdict: Verdict | None, owners: Owners | None, *, complete: bool, output: str | None, dry_run: bool
+    result: Result,
+    verdict: Verdict | None,
+    suggestions: Sequence[Suggestion],
+    owners: Owners | None,
+    *,
+    complete: bool,
+    output: str | None,
+    dry_run: bool,
 ) -> doc.Document:
     """Return the document of a report; without `owners` it has no packages."""
     items = tuple(result.plan)
@@ -42,6 +50,7 @@ def build_document(
         problems=tuple(_problems(verdict)),
         excluded=tuple(_excluded(result.exclusion)),
         packages=packages.all() if packages else None,
+        suggestions=tuple(map(_suggestion, suggestions)),
     )
 
 
@@ -139,6 +148,11 @@ def _problems(verdict: Verdict | None) -> Iterator[doc.ReportProblem]:
             yield doc.ReportProblem(problem.subject, problem.message, is_error=True)
         for warning in verdict.warnings:
             yield doc.ReportProblem(None, warning, is_error=False)
+
+
+def _suggestion(suggestion: Suggestion) -> doc.ReportSuggestion:
+    flag, value, reason = suggestion
+    return doc.ReportSuggestion(value if flag == "with" else None, value if flag == "include" else None, reason)
 
 
 def _excluded(exclusion: Exclusion) -> Iterator[doc.ReportExcluded]:

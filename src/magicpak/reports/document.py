@@ -6,6 +6,8 @@ SCHEMA_VERSION. Undecodable bytes of paths are lone surrogates (PEP 383).
 
 from typing import Literal, NamedTuple
 
+from magicpak.text import shell_line
+
 SCHEMA_VERSION = 1
 
 
@@ -101,6 +103,23 @@ class ReportProblem(NamedTuple):
     is_error: bool
 
 
+class ReportSuggestion(NamedTuple):
+    """An option that adds what the bundle seems to lack: the value of `--with` or `--include`, the other one is None.
+
+    `reason` says what a program does that calls for it.
+    """
+
+    with_: str | None
+    include: str | None
+    reason: str
+
+    @property
+    def option(self) -> str:
+        """The option as it is written in a shell."""
+        flag, value = ("--with", self.with_) if self.with_ is not None else ("--include", self.include or "")
+        return shell_line([flag, value])
+
+
 class ReportExcluded(NamedTuple):
     """What was at a path of the bundle before `--exclude` removed it."""
 
@@ -150,3 +169,4 @@ class Document(NamedTuple):
     problems: tuple[ReportProblem, ...]
     excluded: tuple[ReportExcluded, ...]
     packages: tuple[ReportPackage, ...] | None
+    suggestions: tuple[ReportSuggestion, ...] = ()

@@ -32,9 +32,9 @@ def json_text(document: Document) -> Iterator[str]:
 
 
 def _plain(value: object) -> Any:  # noqa: ANN401 - what json.dumps takes
-    """Return a value of the document with a dict for each named tuple."""
+    """Return a value of the document with a dict for each named tuple; `_` ends a keyword."""
     if not isinstance(value, tuple):
         return value
     plain = [_plain(each) for each in value]
     fields = getattr(value, "_fields", None)
-    return dict(zip(fields, plain, strict=True)) if fields else plain
+    return dict(zip([name.rstrip("_") for name in fields], plain, strict=True)) if fields else plain

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from magicpak.bundle.path import BundlePath
 from magicpak.reports.document import Document, ReportNeed, ReportObject, ReportProcess
 from magicpak.reports.entries import Entries
-from magicpak.text import count_noun, format_size, printable
+from magicpak.text import MAX_DIRECTORIES, count_noun, format_size, list_names, printable
 
 
 class TreeStrokes(NamedTuple):
@@ -79,7 +79,7 @@ class _Tree:
                 yield self._repeated_root(root) if is_shown else self._root(root, also)
                 yield from self._node_lines(nodes)
                 yield ""
-        for section in (self._others(), self._excluded(), self._problems()):
+        for section in (self._others(), self._excluded(), self._problems(), self._suggestions()):
             lines = list(section)
             yield from (*lines, *([""] if lines else []))
         yield self._total()
@@ -145,7 +145,7 @@ class _Tree:
         if need.trouble is not None:
             return f"cannot be loaded: {printable(need.trouble)}"
         searched = self._searched.get(need.name)
-        return f"not found in {', '.join(map(printable, searched))}" if searched else "not found"
+        return f"not found in {list_names(searched, MAX_DIRECTORIES)}" if searched else "not found"
 
     def _also(self, names: list[str]) -> str:
         return self._style.dim(f"  also needs {', '.join(map(printable, names))}") if names else ""
@@ -175,6 +175,10 @@ class _Tree:
             style = self._style.red if problem.is_error else self._style.yellow
             subject = f"{printable(problem.path)}: " if problem.path is not None else ""
             yield f"{subject}{style(printable(problem.words))}"
+
+    def _suggestions(self) -> Iterator[str]:
+        for each in self._document.suggestions:
+            yield f"{printable(each.reason)}: {self._style.bold(each.option)}"
 
     def _total(self) -> str:
         totals = self._document.totals

@@ -1,6 +1,6 @@
 """The message about missing libraries: all of them at once, who needs each, where it was searched, and a cure."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -15,9 +15,8 @@ from magicpak.ldso.libc import Libc, libc_needed, libc_of_loader, libc_of_name
 from magicpak.ldso.loader import Loaded
 from magicpak.resolve.hints import hints_for
 from magicpak.resolve.libraries import MissingNeed, Resolved, missing_needs
-from magicpak.text import count_noun, list_names, printable
+from magicpak.text import MAX_DIRECTORIES, count_noun, list_names, printable
 
-_MAX_DIRECTORIES = 12
 _RELATIVE = "a relative path is taken from the current directory, in an image from its WORKDIR"
 
 
@@ -39,10 +38,15 @@ def missing_error(all_resolved: Sequence[Resolved]) -> LibrariesMissing:
     return LibrariesMissing("; ".join(parts), details=details, hints=_hints(missing))
 
 
-def missing_warnings(all_resolved: Sequence[Resolved]) -> list[str]:
-    """Return a line for each library that is missing, however many need it, for a warning."""
+def missing_warnings(all_resolved: Sequence[Resolved], loaded: Collection[str] = ()) -> list[str]:
+    """Return a line for each library that is missing, however many need it, for a warning.
+
+    The programs have those with a name of `loaded` by then.
+    """
     chains_of: dict[str, list[str]] = {}
     for resolved, need in missing_needs(all_resolved):
+        if need.name in loaded:
+            continue
         chains_of.setdefault(need.name, []).append(describe_chain(resolved, need.by))
     return [f"{printable(name)} is missing: needed by {list_names(chains)}" for name, chains in chains_of.items()]
 
@@ -66,11 +70,11 @@ def describe_need(missing: MissingNeed) -> list[str]:
         paths = loader.paths(need.name, need.by) if loader is not None else []
         if paths:
             relative = "" if need.name.startswith(("/", "$ORIGIN", "${ORIGIN}")) else f"; {_RELATIVE}"
-            lines.append(f"  looked for at {list_names(paths, _MAX_DIRECTORIES)}{relative}")
+            lines.append(f"  looked for at {list_names(paths, MAX_DIRECTORIES)}{relative}")
         searched = searched_places(missing)
         if searched.directories:
             cache = ", and ld.so.cache" if searched.cache else ""
-            lines.append(f"  searched in {list_names(searched.directories, _MAX_DIRECTORIES)}{cache}")
+            lines.append(f"  searched in {list_names(searched.directories, MAX_DIRECTORIES)}{cache}")
     return lines
 
 

@@ -75,7 +75,7 @@ class Namespaces:
             container_fs.put_file(self._tool.at, tool)
         if old_root is not None:
             _unmount(old_root)
-        user.drop_privileges(self._run_as, capabilities, can_leave=old_root is None)
+        user.drop_privileges(self._run_as, capabilities, can_leave=old_root is None or _is_below_another())
         return _first(self._tool, tool, executable)
 
 
@@ -146,6 +146,22 @@ def _unmount(old_root: int) -> None:
     kernel.detach(".")
     os.close(old_root)
     os.chdir("/")
+
+
+def _is_below_another() -> bool:
+    """Return whether the root directory is mounted below another, into which `..` leads a process outside of it.
+
+    It is where magicpak has been started by chroot(2) in a mount point: that mount has given way to ours, and what it
+    is mounted on remains. /proc must be there, as a directory to change the root to and come back from.
+    """
+    root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    _change_root("/proc")
+    os.fchdir(root)
+    above = os.stat("..")
+    is_below = not os.path.samestat(above, os.fstat(root))
+    os.chroot(".")
+    os.close(root)
+    return is_below
 
 
 def _change_root(path: str) -> None:

@@ -12,7 +12,7 @@ _OF_THE_SYSTEM = re.compile(
 """Where packages have their directories and files: the place, the part of it for one machine, and the name in it."""
 
 _OF_APPLICATIONS = re.compile(
-    r"(?:/opt|/srv|/usr/src/[^/]+"
+    r"(?:/opt|/usr/src/[^/]+"
     r"|/(?!(?:bin|boot|dev|etc|home|lib\w*|lost\+found|media|mnt|opt|proc|root|run|s?bin|srv|sys|tmp|usr|var)/)[^/]+)/[^/]+"
 )
 """Where what is not packaged is put, /app for example: all that is there belongs to it."""

@@ -6,6 +6,7 @@ from magicpak.bundle.plan import Because
 from magicpak.scripts.data_paths import application_of, own_data
 from magicpak.scripts.needs import Requirement, ScriptNeeds
 from magicpak.scripts.sources import Sources
+from magicpak.scripts.state import is_state
 from magicpak.scripts.tree import outermost
 from magicpak.text import printable
 
@@ -17,6 +18,8 @@ class Findings:
         self._sources = sources
         self._files: dict[str, Because] = {}
         self._programs: dict[str, Because] = {}
+        self._directories: dict[str, Because] = {}
+        self._names: dict[str, str] = {}
         self._hints: dict[str, str] = {}
 
     def add_file(self, path: str, why: str, of: str) -> None:
@@ -33,12 +36,14 @@ class Findings:
         """Add what is named by the constant `path`: data of its own, or a program that it may execute."""
         if own_data(path, self._sources):
             self._files.setdefault(path.rstrip("/"), Because("named by", of))
+        elif is_state(path, self._sources):
+            self._directories.setdefault(path.rstrip("/"), Because("named by", of))
         elif path != of and "bin" in path.split("/") and self._sources.is_file(path) and os.access(path, os.X_OK):
             self._hints.setdefault(path, f"{printable(of)} may execute it")
 
     def add_users(self, of: str) -> None:
-        """Add the hint that `of` looks up users or groups, which are in no bundle unasked."""
-        self._hints.setdefault("/etc/passwd", f"{printable(of)} looks up users")
+        """Add the users and groups that every system has: `of` looks some up."""
+        self._names.setdefault("users", of)
 
     def add_library(self, directory: str, of: str) -> bool:
         """Add the private `directory` of modules that `of` names, with what is beside it; return whether it is one."""
@@ -53,5 +58,7 @@ class Findings:
         return ScriptNeeds(
             files=[Requirement(path, self._files[path]) for path in outermost(self._files)],
             programs=[Requirement(path, why) for path, why in self._programs.items()],
+            directories=[Requirement(path, why) for path, why in self._directories.items()],
+            names=self._names,
             hints=[f"--include {printable(path)}: {why}" for path, why in possible.items()],
         )

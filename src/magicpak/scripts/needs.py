@@ -32,14 +32,17 @@ class ScriptNeeds(NamedTuple):
     """What a script, or an interpreter, needs.
 
     `files` are included as they are, the libraries of ELF files among them too. `programs` are executed: they are
-    included with what they need in their turn. `warnings` name what could not be read; `hints` name what may be needed:
-    `--include /usr/bin/git: /usr/bin/x may execute it`.
+    included with what they need in their turn. `directories` are included empty. `names` are those of
+    `--with` that are needed, each with the file that needs it. `warnings` name what could not be read; `hints` name
+    what may be needed: `--include /usr/bin/git: /usr/bin/x may execute it`.
     """
 
     files: Sequence[Requirement] = ()
     programs: Sequence[Requirement] = ()
     warnings: Sequence[str] = ()
     hints: Sequence[str] = ()
+    directories: Sequence[Requirement] = ()
+    names: Mapping[str, str] = {}
 
 
 class Language(Protocol):

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from magicpak.bundle.entry import Layout
+from magicpak.bundle.entry import Copy, Layout
 from magicpak.bundle.exclude import Exclusion, exclude
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan
@@ -17,6 +17,7 @@ from magicpak.files.cli_path import Location
 from magicpak.files.host import Host
 from magicpak.files.view import real_path
 from magicpak.ldso.factory import Loaders
+from magicpak.ldso.interpreter import GLIBC_CACHE
 from magicpak.log import Log
 from magicpak.resolve.inputs import Inputs
 from magicpak.resolve.libraries import Resolved
@@ -25,21 +26,24 @@ from magicpak.text import count_noun
 if TYPE_CHECKING:
     from magicpak.collect.include import IncludeMatches
     from magicpak.collect.scripts import PlacedScript, ScriptItems
+    from magicpak.collect.with_needs import NeedItems
     from magicpak.dynamic.items import TracedItems
     from magicpak.dynamic.moved import MovedItems
+    from magicpak.needs.rows import WantedNeed
     from magicpak.tracing.run import TracedRun
 
 
 class _Collected(NamedTuple):
     """The closures with the places of their libraries, the scripts that were read, and what `--include` matches.
 
-    `moved` is what moves along with INPUTs.
+    `moved` is what moves along with INPUTs; `unreadable` are the failures by the paths of what cannot be read.
     """
 
     placed: list[Placed]
     moved: "Sequence[MovedItems]"
     scripts: "Sequence[PlacedScript]"
     matches: "IncludeMatches | None"
+    unreadable: Mapping[BundlePath, MagicpakError]
 
 
 class Planning(NamedTuple):
@@ -50,6 +54,7 @@ class Planning(NamedTuple):
     include: Sequence[str]
     exclude: Sequence[str]
     mkdir: Sequence[str]
+    needs: "Sequence[WantedNeed]"
     all_packages: bool
     env: Mapping[str, str]
 
@@ -69,7 +74,7 @@ class Planning(NamedTuple):
         before, warnings = with_loader_config(collected, self.exclude, placed, loaders.elf, read)
         log.warn_all((*mirror.host.warnings(), *warnings, *relative_path_warnings(found.placed)))
         exclusion = exclude(before, self.exclude)
-        _require_excluded(found.matches.unreadable if found.matches else {}, exclusion)
+        _require_excluded(found.unreadable, exclusion)
         _report_exclusion(exclusion, log)
         log.warn_all(self._secret_warnings(exclusion.plan, used, inputs) if used else ())
         log.info(f"planned {count_noun(len(exclusion.plan), 'entry')}")
@@ -81,7 +86,10 @@ class Planning(NamedTuple):
 
         return secret_warnings(plan, used, inputs.all, self.env)
 
-    def _read_caches(self, plan: BundlePlan, caches: Collection[BundlePath]) -> ReadCaches:
+    def _read_caches(self, plan: BundlePlan, traced: Collection[BundlePath]) -> ReadCaches:
+        """Return the `traced` ones, and the system's if it is in `plan` for another reason: a script will read it."""
+        item, place = plan.reached(GLIBC_CACHE)
+        caches = {*traced, place} if item is not None and isinstance(item.entry, Copy) else traced
         return ReadCaches(caches, exclude(plan, self.exclude).plan) if caches else ReadCaches()
 
     def _collect_used(
@@ -127,17 +135,21 @@ class Planning(NamedTuple):
 
             make_directories(self.mkdir, mirror)
         needs: list[Resolved] = []
-        matches = None
+        executed: list[Location] = []
+        matches, unreadable = None, dict[BundlePath, MagicpakError]()
         if self.include:
             included, matches = self._include(resolved, loaders, mirror, log)
-            needs += included
+            needs, executed, unreadable = [*included], [*matches.scripts], {**matches.unreadable}
+        if self.needs:
+            brought = self._with_needs(inputs, [*resolved, *needs], loaders, mirror, log)
+            needs, executed = [*needs, *brought.resolved], [*executed, *brought.scripts]
+            unreadable |= brought.unreadable
         scripts: Sequence[PlacedScript] = ()
-        if inputs.scripts or (matches and matches.scripts):
-            named = matches.scripts if matches else ()
-            read = self._read_scripts(inputs, named, [*resolved, *needs], loaders, mirror, log)
+        if inputs.scripts or executed:
+            read = self._read_scripts(inputs, executed, [*resolved, *needs], loaders, mirror, log)
             needs, scripts = [*needs, *read.resolved], read.scripts
         placed += [place_libraries(each, mirror) for each in needs]
-        return _Collected(placed, moved, scripts, matches)
+        return _Collected(placed, moved, scripts, matches, unreadable)
 
     def _include(
         self, resolved: Sequence[Resolved], loaders: Loaders, mirror: Mirror, log: Log
@@ -153,6 +165,18 @@ class Planning(NamedTuple):
         patterns, files = count_noun(len(self.include), "pattern"), count_noun(len(matches.elf_files), "ELF file")
         log.info(f"included the files matching {patterns} ({files})")
         return included.resolved, matches
+
+    def _with_needs(
+        self, inputs: Inputs, resolved: Sequence[Resolved], loaders: Loaders, mirror: Mirror, log: Log
+    ) -> "NeedItems":
+        """Collect what `--with` asks for."""
+        from magicpak.collect.with_needs import collect_needs
+
+        log.doing("looking for what --with names:", lambda: count_noun(len(mirror), "entry"))
+        paths = [each.real for each in inputs.all]
+        found = collect_needs(self.needs, paths, resolved, loaders, mirror, self.env)
+        log.warn_all(found.warnings)
+        return found
 
     def _read_scripts(
         self,
@@ -171,7 +195,15 @@ class Planning(NamedTuple):
         log.warn_all(found.warnings)
         for line in found.hints:
             log.info(line)
-        return found
+        if not found.names:
+            return found
+        from magicpak.collect.with_needs import collect_needs
+        from magicpak.needs.rows import needs_of_scripts
+
+        paths = [real_path(path) for path in found.names.values()]
+        brought = collect_needs(needs_of_scripts(found.names), paths, [*resolved, *found.resolved], loaders, mirror)
+        log.warn_all(brought.warnings)
+        return found._replace(resolved=[*found.resolved, *brought.resolved])
 
 
 def _moved_along(

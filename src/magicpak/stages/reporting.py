@@ -15,6 +15,7 @@ from magicpak.reports.document import Document
 from magicpak.reports.tree import ASCII, PLAIN, Style
 
 if TYPE_CHECKING:
+    from magicpak.needs.suggest import Suggestion
     from magicpak.verify.severity import Verdict
 
 Print = Callable[[bytes], None]
@@ -35,13 +36,24 @@ class Reporting(NamedTuple):
         if self.file is not None:
             self.file.check()
 
-    def run(self, result: Result, verdict: "Verdict | None", *, complete: bool, print_: Print, log: Log) -> None:
+    def run(
+        self,
+        result: Result,
+        verdict: "Verdict | None",
+        suggestions: "Sequence[Suggestion]",
+        *,
+        complete: bool,
+        print_: Print,
+        log: Log,
+    ) -> None:
         """Print what is asked for, or write it to the file. Raises ReportNotWritable, and NotInBundle if `complete`.
 
         Without `complete` the run fails, and the report has what was found so far.
         """
         owners = (lambda paths: _owners(paths, log)) if self.form in (Report.JSON, Report.HTML) else None
-        document = build_document(result, verdict, owners, complete=complete, output=self.output, dry_run=self.dry_run)
+        document = build_document(
+            result, verdict, suggestions, owners, complete=complete, output=self.output, dry_run=self.dry_run
+        )
         if self.form is not None:
             style = PLAIN if self.file is not None else _stdout_style()
             (self.file.write if self.file is not None else print_)(render(document, self.form, style))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from magicpak.elf.errors import ElfError
 from magicpak.elf.reader import read_path
-from magicpak.errors import ToolFailed, reason
+from magicpak.errors import TestUnavailable, ToolFailed, limit_hints, reason
 from magicpak.process.child import run
 from magicpak.process.exec import find_program
 from magicpak.text import printable
@@ -52,10 +52,15 @@ def _why_not_static(path: str) -> str | None:
 
 
 def _applets(path: str) -> frozenset[str]:
-    """Return what `busybox --list` prints. Raises ToolFailed where that is not a list with a shell in it."""
+    """Return what `busybox --list` prints.
+
+    Raises ToolFailed where that is not a list with a shell in it, and TestUnavailable where no process is left for it.
+    """
     try:
         done = run(["busybox", "--list"], executable=path, timeout=_SECONDS)  # it goes by the name that it is called
     except ToolFailed as error:
+        if limit_hints(error.message):
+            raise TestUnavailable(error.message, hints=error.hints) from None
         error.hints = error.hints or (_HINT,)
         raise
     names = os.fsdecode(done.output).split("\n")[:-1]

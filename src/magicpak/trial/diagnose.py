@@ -19,7 +19,7 @@ from magicpak.trial.failed_lookups import (
     unlisted_files,
 )
 from magicpak.trial.invocation import ProgramCommand, TrialCommand
-from magicpak.trial.own_path import own_path_hints
+from magicpak.trial.own_path import own_path_hints, working_directory_hints
 from magicpak.trial.sandbox_fallback import SandboxFallback
 from magicpak.trial.suggestions import MOST, TrialPlans, suggest, worth_suggesting
 
@@ -76,7 +76,7 @@ def test_failure(
     own = list(own_path_hints(lookups, plans))
     if plans.made is None and (own or any(hint.startswith("--") for hint in hints)):
         hints.append("--dynamic adds everything that a run of the program uses")
-    hints += own
+    hints += own or working_directory_hints(lookups, plans)
     if isinstance(traced, TracedRun) and not has_proc and (not hints or "/proc/" in printed):  # else it is hardly why
         hints += _proc_hints(traced.trace, printed)
     return TestFailed(
@@ -92,12 +92,10 @@ def _missing_by_plan(command: TrialCommand, plans: TrialPlans) -> Sequence[Faile
 
 def _proc_hints(trace: Trace, printed: str) -> list[str]:
     """Return a hint where the program looked for a file of /proc, which is not there."""
-    path = next(proc_lookups(trace), None)
-    if path is None:
+    paths = list(proc_lookups(trace, printed))
+    if not paths:
         return []
-    is_dynamic = any(use.by_loader for use in trace.uses)
-    if path == "/proc/self/exe" and not is_dynamic and path not in printed:  # glibc's start of a static program
-        return []
+    path = next((each for each in paths if each in printed), paths[-1])
     about = f"looked for {printable(path)}, which a bare chroot lacks and a container has"
     return [f"the program {about}: run magicpak where mounts are allowed, or test the image with docker run"]
 

@@ -3,9 +3,10 @@
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
-from magicpak.bundle.entry import Copy
+from magicpak.bundle.entry import Content, Copy
 from magicpak.bundle.plan import BundlePlan
 from magicpak.errors import InvalidUsage
 from magicpak.files.script import SEARCH_PATH
@@ -61,18 +62,19 @@ def run_as_for(user: str | None, plan: BundlePlan) -> RunAs:
 def _number(text: str, what: str, file: str) -> int:
     if not re.fullmatch("0*[0-9]{1,10}", text) or int(text) >= 1 << 31:
         message = f"--test-user: {file} of the bundle has no {what}"
-        raise InvalidUsage(message, hints=[f"use its number, or add the file with --include {file}"])
+        hint = f"use its number, or add the name with --with users, or the file with --include {file}"
+        raise InvalidUsage(message, hints=[hint])
     return int(text)
 
 
 def _records(plan: BundlePlan, path: str, least: int) -> list[list[str]]:
     """Return the lines of a file of the bundle with at least so many fields; none where there is no such file."""
     item = plan.reached(path)[0]
-    if item is None or not isinstance(item.entry, Copy):
-        return []
-    try:
-        text = os.fsdecode(read_host_file(item.entry.source, _MAX_RECORDS))
-    except OSError:
-        return []
-    lines = [line.split(":") for line in text.split("\n")]
+    data = b""
+    if item is not None and isinstance(item.entry, Content):
+        data = item.entry.data
+    elif item is not None and isinstance(item.entry, Copy):
+        with suppress(OSError):
+            data = read_host_file(item.entry.source, _MAX_RECORDS)
+    lines = [line.split(":") for line in os.fsdecode(data).split("\n")]
     return [fields for fields in lines if len(fields) >= least]

@@ -27,14 +27,19 @@ _NOT_FOUND = (errno.ENOENT, errno.ENOTDIR)
 _NOT_OURS = (*KERNEL_DIRECTORIES, SYSTEMD_MARKER)
 _LOADERS_OWN = ("/etc/ld.so.cache", "/etc/ld.so.preload")
 _CONTAINERS_OWN = ("/etc/hostname", "/etc/hosts", "/etc/mtab", "/etc/resolv.conf")  # wherever it comes from
+_OWN_FILE = "/proc/self/exe"
 _WRITTEN = (Access.MADE, Access.CHANGED, Access.EMPTIED)
 
 
 class FailedLookup(NamedTuple):
-    """A path of the bundle where nothing is, and how it was to be used: for MADE it is the missing directory."""
+    """A path of the bundle where nothing is, and how it was to be used last: for MADE it is the missing directory.
+
+    `was_read` is whether it was to be opened for reading, too, as a directory is that will be listed.
+    """
 
     path: BundlePath
     access: Access
+    was_read: bool = False
 
 
 def failed_lookups(trace: Trace, plan: BundlePlan) -> list[FailedLookup]:
@@ -48,14 +53,30 @@ def failed_lookups(trace: Trace, plan: BundlePlan) -> list[FailedLookup]:
         for each in _missed(use, path, plan) if use.error in _NOT_FOUND else ():
             if not _is_irrelevant(use, each, found):
                 before = result.pop(each.path, each)
-                result[each.path] = before if before.access is Access.EXECUTED else each
+                was_read = before.was_read or use.access is Access.READ
+                last = before if before.access is Access.EXECUTED else each
+                result[each.path] = last._replace(was_read=was_read)
     return list(result.values())
 
 
-def proc_lookups(trace: Trace) -> Iterator[BundlePath]:
-    """Yield the paths in /proc that the program, not its loader, looked for and did not find."""
-    missed = (path for use, path in _in_bundle(trace) if use.error in _NOT_FOUND and not use.by_loader)
-    return (path for path in missed if is_below(path, ("/proc",)))
+def proc_lookups(trace: Trace, printed: str) -> Iterator[BundlePath]:
+    """Yield the paths in /proc that programs, which `printed` that, looked for and did not find.
+
+    What loaders look for is omitted, and what glibc looks for at the start of each static program, such as busybox.
+    """
+    dynamic = {_program(trace, use) for use in trace.uses if use.by_loader}
+    for use, path in _in_bundle(trace):
+        is_missed = use.error in _NOT_FOUND and not use.by_loader and is_below(path, ("/proc",))
+        if is_missed and (path != _OWN_FILE or path in printed or _program(trace, use) in dynamic):
+            yield path
+
+
+def _program(trace: Trace, use: Use) -> int:
+    """Return the index of the execution that has started the program which made `use`: forks go on with it."""
+    index, execution = use.execution, trace.executions[use.execution]
+    while execution.forked and execution.parent is not None:
+        index, execution = execution.parent, trace.executions[execution.parent]
+    return index
 
 
 def unlisted_files(trace: Trace, plan: BundlePlan) -> list[FailedLookup]:

@@ -48,7 +48,7 @@ class TrialPlans(NamedTuple):
         return self.exclusion.flag_for(path) is not None
 
 
-class _Suggestion(NamedTuple):
+class _Cure(NamedTuple):
     """Something that was looked for, and the argument that adds it: its path on the host.
 
     `is_bare` is whether it is a directory that only has to exist.
@@ -65,13 +65,14 @@ def suggest(lookups: Sequence[FailedLookup], plans: TrialPlans, printed: str) ->
     holders = {above for each in lookups if os.path.exists(each.path) for above in _above(each.path)}
     made = plans.made or ()
     suggestions = [
-        _Suggestion(each, source, is_bare=_is_just_a_directory(each, source, holders))
+        _Cure(each, source, is_bare=_is_just_a_directory(each, source, holders))
         for whole in reversed(lookups)  # what was looked for last comes first among equals
         for each in _excluded_parts(whole, plans)
         if (source := _argument(each, plans, printed, relative=relative)) and real_path(source) not in made
     ]
     suggestions.sort(key=lambda each: (_rank(each, plans, printed), _temporary_rank(each.lookup.path)))
-    return [_hint(each, plans) for each in _without_repetition(_gathered(suggestions, plans.plan), plans)]
+    hints = [_hint(each, plans) for each in _without_repetition(_gathered(suggestions, plans.plan), plans)]
+    return list(dict.fromkeys(hints))
 
 
 def worth_suggesting(unlisted: Iterable[FailedLookup], plans: TrialPlans, printed: str) -> list[FailedLookup]:
@@ -116,7 +117,7 @@ def _argument(lookup: FailedLookup, plans: TrialPlans, printed: str, *, relative
     return None if _is_high(lookup.path) and os.path.isdir(source) else source
 
 
-def _rank(suggestion: _Suggestion, plans: TrialPlans, printed: str) -> int:
+def _rank(suggestion: _Cure, plans: TrialPlans, printed: str) -> int:
     lookup = suggestion.lookup
     rank = known_path(lookup.path).rank
     if plans.is_excluded(lookup.path):
@@ -153,7 +154,7 @@ def _is_path_named(path: BundlePath, printed: str) -> bool:
     return re.search(rf"{re.escape(path)}(?![\w/.-]*\w)", printed) is not None
 
 
-def _gathered(suggestions: Sequence[_Suggestion], plan: BundlePlan) -> list[_Suggestion]:
+def _gathered(suggestions: Sequence[_Cure], plan: BundlePlan) -> list[_Cure]:
     """Return `suggestions` with the directory in place of those of many files whose directory is missing too."""
     parents = Counter(
         each.lookup.path.parent for each in suggestions if each.source == each.lookup.path and not each.is_bare
@@ -164,7 +165,7 @@ def _gathered(suggestions: Sequence[_Suggestion], plan: BundlePlan) -> list[_Sug
         if count >= _CROWD and not _is_high(parent) and plan.reached(parent)[0] is None
     }
     return [
-        _Suggestion(FailedLookup(parent, Access.LISTED), str(parent))
+        _Cure(FailedLookup(parent, Access.LISTED), str(parent))
         if (parent := each.lookup.path.parent) in crowds
         else each
         for each in suggestions
@@ -176,12 +177,12 @@ def _is_high(directory: BundlePath) -> bool:
     return directory.count("/") <= _DEPTH
 
 
-def _without_repetition(suggestions: Iterable[_Suggestion], plans: TrialPlans) -> list[_Suggestion]:
+def _without_repetition(suggestions: Iterable[_Cure], plans: TrialPlans) -> list[_Cure]:
     """Return `suggestions` without those that are another's file by another path, or are below another's directory.
 
     Of several paths of one file, the one that was excluded counts, else its real path, else the first.
     """
-    kept: dict[BundlePath, _Suggestion] = {}
+    kept: dict[BundlePath, _Cure] = {}
     whole: list[BundlePath] = []
     for each in suggestions:
         real = BundlePath(real_path(each.source))
@@ -196,18 +197,20 @@ def _without_repetition(suggestions: Iterable[_Suggestion], plans: TrialPlans) -
     return list(kept.values())
 
 
-def _hint(suggestion: _Suggestion, plans: TrialPlans) -> str:
-    path, words = suggestion.lookup.path, known_path(suggestion.lookup.path).words
-    about = f" ({words})" if words else ""
+def _hint(suggestion: _Cure, plans: TrialPlans) -> str:
+    path, known = suggestion.lookup.path, known_path(suggestion.lookup.path)
+    about = f" ({known.words})" if known.words else ""
     excluded_by = plans.exclusion.flag_for(path)
     if excluded_by is not None:
         return f"{printable(path)}{about} is excluded by {excluded_by}"
+    if known.need and suggestion.source == path and not suggestion.is_bare:
+        return f"{shell_line(['--with', known.need])}{about}"
     flag = "--mkdir" if suggestion.is_bare else "--include"
     return f"{shell_line([flag, suggestion.source])}{about}"
 
 
 def _is_just_a_directory(lookup: FailedLookup, source: str, holders: Collection[BundlePath]) -> bool:
-    """Return whether the directory itself is enough: nothing that the host has in it, below `holders`, is sought.
+    """Return whether the directory itself is enough: it is not read, and nothing below it, in `holders`, is sought.
 
     Where a directory was only tested, its files may be sought next, unless they are a system's state.
     """
@@ -215,7 +218,7 @@ def _is_just_a_directory(lookup: FailedLookup, source: str, holders: Collection[
         return True
     if not os.path.isdir(source) or not os.listdir(source) or lookup.path in _TEMPORARY:
         return lookup.access is Access.MADE or os.path.isdir(source)
-    if lookup.path in holders:
+    if lookup.path in holders or lookup.was_read:
         return False
     return lookup.access is Access.MADE or (lookup.access is Access.TESTED and is_below(lookup.path, _STATE))
 

@@ -47,6 +47,8 @@ def is_filled_at_run_time(path: BundlePath) -> bool:
 
 
 def _can_be_bundled(real: BundlePath) -> bool:
+    from magicpak.files.file_systems import is_kernels
+
     mode = os.stat(real).st_mode
-    kinds = (stat.S_ISREG, stat.S_ISDIR, stat.S_ISFIFO)
-    return not is_filled_at_run_time(real) and any(is_kind(mode) for is_kind in kinds) and os.access(real, os.R_OK)
+    is_file = any(is_kind(mode) for is_kind in (stat.S_ISREG, stat.S_ISDIR, stat.S_ISFIFO))
+    return is_file and not is_filled_at_run_time(real) and not is_kernels(real) and os.access(real, os.R_OK)

@@ -1,5 +1,6 @@
 """What keeps the programs of a view from starting; nothing is run to find out."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 
 from magicpak.bundle.path import BundlePath
@@ -136,7 +137,14 @@ class ProgramChecker:
         path, name = command.environment.get("PATH"), command.program
         directories = SEARCH_PATH if path is None else path.split(":")
         if not any(self.view.is_executable(f"{directory}/{name}") for directory in directories):
-            yield Problem(place, name, place, f"{printable(name)}, which env runs for it, is missing")
+            elsewhere = self._in_path_of_host(name) if path is None else None
+            why = f"is in {printable(elsewhere)}: set PATH in the image" if elsewhere else "is missing"
+            yield Problem(place, name, place, f"{printable(name)}, which env runs for it, {why}")
+
+    def _in_path_of_host(self, name: str) -> str | None:
+        """Return the directory of our own PATH where the view has the program `name`; an empty image has another."""
+        directories = os.environ.get("PATH", "").split(":")
+        return next((each for each in directories if self.view.is_executable(f"{each}/{name}")), None)
 
     def _script_interpreter_problems(self, place: str, interpreter: str, depth: int) -> Iterator[Problem]:
         subject = f"its interpreter {printable(interpreter)} (#!)"

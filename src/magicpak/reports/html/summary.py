@@ -8,10 +8,11 @@ from magicpak.reports.document import (
     ReportMissing,
     ReportPackage,
     ReportProblem,
+    ReportSuggestion,
     ReportTotals,
 )
 from magicpak.reports.html.markup import Markup, element, join
-from magicpak.text import count_noun, format_size
+from magicpak.text import MAX_DIRECTORIES, count_noun, format_size
 
 _MAX_PACKAGES = 10
 _MAX_INPUTS = 8  # before the rest is folded
@@ -59,7 +60,7 @@ def _figures(totals: ReportTotals, packages: Sequence[ReportPackage]) -> list[Ma
 
 
 def problems(document: Document) -> Markup:
-    """Return what keeps programs from starting, if anything does, and the warnings."""
+    """Return what keeps programs from starting, if anything does, the warnings, and the suggestions."""
     errors = [each for each in document.problems if each.is_error]
     warnings = [each for each in document.problems if not each.is_error]
     boxes = []
@@ -69,6 +70,8 @@ def problems(document: Document) -> Markup:
         boxes.append(_box(heading, [*map(_missing, document.missing), *map(_problem, errors)], class_="error"))
     if warnings:
         boxes.append(_box("Warnings", list(map(_problem, warnings)), class_="warning"))
+    if document.suggestions:
+        boxes.append(_box("Suggestions", list(map(_suggestion, document.suggestions)), class_="hint"))
     return element("div", *boxes, id="missing")
 
 
@@ -78,19 +81,28 @@ def _box(heading: str, items: Sequence[Markup], class_: str) -> Markup:
 
 def _missing(missing: ReportMissing) -> Markup:
     requesters = [element("code", each) for each in missing.needed_by]
-    searched = [element("code", each) for each in missing.searched]
+    searched = [element("code", each) for each in missing.searched[:MAX_DIRECTORIES]]
+    more = len(missing.searched) - len(searched)
     return element(
         "li",
         element("b", missing.name),
         *([f": {missing.trouble}"] if missing.trouble else []),
         element("p", "needed by ", join(requesters, separator=", which is needed by ")),
-        *([element("p", "searched in ", join(searched, separator=", "))] if searched else []),
+        *(
+            [element("p", "searched in ", join(searched, separator=", "), f" and {more} more" if more else "")]
+            if searched
+            else []
+        ),
     )
 
 
 def _problem(problem: ReportProblem) -> Markup:
     subject = [element("b", problem.path), ": "] if problem.path else []
     return element("li", *subject, problem.words)
+
+
+def _suggestion(suggestion: ReportSuggestion) -> Markup:
+    return element("li", suggestion.reason, ": ", element("code", suggestion.option))
 
 
 def exclusions(excluded: Sequence[ReportExcluded]) -> Markup:

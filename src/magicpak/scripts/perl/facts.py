@@ -104,6 +104,9 @@ class PerlFacts:
             return
         elif word in ("use", "no", "require"):
             self._imported(scope, word, given)
+        elif word in ("isa", "does"):  # an attribute of a class (perlclass(1)), or an operator
+            named = inside(given) if given[0].text == "(" else given
+            self._add(self.modules, [each.text for each in named[:1] if each.kind == "word"])
         elif word == "@INC":
             self._add(self.directories, scope.values(given))
         elif word == "do":

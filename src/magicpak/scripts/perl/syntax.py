@@ -17,7 +17,8 @@ _BEFORE = 80  # characters that are looked at to tell a pattern from a division
 
 _KEYWORDS = (
     "use|no|require|do|eval|system|exec|open|readpipe|run|run3|start|harness|capture|capturex|systemx|open2|open3|spawn"
-    "|getpwuid|getpwnam|getgrgid|getgrnam|doit|print_and_doit|complex_doit|dist_dir|dist_file|module_dir|module_file"
+    "|isa|does|getpwuid|getpwnam|getgrgid|getgrnam|doit|print_and_doit|complex_doit|dist_dir|dist_file|module_dir"
+    "|module_file"
 )
 _OPERATORS = "q[qwxr]?|m|s|tr|y"
 _PASSED = rf"""

@@ -8,10 +8,10 @@ from typing import NamedTuple
 from magicpak.scripts.data_paths import own_data
 from magicpak.scripts.sources import Sources
 
-_LOADING = (b"CDLL", b"LoadLibrary", b"PyDLL")
-_LOADED = re.compile(rb"""(?:CDLL|LoadLibrary|PyDLL)\(\s*["'](lib[\w.+-]*\.so[\w.]*)["']""")
+_LOADING = (b"ibrary(", b"DLL(", b"dlopen(")
+_LOADED = re.compile(rb"""(?:ibrary|DLL|dlopen)\(\s*["'](lib[\w.+-]*\.so[\w.]*)["']""")
 
-_SOUGHT = re.compile(rb"""find_library\(\s*["']([\w+-]+)["']""")
+_SOUGHT = re.compile(rb"""(?:ibrary|DLL|dlopen)\(\s*["']([\w+-]+)["']""")  # find_library, and what packages wrap it in
 _LDCONFIG, _CACHE = "/sbin/ldconfig", "/etc/ld.so.cache"
 
 

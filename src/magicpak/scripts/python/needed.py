@@ -6,9 +6,8 @@ from magicpak.scripts.needs import Requirement, ScriptNeeds
 from magicpak.scripts.python.code import PythonCode
 from magicpak.scripts.python.values import known_path
 from magicpak.scripts.sources import Sources
+from magicpak.scripts.state import is_state
 from magicpak.text import printable
-
-_USERS = "/etc/passwd"
 
 
 class PythonNeeds:
@@ -18,6 +17,8 @@ class PythonNeeds:
         self._sources = sources
         self._files: dict[str, Because] = {}
         self._programs: dict[str, Because] = {}
+        self._directories: dict[str, Because] = {}
+        self._names: dict[str, str] = {}
         self._possible: dict[str, str] = {}
 
     def add_file(self, path: str, because: Because) -> None:
@@ -41,8 +42,11 @@ class PythonNeeds:
             elif program:
                 self._possible.setdefault(program, f"{printable(path)} may execute it")
         if any(name.partition(".")[0] == "pwd" for name in code.imports):
-            self._possible.setdefault(_USERS, f"{printable(path)} may look up a user")
+            self._names.setdefault("users", path)
         for named in code.paths:
+            if is_state(named, self._sources):
+                self._directories.setdefault(named, Because("named in", path))
+                continue
             found = known_path(named)
             if found == path or not own_data(found, self._sources):
                 continue
@@ -61,6 +65,8 @@ class PythonNeeds:
         return ScriptNeeds(
             [Requirement(path, why) for path, why in self._files.items() if not self._holds(path.rpartition("/")[0])],
             [Requirement(path, why) for path, why in self._programs.items()],
+            directories=[Requirement(path, why) for path, why in self._directories.items()],
+            names=self._names,
             hints=[f"--include {printable(path)}: {why}" for path, why in possible.items()],
         )
 

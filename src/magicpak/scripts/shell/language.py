@@ -8,14 +8,15 @@ from magicpak.scripts.data_paths import own_data
 from magicpak.scripts.needs import Requirement, ScriptFile, ScriptNeeds
 from magicpak.scripts.shell.builtins import BUILTINS
 from magicpak.scripts.shell.syntax import parse_shell
-from magicpak.scripts.shell.words import Piece, ShellCommandLine, ShellVariable, Substitution, TooDeepError, Word
+from magicpak.scripts.shell.variables import UNKNOWN, ShellVariables
+from magicpak.scripts.shell.words import ShellCommandLine, ShellVariable, TooDeepError, Word
 from magicpak.scripts.sources import Sources
+from magicpak.scripts.state import is_state
 
 MAX_SHELL = 1 << 20
 """Bytes of a shell script that are read: configure, which is made by a program, has about this."""
 
 _MAX_SOURCED = 100  # files that a script reads with `.`
-_MAX_VALUES = 16  # of one variable or word
 
 # What runs the words that follow its options, and the options that take a word.
 _WRAPPERS = {
@@ -26,9 +27,6 @@ _WRAPPERS = {
 _ARGUMENTS_FIRST = {"timeout": 1, "flock": 1, "chroot": 1}
 _INTERPRETED = {"eval", "trap"}
 _SHELLS = {"sh", "bash", "dash", "ash", "ksh", "zsh", "mksh"}
-
-
-_DECLARING = (("export",), ("readonly",), ("declare",), ("local",), ("typeset",))
 
 
 class Shell:
@@ -49,7 +47,9 @@ class Shell:
         del whole  # a shell has no packages
         reader = _ShellReader(script.path, sources)
         reader.read(script.path)
-        return ScriptNeeds(list(reader.files.values()), list(reader.programs.values()))
+        needed = reader.files, reader.programs, reader.directories
+        files, programs, directories = (list(each.values()) for each in needed)
+        return ScriptNeeds(files, programs, directories=directories)
 
 
 class _ShellReader:
@@ -58,11 +58,13 @@ class _ShellReader:
     def __init__(self, path: str, sources: Sources) -> None:
         self.files: dict[str, Requirement] = {}
         self.programs: dict[str, Requirement] = {}
+        self.directories: dict[str, Requirement] = {}
         self._path = path
         self._sources = sources
         self._read: set[str] = set()
+        self._evaluated: set[str] = set()
         self._functions: set[str] = set()
-        self._values: dict[str, list[str]] = {"0": [path], "BASH_SOURCE": [path]}
+        self._variables = ShellVariables(path, sources)
 
     def read(self, path: str) -> None:
         """Collect what the shell script at `path` names."""
@@ -98,30 +100,29 @@ class _ShellReader:
         if not words:
             return
         is_split = len(words[0]) == 1 and isinstance(words[0][0], ShellVariable)
-        rest = [values[0] if len(values := self.values(word)) == 1 else None for word in words[1:]]
-        for first in self.values(words[0]):
-            yield [*(first.split() if is_split else [first]), *rest]
+        rest = [values[0] if len(values := self._variables.texts(word)) == 1 else None for word in words[1:]]
+        for first in self._variables.texts(words[0]):
+            if first in _INTERPRETED and len(rest) > 0:
+                for code in self._variables.texts(words[1]):
+                    yield [first, code]
+            else:
+                yield [*(first.split() if is_split else [first]), *rest]
 
     def _assign(self, commands: Sequence[ShellCommandLine]) -> None:
-        """Take over the values that the variables have anywhere in the script, as far as they are constant."""
-        for command in commands:
-            exported = command.words[1:] if command.words and command.words[0] in _DECLARING else ()
-            for name, word in [*command.assignments, *filter(None, map(_declared, exported))]:
-                known = self._values.setdefault(name, [])
-                for value in self.values(word):
-                    new = value.split() if command.is_loop else [value]
-                    known += [each for each in new if each not in known][: _MAX_VALUES - len(known)]
-                self._data(word)
+        """Take over the values that the variables have anywhere in the script, and the data that they name."""
+        for word in self._variables.assign(commands):
+            self._data(word)
 
     def _command(self, path: str, words: Sequence[str | None]) -> None:
         """Collect what a command with these values of its words executes or reads."""
         name = words[0] if words else None
-        if not name or name in self._functions:
+        if not name or UNKNOWN in name or name in self._functions:
             return
         if name in (".", "source"):
             self._source(words[1] if len(words) > 1 else None)
         elif name in _INTERPRETED:
-            if len(words) > 1 and words[1]:
+            if len(words) > 1 and words[1] and words[1] not in self._evaluated:
+                self._evaluated.add(words[1])
                 self._take(path, words[1])
         elif name == "command" and (words[1:2] or [None])[0] in ("-v", "-V"):
             return  # whether there is such a program
@@ -144,7 +145,7 @@ class _ShellReader:
                     self._command(path, words[index + 1 :])
 
     def _source(self, name: str | None) -> None:
-        if not name:
+        if not name or UNKNOWN in name:
             return
         path = name if "/" in name else self._sources.program(name) or f"{os.path.dirname(self._path)}/{name}"
         if path.startswith("/") and self._sources.is_file(path):
@@ -160,69 +161,15 @@ class _ShellReader:
 
     def _data(self, word: Word) -> None:
         """Collect the files and directories that `word` is the path of, also behind `--option=` and in a list."""
-        for value in self.values(word):
+        for value in self._variables.values(word):
             if "/" not in value:
                 continue
             for part in value[value.index("/") :].split(":") if value.startswith("-") else value.split(":"):
                 path = part if ".." in part.split("/") else os.path.normpath(part)
-                if own_data(path, self._sources):
+                if is_state(path, self._sources):
+                    self.directories.setdefault(path, Requirement(path, Because("named by", self._path)))
+                elif own_data(path, self._sources):
                     self.files.setdefault(path, Requirement(path, Because("named by", self._path)))
-
-    def values(self, word: Word) -> list[str]:
-        """Return the texts that `word` can be; none where only a run shows it."""
-        found = [""]
-        for piece in word:
-            found = [before + after for before in found for after in self._piece(piece)][:_MAX_VALUES]
-        return found
-
-    def _piece(self, piece: Piece) -> list[str]:
-        match piece:
-            case str():
-                return [piece]
-            case ShellVariable(name=name, default=default):
-                values = self._values.get(name, [])
-                return values + [each for each in (self.values(default) if default else ()) if each not in values]
-            case Substitution(commands=commands):
-                return self._output(commands)
-            case _:
-                return []
-
-    def _output(self, commands: Sequence[ShellCommandLine]) -> list[str]:
-        """Return what commands print that tell where the script is, or where a program is."""
-        names = [self.values(command.words[0])[:1] if command.words else [] for command in commands]
-        if len(commands) > 1 and names[0] == ["cd"] and names[-1] == ["pwd"]:
-            return [self._sources.real(value) for value in self.values(commands[0].words[-1]) if value.startswith("/")]
-        words = [word for word in commands[-1].words if not _is_option(word)] if commands else []
-        if len(words) != 2 or not names[-1]:  # noqa: PLR2004 - a command and its argument
-            return []
-        found = [self._printed(names[-1][0], value) for value in self.values(words[1])]
-        return [value for value in found if value is not None]
-
-    def _printed(self, name: str, argument: str) -> str | None:
-        match name:
-            case "dirname":
-                return os.path.dirname(argument) or "."
-            case "basename":
-                return os.path.basename(argument)
-            case "readlink" | "realpath":
-                return self._sources.real(argument) if argument.startswith("/") else None
-            case "command" | "which" | "type":
-                return self._sources.program(argument)
-            case _:
-                return None
-
-
-def _is_option(word: Word) -> bool:
-    return bool(word) and isinstance(word[0], str) and word[0].startswith("-")
-
-
-def _declared(word: Word) -> tuple[str, Word] | None:
-    """Return the assignment of `export NAME=value`."""
-    head = word[0] if word and isinstance(word[0], str) else ""
-    name, equals, value = head.partition("=")
-    if not equals or not name.isidentifier():
-        return None
-    return name, ((value, *word[1:]) if value else word[1:])
 
 
 def _wrapped(wrapper: str, words: Sequence[str | None]) -> Iterator[str | None]:

@@ -230,7 +230,7 @@ class _Parser(WordReader):
             if each.is_expanded:
                 _Parser(self.text[start:last], self.depth + 1, self.found, self.functions).expansions()
 
-    def substitution(self) -> Sequence[ShellCommandLine]:
+    def substitution(self) -> tuple[ShellCommandLine, ...]:
         """Read the commands up to the next unquoted `)`, and that."""
         return self._nested(self.found, self.functions)
 
@@ -238,13 +238,13 @@ class _Parser(WordReader):
         """Skip words up to the next unquoted `)`, and that."""
         self._nested([], set())
 
-    def commands_of(self, text: str) -> Sequence[ShellCommandLine]:
+    def commands_of(self, text: str) -> tuple[ShellCommandLine, ...]:
         """Return the commands of `text`, which is nested in this one."""
-        return _Parser(text, self.depth + 1, self.found, self.functions).commands("")
+        return tuple(_Parser(text, self.depth + 1, self.found, self.functions).commands(""))
 
-    def _nested(self, found: list[ShellCommandLine], functions: set[str]) -> Sequence[ShellCommandLine]:
+    def _nested(self, found: list[ShellCommandLine], functions: set[str]) -> tuple[ShellCommandLine, ...]:
         nested = _Parser(self.text, self.depth + 1, found, functions)
         nested.at = self.at
         own = nested.commands(")")
         self.at = nested.at
-        return own
+        return tuple(own)

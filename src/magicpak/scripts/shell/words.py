@@ -30,7 +30,7 @@ class ShellVariable(NamedTuple):
 class Substitution(NamedTuple):
     """The output of commands, `$(…)`."""
 
-    commands: "Sequence[ShellCommandLine]"
+    commands: "tuple[ShellCommandLine, ...]"
 
 
 class Unknown(NamedTuple):
@@ -44,12 +44,13 @@ Word: TypeAlias = tuple[Piece, ...]
 class ShellCommandLine(NamedTuple):
     """A simple command: variables that are assigned, words, and in `targets` those of redirections.
 
-    A loop, `for NAME in WORDS`, assigns each of the words, which are split where they are not quoted.
+    It is hashable, as the words are that have it in a substitution. A loop, `for NAME in WORDS`, assigns each of the
+    words, which are split where they are not quoted.
     """
 
-    assignments: Sequence[tuple[str, Word]]
-    words: Sequence[Word]
-    targets: Sequence[Word] = ()
+    assignments: tuple[tuple[str, Word], ...]
+    words: tuple[Word, ...]
+    targets: tuple[Word, ...] = ()
     is_loop: bool = False
 
 
@@ -68,11 +69,11 @@ class WordReader(ABC):
         self.depth = depth
 
     @abstractmethod
-    def substitution(self) -> Sequence[ShellCommandLine]:
+    def substitution(self) -> tuple[ShellCommandLine, ...]:
         """Read the commands up to the next unquoted `)`, and that."""
 
     @abstractmethod
-    def commands_of(self, text: str) -> Sequence[ShellCommandLine]:
+    def commands_of(self, text: str) -> tuple[ShellCommandLine, ...]:
         """Return the commands of `text`, which is nested in this one."""
 
     @abstractmethod

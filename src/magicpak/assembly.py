@@ -1,0 +1,100 @@
+"""The stages of a run, each with what the options say about it. A stage is imported only in a run that has it."""
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from magicpak.options import SUGGESTED, Options
+from magicpak.stages.planning import Planning
+
+if TYPE_CHECKING:
+    from magicpak.needs.rows import WantedNeed
+    from magicpak.stages.compression import Compression
+    from magicpak.stages.reporting import Reporting
+    from magicpak.stages.suggesting import Suggesting
+    from magicpak.stages.tracing import Tracing
+    from magicpak.stages.trial import Trial
+
+
+def needs(options: Options) -> "Sequence[WantedNeed]":
+    """Return what `--with` and `--with-file` ask for. Raises InvalidUsage."""
+    from magicpak.needs.rows import need_rows, wanted_needs
+
+    return wanted_needs([each for each in options.with_ if each != SUGGESTED], need_rows(options.with_file))
+
+
+def planning(options: Options, needs: "Sequence[WantedNeed]") -> Planning:
+    """Return the stage that makes the plan."""
+    return Planning(
+        options.layout,
+        options.output,
+        options.include,
+        options.exclude,
+        options.mkdir,
+        needs,
+        options.all_packages,
+        dynamic_env(options),
+    )
+
+
+def reporting(options: Options) -> "Reporting":
+    """Return the stage that makes a report."""
+    from magicpak.outputs.report_file import ReportFile
+    from magicpak.stages.reporting import Reporting
+
+    file = ReportFile(options.report_file, options.output) if options.report_file is not None else None
+    return Reporting(options.report, file, options.why, options.output, options.dry_run)
+
+
+def compression(options: Options) -> "Compression":
+    """Return the stage that packs INPUTs."""
+    from magicpak.collect.upx import Upx
+    from magicpak.stages.compression import Compression
+
+    return Compression(Upx(options.upx, options.upx_arg, options.upx_timeout))
+
+
+def dynamic_env(options: Options) -> dict[str, str]:
+    """Return the variables of the runs that are traced."""
+    return {**os.environ, **options.dynamic_env}
+
+
+def tracing(options: Options) -> "Tracing":
+    """Return the stage that runs INPUTs and traces them."""
+    from magicpak.stages.tracing import Tracing
+
+    return Tracing(
+        options.dynamic_arg,
+        options.dynamic_command,
+        _encoded(options.dynamic_stdin),
+        dynamic_env(options),
+        options.dynamic_timeout,
+        options.dynamic_allow_failure,
+    )
+
+
+def trial(options: Options) -> "Trial":
+    """Return the stage that tests the bundle."""
+    from magicpak.stages.trial import Trial
+    from magicpak.trial.expectations import Expectations
+
+    expectations = Expectations(
+        stdin=_encoded(options.test_stdin),
+        stdout=_encoded(options.test_stdout),
+        exit_code=options.test_exit_code,
+        timeout=options.test_timeout,
+        env=options.test_env,
+        network=options.test_network,
+    )
+    return Trial(options.test_command, options.busybox, options.test_user, expectations, options.source_date_epoch)
+
+
+def _encoded(text: str | None) -> bytes | None:
+    return None if text is None else os.fsencode(text)
+
+
+def suggesting(options: Options) -> "Suggesting":
+    """Return the stage that suggests what the bundle may lack."""
+    from magicpak.stages.suggesting import Suggesting
+
+    return Suggesting(options.with_, options.with_file, dynamic_env(options))

@@ -1,0 +1,44 @@
+"""What is made for the bundle, or picked by a rule that no pattern can say: the functions that a row names."""
+
+from collections.abc import Callable, Mapping
+
+from magicpak.errors import InvalidUsage
+from magicpak.needs.charsets import gconv, locale
+from magicpak.needs.dlopened import dlopen
+from magicpak.needs.found import NeedFiles, NeedHost
+from magicpak.needs.libraries import library
+from magicpak.needs.package import package, package_and_dependencies
+from magicpak.needs.rows import WantedNeed
+from magicpak.needs.suggested import suggested
+from magicpak.needs.users import nss, users
+from magicpak.process.exec import find_program
+from magicpak.text import printable
+
+SHELL, _BUSYBOX = "/bin/sh", "busybox"
+
+
+def shell(need: WantedNeed, _host: NeedHost) -> NeedFiles:
+    """Return the shell of the host, or with the argument `busybox` that as the shell. Raises InvalidUsage."""
+    if others := [each for each in need.arguments if each != _BUSYBOX]:
+        raise InvalidUsage(f"{printable(need.flag)}: {printable(others[0])} is not {_BUSYBOX}")
+    if need.has_default:
+        found = find_program(SHELL)
+        return NeedFiles(programs=[found] if found else [], sought=[SHELL])
+    busybox = find_program(_BUSYBOX)
+    if busybox is None:
+        return NeedFiles(sought=[f"{_BUSYBOX} in PATH"])
+    return NeedFiles(programs=[busybox], links={SHELL: busybox})
+
+
+MADE: Mapping[str, Callable[[WantedNeed, NeedHost], NeedFiles]] = {
+    "dlopen": dlopen,
+    "gconv": gconv,
+    "library": library,
+    "locale": locale,
+    "nss": nss,
+    "package": package,
+    "package_and_dependencies": package_and_dependencies,
+    "shell": shell,
+    "suggested": suggested,
+    "users": users,
+}

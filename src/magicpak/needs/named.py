@@ -1,0 +1,117 @@
+"""The files of the host that a program names in its strings: data, programs that it executes, plugins."""
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from itertools import islice
+from typing import NamedTuple
+
+from magicpak.files.view import is_below
+from magicpak.needs.signs import NamedFiles, SignedProgram, is_match
+from magicpak.needs.strings import ElfContent
+from magicpak.process.exec import find_program
+
+MAX_FILES = 1 << 10
+"""Names for which the host is asked: a program that has more of them is hardly about one of them."""
+
+_VARIABLE = re.compile(r"[%$*?{<>\[\\]")
+_PATH = re.compile(r"/[a-z].+")
+_LIBRARY = re.compile(r"lib[\w+.-]+\.so\.[\d.]+")
+_PROGRAM_DIRECTORIES = tuple(f"{above}{name}" for above in ("/", "/usr/", "/usr/local/") for name in ("bin", "sbin"))
+_SEVERAL = 3
+"""So many names in one directory are about the directory, and so many packers are no words of another meaning."""
+
+
+class NamedFile(NamedTuple):
+    """A path of the host, and what the program does with it."""
+
+    path: str
+    words: str
+
+
+def named_files(program: SignedProgram, table: NamedFiles, env: Mapping[str, str]) -> list[NamedFile]:
+    """Return what `program` names that the host has, in the order of paths; `env` has PATH."""
+    found: dict[str, str] = {}
+    for content in program.own:
+        executes = not content.imports.isdisjoint(table.exec)
+        for path in _data(content, program, table):
+            found.setdefault(path, f"names {path}")
+        for path in _programs(content, table, env) if executes else ():
+            if os.path.basename(path) != program.name:
+                found.setdefault(path, f"executes {os.path.basename(path)}")
+        for path in _libraries(content, program) if "dlopen" in content.imports else ():
+            found.setdefault(path, f"loads {os.path.basename(path)} at run time")
+    return [NamedFile(path, found[path]) for path in sorted(found)]
+
+
+def _data(content: ElfContent, program: SignedProgram, table: NamedFiles) -> Iterable[str]:
+    """Return the paths of data, and the directory of several in place of them."""
+    paths = {path for each in _strings(content, _PATH) if (path := _constant(each)) and os.path.exists(path)}
+    own: dict[str, set[str]] = defaultdict(set)
+    for path in paths - program.searched:
+        top = _top(path, table)
+        if top is not None:
+            own[top].add(path)
+    for top, its in own.items():
+        is_whole = top in its or len(its) >= _SEVERAL or os.path.basename(top).startswith(program.name)
+        yield from [top] if is_whole else sorted(its)
+
+
+def _constant(string: str) -> str:
+    """Return the path in `string` up to the directory in which a name is only known at run time."""
+    variable = _VARIABLE.search(string)
+    return os.path.normpath(string if variable is None else string[: string.rfind("/", 0, variable.start())] or "/")
+
+
+def _top(path: str, table: NamedFiles) -> str | None:
+    """Return what of `path` stands directly below one of the directories that count, the deepest; None for no such."""
+    parts = path.split("/")
+    above = ["/".join(parts[:count]) for count in range(2, len(parts) + 1)]
+    if any(is_match(each, pattern) for each in above for pattern in table.common):
+        return None
+    last = max((n for n, each in enumerate(above) for pattern in table.below if _is_one(each, pattern)), default=None)
+    return above[last + 1] if last is not None and last + 1 < len(above) else None
+
+
+def _is_one(path: str, pattern: str) -> bool:
+    return path.count("/") == pattern.count("/") and is_match(path, pattern)
+
+
+def _programs(content: ElfContent, table: NamedFiles, env: Mapping[str, str]) -> Iterator[str]:
+    for path in _strings(content, _PATH):
+        is_program = is_below(path, _PROGRAM_DIRECTORIES) and os.path.basename(path) not in table.ordinary
+        if is_program and find_program(path):
+            yield path
+    there = _programs_of(env.get("PATH", os.defpath))
+    every = dict.fromkeys([*content.strings, *content.first_words])
+    words = [each for each in every if each in there and each not in content.imports]
+    packers = [each for each in words if each in table.packers]
+    wanted = {*table.programs, *(packers if len(packers) >= _SEVERAL else ())}
+    yield from [there[each] for each in words if each in wanted or "-" in each]
+
+
+def _programs_of(search_path: str) -> dict[str, str]:
+    """Return the path of each name that is in a directory of `search_path`, the first for each."""
+    found: dict[str, str] = {}
+    for directory in filter(None, search_path.split(":")):
+        with suppress(OSError):
+            for name in os.listdir(directory):
+                found.setdefault(name, os.path.join(directory, name))
+    return found
+
+
+def _libraries(content: ElfContent, program: SignedProgram) -> Iterator[str]:
+    """Return the libraries that are in a directory in which the loader finds others, and that it does not load."""
+    for name in _strings(content, _LIBRARY):
+        if name in program.loaded:
+            continue
+        paths = (f"{directory}/{name}" for directory in program.library_directories)
+        path = next(filter(os.path.isfile, paths), None)
+        if path is not None:
+            yield path
+
+
+def _strings(content: ElfContent, pattern: "re.Pattern[str]") -> list[str]:
+    return list(islice(filter(pattern.fullmatch, content.strings), MAX_FILES))

@@ -1,0 +1,157 @@
+"""The signs by which a program shows that it needs what no header names, from `signs.toml`."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from functools import cached_property
+from typing import NamedTuple
+
+from magicpak import resources
+from magicpak.files.view import is_below
+from magicpak.ldso.closure import Closure
+from magicpak.ldso.loader import Loaded
+from magicpak.needs.strings import ElfContent
+
+_FILE = "needs/signs.toml"
+_SYSTEM = ("/lib", "/lib32", "/lib64", "/libx32", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libx32")
+
+
+class Sign(NamedTuple):
+    """One block of the table, whose keys its head explains; `name` is that of `--with`."""
+
+    name: str
+    words: str
+    imports: Sequence[str] = ()
+    beside: Sequence[str] = ()
+    strings: Sequence[str] = ()
+    bytes: Sequence[str] = ()
+    without: Sequence[str] = ()
+    libraries: Sequence[str] = ()
+    needed: Sequence[str] = ()
+    loaded: Sequence[str] = ()
+    env: Sequence[str] = ()
+    plain: Sequence[str] = ()
+    alone: bool = False
+
+    def argument(self, env: Mapping[str, str]) -> str | None:
+        """Return what the first of the variables that is set asks for; None where that is nothing."""
+        value = next((env[name] for name in self.env if env.get(name)), None)
+        return None if value in self.plain else value
+
+
+def is_match(name: str, pattern: str) -> bool:
+    """Return whether `name` matches `pattern`, which is compiled only where they begin alike: there are many."""
+    start = pattern.partition("*")[0].partition("?")[0]
+    return name.startswith(start) and fnmatchcase(name, pattern)
+
+
+class SignedProgram:
+    """A program, with what its loader loads, in which signs are looked for.
+
+    `own` are its file and the libraries that only it has: it needs them, and they are in no directory of the system.
+    `searched` are the directories that these name for the loader.
+    """
+
+    def __init__(self, name: str, closure: Closure) -> None:
+        self.name = name
+        self._closure = closure
+        self._contents: dict[str, ElfContent] = {}
+        own = _own(closure)
+        self.own = [self._content(each.path) for each in own]
+        self.searched = {path for each in own for path in _searched(each)}
+
+    @cached_property
+    def loaded(self) -> frozenset[str]:
+        """The names of what its loader loads."""
+        return frozenset([name for each in self._closure.objects for name in (each.name, each.facts.soname) if name])
+
+    @property
+    def library_directories(self) -> list[str]:
+        """The directories in which libraries were found, in order."""
+        return list(dict.fromkeys([os.path.dirname(each.path) for each in self._closure.objects[1:]]))
+
+    def shows(self, sign: Sign) -> bool:
+        """Return whether all that `sign` asks for is there."""
+        program = self._closure.program.facts
+        if sign.needed and not _matches(program.needed, sign.needed):
+            return False
+        if sign.loaded and not any(_matches([each.name], sign.loaded) for each in self._closure.objects):
+            return False
+        if not (sign.imports or sign.strings or sign.bytes):
+            return bool(sign.needed or sign.loaded)
+        return any(_is_in(content, sign) for content in (*self.own, *self._libraries(sign.libraries)))
+
+    def _libraries(self, patterns: Sequence[str]) -> Iterator[ElfContent]:
+        if patterns:
+            for each in self._closure.objects:
+                if _matches([each.name], patterns):
+                    yield self._content(each.path)
+
+    def _content(self, path: str) -> ElfContent:
+        return self._contents.setdefault(path, ElfContent(path))
+
+
+class NamedFiles(NamedTuple):
+    """What counts of the files that a program names in its strings, by the part `named` of the table."""
+
+    below: Sequence[str]
+    common: Sequence[str]
+    exec: Sequence[str]
+    programs: Sequence[str]
+    packers: Sequence[str]
+    ordinary: Sequence[str]
+
+
+class SignTable(NamedTuple):
+    """The whole table."""
+
+    signs: Sequence[Sign]
+    named: NamedFiles
+
+
+def read_signs() -> SignTable:
+    """Return the table, in its order."""
+    import tomllib
+
+    table = resources.read(_FILE)
+    if table is None:
+        raise FileNotFoundError(_FILE)
+    content = tomllib.loads(table.decode())
+    signs = [Sign(name=block.pop("with"), **block) for block in content["sign"]]
+    return SignTable(signs, NamedFiles(**content["named"]))
+
+
+def _is_in(content: ElfContent, sign: Sign) -> bool:
+    return (
+        (not sign.imports or not content.imports.isdisjoint(sign.imports))
+        and (not sign.beside or not content.imports.isdisjoint(sign.beside))
+        and (not sign.strings or any(each in content.strings for each in sign.strings))
+        and (not sign.bytes or any(map(content.has, sign.bytes)))
+        and not any(map(content.has, sign.without))
+    )
+
+
+def _searched(loaded: Loaded) -> list[str]:
+    """Return the directories in DT_RPATH and DT_RUNPATH."""
+    return [path for paths in (loaded.facts.rpath, loaded.facts.runpath) if paths for path in paths.split(":")]
+
+
+def _matches(names: Sequence[str], patterns: Sequence[str]) -> bool:
+    return any(is_match(name, pattern) for name in names for pattern in patterns)
+
+
+def _own(closure: Closure) -> list[Loaded]:
+    """Return the program, and what it needs from directories that are not of the system, and what that needs there.
+
+    The directories of the C library and of its loader are the system's, wherever they are.
+    """
+    libc = {os.path.dirname(each.path) for each in closure.objects if each.name.startswith("libc.")}
+    own = [closure.program]
+    for each in own:  # it grows
+        for need in each.needs:
+            library = need.satisfied_by
+            if library is None or library in own or is_below(library.path, _SYSTEM):
+                continue
+            if library is not closure.interpreter and os.path.dirname(library.path) not in libc:
+                own.append(library)
+    return own

@@ -1,0 +1,91 @@
+"""What an ELF file says of itself: the names that it imports, and the strings in what is loaded of it."""
+
+import os
+import re
+from collections.abc import Callable
+from functools import cached_property
+from itertools import islice
+from typing import TypeVar
+
+from magicpak.elf.errors import ElfError
+from magicpak.elf.image import PT_LOAD, ElfBytes, format_of
+from magicpak.elf.reader import segments_of
+from magicpak.elf.symbols import imported_symbols
+from magicpak.files.view import open_file
+
+_Read = TypeVar("_Read")
+
+MAX_CONTENT = 1 << 26
+"""Bytes of one file that are searched for strings: more than most programs have, and a tenth of a second."""
+
+MAX_STRINGS = 1 << 18
+"""Strings of one file that count: a large program has some ten thousand."""
+
+_STRING = re.compile(rb"\0([!-~]{2,250}+)(?=\0)")
+_FIRST_WORD = re.compile(rb"\0([a-z][a-z0-9+._-]{1,60}+) ")
+
+
+class ElfContent:
+    """The ELF file at `path` of the host, of which each part is read when it is first asked for.
+
+    What cannot be read is empty: without it there is no suggestion, and no failure.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._searched: dict[str, bool] = {}
+
+    @cached_property
+    def imports(self) -> frozenset[str]:
+        """The names of the symbols that other objects define for it."""
+        return frozenset(map(os.fsdecode, self._read(imported_symbols, frozenset[bytes]())))
+
+    @cached_property
+    def content(self) -> bytes:
+        """The bytes of its PT_LOAD segments, with a NUL around each."""
+        return self._read(_loaded_bytes, b"")
+
+    @cached_property
+    def strings(self) -> dict[str, None]:
+        """The strings without a space, each once, in order; the end of another one may not be among them."""
+        return self._found(_STRING)
+
+    @cached_property
+    def first_words(self) -> dict[str, None]:
+        """What is before the space in strings that can be commands, each once, in order."""
+        return self._found(_FIRST_WORD)
+
+    def _found(self, pattern: "re.Pattern[bytes]") -> dict[str, None]:
+        found = islice(pattern.finditer(self.content), MAX_STRINGS)
+        return dict.fromkeys([match[1].decode("ascii") for match in found])
+
+    def has(self, text: str) -> bool:
+        """Return whether `text` is anywhere in what is loaded of it."""
+        if text not in self._searched:
+            self._searched[text] = os.fsencode(text) in self.content
+        return self._searched[text]
+
+    def _read(self, read: Callable[[int], _Read], otherwise: _Read) -> _Read:
+        try:
+            descriptor = open_file(self._path)
+        except OSError:
+            return otherwise
+        try:
+            return read(descriptor)
+        except (OSError, ElfError):
+            return otherwise
+        finally:
+            os.close(descriptor)
+
+
+def _loaded_bytes(descriptor: int) -> bytes:
+    """Return the bytes of all PT_LOAD segments, MAX_CONTENT at most. Raises ElfError and OSError."""
+    file = ElfBytes(descriptor)
+    form = format_of(file.head)
+    _, _, _, phoff, _, phentsize, phnum = form.header.unpack_from(file.head)
+    parts, left = [b""], MAX_CONTENT
+    for each in segments_of(file, form.segment, phoff, phentsize, phnum) if phnum else ():
+        if each.type == PT_LOAD and left > 0:
+            parts.append(file.read(each.offset, 0, min(each.file_size, left)))
+            left -= len(parts[-1])
+    return b"\0".join([*parts, b""])

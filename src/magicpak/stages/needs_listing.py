@@ -1,0 +1,87 @@
+"""What `--with-list` prints: each name, and what it would add on this host."""
+
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from magicpak.bundle.entry import Directory, Layout
+from magicpak.bundle.plan import BundlePlan, total_size
+from magicpak.collect.libraries import place_inputs, place_libraries
+from magicpak.collect.mirror import Mirror
+from magicpak.collect.with_needs import collect_needs
+from magicpak.elf.cache import ElfCache
+from magicpak.errors import InvalidUsage, NeedNotFound
+from magicpak.files.host import Host
+from magicpak.ldso.factory import Loaders
+from magicpak.ldso.resolver import Resolver
+from magicpak.log import Log
+from magicpak.needs.rows import WantedNeed, need_rows, wanted_needs
+from magicpak.resolve.inputs import find_inputs
+from magicpak.resolve.libraries import resolve_program
+from magicpak.text import count_noun, format_size, printable
+
+_NOTHING = "-"
+
+
+class NeedsListing(NamedTuple):
+    """The INPUTs, if any, what `--with` asks for (nothing: all names), its table, and LD_LIBRARY_PATH."""
+
+    inputs: Sequence[str]
+    values: Sequence[str]
+    file: str | None
+    library_path: str
+
+    def run(self, log: Log) -> list[str]:
+        """Return a line for each name: what is given with it, how many files it adds, their size, and its summary.
+
+        Nothing is executed. Raises MagicpakError.
+        """
+        rows = need_rows(self.file)
+        wanted = [(value, wanted_needs([value], rows)) for value in self.values or rows]
+        bundle = _BundleOfInputs(self.inputs, self.library_path)
+        log.doing("looking for what --with names")
+        try:
+            lines = [_Line(value, *bundle.weigh(needs), needs[0].row.summary) for value, needs in wanted]
+        finally:
+            log.rest()
+        names, files, sizes = (max(len(line[column]) for line in lines) for column in range(3))
+        return [
+            f"{printable(line.name):{names}}  {line.files:>{files}}  {line.size:>{sizes}}  {printable(line.summary)}"
+            for line in lines
+        ]
+
+
+class _Line(NamedTuple):
+    name: str
+    files: str
+    size: str
+    summary: str
+
+
+class _BundleOfInputs:
+    """The bundle that names add to."""
+
+    def __init__(self, inputs: Sequence[str], library_path: str) -> None:
+        elf = ElfCache()
+        found = find_inputs(inputs, None, Layout.HOST, elf)
+        self._real = [each.real for each in found.all]
+        self._loaders = Loaders(Resolver.STATIC, "", library_path, elf, str)
+        self._resolved = [resolve_program(program, self._loaders) for program in found.programs]
+        mirror = Mirror(Layout.HOST, Host())
+        for each in self._resolved:
+            place_libraries(each, mirror)
+        place_inputs(found.all, mirror)
+        self._plan = BundlePlan().adding(mirror.take())
+
+    def weigh(self, needs: Sequence[WantedNeed]) -> tuple[str, str]:
+        """Return how many files and links `needs` add, and their size, for a table."""
+        mirror = Mirror(Layout.HOST, Host())
+        try:
+            items = collect_needs(needs, self._real, self._resolved, self._loaders, mirror, os.environ)
+        except (NeedNotFound, InvalidUsage):
+            return _NOTHING, _NOTHING
+        for each in items.resolved:
+            place_libraries(each, mirror)
+        plan = self._plan.adding(mirror.take())
+        files = sum(not isinstance(item.entry, Directory) and item.path not in self._plan for item in plan)
+        return count_noun(files, "file"), format_size(total_size(plan) - total_size(self._plan))

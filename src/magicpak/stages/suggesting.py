@@ -1,0 +1,56 @@
+"""What the bundle may lack though no header names it: suggestions of options that add it, and `--with suggested`."""
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import NamedTuple
+
+from magicpak.bundle.globs import literal_pattern
+from magicpak.bundle.plan import BundlePlan
+from magicpak.collect.result import Result
+from magicpak.ldso.factory import Loaders
+from magicpak.needs.found import NeedHost
+from magicpak.needs.lacking import Lacking
+from magicpak.needs.rows import need_rows, wanted_needs
+from magicpak.needs.signs import SignedProgram, read_signs
+from magicpak.needs.suggest import Suggestion, suggestions
+from magicpak.options import SUGGESTED
+from magicpak.resolve.inputs import Inputs
+from magicpak.resolve.libraries import Resolved
+from magicpak.stages.planning import Planning
+
+
+class Suggesting(NamedTuple):
+    """The values of `--with`, the user's table of names, and the variables that the INPUTs run with."""
+
+    with_: Sequence[str]
+    rows_file: str | None
+    env: Mapping[str, str]
+
+    def run(self, result: Result, loaders: Loaders) -> list[Suggestion]:
+        """Return what the INPUTs of `result` show that they need and the bundle lacks. Raises ToolFailed."""
+        resolved = [each.resolved for each in result.placed if each.program is not None]
+        return self._suggestions(result.inputs, resolved, result.plan, loaders)
+
+    def added_to(self, planning: Planning, inputs: Inputs, resolved: Sequence[Resolved], loaders: Loaders) -> Planning:
+        """Return `planning` with all that is suggested for `inputs`, which need `resolved`. Raises ToolFailed.
+
+        A name that the command line has, perhaps with an argument, is what that says.
+        """
+        found = self._suggestions(inputs, resolved, BundlePlan(), loaders)
+        given = [each for each in self.with_ if each != SUGGESTED]
+        names = {each.partition("=")[0] for each in given}
+        values = [each.value for each in found if each.flag == "with" and each.value.partition("=")[0] not in names]
+        paths = [literal_pattern(each.value) for each in found if each.flag == "include"]
+        needs = wanted_needs([*given, *values], need_rows(self.rows_file))
+        return planning._replace(needs=needs, include=[*planning.include, *paths])
+
+    def _suggestions(
+        self, inputs: Inputs, resolved: Sequence[Resolved], plan: BundlePlan, loaders: Loaders
+    ) -> list[Suggestion]:
+        @cache
+        def host() -> NeedHost:
+            return NeedHost.of([each.real for each in inputs.all], resolved, loaders)
+
+        programs = [SignedProgram(os.path.basename(each.name), each.closure) for each in resolved]
+        return suggestions(programs, read_signs(), self.env, Lacking(plan, self.rows_file, host))
