@@ -2,12 +2,13 @@
 
 import stat
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
 from magicpak.scripts.command_line import executed_by_shell
 from magicpak.scripts.data_paths import application_of, own_data
-from magicpak.scripts.sources import Sources
+from magicpak.scripts.sources import MAX_TOTAL, Sources
 
 FILE, DIRECTORY = stat.S_IFREG | 0o644, stat.S_IFDIR | 0o755
 
@@ -138,3 +139,10 @@ def test_what_is_beside_a_directory_of_modules_belongs_to_it() -> None:
 )
 def test_a_shell_executes(line: str, programs: list[str]) -> None:
     assert list(executed_by_shell(line)) == programs
+
+
+def test_a_file_that_is_read_twice_is_counted_once(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(bytes(10))
+    sources = Sources()
+    assert sources.read(f"{tmp_path}/a") == sources.read(f"{tmp_path}/a") == bytes(10)
+    assert sources._left == MAX_TOTAL - 10
