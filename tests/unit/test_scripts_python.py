@@ -1,5 +1,7 @@
 """What scripts of Python need, read from small trees: the library, sys.path, imports, programs and data."""
 
+import re
+import stat
 import struct
 import time
 from collections.abc import Callable, Mapping
@@ -10,11 +12,10 @@ import pytest
 from magicpak.scripts.needs import ScriptFile, ScriptNeeds
 from magicpak.scripts.python.code import imported_names, read_code
 from magicpak.scripts.python.companions import companions, shared_data
-from magicpak.scripts.python.data import own_data
 from magicpak.scripts.python.home import find_python
 from magicpak.scripts.python.language import Python
 from magicpak.scripts.python.path import search_path
-from magicpak.scripts.python.values import UNKNOWN
+from magicpak.scripts.python.values import UNKNOWN, known_path
 from magicpak.scripts.sources import MAX_SOURCE, MAX_TOTAL, Sources
 
 Tree = Callable[[Mapping[str, str]], None]
@@ -56,17 +57,14 @@ def tree(tmp_path: Path) -> Tree:
 
 
 class Existing(Sources):
-    """Files, or directories, at all paths."""
+    """Public files, or directories, at all paths."""
 
     def __init__(self, *, are_directories: bool) -> None:
         super().__init__()
-        self._are_directories = are_directories
+        self._mode = stat.S_IFDIR | 0o755 if are_directories else stat.S_IFREG | 0o644
 
-    def is_directory(self, path: str) -> bool:
-        return self._are_directories and not path.endswith("os.py")
-
-    def is_file(self, path: str) -> bool:
-        return not self._are_directories and not path.endswith("os.py")
+    def _kind(self, path: str) -> int:
+        return self._kinds.setdefault(path, self._mode)
 
 
 def installed(tree: Tree, prefix: str = "usr", lib: str = "lib", name: str = "python3.12") -> None:
@@ -669,9 +667,9 @@ def test_programs_of_a_small_package_count_that_the_script_itself_imports(
 
 
 @pytest.fixture
-def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the test's directory, which may be below /tmp, hold data."""
-    monkeypatch.setattr("magicpak.scripts.python.data._NEVER", ("/dev", "/proc", "/usr/bin"))
+def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Let the test's directory hold data, as that of an application."""
+    monkeypatch.setattr("magicpak.scripts.data_paths._OF_APPLICATIONS", re.compile(f"{re.escape(str(tmp_path))}/[^/]+"))
 
 
 @pytest.mark.usefixtures("elsewhere")
@@ -683,55 +681,18 @@ def test_data_that_is_named_from_the_scripts_own_place_comes_in(tree: Tree, tmp_
     assert files(tmp_path) == ["app/data/x.txt", "app/more"]
 
 
-def data_of(path: str, *, is_directory: bool = False) -> str | None:
-    """Return what `own_data` says of a path that exists."""
-    return own_data(path, Existing(are_directories=is_directory))
-
-
 @pytest.mark.parametrize(
-    ("path", "is_data"),
+    ("text", "path"),
     [
-        ("/usr/share/tool/x", True),
-        ("/usr/share/applications/tool.desktop", True),
-        ("/etc/tool.conf", True),
-        ("/etc/ssl/certs/ca-certificates.crt", True),
-        ("/opt/tool/x", True),
-        ("/etc/passwd", False),
-        ("/etc/ssl/private/key.pem", False),
-        ("/usr/bin/tool", False),
-        ("/usr/share/doc/tool/x", False),
-        ("/dev/null", False),
-        ("/tmp/x", False),
-        ("/home/me/x", False),
-        ("/var/lib/tool/x", False),
-        ("/usr/share/../../proc/x", False),
-    ],
-)
-def test_which_files_are_data_of_a_script(path: str, *, is_data: bool) -> None:
-    assert (data_of(path) is not None) == is_data
-
-
-@pytest.mark.parametrize(
-    ("path", "found"),
-    [
-        ("/usr/share/tool", "/usr/share/tool"),
         ("/usr/share/tool/", "/usr/share/tool"),
         (f"/usr/share/tool/{UNKNOWN}.ui", "/usr/share/tool"),
-        ("/usr/local/share/tool", "/usr/local/share/tool"),
-        ("/usr/lib/tool", "/usr/lib/tool"),
-        ("/usr/lib/x86_64-linux-gnu/tool", "/usr/lib/x86_64-linux-gnu/tool"),
-        ("/etc/tool", "/etc/tool"),
-        ("/opt/tool", "/opt/tool"),
-        *((each, None) for each in ("/", "/usr", "/usr/share", "/usr/local/share", "/usr/lib", "/etc", "/opt", "/app")),
-        *(
-            (each, None)
-            for each in ("/usr/share/applications", "/usr/lib/x86_64-linux-gnu", "/etc/apt", "/lib/systemd")
-        ),
-        *((each, None) for each in (f"/usr/share/{UNKNOWN}", f"/{UNKNOWN}", UNKNOWN, "/usr/lib/python3/dist-packages")),
+        (f"/usr/share/tool{UNKNOWN}/x", "/usr/share"),
+        (f"/{UNKNOWN}", "."),
+        (UNKNOWN, "."),
     ],
 )
-def test_which_directories_are_data_of_a_script(path: str, found: str | None) -> None:
-    assert data_of(path, is_directory=True) == found
+def test_the_known_part_of_a_path_is_a_directory(text: str, path: str) -> None:
+    assert known_path(text) == path
 
 
 @pytest.mark.usefixtures("elsewhere")

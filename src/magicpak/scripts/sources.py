@@ -13,7 +13,7 @@ MAX_SOURCE = 4 << 20
 """Bytes of one source file: the largest of a full Debian that are written by people have one MiB."""
 
 MAX_TOTAL = 256 << 20
-"""Bytes of all source files of a run: ten times the standard library of Python."""
+"""Bytes of all source files of a run, each counted once: ten times the standard library of Python."""
 
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
 
@@ -25,12 +25,13 @@ class Sources:
         self._names: dict[str, frozenset[str]] = {}
         self._kinds: dict[str, int] = {}
         self._unread: dict[str, str] = {}
+        self._counted: set[str] = set()
         self._left = MAX_TOTAL
 
     def read(self, path: str) -> bytes | None:
         """Return the source file at `path`; None for what is absent, and for what is not read, which is a warning.
 
-        The caller reads a file once: nothing is kept.
+        Nothing is kept: the caller keeps what it has found in a file, as far as it can.
         """
         try:
             data = read_host_file(path, MAX_SOURCE + 1)
@@ -41,7 +42,8 @@ class Sources:
         if len(data) > MAX_SOURCE:
             self.leave_unread(path, f"has more than {MAX_SOURCE >> 20} MiB")
             return None
-        self._left -= len(data)
+        self._left -= len(data) if path not in self._counted else 0
+        self._counted.add(path)
         if self._left < 0:
             self.leave_unread(path, f"more than {MAX_TOTAL >> 20} MiB of scripts")
             return None

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from magicpak.bundle.plan import Because
+from magicpak.scripts.data_paths import own_data
 from magicpak.scripts.interpreters.home import InterpreterHome
 from magicpak.scripts.interpreters.source_syntax import SourceSyntax, mentions
 from magicpak.scripts.needs import Requirement, ScriptFile, ScriptNeeds
-from magicpak.scripts.paths import is_own_data
 from magicpak.scripts.shell.language import read_command_line
 from magicpak.scripts.sources import Sources
 from magicpak.text import printable
@@ -162,7 +162,7 @@ class _SourceReader:
         for word in [*found.words, *(["/bin/sh"] if found.has_lines else [])]:
             self._add_program(word, path)
         for each in found.paths:
-            if is_own_data(each, self._sources):
+            if own_data(each, self._sources):
                 self._add_file(each, Because("named by", path))
 
     def _import(self, name: str, importer: str) -> None:
@@ -206,7 +206,7 @@ class _SourceReader:
         is_own = not _OF_SYSTEM.fullmatch(path) and not self._sources.real(of).startswith(f"{path}/")
         if (
             self._sources.is_file(path)
-            or is_own_data(path, self._sources)
+            or own_data(path, self._sources)
             or (is_own and self._sources.is_directory(path))
         ):
             self._add_file(path, Because("named by", of))

@@ -14,12 +14,14 @@ _MAX_TOKENS = 250_000
 """Those of a module of one MiB. A tree takes up to 700 bytes for each, and 10 µs."""
 _TOKEN = re.compile(rb"\w+|[^\w\s]")
 
+_IMPORT = re.compile(rb"import")
+"""What each _STATEMENT has: to look for it first takes a tenth of the time."""
 _STATEMENT = re.compile(
-    rb"""^(?:[^#'"\n]*[;:])?[ \t]*(?:"""
+    rb"""(?:[^#'"\n]*[;:])?[ \t]*(?:"""
     rb"""from[ \t]+(\.*[\w.]*)[ \t]+import\b[ \t]*(\([^()]{0,2000}|[^\n#;]*)|import[ \t]+([^\n#;]+))"""
-    rb"""|(?:import_module|__import__|run_module|load_entry_point)[ \t]*\(\s*["']([\w.]+)["']""",
-    re.MULTILINE,
 )
+_CALLING = (b"import_module", b"__import__", b"run_module", b"load_entry_point")
+_CALLED = re.compile(rb"""(?:%s)[ \t]*\(\s*["']([\w.]+)["']""" % b"|".join(_CALLING))
 _NAMES = re.compile(r"(\w+)(?:\s+as\s+\w+)?")
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _IMPORTERS = {"import_module", "__import__", "run_module", "importlib_import_module"}
@@ -72,16 +74,31 @@ def imported_names(data: bytes, package: str = "") -> frozenset[str]:
     module is in.
     """
     found: set[str] = set()
-    for origin, names, modules, called in _STATEMENT.findall(data):
+    for statement in _statements(data):
+        origin, names, modules = statement.groups(b"")
         if origin:
             module = os.fsdecode(origin)
             level = len(module) - len(module.lstrip("."))
             listed = _NAMES.findall(os.fsdecode(names)) or ["*"]
             found.update(_imported_from(module[level:], listed, level, package))
         found.update(os.fsdecode(each.split()[0]) for each in modules.split(b",") if each.strip())
-        if called:
-            found.add(os.fsdecode(called))
+    if any(word in data for word in _CALLING):
+        found.update(map(os.fsdecode, _CALLED.findall(data)))
     return frozenset(found)
+
+
+def _statements(data: bytes) -> Iterator[re.Match[bytes]]:
+    """Yield the lines of `data` that import, up to the end of a list in parentheses; each line is looked at once."""
+    end = 0
+    for word in _IMPORT.finditer(data):
+        position = word.start()
+        if position >= end:
+            start = data.rfind(b"\n", 0, position) + 1
+            match = _STATEMENT.match(data, start) if start >= end else None
+            end = data.find(b"\n", match.end() if match else position)
+            end = len(data) if end < 0 else end
+            if match:
+                yield match
 
 
 class Imports(NamedTuple):

@@ -5,9 +5,10 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from magicpak.scripts.python.data import own_data
+from magicpak.scripts.data_paths import own_data
 from magicpak.scripts.sources import Sources
 
+_LOADING = (b"ibrary(", b"DLL(", b"dlopen(")
 _LOADED = re.compile(rb"""(?:ibrary|DLL|dlopen)\(\s*["'](lib[\w.+-]*\.so[\w.]*)["']""")
 
 _SOUGHT = re.compile(rb"""(?:ibrary|DLL|dlopen)\(\s*["']([\w+-]+)["']""")  # find_library, and what packages wrap it in
@@ -64,7 +65,8 @@ def loaded_libraries(data: bytes, directories: list[str], sources: Sources) -> t
     `ctypes.CDLL("libx.so.1")` opens a library. `ctypes.util.find_library("x")` executes ldconfig(8), which prints what
     is in ld.so.cache.
     """
-    names = sorted({os.fsdecode(name) for name in _LOADED.findall(data)})
+    is_loading = any(word in data for word in _LOADING)
+    names = sorted({os.fsdecode(name) for name in _LOADED.findall(data)}) if is_loading else []
     opened = [path for name in names for path in _found(name, directories, sources)]
     stems = sorted({os.fsdecode(stem) for stem in _SOUGHT.findall(data)}) if b"ctypes" in data else []
     sought = [path for stem in stems for path in _versions(stem, directories, sources)]
@@ -85,9 +87,11 @@ def _versions(stem: str, directories: list[str], sources: Sources) -> Iterator[s
 
 def shared_data(data: bytes, package: str, sources: Sources) -> list[str]:
     """Return what the code `data` names of the directory below /usr/share that has the name of its `package`."""
+    if b"/usr/share/" not in data.lower():
+        return []
     name = re.escape(package.partition(".")[0].encode()).replace(b"_", b"[-_]")
     found = re.findall(rb"""["'](/usr/share/%s(?:/[^"'\n\\{}%%]*)?)["']""" % name, data, re.IGNORECASE)
-    return [path for each in found if (path := own_data(os.fsdecode(each), sources))]
+    return [path.rstrip("/") for path in map(os.fsdecode, found) if own_data(path, sources)]
 
 
 def _found(name: str, directories: list[str], sources: Sources) -> Iterator[str]:

@@ -1,9 +1,10 @@
 """The list of what a script of Python needs: files, programs and hints, each with the first reason that was found."""
 
 from magicpak.bundle.plan import Because
+from magicpak.scripts.data_paths import own_data
 from magicpak.scripts.needs import Requirement, ScriptNeeds
 from magicpak.scripts.python.code import PythonCode
-from magicpak.scripts.python.data import own_data
+from magicpak.scripts.python.values import known_path
 from magicpak.scripts.sources import Sources
 from magicpak.scripts.state import is_state
 from magicpak.text import printable
@@ -49,8 +50,8 @@ class PythonNeeds:
             if is_state(named, self._sources):
                 self._directories.setdefault(named, Because("named in", path))
                 continue
-            found = own_data(named, self._sources)
-            if found is None or found == path:
+            found = known_path(named)
+            if found == path or not own_data(found, self._sources):
                 continue
             if self._sources.is_file(found) and self._sources.program(found):
                 self.add_program(found, Because("named in", path))

@@ -169,6 +169,12 @@ class Values:
                 return []
 
 
+def known_path(text: str) -> str:
+    """Return the path that `text` is, or the directory above the part of it that is not known."""
+    known, unknown, _ = text.partition(UNKNOWN)
+    return os.path.normpath(known.rpartition("/")[0] if unknown else known)
+
+
 def _assignments(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
     match node:
         case ast.Assign(targets=targets, value=value):

@@ -4,9 +4,9 @@ import os
 from collections.abc import Container, Iterator, Sequence
 
 from magicpak.bundle.plan import Because
+from magicpak.scripts.data_paths import own_data
 from magicpak.scripts.languages import language_of
 from magicpak.scripts.needs import Requirement, ScriptFile, ScriptNeeds
-from magicpak.scripts.paths import is_own_data
 from magicpak.scripts.shell.builtins import BUILTINS
 from magicpak.scripts.shell.syntax import parse_shell
 from magicpak.scripts.shell.variables import UNKNOWN, ShellVariables
@@ -199,10 +199,11 @@ class _ShellReader:
             if "/" not in value:
                 continue
             for part in value[value.index("/") :].split(":") if value.startswith("-") else value.split(":"):
-                if is_state(part, self._sources):
-                    self.directories.setdefault(part, Requirement(part, Because("named by", self._path)))
-                elif is_own_data(part, self._sources):
-                    self.files.setdefault(part, Requirement(part, Because("named by", self._path)))
+                path = part if ".." in part.split("/") else os.path.normpath(part)
+                if is_state(path, self._sources):
+                    self.directories.setdefault(path, Requirement(path, Because("named by", self._path)))
+                elif own_data(path, self._sources):
+                    self.files.setdefault(path, Requirement(path, Because("named by", self._path)))
 
 
 def _descriptions(sources: Sources) -> Iterator[str]:
