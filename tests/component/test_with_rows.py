@@ -177,6 +177,22 @@ def test_openssl_finds_certificates_by_their_hashes(tmp_path: Path) -> None:
     assert (checked.code, checked.stdout) == (0, f"{authority}: OK\n")
 
 
+CONVERTS = """
+int puts(const char *); void *iconv_open(const char *, const char *); void exit(int);
+void start(void) { puts(iconv_open("SHIFT_JIS", "UTF-8") == (void *) -1 ? "no" : "yes"); exit(0); }
+"""
+
+
+@pytest.mark.needs("i386")
+def test_a_program_of_another_architecture_gets_the_modules_of_its_own(tmp_path: Path) -> None:
+    options = ("-m32", "-fno-pic", "-no-pie", "-nostdlib", "-Wl,-e,start", "-Wl,--dynamic-linker=/lib/ld-linux.so.2")
+    program = compiled(tmp_path / "program", CONVERTS, *options, "/usr/lib32/libc.so.6")
+    done("--no-hints", "--with=gconv=SHIFT_JIS", program, "--install-to=/program", tmp_path / "with")
+    done("--no-hints", program, "--install-to=/program", tmp_path / "without")
+    assert [ran(tmp_path / root, "/program").stdout for root in ("with", "without")] == ["yes\n", "no\n"]
+    assert not [name for name in names(tmp_path / "with") if "x86_64" in name]
+
+
 NOTE = """
 __asm__(".pushsection .note.dlopen, \\"a\\"; .balign 4; .long 4, 1f - 0f, 0x407c0c0a; .asciz \\"FDO\\";"
         "0: .asciz \\"%s\\"; 1: .balign 4; .popsection");

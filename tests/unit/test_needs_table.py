@@ -8,14 +8,12 @@ import pytest
 
 from magicpak.elf.cache import ElfCache
 from magicpak.errors import NeedNotFound
-from magicpak.files.cli_path import HOST_ROOT, CliPath
 from magicpak.ldso.factory import emulated_loaders
 from magicpak.needs.charsets import _normalized
 from magicpak.needs.found import NeedFiles, NeedHost, find_need
 from magicpak.needs.made import MADE
 from magicpak.needs.places import Places
 from magicpak.needs.rows import _FIELDS, NeedRow, WantedNeed, need_rows, wanted_needs
-from magicpak.needs.suggested import _included
 
 ROWS = need_rows()
 
@@ -196,12 +194,3 @@ def test_arguments_of_one_name_are_taken_together() -> None:
     assert wanted_needs(["users=a,b", "users", "users=b,c"], ROWS) == [
         WantedNeed(ROWS["users"], "--with users=a,b", ("a", "b", "c"), has_default=True)
     ]
-
-
-def test_what_is_suggested_comes_as_it_is_and_a_script_with_what_runs_it(tmp_path: Path) -> None:
-    for name, mode in (("script", 0o755), ("text", 0o644)):
-        (tmp_path / name).write_text("#!/bin/sh\n")
-        (tmp_path / name).chmod(mode)
-    assert _included(f"{tmp_path}/script").programs == [f"{tmp_path}/script"]
-    for path in (f"{tmp_path}/text", str(tmp_path), f"{tmp_path}/none"):
-        assert _included(path) == NeedFiles(trees=[CliPath(HOST_ROOT, path)])

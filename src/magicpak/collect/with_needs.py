@@ -42,14 +42,13 @@ def collect_needs(
     programs: Sequence[Resolved],
     loaders: Loaders,
     mirror: Mirror,
-    env: Mapping[str, str],
 ) -> NeedItems:
-    """Collect in `mirror` what is `wanted` for `inputs`, real paths, and for `programs`, run with the variables `env`.
+    """Collect in `mirror` what is `wanted` for `inputs`, real paths, and for `programs`.
 
     Nothing is executed. Raises NeedNotFound, CannotRead and ToolFailed.
     """
     collector = _NeedCollector(mirror, loaders)
-    host = NeedHost.of(inputs, programs, loaders, env)
+    host = NeedHost.of(inputs, programs, loaders)
     for need in wanted:
         try:
             collector.add(find_need(need, host), Because(f"added by {need.flag}"))

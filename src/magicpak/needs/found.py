@@ -52,27 +52,17 @@ class NeedFiles(NamedTuple):
 
 
 class NeedHost(NamedTuple):
-    """The host as needs see it: real paths of INPUTs, programs with what their loaders load, and their places.
-
-    `env` are the variables of a run.
-    """
+    """The host as needs see it: real paths of INPUTs, programs with what their loaders load, and their places."""
 
     inputs: Sequence[str]
     programs: Sequence[Resolved]
     loaders: Loaders
     places: Places
-    env: Mapping[str, str] = {}
 
     @classmethod
-    def of(
-        cls,
-        inputs: Sequence[str],
-        programs: Sequence[Resolved],
-        loaders: Loaders,
-        env: Mapping[str, str] | None = None,
-    ) -> "NeedHost":
+    def of(cls, inputs: Sequence[str], programs: Sequence[Resolved], loaders: Loaders) -> "NeedHost":
         """Return the host for `inputs` and `programs`. Raises ToolFailed."""
-        return cls(inputs, programs, loaders, places_of(inputs, programs, loaders), env or {})
+        return cls(inputs, programs, loaders, places_of(inputs, programs, loaders))
 
     @property
     def elf(self) -> ElfCache:

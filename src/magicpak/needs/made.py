@@ -9,7 +9,6 @@ from magicpak.needs.found import NeedFiles, NeedHost
 from magicpak.needs.libraries import library
 from magicpak.needs.package import package, package_and_dependencies
 from magicpak.needs.rows import WantedNeed
-from magicpak.needs.suggested import suggested
 from magicpak.needs.users import nss, users
 from magicpak.process.exec import find_program
 from magicpak.text import printable
@@ -39,6 +38,5 @@ MADE: Mapping[str, Callable[[WantedNeed, NeedHost], NeedFiles]] = {
     "package": package,
     "package_and_dependencies": package_and_dependencies,
     "shell": shell,
-    "suggested": suggested,
     "users": users,
 }

@@ -13,9 +13,6 @@ TABLE = "needs/needs.toml"
 MAX_TABLE = 1 << 20
 """Bytes of a user's table: ours, with some forty rows, has 10 KB."""
 
-_SUGGESTED = "suggested"
-"""The function of a row that may find nothing: there are programs that need nothing else."""
-
 
 class NeedRow(NamedTuple):
     """What one name brings; patterns are those of `--include`, with the placeholders of `needs/places`.
@@ -49,8 +46,7 @@ class NeedRow(NamedTuple):
 class WantedNeed(NamedTuple):
     """A row, and what is asked of it: its default, or `arguments`, or both.
 
-    `flag` is what asks for it. One that is `optional` need not be found: it comes along with another, or is
-    what is suggested.
+    `flag` is what asks for it. One that is `optional` comes along with another, where it is found.
     """
 
     row: NeedRow
@@ -100,8 +96,7 @@ def wanted_needs(values: Iterable[str], rows: Mapping[str, NeedRow]) -> list[Wan
             raise InvalidUsage(f"--with {printable(name)} takes no argument, but is given {printable(text)!r}")
         if equals_sign and not arguments:
             raise InvalidUsage(f"--with {printable(value)} names nothing", hints=[f"--with {row.usage}"])
-        is_optional = row.made == _SUGGESTED
-        known = wanted.get(name) or WantedNeed(row, f"--with {value}", (), has_default=False, optional=is_optional)
+        known = wanted.get(name) or WantedNeed(row, f"--with {value}", (), has_default=False)
         all_arguments = tuple(dict.fromkeys((*known.arguments, *arguments)))
         wanted[name] = known._replace(arguments=all_arguments, has_default=known.has_default or not arguments)
     for each in list(wanted.values()):

@@ -1,6 +1,5 @@
 """What `--with-list` prints: each name, and what it would add on this host."""
 
-import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -77,7 +76,7 @@ class _BundleOfInputs:
         """Return how many files and links `needs` add, and their size, for a table."""
         mirror = Mirror(Layout.HOST, Host())
         try:
-            items = collect_needs(needs, self._real, self._resolved, self._loaders, mirror, os.environ)
+            items = collect_needs(needs, self._real, self._resolved, self._loaders, mirror)
         except (NeedNotFound, InvalidUsage):
             return _NOTHING, _NOTHING
         for each in items.resolved:

@@ -174,7 +174,7 @@ class Planning(NamedTuple):
 
         log.doing("looking for what --with names:", lambda: count_noun(len(mirror), "entry"))
         paths = [each.real for each in inputs.all]
-        found = collect_needs(self.needs, paths, resolved, loaders, mirror, self.env)
+        found = collect_needs(self.needs, paths, resolved, loaders, mirror)
         log.warn_all(found.warnings)
         return found
 
