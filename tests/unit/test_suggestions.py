@@ -189,8 +189,17 @@ def test_each_value_is_suggested_once_and_names_come_before_paths(tmp_path: Path
 @pytest.fixture
 def host(tmp_path: Path) -> NamedFiles:
     """Return a table for a directory that stands for /usr/share, with two packages in it, and common things."""
-    for path in ("share/app/a", "share/app/b", "share/other/deep/x", "share/other/deep/y", "share/man/m", "share/c d"):
+    for path in (
+        "share/app/a",
+        "share/app/b",
+        "share/other/deep/x",
+        "share/other/deep/y",
+        "share/man/m",
+        "share/private/k",
+    ):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+    for path in ("share/app.key", "share/app-secrets"):
         (tmp_path / path).touch()
     for name in ("helper-tool", "ssh", "sort", "gzip", "xz", "bzip2"):
         (tmp_path / "bin").mkdir(exist_ok=True)
@@ -214,6 +223,7 @@ def files(directory: Path, table: NamedFiles, texts: Sequence[str], imports: Seq
         (["@/share/app/a"], ["share/app"]),
         (["@/share/other/%s/x"], ["share/other"]),
         (["@/share/other/deep/", "@/share/other//deep"], ["share/other/deep"]),
+        (["@/share/app.key", "@/share/private/k", "@/share/app-secrets"], []),
         (["@/share", "@/share/", "@/share/man/m", "@/share/absent", "@/share/%s", "see @/share/other"], []),
     ],
 )

@@ -1,17 +1,19 @@
 """Whether a bundle lacks what an option would add."""
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from magicpak.bundle.plan import BundlePlan
 from magicpak.errors import InvalidUsage, NeedNotFound
-from magicpak.needs.found import NeedHost, find_need
-from magicpak.needs.rows import need_rows, wanted_needs
+
+if TYPE_CHECKING:
+    from magicpak.needs.found import NeedHost
 
 
 class Lacking:
     """What `plan` lacks of this host; `rows_file` is the table of the user, `host` is asked for when it is needed."""
 
-    def __init__(self, plan: BundlePlan, rows_file: str | None, host: Callable[[], NeedHost]) -> None:
+    def __init__(self, plan: BundlePlan, rows_file: str | None, host: "Callable[[], NeedHost]") -> None:
         self._plan = plan
         self._rows_file = rows_file
         self._host = host
@@ -27,6 +29,9 @@ class Lacking:
 
     def _brought(self, value: str) -> Sequence[str]:
         """Return the paths of what `--with value` adds here: nothing where that would be an error."""
+        from magicpak.needs.found import find_need
+        from magicpak.needs.rows import need_rows, wanted_needs
+
         try:
             need = wanted_needs([value], need_rows(self._rows_file))[0]
             found = find_need(need, self._host())

@@ -69,7 +69,7 @@ def _top(path: str, table: NamedFiles) -> str | None:
     """Return what of `path` stands directly below one of the directories that count, the deepest; None for no such."""
     parts = path.split("/")
     above = ["/".join(parts[:count]) for count in range(2, len(parts) + 1)]
-    if any(is_match(each, pattern) for each in above for pattern in table.common):
+    if any(is_match(each, pattern) for pattern in [*table.common, *table.secret] for each in above):
         return None
     last = max((n for n, each in enumerate(above) for pattern in table.below if _is_one(each, pattern)), default=None)
     return above[last + 1] if last is not None and last + 1 < len(above) else None

@@ -96,6 +96,7 @@ class NamedFiles(NamedTuple):
 
     below: Sequence[str]
     common: Sequence[str]
+    secret: Sequence[str]
     exec: Sequence[str]
     programs: Sequence[str]
     packers: Sequence[str]

@@ -3,21 +3,22 @@
 import os
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from magicpak.bundle.globs import literal_pattern
 from magicpak.bundle.plan import BundlePlan
 from magicpak.collect.result import Result
 from magicpak.ldso.factory import Loaders
-from magicpak.needs.found import NeedHost
 from magicpak.needs.lacking import Lacking
-from magicpak.needs.rows import need_rows, wanted_needs
 from magicpak.needs.signs import SignedProgram, read_signs
 from magicpak.needs.suggest import Suggestion, suggestions
 from magicpak.options import SUGGESTED
 from magicpak.resolve.inputs import Inputs
 from magicpak.resolve.libraries import Resolved
 from magicpak.stages.planning import Planning
+
+if TYPE_CHECKING:
+    from magicpak.needs.found import NeedHost
 
 
 class Suggesting(NamedTuple):
@@ -37,6 +38,8 @@ class Suggesting(NamedTuple):
 
         A name that the command line has, perhaps with an argument, is what that says.
         """
+        from magicpak.needs.rows import need_rows, wanted_needs
+
         found = self._suggestions(inputs, resolved, BundlePlan(), loaders)
         given = [each for each in self.with_ if each != SUGGESTED]
         names = {each.partition("=")[0] for each in given}
@@ -49,7 +52,9 @@ class Suggesting(NamedTuple):
         self, inputs: Inputs, resolved: Sequence[Resolved], plan: BundlePlan, loaders: Loaders
     ) -> list[Suggestion]:
         @cache
-        def host() -> NeedHost:
+        def host() -> "NeedHost":
+            from magicpak.needs.found import NeedHost
+
             return NeedHost.of([each.real for each in inputs.all], resolved, loaders)
 
         programs = [SignedProgram(os.path.basename(each.name), each.closure) for each in resolved]
