@@ -201,7 +201,8 @@ class Planning(NamedTuple):
         from magicpak.needs.rows import needs_of_scripts
 
         paths = [real_path(path) for path in found.names.values()]
-        brought = collect_needs(needs_of_scripts(found.names), paths, [*resolved, *found.resolved], loaders, mirror)
+        needs, programs = needs_of_scripts(found.names), [*resolved, *found.resolved]
+        brought = collect_needs(needs, paths, programs, loaders, mirror, self.env)
         log.warn_all(brought.warnings)
         return found._replace(resolved=[*found.resolved, *brought.resolved])
 
