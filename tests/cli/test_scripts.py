@@ -179,3 +179,18 @@ def test_a_directory_that_is_written_to_comes_without_its_content_and_so_does_tm
     assert list((here / "made/root").iterdir()) == []
     assert (here / "made/tmp").stat().st_mode & 0o7777 == 0o1777
     assert (here / "made/var/log").stat().st_mode == Path("/var/log").stat().st_mode
+
+
+def test_a_script_that_looks_up_users_finds_those_of_every_system_and_no_others(here: Path) -> None:
+    executable(here / "script", b"#!/usr/bin/python3\nimport pwd\n")
+    done("script", "made", cwd=here)
+    names_of_users = [line.split(":")[0] for line in (here / "made/etc/passwd").read_text().splitlines()]
+    assert names_of_users == ["root", "nobody"]
+
+
+@pytest.mark.skipif(not os.path.exists("/usr/bin/java"), reason="java is not installed")
+def test_java_that_a_script_executes_finds_its_library_and_the_user(here: Path) -> None:
+    executable(here / "script", b"#!/bin/sh\njava -version\n")
+    done("script", "made", cwd=here)
+    assert list((here / "made").glob("**/libjava.so"))
+    assert (here / "made/etc/passwd").exists()

@@ -138,11 +138,11 @@ def test_bytecode_of_ocaml_is_not_read(host: Path) -> None:
 
 def test_data_and_programs_have_reasons(host: Path) -> None:
     script = write(
-        host / "script", 'os.execute("a"); io.open("/etc/ld.so.conf"); io.open("/etc/passwd"); x = "/dev/null"'
+        host / "script", 'os.execute("a"); io.open("/etc/os-release"); io.open("/etc/passwd"); x = "/dev/null"'
     )
     needs = read(host / "bin/lua", script)
     assert [f"{each.path}: {each.because}" for each in (*needs.files, *needs.programs)] == [
-        f"/etc/ld.so.conf: named by {script}",
+        f"/etc/os-release: named by {script}",
         f"{host}/path/a: executed by {script}",
         f"/bin/sh: executed by {script}",
     ]

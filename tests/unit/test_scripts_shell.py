@@ -67,7 +67,7 @@ def test_the_commands_of_a_script_are_found(text: str, found: list[str]) -> None
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory of programs, which is PATH, beside a script."""
-    for name in "abcdefgh":
+    for name in (*"abcdefgh", "print"):
         path = tmp_path / "bin" / name
         path.parent.mkdir(exist_ok=True)
         path.write_text("")

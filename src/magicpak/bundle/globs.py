@@ -1,7 +1,9 @@
 """What a pattern matches: wildcards of `--include` and `--exclude`; the only user of wcmatch."""
 
 import re
+import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 _WILDCARDS = frozenset("*?[")
 _ESCAPES = str.maketrans({"\\": "\\\\"})  # a backslash in a pattern is a character like any other
@@ -21,7 +23,9 @@ def glob_paths(pattern: str, root: str) -> Iterator[str]:
     from wcmatch import glob
 
     flags = glob.GLOBSTAR | glob.DOTGLOB | glob.CASE
-    yield from glob.iglob(pattern.translate(_ESCAPES), flags=flags, root_dir=root, limit=0)
+    with _sets_as_they_are():
+        found = glob.glob(pattern.translate(_ESCAPES), flags=flags, root_dir=root, limit=0)
+    yield from found
 
 
 def path_matcher(pattern: str) -> Callable[[str], object]:
@@ -29,7 +33,16 @@ def path_matcher(pattern: str) -> Callable[[str], object]:
     from wcmatch import fnmatch
 
     (regex,), _ = fnmatch.translate(pattern.translate(_ESCAPES), flags=fnmatch.DOTMATCH | fnmatch.CASE)
-    return re.compile(regex).fullmatch  # `$` lets a newline follow
+    with _sets_as_they_are():
+        return re.compile(regex).fullmatch  # `$` lets a newline follow
+
+
+@contextmanager
+def _sets_as_they_are() -> Iterator[None]:
+    """Let `re` not warn of a `[` in a set, which a later Python could take for a set in a set."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
 
 
 def literal_pattern(path: str) -> str:

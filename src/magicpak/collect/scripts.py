@@ -24,8 +24,8 @@ from magicpak.scripts.sources import Sources
 from magicpak.scripts.state import WRITTEN_TO
 from magicpak.text import printable
 
-_NAMES = {"java"}
-"""Programs without a reader of their own that need what `--with` has by their name."""
+_NAMES = {"java": ("java", "users")}
+"""Programs without a reader of their own, and what they need of `--with`: java looks up the user's home directory."""
 
 
 class PlacedScript(NamedTuple):
@@ -159,7 +159,7 @@ class _ScriptCollector:
         for program in needs.programs:
             self.programs.place(program.path, program.because)
             self._language(program.path)
-            if (name := os.path.basename(real_path(program.path))) in _NAMES:
+            for name in _NAMES.get(os.path.basename(real_path(program.path)), ()):
                 self.names.setdefault(name, program.path)
         for script in needs.scripts:
             self._given.setdefault((script.path, script.interpreter), script)

@@ -202,7 +202,7 @@ class Planning(NamedTuple):
 
         paths = [real_path(path) for path in found.names.values()]
         programs = [*resolved, *found.resolved]
-        brought = collect_needs(needs_of_scripts(found.names), paths, programs, loaders, mirror, self.env)
+        brought = collect_needs(needs_of_scripts(found.names), paths, programs, loaders, mirror)
         log.warn_all(brought.warnings)
         return found._replace(resolved=[*found.resolved, *brought.resolved])
 

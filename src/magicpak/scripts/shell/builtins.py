@@ -1,4 +1,4 @@
-"""What shells do themselves, by whatever file of that name there is (POSIX.1-2017, 2.9.1.1, 2.14; ash, bash, ksh)."""
+"""What shells do themselves, by whatever file of that name there is (POSIX.1-2017, 2.9.1.1 and 2.14; bash, ksh)."""
 
 # fmt: off
 BUILTINS = frozenset({
