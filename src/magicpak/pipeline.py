@@ -10,21 +10,22 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from magicpak.bundle.plan import check_size_limit, total_size
+from magicpak.bundle.plan import check_size_limit
 from magicpak.collect.result import Result
 from magicpak.elf.cache import ElfCache
 from magicpak.errors import LibrariesMissing, MagicpakError
 from magicpak.ldso.factory import Loaders
 from magicpak.log import Log
-from magicpak.options import LogLevel, Options
-from magicpak.outputs.directory import DirectoryOutput, WriteResult
+from magicpak.options import Options
 from magicpak.process.tempdirs import private_directory
 from magicpak.resolve.inputs import Program, find_inputs
 from magicpak.resolve.libraries import Resolved, resolve_program
 from magicpak.stages.planning import Planning
+from magicpak.stages.writing import Writing
 from magicpak.text import count_noun, format_size, printable
 
 if TYPE_CHECKING:
+    from magicpak.outputs.image_config import ImageSettings
     from magicpak.resolve.inputs import Program
     from magicpak.stages.compression import Compression
     from magicpak.stages.reporting import Reporting
@@ -41,10 +42,10 @@ def bundle(options: Options, log: Log, print_: Callable[[bytes], None]) -> None:
     """
     started = monotonic()
     log.warn_all(options.without_effect())
-    output = None if options.output is None else DirectoryOutput(options.output, options.source_date_epoch)
+    writing = _writing(options)
     reporting = _reporting(options) if options.report or options.why else None
     compression = _compression(options) if options.compress else None
-    for stage in (output, reporting, compression):
+    for stage in (writing, reporting, compression):
         if stage is not None:
             stage.check()
     with ExitStack() as stack:
@@ -58,12 +59,12 @@ def bundle(options: Options, log: Log, print_: Callable[[bytes], None]) -> None:
             raise error
         if options.size_limit is not None:
             check_size_limit(result.plan, options.size_limit)
-        if output is None or options.dry_run:
+        if writing is None or options.dry_run:
             log.info("nothing was written: this was a dry run")
             return
         test = _trial(options).prepare(result, run.traced if options.dynamic else None) if options.test else None
         inspect = partial(test.run, log=log) if test is not None else None
-        written = _write(output, result, inspect, log)  # the private directories hold files of the plan
+        written = writing.run(result, inspect, log)  # the private directories hold files of the plan
     files, seconds = count_noun(written.files, "file"), monotonic() - started
     log.summary(f"{options.output}: {files}, {format_size(written.size)}, in {seconds:.1f} s")
 
@@ -110,7 +111,7 @@ class _Run:
             plan = compression.run(packed, result.plan, elf, self._new_private_directory, log)
             result = result._replace(plan=plan)
         result = result._replace(private=self._private)
-        verdict = _verify(result, loaders, options.output, log) if options.verify and error is None else None
+        verdict = _verify(result, loaders, options.output_path, log) if options.verify and error is None else None
         log.warn_all(_unpack_warnings(elf, result, traced=options.dynamic))
         return result, verdict, verdict.error if verdict else error
 
@@ -119,13 +120,36 @@ class _Run:
         return self._private[-1]
 
 
+def _writing(options: Options) -> Writing | None:
+    if options.destined is None:
+        return None
+    image = _image_settings(options) if options.is_image else None
+    return Writing(options.destined, image, options.source_date_epoch)
+
+
+def _image_settings(options: Options) -> "ImageSettings":
+    from magicpak.outputs.image_config import ImageSettings
+
+    return ImageSettings(
+        options.entrypoint,
+        options.cmd,
+        options.env,
+        options.user,
+        options.workdir,
+        options.expose,
+        options.label,
+        options.stop_signal,
+        options.tag,
+    )
+
+
 def _planning(options: Options) -> Planning:
     return Planning(
         options.layout,
-        options.output,
+        options.output_path,
         options.include,
         options.exclude,
-        options.mkdir,
+        (*options.mkdir, options.workdir) if options.workdir and options.is_image else options.mkdir,
         options.all_packages,
         _dynamic_env(options),
     )
@@ -141,7 +165,7 @@ def _reporting(options: Options) -> "Reporting":
     from magicpak.outputs.report_file import ReportFile
     from magicpak.stages.reporting import Reporting
 
-    file = ReportFile(options.report_file, options.output) if options.report_file is not None else None
+    file = ReportFile(options.report_file, options.output_path) if options.report_file is not None else None
     return Reporting(options.report, file, options.why, options.output, options.dry_run)
 
 
@@ -212,15 +236,3 @@ def _unpack_warnings(elf: ElfCache, result: Result, *, traced: bool) -> list[str
     from magicpak.collect.packed import unpack_warnings
 
     return unpack_warnings(elf, result.plan, traced=traced)
-
-
-def _write(output: DirectoryOutput, result: Result, inspect: Callable[[int], None] | None, log: Log) -> WriteResult:
-    plan = result.plan
-    if log.shows(LogLevel.DEBUG):
-        for item in plan:
-            log.debug(f"{printable(item.path)}: {item.because}")
-    log.doing_all("copying", lambda: output.copied, lambda: total_size(plan))
-    written = output.write(plan, inspect)
-    log.warn_all(written.warnings)
-    log.info(f"wrote {count_noun(written.files, 'file')}, {format_size(written.size)}")
-    return written

@@ -49,6 +49,18 @@ def test_the_help_is_grouped_by_purpose(help_text: str) -> None:
     assert options_under == {
         "Positional arguments:": ["INPUT", "OUTPUT"],
         "Contents:": ["--include", "--exclude", "--mkdir", "--install-to", "--layout", "--all-packages"],
+        "Output:": ["--format"],
+        "Config of an image:": [
+            "--entrypoint",
+            "--cmd",
+            "--env",
+            "--user",
+            "--workdir",
+            "--expose",
+            "--label",
+            "--stop-signal",
+            "--tag",
+        ],
         "Library resolution:": ["--resolver", "--no-hwcaps", "--cc", "--experimental-noload-resolver"],
         "Tracing a run:": [
             "--dynamic",
