@@ -7,6 +7,7 @@ from typing import NamedTuple
 from magicpak.bundle.entry import Layout
 from magicpak.ldso.resolver import Resolver
 from magicpak.outputs.form import Destined, Format, destined
+from magicpak.outputs.layers import Layers
 
 
 class Report(Enum):
@@ -48,6 +49,7 @@ class Options(NamedTuple):
     label: Mapping[str, str] = {}
     stop_signal: str | None = None
     tag: str | None = None
+    layers: Layers = Layers.ONE
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     mkdir: tuple[str, ...] = ()
@@ -122,7 +124,7 @@ class Options(NamedTuple):
         ]
 
 
-_OF_IMAGES = ("entrypoint", "cmd", "env", "user", "workdir", "expose", "label", "stop_signal", "tag")
+_OF_IMAGES = ("entrypoint", "cmd", "env", "user", "workdir", "expose", "label", "stop_signal", "tag", "layers")
 
 
 class CheckOptions(NamedTuple):

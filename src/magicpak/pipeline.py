@@ -124,7 +124,7 @@ def _writing(options: Options) -> Writing | None:
     if options.destined is None:
         return None
     image = _image_settings(options) if options.is_image else None
-    return Writing(options.destined, image, options.source_date_epoch)
+    return Writing(options.destined, image, options.layers, options.source_date_epoch)
 
 
 def _image_settings(options: Options) -> "ImageSettings":

@@ -60,6 +60,7 @@ def test_the_help_is_grouped_by_purpose(help_text: str) -> None:
             "--label",
             "--stop-signal",
             "--tag",
+            "--layers",
         ],
         "Library resolution:": ["--resolver", "--no-hwcaps", "--cc", "--experimental-noload-resolver"],
         "Tracing a run:": [

@@ -12,6 +12,7 @@ from magicpak.cli.validation import EXIT_STATUS, IMAGE_PATH, SIZE, TIME_LIMIT, V
 from magicpak.ldso.resolver import Resolver
 from magicpak.options import CheckOptions, LogLevel, Options, Report
 from magicpak.outputs.form import Format
+from magicpak.outputs.layers import Layers
 
 _contents = option_group("Contents")
 _output = option_group("Output")
@@ -95,6 +96,13 @@ def _print_licences(context: click.Context, _option: click.Parameter, wanted: bo
 @_image("--label", metavar="NAME=VALUE", multiple=True, type=VARIABLE, help="Add metadata.")
 @_image("--stop-signal", metavar="SIGNAL", type=STOP_SIGNAL, help="Signal that stops the program.")
 @_image("--tag", metavar="NAME[:TAG]", type=IMAGE_NAME, help="Name that the image gets when it is loaded.")
+@_image(
+    "--layers",
+    type=click.Choice(Layers, case_sensitive=False),
+    default=Layers.ONE,
+    help="One layer, or the files of system packages in a first one, which stays the same when the program changes.  "
+    "[default: one]",
+)
 @_resolution(
     "--resolver",
     type=click.Choice(Resolver, case_sensitive=False),

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import sys
 from collections.abc import Callable
 
 from magicpak.errors import MagicpakError, OutputNotUsable, reason
@@ -60,10 +61,8 @@ class FilePlace:
             raise OutputNotUsable(self._name, f"cannot be written: {reason(error)}") from error
 
     def _check_stdout(self) -> None:
-        try:
-            os.fstat(_STDOUT)
-        except OSError:
-            raise OutputNotUsable(self._name, "is closed") from None
+        if sys.stdout is None:
+            raise OutputNotUsable(self._name, "is closed")
         if os.isatty(_STDOUT):
             raise OutputNotUsable(self._name, "is a terminal", "redirect it to a file, or to a program such as tar")
 

@@ -1,9 +1,11 @@
 """A bundle as a container image: an OCI image layout, as a directory or in an archive, also for docker load."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
+from typing import NamedTuple
 
+from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan, Item
 from magicpak.bundle.platform import Platform
 from magicpak.errors import OutputNotUsable, reason
@@ -14,6 +16,7 @@ from magicpak.outputs.directory import inspect_copy, write_whole
 from magicpak.outputs.file_place import FilePlace
 from magicpak.outputs.form import Destined, Format
 from magicpak.outputs.image_config import ImageSettings, Layer, config, docker_manifest, index, manifest
+from magicpak.outputs.layers import split
 from magicpak.outputs.metadata import MetadataWriter, TimePolicy
 from magicpak.outputs.output import Inspect, WriteResult
 from magicpak.outputs.sink import AnySink, GzipSink, HashSink
@@ -26,22 +29,31 @@ from magicpak.text import printable
 _NS = 1_000_000_000
 _WHITEOUT = ".wh."  # in a layer, such a name deletes a file of a lower one (layer.md)
 _LAYOUT = ("oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
-Described = tuple[ImageSettings, Platform]
-"""What an image says of itself, and what it runs on."""
+
+
+class ImageDescription(NamedTuple):
+    """What an image says of itself, what it runs on, and the paths in its first layer, if it has two."""
+
+    settings: ImageSettings
+    platform: Platform
+    lower: Collection[BundlePath] = ()
+
+
+Describe = Callable[[], ImageDescription]
 
 
 class ImageOutput:
     """An image: a layout at a new or empty directory, or an archive of one.
 
-    `describe` is asked for the settings and the platform when the plan is there. `source_date_epoch` is the latest time
+    `describe` is called when the plan is there. `source_date_epoch` is the latest time
     of a file, in seconds since the epoch.
     """
 
-    def __init__(self, destined: Destined, describe: Callable[[], Described], source_date_epoch: int | None) -> None:
+    def __init__(self, destined: Destined, describe: Describe, source_date_epoch: int | None) -> None:
         self._destined = destined
         self._describe = describe
         self._source_date_epoch = source_date_epoch
-        self._tar: TarWriter | None = None
+        self._tars: list[TarWriter] = []
 
     def check(self) -> None:
         """Raise OutputNotUsable if it could not be written now, without changing anything."""
@@ -53,7 +65,7 @@ class ImageOutput:
     @property
     def copied(self) -> int:
         """The bytes that are copied so far; any thread may look."""
-        return self._tar.copied if self._tar is not None else 0
+        return sum(tar.copied for tar in tuple(self._tars))
 
     @property
     def _place(self) -> FilePlace:
@@ -72,8 +84,8 @@ class ImageOutput:
                 write_whole(self._destined.path or "", MetadataWriter(times), fill)
         else:
             self._place.write(lambda sink: self._write_archive(items, times, sink))
-        assert self._tar is not None  # noqa: S101 - for the type checker
-        return WriteResult(self._tar.files, self._tar.size, self._tar.warnings)
+        files, size = sum(tar.files for tar in self._tars), sum(tar.size for tar in self._tars)
+        return WriteResult(files, size, tuple(line for tar in self._tars for line in tar.warnings))
 
     def _refuse_whiteouts(self, items: Sequence[Item]) -> None:
         for item in items:
@@ -101,10 +113,10 @@ class ImageOutput:
 
     def _write_layout(self, items: Sequence[Item], times: TimePolicy, root: int) -> None:
         """Write a layout with one image into the directory `root`. Raises OSError and MagicpakError."""
-        settings, platform = self._describe()
+        settings, platform, lower = self._describe()
         for directory in BLOBS:
             os.mkdir(directory, dir_fd=root)
-        layers = [self._write_layer(items, times, root)]
+        layers = [self._write_layer(layer, root) for layer in split(items, lower)]
         created = times.default // _NS
         config_blob = write_blob(root, config(settings, platform, layers, created))
         manifest_blob = write_blob(root, manifest(config_blob, layers))
@@ -115,20 +127,27 @@ class ImageOutput:
         if self._destined.format is Format.DOCKER:
             write_file(root, "manifest.json", docker_manifest(config_blob, layers, name))
 
-    def _write_layer(self, items: Sequence[Item], times: TimePolicy, root: int) -> Layer:
-        """Write a layer, for a registry compressed, for docker load as it is. Raises OSError and MagicpakError."""
+    def _write_layer(self, items: Sequence[Item], root: int) -> Layer:
+        """Write a layer, for a registry compressed, for docker load as it is. Raises OSError and MagicpakError.
+
+        What has no time is as young as the youngest file of the layer, which another layer does not change.
+        """
         compressed = self._destined.format is Format.OCI
         file = BlobFile(root)
         whole = HashSink(GzipSink(file.sink) if compressed else file.sink)
-        self._tar = TarWriter(whole.write, times)
-        self._tar.write(items)
+        self._tars.append(TarWriter(whole.write, TimePolicy.of(items, self._source_date_epoch)))
+        self._tars[-1].write(items)
         whole.flush()
         return Layer(file.close(), whole.digest, compressed)
 
 
 def _pack(root: int, sink: AnySink) -> None:
     """Write the layout in the directory `root` as an archive. Raises OSError and Interrupted."""
-    blobs = [f"{BLOBS[-1]}/{name}" for name in os.listdir(f"/proc/self/fd/{root}/{BLOBS[-1]}")]
+    directory = os.open(BLOBS[-1], DIRECTORY, dir_fd=root)
+    try:
+        blobs = [f"{BLOBS[-1]}/{name}" for name in os.listdir(directory)]
+    finally:
+        os.close(directory)
     own = [name for name in os.listdir(root) if name not in BLOBS]
     for name in sorted([*own, *BLOBS, *blobs]):
         encoded = name.encode()

@@ -15,6 +15,7 @@ complete -c magicpak -l expose -r -F -d 'Port that the program listens on: 80, 5
 complete -c magicpak -l label -x -d 'Add metadata.'
 complete -c magicpak -l stop-signal -r -F -d 'Signal that stops the program.'
 complete -c magicpak -l tag -r -F -d 'Name that the image gets when it is loaded.'
+complete -c magicpak -l layers -x -a 'one package' -d 'One layer, or the files of system packages in a first one, which stays the same when the program changes. [default: one]'
 complete -c magicpak -l resolver -x -a 'auto dlopen noload static' -d 'Emulate the dynamic loader (static), ask the real one through dlopen(3) (dlopen) or in a process started with the libraries (noload), or emulate it and ask only for libraries not found (auto). [default: auto]'
 complete -c magicpak -l no-hwcaps -f -d 'Exclude library variants for newer processors.'
 complete -c magicpak -l cc -r -F -a '(__fish_complete_command)' -d 'C compiler, needed to ask the real loader. [env: CC] [default: cc]'
