@@ -416,6 +416,17 @@ def test_an_image_has_no_name_that_would_delete(here: Path) -> None:
     done("prog", "-i", here / ".wh.x", "b.tar", cwd=here)
 
 
+def test_a_path_that_is_not_utf_8_cannot_be_the_entrypoint(here: Path, static: Path) -> None:
+    name = os.fsdecode(b"n\xff")
+    executable(here / name, static.read_bytes())
+    message = "error: /n\\xff is not UTF-8, and an image has nothing else in its config"
+    for output in ("b.oci.tar", "oci:b"):
+        result = magicpak(name, output, cwd=here)
+        assert (result.code, errors(result)) == (2, [message])
+    assert len(names(here)) == 2
+    done(name, "--entrypoint", "", "b.oci.tar", cwd=here)
+
+
 def test_an_attribute_with_an_equals_sign_in_its_name_is_a_warning(here: Path) -> None:
     os.setxattr(here / "prog", "user.a=b", b"c")
     warning = "warning: cannot preserve the extended attribute user.* of /prog: a tar archive has no = in its name\n"

@@ -127,5 +127,6 @@ def _encoded(value: object) -> bytes:
     try:
         return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
     except UnicodeEncodeError as error:
-        message = f"{printable(str(error.object)[error.start - 20 : error.end + 20])}: an image has only UTF-8"
+        before, after = error.object[: error.start].rpartition('"')[2], error.object[error.start :].partition('"')[0]
+        message = f"{printable(before + after)} is not UTF-8, and an image has nothing else in its config"
         raise InvalidUsage(message) from None
