@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from magicpak.options import SUGGESTED, Options
 from magicpak.stages.planning import Planning
+from magicpak.stages.writing import Writing
 
 if TYPE_CHECKING:
     from magicpak.needs.rows import WantedNeed
+    from magicpak.outputs.image_config import ImageSettings
     from magicpak.stages.compression import Compression
     from magicpak.stages.reporting import Reporting
     from magicpak.stages.suggesting import Suggesting
@@ -27,10 +29,10 @@ def planning(options: Options, needs: "Sequence[WantedNeed]") -> Planning:
     """Return the stage that makes the plan."""
     return Planning(
         options.layout,
-        options.output,
+        options.output_path,
         options.include,
         options.exclude,
-        options.mkdir,
+        (*options.mkdir, options.workdir) if options.workdir and options.is_image else options.mkdir,
         needs,
         options.all_packages,
         dynamic_env(options),
@@ -42,7 +44,7 @@ def reporting(options: Options) -> "Reporting":
     from magicpak.outputs.report_file import ReportFile
     from magicpak.stages.reporting import Reporting
 
-    file = ReportFile(options.report_file, options.output) if options.report_file is not None else None
+    file = ReportFile(options.report_file, options.output_path) if options.report_file is not None else None
     return Reporting(options.report, file, options.why, options.output, options.dry_run)
 
 
@@ -98,3 +100,27 @@ def suggesting(options: Options) -> "Suggesting":
     from magicpak.stages.suggesting import Suggesting
 
     return Suggesting(options.with_, options.with_file, dynamic_env(options))
+
+
+def writing(options: Options) -> Writing | None:
+    """Return the stage that writes OUTPUT; None without OUTPUT. Raises InvalidUsage."""
+    if options.destined is None:
+        return None
+    image = _image_settings(options) if options.is_image else None
+    return Writing(options.destined, image, options.layers, options.source_date_epoch)
+
+
+def _image_settings(options: Options) -> "ImageSettings":
+    from magicpak.outputs.image_config import ImageSettings
+
+    return ImageSettings(
+        options.entrypoint,
+        options.cmd,
+        options.env,
+        options.user,
+        options.workdir,
+        options.expose,
+        options.label,
+        options.stop_signal,
+        options.tag,
+    )

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from magicpak.bundle.entry import Layout
 from magicpak.ldso.resolver import Resolver
+from magicpak.outputs.form import Destined, Format, destined
+from magicpak.outputs.layers import Layers
 
 SUGGESTED = "suggested"
 """The value of `--with` that stands for all that is suggested."""
@@ -34,12 +36,23 @@ class Options(NamedTuple):
     """A valid command line that makes a bundle.
 
     Paths are as the user wrote them, sizes in bytes, timeouts in seconds, and `library_path` is LD_LIBRARY_PATH.
-    `output` is None only with `dry_run`. The prefixes `dynamic_` and `test_` mean options that have no effect without
-    `dynamic` and `test`; `upx_arg` has none without `compress`.
+    `output` is None only with `dry_run`; without `format`, its name says what it becomes. The prefixes `dynamic_` and
+    `test_` mean options that have no effect without `dynamic` and `test`; `upx_arg` has none without `compress`.
     """
 
     inputs: tuple[str, ...]
     output: str | None
+    format: Format | None = None
+    entrypoint: tuple[str, ...] | None = None
+    cmd: tuple[str, ...] = ()
+    env: Mapping[str, str] = {}
+    user: str | None = None
+    workdir: str | None = None
+    expose: tuple[str, ...] = ()
+    label: Mapping[str, str] = {}
+    stop_signal: str | None = None
+    tag: str | None = None
+    layers: Layers = Layers.ONE
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     mkdir: tuple[str, ...] = ()
@@ -83,9 +96,25 @@ class Options(NamedTuple):
     library_path: str = ""
     source_date_epoch: int | None = None
 
+    @property
+    def destined(self) -> Destined | None:
+        """What OUTPUT is to be; None without OUTPUT. Raises InvalidUsage."""
+        return None if self.output is None else destined(self.output, self.format)
+
+    @property
+    def output_path(self) -> str | None:
+        """The path at which the bundle is written; None for stdout, and without OUTPUT."""
+        return self.destined and self.destined.path
+
+    @property
+    def is_image(self) -> bool:
+        """Whether the bundle becomes an image, or may become one: a dry run without OUTPUT says nothing of it."""
+        return self.destined is None or self.destined.format.is_image
+
     def without_effect(self) -> list[str]:
         """Return a warning for each option that has no effect without another one."""
         enabled = {
+            **dict.fromkeys(_OF_IMAGES, ("--format oci or docker", self.is_image)),
             "dynamic": ("--dynamic", self.dynamic),
             "upx_arg": ("--compress", self.compress),
             "test": ("--test", self.test),
@@ -99,6 +128,9 @@ class Options(NamedTuple):
             for prefix, flag in required.items()
             if f"{name}_".startswith(f"{prefix}_") and value != self._field_defaults[name]
         ]
+
+
+_OF_IMAGES = ("entrypoint", "cmd", "env", "user", "workdir", "expose", "label", "stop_signal", "tag", "layers")
 
 
 class CheckOptions(NamedTuple):

@@ -10,14 +10,13 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from magicpak import assembly
-from magicpak.bundle.plan import check_size_limit, total_size
+from magicpak.bundle.plan import check_size_limit
 from magicpak.collect.result import Result
 from magicpak.elf.cache import ElfCache
 from magicpak.errors import LibrariesMissing, MagicpakError
 from magicpak.ldso.factory import Loaders
 from magicpak.log import Log
 from magicpak.options import SUGGESTED, LogLevel, Options
-from magicpak.outputs.directory import DirectoryOutput, WriteResult
 from magicpak.process.tempdirs import private_directory
 from magicpak.resolve.inputs import Program, find_inputs
 from magicpak.resolve.libraries import Resolved, resolve_program
@@ -39,10 +38,10 @@ def bundle(options: Options, log: Log, print_: Callable[[bytes], None]) -> None:
     started = monotonic()
     log.warn_all(options.without_effect())
     needs = assembly.needs(options) if options.with_ or options.with_file else ()
-    output = None if options.output is None else DirectoryOutput(options.output, options.source_date_epoch)
+    writing = assembly.writing(options)
     reporting = assembly.reporting(options) if options.report or options.why else None
     compression = assembly.compression(options) if options.compress else None
-    for stage in (output, reporting, compression):
+    for stage in (writing, reporting, compression):
         if stage is not None:
             stage.check()
     with ExitStack() as stack:
@@ -56,7 +55,7 @@ def bundle(options: Options, log: Log, print_: Callable[[bytes], None]) -> None:
             raise error
         if options.size_limit is not None:
             check_size_limit(result.plan, options.size_limit)
-        if output is None or options.dry_run:
+        if writing is None or options.dry_run:
             log.hint_all(run.suggestions)
             log.info("nothing was written: this was a dry run")
             return
@@ -64,7 +63,7 @@ def bundle(options: Options, log: Log, print_: Callable[[bytes], None]) -> None:
             assembly.trial(options).prepare(result, run.traced if options.dynamic else None) if options.test else None
         )
         inspect = partial(test.run, log=log) if test is not None else None
-        written = _write(output, result, inspect, log)  # the private directories hold files of the plan
+        written = writing.run(result, inspect, log)  # the private directories hold files of the plan
     log.hint_all(run.suggestions)
     files, seconds = count_noun(written.files, "file"), monotonic() - started
     log.summary(f"{options.output}: {files}, {format_size(written.size)}, in {seconds:.1f} s")
@@ -117,7 +116,7 @@ class _Run:
             plan = compression.run(packed, result.plan, elf, self._new_private_directory, log)
             result = result._replace(plan=plan)
         result = result._replace(private=self._private)
-        verdict = _verify(result, loaders, options.output, log) if options.verify and error is None else None
+        verdict = _verify(result, loaders, options.output_path, log) if options.verify and error is None else None
         log.warn_all(_unpack_warnings(elf, result, traced=options.dynamic))
         self.suggestions = _suggestions(options, result, loaders, log)
         return result, verdict, verdict.error if verdict else error
@@ -164,15 +163,3 @@ def _unpack_warnings(elf: ElfCache, result: Result, *, traced: bool) -> list[str
     from magicpak.collect.packed import unpack_warnings
 
     return unpack_warnings(elf, result.plan, traced=traced)
-
-
-def _write(output: DirectoryOutput, result: Result, inspect: Callable[[int], None] | None, log: Log) -> WriteResult:
-    plan = result.plan
-    if log.shows(LogLevel.DEBUG):
-        for item in plan:
-            log.debug(f"{printable(item.path)}: {item.because}")
-    log.doing_all("copying", lambda: output.copied, lambda: total_size(plan))
-    written = output.write(plan, inspect)
-    log.warn_all(written.warnings)
-    log.info(f"wrote {count_noun(written.files, 'file')}, {format_size(written.size)}")
-    return written

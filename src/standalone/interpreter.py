@@ -1,4 +1,4 @@
-"""Build CPython as a static library for one machine, with only the C modules that are needed, and libffi for ctypes."""
+"""Build CPython as a static library for one machine, with only the C modules that are needed, libffi, and zlib."""
 
 import os
 import shutil
@@ -6,13 +6,14 @@ from pathlib import Path
 
 from standalone import fetching
 from standalone.commands import run
-from standalone.pins import LIBFFI, PYTHON
+from standalone.pins import LIBFFI, PYTHON, ZLIB
 from standalone.toolchain import TargetMachine, Zig
 
 C_MODULES = (
     # for magicpak and everything that it imports
     "_struct", "fcntl", "select", "math", "_ctypes", "mmap", "resource", "binascii", "array", "_opcode",
     "_posixsubprocess", "_bisect", "_heapq", "_random", "_sha2", "_md5", "_sha1", "_sha3", "_blake2",
+    "zlib",
     # for its dependencies: colours, character widths, times, terminals, structlog's asyncio support and JSON logger
     "unicodedata", "termios", "grp", "_contextvars", "_datetime", "_json", "_pickle", "_queue", "_socket", "_asyncio",
 )  # fmt: skip
@@ -32,8 +33,10 @@ _CONFIGURE = (
     "ac_cv_buggy_getaddrinfo=no",
 )
 _LICENCES = ("LICENSE", "Doc/license.rst", "Modules/_hacl/Hacl_Hash_SHA2.c")
-_KEPT = ("Include", "pyconfig.h", "libpython3.13.a", "libHacl.a", "ffi", "python", "Lib", *_LICENCES)
+_KEPT = ("Include", "pyconfig.h", "libpython3.13.a", "libHacl.a", "ffi", "zlib", "python", "Lib", *_LICENCES)
 _LIBFFI_FILES = ("prep_cif.c", "types.c", "closures.c", "tramp.c")
+_ZLIB_FILES = ("adler32.c", "crc32.c", "deflate.c", "inffast.c", "inflate.c", "inftrees.c", "trees.c", "zutil.c")
+"""Those that compress and decompress what is in memory."""
 _LIBFFI_CONFIG = Path(__file__).with_name("fficonfig.h")
 _RUN = """\
 #!/bin/sh
@@ -49,6 +52,7 @@ class CPython:
         self.directory = directory
         self.includes = [directory / "Include", directory]
         self.libraries = [directory / "libpython3.13.a", directory / "libHacl.a", directory / "ffi" / "libffi.a"]
+        self.libraries.append(directory / "zlib" / "libz.a")
         self.standard_library = directory / "Lib"
 
     def command(self, *arguments: str | Path) -> list[str]:
@@ -69,6 +73,7 @@ def build(machine: TargetMachine, zig: Zig, native: CPython | None, downloads: P
         tree = _unpacked(fetching.source(PYTHON, downloads), work / "python")
         ffi = _unpacked(fetching.source(LIBFFI, downloads), work / "libffi")
         _build_libffi(ffi, machine, zig, tree / "ffi")
+        _build_zlib(_unpacked(fetching.source(ZLIB, downloads), tree / "zlib"), zig)
         _configure(tree, machine, zig, native)
         _choose_modules(tree)
         make = ["make", f"-j{len(os.sched_getaffinity(0))}", "python"]
@@ -111,6 +116,13 @@ def _build_libffi(tree: Path, machine: TargetMachine, zig: Zig, target: Path) ->
     zig.archive(target / "libffi.a", [f"{Path(each).stem}.o" for each in sources], cwd=tree)
 
 
+def _build_zlib(tree: Path, zig: Zig) -> None:
+    """Build libz.a among its sources in `tree`."""
+    for each in _ZLIB_FILES:
+        zig.compile("-c", each, cwd=tree)
+    zig.archive("libz.a", [f"{Path(each).stem}.o" for each in _ZLIB_FILES], cwd=tree)
+
+
 def _configure(tree: Path, machine: TargetMachine, zig: Zig, native: CPython | None) -> None:
     environment = {
         **zig.environment,
@@ -122,6 +134,8 @@ def _configure(tree: Path, machine: TargetMachine, zig: Zig, native: CPython | N
         "LINKFORSHARED": " ",  # export no symbols: a static program cannot load modules
         "LIBFFI_CFLAGS": f"-I{tree / 'ffi'}",
         "LIBFFI_LIBS": f"-L{tree / 'ffi'} -lffi",
+        "ZLIB_CFLAGS": f"-I{tree / 'zlib'}",
+        "ZLIB_LIBS": f"-L{tree / 'zlib'} -lz",
         "PKG_CONFIG": "/bin/false",  # use no libraries of this machine
     }
     cross = []

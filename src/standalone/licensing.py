@@ -8,7 +8,7 @@ from pathlib import Path
 from magicpak import __version__
 from magicpak.licences import Licence, as_text, of_distribution
 from standalone.interpreter import CPython
-from standalone.pins import LIBFFI, PYTHON
+from standalone.pins import LIBFFI, PYTHON, ZLIB
 from standalone.toolchain import Zig
 
 _INCORPORATED = "Licenses and Acknowledgements for Incorporated Software\n"
@@ -41,6 +41,7 @@ def _of_python(interpreter: CPython) -> Iterator[Licence]:
     hacl = directory / "Modules" / "_hacl" / "Hacl_Hash_SHA2.c"
     yield Licence("HACL*", hacl.name, _first_comment(hacl))
     yield Licence(f"libffi {LIBFFI.version}", "LICENSE", (directory / "ffi" / "LICENSE").read_text())
+    yield Licence(f"zlib {ZLIB.version}", "LICENSE", (directory / "zlib" / "LICENSE").read_text())
 
 
 def _of_libcs(zig: Zig) -> Iterator[Licence]:

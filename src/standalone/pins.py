@@ -21,6 +21,12 @@ PYTHON = Source(
     "python3.13_3.13.5.orig.tar.xz",
     "93e583f243454e6e9e4588ca2c2662206ad961659863277afcdb96801647d640",
 )
+ZLIB = Source(
+    "zlib",
+    "1.3.1",
+    "zlib_1.3.dfsg+really1.3.1.orig.tar.gz",
+    "60dd315c07f616887caa029408308a018ace66e3d142726a97db164b3b8f69fb",
+)
 LIBFFI = Source(
     "libffi",
     "3.4.8",

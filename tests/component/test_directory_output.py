@@ -17,7 +17,8 @@ from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Because, BundlePlan, Item, total_size
 from magicpak.errors import CannotRead, OutputNotUsable, SourceChanged
 from magicpak.outputs import copy
-from magicpak.outputs.directory import DirectoryOutput, WriteResult
+from magicpak.outputs.directory import DirectoryOutput
+from magicpak.outputs.output import WriteResult
 from magicpak.process.tempdirs import remove_tree
 
 S = 1_000_000_000

@@ -65,7 +65,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        (["--lay"], ["--layout"]),
+        (["--layo"], ["--layout"]),
         (
             ["--dynamic-"],
             [f"--dynamic-{end}" for end in ("arg", "stdin", "env", "command", "timeout", "allow-failure")],
@@ -80,7 +80,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
         (["file", "dir"], ["directory"]),
         (["--upx", "chroo"], ["chroot"]),
         (["--dynamic-arg", "f"], [""]),
-        (["--", "--lay"], [""]),
+        (["--", "--layo"], [""]),
     ],
 )
 def test_bash_completes(words: list[str], offered: list[str], tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ zmodload zsh/zpty
 zpty -b shell zsh -f -i
 zpty -w shell "PS1= fpath=({ZSH.parent} \\$fpath); autoload -Uz compinit; compinit -D; zstyle ':completion:*' menu no"
 zpty -w shell 'bindkey "^I" expand-or-complete; magicpak() {{ print -r -- "<$*>" }}'
-zpty -w -n shell $'magicpak --lay\\tdir\\t\\n'
+zpty -w -n shell $'magicpak --layo\\tdir\\t\\n'
 repeat 600; do
     zpty -r -t shell line && print -rn -- $line
     [[ $line == *'>'* && $line == '<'* ]] && break
@@ -123,7 +123,7 @@ def test_fish_completes(tmp_path: Path) -> None:
         return [each.split("\t")[0] for each in said.splitlines()]
 
     assert said_by("fish", "--no-config", "-n", FISH, HOME=str(tmp_path)) == ""
-    assert completed("magicpak --lay") == ["--layout"]
+    assert completed("magicpak --layo") == ["--layout"]
     assert sorted(completed("magicpak --layout ")) == ["directories", "host"]
     assert completed("magicpak --include f") == ["file"]
     assert completed("magicpak --dynamic-arg f") == []

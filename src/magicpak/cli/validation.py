@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 import click
@@ -11,6 +12,7 @@ from magicpak.bundle.path import BundlePath
 from magicpak.cli.grouped_help import missing_argument
 from magicpak.ldso.resolver import Resolver
 from magicpak.options import CheckOptions, ListOptions, LogLevel, Options, Report
+from magicpak.outputs.form import STDOUT
 from magicpak.text import parse_size, printable
 
 _NAME_MAX, _PATH_MAX = 255, 4095
@@ -68,6 +70,9 @@ def bundle_options(values: Values, context: click.Context) -> Options:
         "inputs": inputs,
         "output": output,
         "resolver": Resolver.NOLOAD if values["experimental_noload_resolver"] else values["resolver"] or Resolver.AUTO,
+        "env": dict(values["env"]),
+        "label": dict(values["label"]),
+        "expose": tuple(chain.from_iterable(values["expose"])),
         "dynamic_env": dict(values["dynamic_env"]),
         "test_env": dict(values["test_env"]),
         "report": _report(values),
@@ -100,10 +105,17 @@ def _refuse_contradictions(values: Values) -> None:
         message = f"--experimental-noload-resolver cannot be used with --resolver {resolver.value}"
     elif values["dynamic_arg"] and values["dynamic_command"] is not None:
         message = "--dynamic-arg cannot be used with --dynamic-command: write the arguments into the command"
+    elif values["output"] == STDOUT and _prints(values):
+        message = "a report and OUTPUT - both go to stdout: write the report to a file with --report-file"
     elif values["why"] and values["report"] and values["report_file"] is None:
         message = "--why and --report both print to stdout: write the report to a file with --report-file"
     if message is not None:
         raise click.UsageError(message)
+
+
+def _prints(values: Values) -> bool:
+    """Return whether something is printed on stdout while a bundle is written."""
+    return bool(values["why"] or (values["report"] and values["report_file"] is None)) and not values["dry_run"]
 
 
 def _report(values: Values) -> Report | None:

@@ -157,6 +157,21 @@ class FileCopier:
             self._count(len(data))
 
 
+def pieces(entry: Copy, source: int) -> Iterator[bytes]:
+    """Yield the bytes of `entry` from its open `source`. Raises SourceChanged and CannotRead."""
+    _unchanged(entry, source)
+    left = entry.size
+    while left:
+        data = _read(entry, source, min(CHUNK, left))
+        if not data:
+            raise SourceChanged(entry.source, "became shorter")
+        left -= len(data)
+        yield data
+        if left:
+            raise_if_interrupted()
+    _unchanged(entry, source)
+
+
 def _read(entry: Copy, source: int, count: int) -> bytes:
     try:
         return os.read(source, count)

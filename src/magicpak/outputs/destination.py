@@ -22,15 +22,12 @@ class Destination(Protocol):
 
     def create(self) -> int:
         """Return the descriptor of a new directory that becomes the bundle's root. Raises OSError."""
-        ...
 
     def commit(self, metadata: MetadataWriter) -> None:
         """Move the bundle to its place. Raises OSError or OutputNotUsable."""
-        ...
 
     def rollback(self) -> bool:
         """Remove what was created; return whether nothing of it is left."""
-        ...
 
 
 def destination_for(path: str) -> Destination:
@@ -41,7 +38,7 @@ def destination_for(path: str) -> Destination:
     try:
         status = os.stat(clean)
     except (FileNotFoundError, NotADirectoryError):
-        _require_creatable(path, clean)
+        require_creatable(path, clean)
         return NewDirectory(path, clean)
     except OSError as error:
         raise OutputNotUsable(path, f"cannot be accessed: {reason(error)}") from error
@@ -75,7 +72,8 @@ def _require_current_directory(path: str) -> None:
         raise OutputNotUsable(path, "cannot be created: the current directory no longer exists") from error
 
 
-def _require_creatable(path: str, clean: str) -> None:
+def require_creatable(path: str, clean: str) -> None:
+    """Raise OutputNotUsable if nothing can be created at `clean`; messages call it `path`."""
     if os.path.islink(clean):
         raise OutputNotUsable(path, f"is a link to {printable(link_text(clean))}, which does not exist")
     parent, name = os.path.split(clean)
@@ -160,11 +158,14 @@ class NewDirectory:
         """
         host = os.stat("/")
         metadata.finish(self._root, Attributes(stat.S_IMODE(host.st_mode), host.st_uid, host.st_gid), "/")
+        self._require_free()
+        os.rename(self._staging, self._name, src_dir_fd=self._parent, dst_dir_fd=self._parent)
+        self._close()
+
+    def _require_free(self) -> None:
         with suppress(FileNotFoundError):
             os.stat(self._name, dir_fd=self._parent, follow_symlinks=False)
             raise OutputNotUsable(self._path, "appeared while the bundle was being written")
-        os.rename(self._staging, self._name, src_dir_fd=self._parent, dst_dir_fd=self._parent)
-        self._close()
 
     def rollback(self) -> bool:
         """Remove the unfinished bundle and the parents that were created for it.

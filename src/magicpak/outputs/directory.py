@@ -2,29 +2,18 @@
 
 import os
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from magicpak.bundle.plan import BundlePlan, Item
 from magicpak.errors import LIMIT_HINTS, MagicpakError, OutputNotUsable, reason
-from magicpak.outputs.destination import Destination, destination_for
+from magicpak.outputs.destination import destination_for
 from magicpak.outputs.metadata import MetadataWriter, TimePolicy
+from magicpak.outputs.output import Inspect, WriteResult
 from magicpak.outputs.tree import TreeWriter
 from magicpak.process.signals import Committed, deferred, interruptible
-from magicpak.process.tempdirs import DIRECTORY, REMOVING
+from magicpak.process.tempdirs import DIRECTORY, REMOVING, private_directory
 from magicpak.text import printable
 
 _HELD_BY_DESTINATION = 2  # descriptors: of OUTPUT or its parent, and of the bundle's root
-
-
-class WriteResult(NamedTuple):
-    """What was written: the number of regular files (hard links too), and their size in bytes, each content once.
-
-    `warnings` are lines about metadata that could not be preserved.
-    """
-
-    files: int
-    size: int
-    warnings: tuple[str, ...] = ()
 
 
 class DirectoryOutput:
@@ -47,7 +36,7 @@ class DirectoryOutput:
         """The bytes that are copied so far; any thread may look."""
         return self._tree.copied if self._tree is not None else 0
 
-    def write(self, plan: BundlePlan, inspect: Callable[[int], object] | None = None) -> WriteResult:
+    def write(self, plan: BundlePlan, inspect: Inspect | None = None) -> WriteResult:
         """Write all of `plan`; after a failure or a signal everything is as it was before.
 
         `inspect` is called with the descriptor of the bundle's root when all is written and nothing stands at its place
@@ -59,32 +48,35 @@ class DirectoryOutput:
         items = tuple(plan)  # sorted once
         metadata = MetadataWriter(TimePolicy.of(items, self._source_date_epoch))
         with deferred():
-            return self._write(items, destination_for(self._path), metadata, inspect)
+            write_whole(self._path, metadata, lambda root: self._fill(root, items, metadata, inspect))
+        assert self._tree is not None  # noqa: S101 - for the type checker
+        return WriteResult(self._tree.files, self._tree.size, metadata.warnings)
 
-    def _write(
-        self,
-        items: Sequence[Item],
-        destination: Destination,
-        metadata: MetadataWriter,
-        inspect: Callable[[int], object] | None,
-    ) -> WriteResult:
-        try:
-            _require_descriptors(self._path)
-            root = destination.create()
-            tree = self._tree = TreeWriter(root, self._path, metadata)
-            tree.write(items)
-            if inspect is not None:
-                with interruptible():
-                    inspect(root)
-            destination.commit(metadata)
-            Committed.now()
-        except BaseException as error:
-            if not destination.rollback() and isinstance(error, MagicpakError):
-                error.details += (f"cannot remove everything that was written to {printable(self._path)}",)
-            if isinstance(error, OSError):
-                raise OutputNotUsable(self._path, f"cannot be written: {reason(error)}") from error
-            raise
-        return WriteResult(tree.files, tree.size, metadata.warnings)
+    def _fill(self, root: int, items: Sequence[Item], metadata: MetadataWriter, inspect: Inspect | None) -> None:
+        self._tree = TreeWriter(root, self._path, metadata)
+        self._tree.write(items)
+        if inspect is not None:
+            with interruptible():
+                inspect(root)
+
+
+def write_whole(path: str, metadata: MetadataWriter, fill: Callable[[int], None]) -> None:
+    """Let `fill` write into a new directory, given by its descriptor, which becomes OUTPUT, `path`.
+
+    Signals are deferred. After a failure everything is as it was before. Raises OutputNotUsable, and what `fill` does.
+    """
+    destination = destination_for(path)
+    try:
+        _require_descriptors(path)
+        fill(destination.create())
+        destination.commit(metadata)
+        Committed.now()
+    except BaseException as error:
+        if not destination.rollback() and isinstance(error, MagicpakError):
+            error.details += (f"cannot remove everything that was written to {printable(path)}",)
+        if isinstance(error, OSError):
+            raise OutputNotUsable(path, f"cannot be written: {reason(error)}") from error
+        raise
 
 
 def _require_descriptors(path: str) -> None:
@@ -112,5 +104,17 @@ def write_copy(plan: BundlePlan, path: str, source_date_epoch: int | None) -> No
         root = os.open(path, DIRECTORY)
         try:
             TreeWriter(root, path, MetadataWriter(TimePolicy.of(items, source_date_epoch))).write(items)
+        finally:
+            os.close(root)
+
+
+def inspect_copy(plan: BundlePlan, inspect: Inspect, source_date_epoch: int | None) -> None:
+    """Call `inspect` with a private copy of the bundle, which is removed then. Raises what both raise."""
+    with private_directory() as directory:
+        path = os.path.join(directory, "bundle")
+        write_copy(plan, path, source_date_epoch)
+        root = os.open(path, DIRECTORY)
+        try:
+            inspect(root)
         finally:
             os.close(root)

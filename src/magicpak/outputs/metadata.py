@@ -15,6 +15,7 @@ _NS = 1_000_000_000
 _SET_ID = stat.S_ISUID | stat.S_ISGID
 _PERMITTED_ERRORS = {errno.EPERM, errno.EACCES, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS}
 _SYSTEM_ATTRIBUTES = {"security.capability", "system.posix_acl_access", "system.posix_acl_default"}
+_OF_ROOT = "trusted."  # attributes that only root can see and set, xattr(7)
 
 
 class MetadataWarnings:
@@ -113,24 +114,38 @@ class MetadataWriter:
             self._warn("the time", path, error)
 
     def _copy_extended(self, source: int | str, target: int, path: str) -> None:
-        for name in self._portable(_extended(source)):
+        for name in portable_attributes(source):
+            if name.startswith(_OF_ROOT) and not self._is_root:
+                continue
             try:
-                value = os.getxattr(source, name, follow_symlinks=isinstance(source, int))
-                os.setxattr(target, name, value)
+                os.setxattr(target, name, attribute_value(source, name))
             except OSError as error:
-                what = name if name in _SYSTEM_ATTRIBUTES else name.partition(".")[0] + ".*"
-                self._warnings.add(f"the extended attribute {what}", path, reason(error))
-
-    def _portable(self, names: Iterable[str]) -> list[str]:
-        """Return `names` without those of the host's security or file system (security.selinux, btrfs.compression)."""
-        prefixes = ("user.", "trusted.") if self._is_root else "user."
-        return [name for name in names if name in _SYSTEM_ATTRIBUTES or name.startswith(prefixes)]
+                self._warnings.add(attribute_kind(name), path, reason(error))
 
     def _warn(self, what: str, path: str, error: OSError) -> None:
         """Raise `error` unless it is one that is only worth a warning."""
         if error.errno not in _PERMITTED_ERRORS:
             raise error
         self._warnings.add(what, path, reason(error))
+
+
+def portable_attributes(source: int | str) -> list[str]:
+    """Return the names of the extended attributes of an open file, or of what is at a path, that a bundle keeps.
+
+    Those of the host's security or file system (security.selinux, btrfs.compression) are not among them. Raises
+    SourceChanged.
+    """
+    return [name for name in _extended(source) if name in _SYSTEM_ATTRIBUTES or name.startswith(("user.", _OF_ROOT))]
+
+
+def attribute_value(source: int | str, name: str) -> bytes:
+    """Return the value of the extended attribute `name`. Raises OSError."""
+    return os.getxattr(source, name, follow_symlinks=isinstance(source, int))
+
+
+def attribute_kind(name: str) -> str:
+    """Return what a warning calls the extended attribute `name`."""
+    return f"the extended attribute {name if name in _SYSTEM_ATTRIBUTES else name.partition('.')[0] + '.*'}"
 
 
 def _extended(source: int | str) -> list[str]:
