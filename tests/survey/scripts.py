@@ -26,7 +26,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(REPOSITORY / "tests")]  # this is a script: pytest does not set it
 
 from survey.draw import Drawn, draw  # noqa: E402
-from survey.tree import DebianTree, Output, run_alone  # noqa: E402
+from survey.tree import DebianTree, Printed, run_alone  # noqa: E402
 
 MAX_DOWNLOAD = 60_000_000
 """Bytes of a package and of what it depends on."""
@@ -78,7 +78,7 @@ class Survey:
         self._place = work / "place"
         self._place.mkdir(exist_ok=True)
         trial = run_alone(self._tree.root, self._place, ["/bin/echo", "yes"])
-        if trial != Output("yes\n", "", 0):
+        if trial != Printed("yes\n", "", 0):
             sys.exit(f"commands cannot be run: {trial}")
         shutil.copy2(magicpak, self._tree.root / "opt" / "magicpak")
 
@@ -166,7 +166,7 @@ class Survey:
         return {"arguments": arguments, "same": is_one(inside, host), "host": host, "bundle": inside}
 
 
-def is_one(inside: Output, host: Sequence[Output]) -> bool:
+def is_one(inside: Printed, host: Sequence[Printed]) -> bool:
     """Return whether `inside` is what the runs on the host have in common: all of it, or all but numbers, or lines."""
     first, second = host
     if first == second:
@@ -177,13 +177,13 @@ def is_one(inside: Output, host: Sequence[Output]) -> bool:
     return inside.code == first.code and common <= set(lines(inside))
 
 
-def masked(output: Output) -> Output:
+def masked(output: Printed) -> Printed:
     """Return `output` without its numbers and the names of temporary files."""
     stdout, stderr = (re.sub(r"/tmp/\S+|0x[0-9a-f]+|[0-9]+", "#", text) for text in output[:2])
-    return Output(stdout, stderr, output.code)
+    return Printed(stdout, stderr, output.code)
 
 
-def lines(output: Output) -> list[str]:
+def lines(output: Printed) -> list[str]:
     """Return all lines of `output`."""
     return [*output.stdout.splitlines(), *output.stderr.splitlines()]
 

@@ -48,7 +48,7 @@ exec setpriv --bounding-set "-all$CAPABILITIES" --inh-caps=-all \\
 """A throw-away copy of a tree, with what `docker run` adds to an image, and no network."""
 
 
-class Output(NamedTuple):
+class Printed(NamedTuple):
     """What a command has printed, and its exit code: -1 if it did not end in time."""
 
     stdout: str
@@ -111,7 +111,7 @@ class DebianTree:
         return found
 
 
-def run_alone(tree: Path, place: Path, command: Sequence[str]) -> Output:
+def run_alone(tree: Path, place: Path, command: Sequence[str]) -> Printed:
     """Run `command` in a throw-away copy of `tree` that is mounted at the empty directory `place`."""
     capabilities = "".join(f",+{each}" for each in CAPABILITIES.split(","))
     script = CONTAINER.replace("$CAPABILITIES", capabilities)
@@ -130,5 +130,5 @@ def run_alone(tree: Path, place: Path, command: Sequence[str]) -> Output:
         except subprocess.TimeoutExpired:
             child.kill()  # and, by --kill-child, all that it has started
             stdout, stderr = child.communicate()
-            return Output(stdout, stderr, -1)
-    return Output(stdout, stderr, child.returncode)
+            return Printed(stdout, stderr, -1)
+    return Printed(stdout, stderr, child.returncode)

@@ -7,7 +7,7 @@ import click
 from magicpak import __version__
 from magicpak.bundle.entry import Layout
 from magicpak.cli.grouped_help import LAST_GROUP, GroupedCommand, option_group
-from magicpak.cli.image_values import COMMAND_WORDS, IMAGE_NAME, PORTS, STOP_SIGNAL
+from magicpak.cli.image_options import image_options
 from magicpak.cli.validation import (
     EXIT_STATUS,
     IMAGE_PATH,
@@ -21,11 +21,9 @@ from magicpak.cli.validation import (
 from magicpak.ldso.resolver import Resolver
 from magicpak.options import CheckOptions, ListOptions, LogLevel, Options, Report
 from magicpak.outputs.form import Format
-from magicpak.outputs.layers import Layers
 
 _contents = option_group("Contents")
 _output = option_group("Output")
-_image = option_group("Config of an image")
 _resolution = option_group("Library resolution")
 _tracing = option_group("Tracing a run")
 _compression = option_group("Compression")
@@ -104,27 +102,7 @@ def _print_licences(context: click.Context, _option: click.Parameter, wanted: bo
     help="Write a directory, a tar archive, an OCI image, or an image for docker load.  [default: by the name: *.tar, "
     "*.tar.gz, *.tgz; *.oci.tar, oci:DIR[:TAG]; *.docker.tar; otherwise dir]",
 )
-@_image(
-    "--entrypoint",
-    metavar="COMMAND",
-    type=COMMAND_WORDS,
-    help="Words or a JSON array, like --cmd; empty for none.  [default: the path of the first INPUT]",
-)
-@_image("--cmd", metavar="COMMAND", type=COMMAND_WORDS, default="", help="Default arguments. No shell runs them.")
-@_image("--env", metavar="NAME=VALUE", multiple=True, type=VARIABLE, help="Set an environment variable.")
-@_image("--user", metavar="USER[:GROUP]", help="User to run as, by name or number.  [default: root]")
-@_image("--workdir", metavar="PATH", type=IMAGE_PATH, help="Directory to run in; created if needed.  [default: /]")
-@_image("--expose", metavar="PORT", multiple=True, type=PORTS, help="Port that the program listens on: 80, 53/udp.")
-@_image("--label", metavar="NAME=VALUE", multiple=True, type=VARIABLE, help="Add metadata.")
-@_image("--stop-signal", metavar="SIGNAL", type=STOP_SIGNAL, help="Signal that stops the program.")
-@_image("--tag", metavar="NAME[:TAG]", type=IMAGE_NAME, help="Name that the image gets when it is loaded.")
-@_image(
-    "--layers",
-    type=click.Choice(Layers, case_sensitive=False),
-    default=Layers.ONE,
-    help="One layer, or the files of system packages in a first one, which stays the same when the program changes.  "
-    "[default: one]",
-)
+@image_options
 @_resolution(
     "--resolver",
     type=click.Choice(Resolver, case_sensitive=False),
