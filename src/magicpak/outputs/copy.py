@@ -57,10 +57,7 @@ class FileCopier:
         status = _unchanged(entry, source)
         sparse = status.st_blocks * _BLOCK < entry.size
         if entry.size <= SMALL and not sparse:
-            data = _read(entry, source, entry.size + 1)
-            if len(data) != entry.size:
-                raise SourceChanged(entry.source, "changed in size")
-            write_all(target, data)
+            write_all(target, _read_whole(entry, source))
             self._count(entry.size)
             return
         if self._cloned(entry, source, target):
@@ -160,6 +157,9 @@ class FileCopier:
 def pieces(entry: Copy, source: int) -> Iterator[bytes]:
     """Yield the bytes of `entry` from its open `source`. Raises SourceChanged and CannotRead."""
     _unchanged(entry, source)
+    if entry.size <= SMALL:
+        yield _read_whole(entry, source)
+        return
     left = entry.size
     while left:
         data = _read(entry, source, min(CHUNK, left))
@@ -170,6 +170,14 @@ def pieces(entry: Copy, source: int) -> Iterator[bytes]:
         if left:
             raise_if_interrupted()
     _unchanged(entry, source)
+
+
+def _read_whole(entry: Copy, source: int) -> bytes:
+    """Return all bytes of a small file in one read, so that it cannot change in between."""
+    data = _read(entry, source, entry.size + 1)
+    if len(data) != entry.size:
+        raise SourceChanged(entry.source, "changed in size")
+    return data
 
 
 def _read(entry: Copy, source: int, count: int) -> bytes:
