@@ -22,7 +22,7 @@ magicpak --test --test-env TZ=Europe/Rome --test-command 'date -d @0 +%H:%M' --t
   /usr/bin/date bundle""",
     """\
 magicpak --test --test-env TZ=Europe/Rome --test-command 'date -d @0 +%H:%M' --test-stdout 01:00 \\
-  --include /usr/share/zoneinfo/Europe/Rome -v /usr/bin/date bundle""",
+  --with tz=Europe/Rome -v /usr/bin/date bundle""",
     "find bundle -type f | sort",
     "TZ=Europe/Rome chroot bundle /usr/bin/date -d @0 +%H:%M",
 )

@@ -74,7 +74,7 @@ def test_add_of_an_archive_gives_what_copy_of_a_directory_gives(tmp_path: Path, 
     context = tmp_path / "context"
     context.mkdir()
     for output in ("bundle", "bundle.tar", "bundle.tar.gz"):
-        done(BUSYBOX, "-i", data, output, cwd=context, env=EPOCH)
+        done("--no-hints", BUSYBOX, "-i", data, output, cwd=context, env=EPOCH)
     found = []
     for line in (f"COPY --from={stage(context / 'bundle', name)} / /", "ADD bundle.tar /", "ADD bundle.tar.gz /"):
         built(f"FROM scratch\n{line}\n", context, name)
@@ -96,12 +96,12 @@ def test_a_loaded_image_runs_as_its_config_says(tmp_path: Path, name: str) -> No
 
 @pytest.mark.needs("busybox")
 def test_a_loaded_image_has_what_a_built_one_has(tmp_path: Path, data: Path, name: str) -> None:
-    done(BUSYBOX, "-i", data, "bundle", cwd=tmp_path, env=EPOCH)
+    done("--no-hints", BUSYBOX, "-i", data, "bundle", cwd=tmp_path, env=EPOCH)
     copied = f"COPY --from={stage(tmp_path / 'bundle', name)} / /"
     built(f'FROM scratch\n{copied}\nENTRYPOINT ["{BUSYBOX}"]\n', tmp_path, name)
     by_docker, config = listed(name), inspected(name)
     docker("rmi", "--force", name)
-    done(BUSYBOX, "-i", data, "--tag", name, "b.docker.tar.gz", cwd=tmp_path, env=EPOCH)
+    done("--no-hints", BUSYBOX, "-i", data, "--tag", name, "b.docker.tar.gz", cwd=tmp_path, env=EPOCH)
     with (tmp_path / "b.docker.tar.gz").open("rb") as archive:
         assert docker("load", stdin=archive.read()).code == 0
     assert (listed(name), inspected(name)) == (by_docker, config)
