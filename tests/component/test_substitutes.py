@@ -31,7 +31,7 @@ pytestmark = [
 ]
 
 CREATED = "created {} so that the loader finds the same libraries as on the host; "
-SEEDS = 60
+SEEDS = 15
 REFUSED = "LibrariesMissing: in an empty image /app would not load the same libraries as on the host"
 
 

@@ -219,12 +219,13 @@ def ran(
     way: Way,
     *arguments: str,
     stdin: bytes | None = None,
+    timeout: float = 20 * _SLOWNESS,
     before: Callable[[], None] | None = None,
 ) -> Ran:
     """Run a copy of `program` that is called `program`, in `here`, and return what it told and what was seen of it."""
     if not (here / "program").exists():
         shutil.copy(program, here / "program")
-    watched = watched_apart([str(here / "program"), *arguments], here, way, stdin=stdin, before=before)
+    watched = watched_apart([str(here / "program"), *arguments], here, way, stdin=stdin, timeout=timeout, before=before)
     assert watched.returncode != 99, watched.stderr.decode()
     words, told = _told(watched.stdout)
     return Ran(way, watched, words, told, seen_below(watched.trace, here))
@@ -252,7 +253,7 @@ def watched_apart(
             watched = run_traced(Command.found(command), timeout=timeout, keep_in=keep_in, stdin=stdin)
             return _with_copies(watched)
 
-    return apart(watching)
+    return apart(watching, timeout + 10 * _SLOWNESS)
 
 
 def _with_copies(watched: TracedRun) -> TracedRun:
