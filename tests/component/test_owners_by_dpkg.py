@@ -17,13 +17,16 @@ PLACES = ("/usr/bin", "/usr/sbin", "/usr/lib", "/usr/share/doc", "/usr/share/per
 MOST_ASKED = 4000
 
 
+WILDCARDS = frozenset("\\*?[")  # dpkg -S takes what has one for a pattern
+
+
 def files_of_this_machine() -> list[str]:
     """Return all that is no directory below real directories, thinned out so that dpkg takes them as arguments."""
     found = []
     for place in PLACES:
         for directory, _, names in os.walk(place):
             if os.path.realpath(directory) == directory and directory != "/var/lib/dpkg/info":
-                found += [os.path.join(directory, name) for name in names]
+                found += [os.path.join(directory, name) for name in names if not WILDCARDS.intersection(name)]
     return sorted(found)[:: len(found) // MOST_ASKED + 1]
 
 
