@@ -1,21 +1,81 @@
 """Source text of languages whose strings have any delimiters, and whose here-documents come after their line."""
 
 import re
+from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections import defaultdict
+from collections.abc import Iterator
 from functools import cache
+from typing import ClassVar, NamedTuple
+
+STRINGS = ("q", "qq", "qw", "qx")
+"""The kinds of `Quoted` that are strings, lists of words or commands, named as Perl's operators are."""
 
 _CLOSING = {"(": ")", "[": "]", "{": "}", "<": ">"}
 _LONGEST_TERMINATOR = 80
 
 
-class QuotedText:
-    """Code, in which the end of what begins somewhere can be found; each part is searched a bounded number of times."""
+class Quoted(NamedTuple):
+    """A string, a list of words or a command: its kind, its text, where it begins and ends."""
+
+    kind: str
+    text: str
+    start: int
+    end: int
+
+
+class Keyword(NamedTuple):
+    """A word of interest, or a name that is assigned to; `end` is where what belongs to it begins."""
+
+    word: str
+    end: int
+    is_assigned: bool = False
+
+
+class QuotedText(ABC):
+    """Code, whose parts can be asked for; each part of it is searched a bounded number of times.
+
+    `token` passes what opens nothing. Its groups are `quoted`, `bare` and `mark` for what begins a here-document,
+    `keyword`, `keyword_of_path` and `assigned` for a `Keyword`, `end` for the end of the code, `other` for nothing of
+    interest; what begins at any other group is asked of `_opened`.
+    """
+
+    token: ClassVar[re.Pattern[str]]
 
     def __init__(self, code: str) -> None:
         self.code = f"\n{code}"  # each line comes after a new line
         self._unterminated: set[str] = set()
         self._terminators: dict[str, list[int]] | None = None
+
+    def parts(self) -> Iterator[Quoted | Keyword]:
+        """Yield the keywords of the code, and the strings that can be a path or a name, in their order."""
+        position, line_end, resumed = 0, len(self.code), len(self.code)
+        while True:
+            match = self.token.match(self.code, position, line_end) if position <= line_end else None
+            if match is None:
+                if line_end == len(self.code):
+                    return
+                position, line_end = max(position, resumed), len(self.code)  # after the here-documents of this line
+                continue
+            position, kind = match.end(), match.lastgroup or ""
+            if kind == "end":
+                return
+            if kind in ("quoted", "bare", "mark"):
+                start = self.found("\n", position) + 1 if line_end == len(self.code) else resumed
+                after = self.after_document(match["quoted"] or match["bare"] or "", start)
+                if after is not None:
+                    line_end, resumed = min(line_end, start - 1), after
+            elif kind in ("keyword", "keyword_of_path", "assigned"):
+                yield Keyword(match[kind], position, is_assigned=kind == "assigned")
+            elif kind != "other":
+                quoted = self._opened(kind, match.start(kind), position)
+                position = quoted.end
+                if quoted.kind in STRINGS:
+                    yield quoted
+
+    @abstractmethod
+    def _opened(self, group: str, start: int, end: int) -> Quoted:
+        """Return what the token from `start` to `end` opens, with a kind of its own where it is no string."""
 
     def is_bracket(self, position: int) -> bool:
         """Return whether the delimiter at `position` is closed by another character."""

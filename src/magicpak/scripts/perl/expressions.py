@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from magicpak.scripts.perl.syntax import PerlText, Quoted
+from magicpak.scripts.perl.syntax import PerlText
+from magicpak.scripts.quoted_text import Quoted
 
 MAX_TOKENS = 48
 """Tokens of one call that are looked at: the longest that a directory is computed with have half as many."""

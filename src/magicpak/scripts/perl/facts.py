@@ -7,7 +7,8 @@ from itertools import pairwise
 
 from magicpak.scripts.command_line import executed_by_shell
 from magicpak.scripts.perl.expressions import UNKNOWN, PerlToken, Scope, inside, tokens
-from magicpak.scripts.perl.syntax import PerlKeyword, PerlText, Quoted
+from magicpak.scripts.perl.syntax import PerlText
+from magicpak.scripts.quoted_text import Keyword, Quoted
 from magicpak.scripts.sources import Sources
 
 MAX_EVAL = 3
@@ -62,16 +63,16 @@ class PerlFacts:
     def _read(self, code: str, known: Mapping[str, str], depth: int) -> None:
         text = PerlText(code)
         scope = Scope(text, known, self._real)
-        parts: list[Quoted | PerlKeyword] = []
+        parts: list[Quoted | Keyword] = []
         for part in text.parts():
             self._left -= 1
             if self._left < 0:
                 raise TooManyParts
-            if isinstance(part, PerlKeyword) and part.is_scalar:
+            if isinstance(part, Keyword) and part.is_assigned:
                 scope.assigned[part.word].append(part.end)
             else:
                 parts.append(part)
-                if isinstance(part, PerlKeyword) and part.word == "use":
+                if isinstance(part, Keyword) and part.word == "use":
                     _assign_constants(scope, part.end)
         for part in parts:
             if isinstance(part, Quoted):

@@ -5,13 +5,10 @@ Each part of the text is looked at a bounded number of times, whatever it contai
 """
 
 import re
-from collections.abc import Iterator
-from typing import NamedTuple
 
-from magicpak.scripts.quoted_text import QuotedText
+from magicpak.scripts.quoted_text import STRINGS, Quoted, QuotedText
 
 _TWO_PARTS = ("s", "tr", "y")
-STRINGS = ("q", "qq", "qw", "qx")
 _KINDS = {"'": "q", '"': "qq", "`": "qx"}
 _BEFORE = 80  # characters that are looked at to tell a pattern from a division
 
@@ -67,51 +64,10 @@ _FLAGS = re.compile(r"[a-z]*")
 _COMMENT = re.compile(r"(?<=\s)#[^\n]*\n\s*\Z")
 
 
-class Quoted(NamedTuple):
-    """A string, a list of words or a command: the kind of its operator, its text, where it begins and ends."""
-
-    kind: str
-    text: str
-    start: int
-    end: int
-
-
-class PerlKeyword(NamedTuple):
-    """A word of interest, or the name of a scalar that is assigned to; `end` is where what belongs to it begins."""
-
-    word: str
-    end: int
-    is_scalar: bool = False
-
-
 class PerlText(QuotedText):
     """Perl code, whose parts can be asked for."""
 
-    def parts(self) -> Iterator[Quoted | PerlKeyword]:
-        """Yield the keywords of the code, and the strings that can be a path or a name, in their order."""
-        position, line_end, resumed = 0, len(self.code), len(self.code)
-        while True:
-            match = _TOKEN.match(self.code, position, line_end) if position <= line_end else None
-            if match is None:
-                if line_end == len(self.code):
-                    return
-                position, line_end = max(position, resumed), len(self.code)  # after the here-documents of this line
-                continue
-            position, kind = match.end(), match.lastgroup or ""
-            if kind == "end":
-                return
-            if kind in ("quoted", "bare", "mark"):
-                start = self.found("\n", position) + 1 if line_end == len(self.code) else resumed
-                after = self.after_document(match["quoted"] or match["bare"] or "", start)
-                if after is not None:
-                    line_end, resumed = min(line_end, start - 1), after
-            elif kind in ("keyword", "keyword_of_path", "assigned"):
-                yield PerlKeyword(match[kind], position, is_scalar=kind == "assigned")
-            elif kind != "other":
-                quoted = self._opened(kind, match.start(kind), position)
-                position = quoted.end
-                if quoted.kind in STRINGS:
-                    yield quoted
+    token = _TOKEN
 
     def quoted_at(self, position: int) -> Quoted | None:
         """Return the string, list of words or command that begins at `position`, if one does."""
@@ -122,7 +78,6 @@ class PerlText(QuotedText):
         return quoted if quoted.kind in STRINGS else None
 
     def _opened(self, group: str, start: int, end: int) -> Quoted:
-        """Return what the token from `start` to `end` opens, with a kind of its own where it is no string."""
         code = self.code
         if group == "pod":
             return Quoted("=", "", start, self.found("\n", self.found("\n=cut", start) + 1))

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from magicpak.scripts.ruby.syntax import RubyString, RubyText
+from magicpak.scripts.quoted_text import Quoted
+from magicpak.scripts.ruby.syntax import RubyText
 
 MAX_TOKENS = 48
 """Tokens of one call that are looked at: the longest that a directory is computed with have half as many."""
@@ -90,7 +91,7 @@ class RubyScope:
                 found.append("".join(self._term(each) for each in _separated(part, "+")))
         return found
 
-    def string(self, token: RubyToken | RubyString) -> str:
+    def string(self, token: RubyToken | Quoted) -> str:
         """Return the string that `token` is, with the code in it."""
         if token.kind == "q":
             return _ESCAPE.sub(r"\1", token.text)

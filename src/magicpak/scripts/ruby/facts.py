@@ -5,8 +5,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from magicpak.scripts.command_line import executed_by_shell
+from magicpak.scripts.quoted_text import Keyword, Quoted
 from magicpak.scripts.ruby.expressions import UNKNOWN, RubyScope, RubyToken, inside, tokens
-from magicpak.scripts.ruby.syntax import RubyCall, RubyString, RubyText
+from magicpak.scripts.ruby.syntax import RubyText
 
 MAX_PARTS = 20_000
 """Statements of interest and strings of one file: several times those of the largest of a full Debian."""
@@ -37,23 +38,23 @@ class RubyFacts:
         self._home = known["__dir__"]
         text = RubyText(code)
         scope = RubyScope(text, known, real)
-        parts: list[RubyString | RubyCall] = []
+        parts: list[Quoted | Keyword] = []
         for count, part in enumerate(text.parts()):
             if count >= MAX_PARTS:
                 raise TooManyCalls
-            if isinstance(part, RubyCall) and part.is_assigned:
+            if isinstance(part, Keyword) and part.is_assigned:
                 scope.assigned[part.word].append(part.end)
             else:
                 parts.append(part)
         for part in parts:
-            if isinstance(part, RubyCall):
+            if isinstance(part, Keyword):
                 self._call(scope, part)
             elif part.kind == "qx":
                 self._shell(scope.string(part))
             elif part.kind in ("q", "qq"):
                 self._add(self.paths, (value for value in [scope.string(part)] if value.startswith("/")))
 
-    def _call(self, scope: RubyScope, call: RubyCall) -> None:
+    def _call(self, scope: RubyScope, call: Keyword) -> None:
         given = list(tokens(scope.text, call.end))
         arguments = inside(given) if given and given[0] == RubyToken("", "(") else given
         values = scope.values(arguments)
@@ -64,7 +65,7 @@ class RubyFacts:
             self._add(self.features, (os.path.join(self._home, value) for value in values[:1]))
         elif call.word.endswith("autoload"):
             self._add(self.features, values[1:2])
-        elif call.word == "$:":
+        elif call.word in ("$:", "$LOAD_PATH"):
             self._add(self.directories, (value for value in values if value.startswith("/")))
         elif call.word == "gem" or _BINSTUB.fullmatch(call.word):
             self._add(self.gems, values[:1])

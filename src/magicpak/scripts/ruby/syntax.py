@@ -4,12 +4,9 @@ Only what opens something else than code is recognised: comments, strings, patte
 """
 
 import re
-from collections.abc import Iterator
-from typing import NamedTuple
 
-from magicpak.scripts.quoted_text import QuotedText
+from magicpak.scripts.quoted_text import STRINGS, Quoted, QuotedText
 
-STRINGS = ("q", "qq", "qw", "qx")
 _KINDS = {"'": "q", '"': "qq", "`": "qx", "q": "q", "Q": "qq", "": "qq", "w": "qw", "W": "qw", "x": "qx"}
 _BEFORE = 80  # characters that are looked at to tell a pattern from a division
 MAX_NESTED = 16
@@ -45,7 +42,7 @@ _TOKEN = re.compile(
     | (?P<slash>/)
     | (?P<percent>%[wWiIqQrxs]?(?=[^\w\s]))
     | (?P<keyword>{_KEYWORDS})(?![\w?!:=])
-    | \$(?P<path>:|LOAD_PATH)(?:\.(?:unshift|push|prepend|append|insert|concat)|\s*<<)
+    | (?P<keyword_of_path>\$(?::|LOAD_PATH))(?:\.(?:unshift|push|prepend|append|insert|concat)|\s*<<)
     | (?P<assigned>[A-Za-z_]\w*)\s*(?:\|\|)?=(?![=~>])
     | (?P<other>\#[^\n]*|\w+|.)
     )""",
@@ -60,76 +57,33 @@ _IN_CODE = re.compile(r"[{}\"'`]")
 _FLAGS = re.compile(r"[a-z]*")
 
 
-class RubyString(NamedTuple):
-    """A string, a list of words or a command, named as Perl's are; where it begins and ends."""
-
-    kind: str
-    text: str
-    start: int
-    end: int
-
-
-class RubyCall(NamedTuple):
-    """A call of interest, or a name that is assigned to; `end` is where what belongs to it begins."""
-
-    word: str
-    end: int
-    is_assigned: bool = False
-
-
 class RubyText(QuotedText):
     """Ruby code, whose parts can be asked for."""
 
-    def parts(self) -> Iterator[RubyString | RubyCall]:
-        """Yield the calls of the code, and the strings that can be an absolute path, in their order."""
-        position, line_end, resumed = 0, len(self.code), len(self.code)
-        while True:
-            match = _TOKEN.match(self.code, position, line_end) if position <= line_end else None
-            if match is None:
-                if line_end == len(self.code):
-                    return
-                position, line_end = max(position, resumed), len(self.code)  # after the here-documents of this line
-                continue
-            position, kind = match.end(), match.lastgroup or ""
-            if kind == "end":
-                return
-            if kind == "comment":
-                position = self.found("\n", self.found("\n=end", position) + 1)
-            elif kind in ("quoted", "bare", "mark"):
-                start = self.found("\n", position) + 1 if line_end == len(self.code) else resumed
-                after = self.after_document(match["quoted"] or match["bare"] or "", start)
-                if after is not None:
-                    line_end, resumed = min(line_end, start - 1), after
-            elif kind in ("keyword", "path", "assigned"):
-                word = "$:" if kind == "path" else match[kind]
-                yield RubyCall(word, position, is_assigned=kind == "assigned")
-            elif kind != "other":
-                string = self._opened(kind, match.start(kind), position)
-                position = string.end
-                if string.kind in STRINGS:
-                    yield string
+    token = _TOKEN
 
-    def string_at(self, position: int) -> RubyString | None:
+    def string_at(self, position: int) -> Quoted | None:
         """Return the string, list of words or command that begins at `position`, if one does."""
         match = _QUOTE.match(self.code, position)
         string = self._opened(match.lastgroup or "", position, match.end()) if match else None
         return string if string is not None and string.kind in STRINGS else None
 
-    def _opened(self, group: str, start: int, end: int) -> RubyString:
-        """Return what the token from `start` to `end` opens, with a kind of its own where it is no string."""
-        nothing = RubyString("", "", start, end)
+    def _opened(self, group: str, start: int, end: int) -> Quoted:
+        if group == "comment":
+            return Quoted("=", "", start, self.found("\n", self.found("\n=end", end) + 1))
+        nothing = Quoted("", "", start, end)
         if group in ("slash", "percent") and self._divides(start, end):
             return nothing
         quote = self.code[start]
         if group == "quote" and quote != "'":
             closed = self._interpolating(start)
-            return nothing if closed is None else RubyString(_KINDS[quote], self.code[end : closed - 1], start, closed)
+            return nothing if closed is None else Quoted(_KINDS[quote], self.code[end : closed - 1], start, closed)
         part = self.delimited(end if group == "percent" else start)
         if part is None:
             return nothing
         kind = "/" if group == "slash" else _KINDS.get(quote if group == "quote" else self.code[start + 1 : end], "%")
         flags = _FLAGS.match(self.code, part[1]) if kind not in STRINGS else None
-        return RubyString(kind, part[0], start, flags.end() if flags else part[1])
+        return Quoted(kind, part[0], start, flags.end() if flags else part[1])
 
     def _divides(self, start: int, end: int) -> bool:
         """Return whether the slash or percent sign comes after a value; after a name, that is a matter of blanks."""
