@@ -17,6 +17,13 @@ _BUILTIN = re.compile(
 """What a shell does itself: none of it needs a program."""
 
 
+def executed(line: str, shell_characters: frozenset[str]) -> Iterator[str]:
+    """Yield what is executed for `line`: a shell first, if one of `shell_characters` makes its language use one."""
+    if not shell_characters.isdisjoint(line):
+        yield "/bin/sh"
+    yield from executed_by_shell(line)
+
+
 def executed_by_shell(line: str) -> Iterator[str]:
     """Yield the constant names and paths of the programs that `line` executes, which a shell looks up in PATH."""
     expected, redirected = True, False

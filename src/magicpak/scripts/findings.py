@@ -11,7 +11,7 @@ from magicpak.scripts.tree import outermost
 from magicpak.text import printable
 
 
-class Findings:
+class CollectedNeeds:
     """What a script needs, with the first reason that was found for each."""
 
     def __init__(self, sources: Sources) -> None:
@@ -21,6 +21,29 @@ class Findings:
         self._directories: dict[str, Because] = {}
         self._names: dict[str, str] = {}
         self._hints: dict[str, str] = {}
+
+    def add_users(self, of: str) -> None:
+        """Add the users and groups that every system has: `of` looks some up."""
+        self._names.setdefault("users", of)
+
+    def needs(self) -> ScriptNeeds:
+        """Return all of it; what is below a directory that is needed as a whole is not named again."""
+        possible = {path: why for path, why in self._hints.items() if self._is_only_possible(path)}
+        return ScriptNeeds(
+            files=[Requirement(path, self._files[path]) for path in outermost(self._files)],
+            programs=[Requirement(path, why) for path, why in self._programs.items()],
+            directories=[Requirement(path, why) for path, why in self._directories.items()],
+            names=self._names,
+            hints=[f"--include {printable(path)}: {why}" for path, why in possible.items()],
+        )
+
+    def _is_only_possible(self, path: str) -> bool:
+        """Return whether `path`, of which there is a hint, is not needed in any case."""
+        return path not in self._programs
+
+
+class Findings(CollectedNeeds):
+    """What the readers of Perl and Ruby find, put together."""
 
     def add_file(self, path: str, why: str, of: str) -> None:
         """Add the file or directory at `path`."""
@@ -41,24 +64,9 @@ class Findings:
         elif path != of and "bin" in path.split("/") and self._sources.is_file(path) and os.access(path, os.X_OK):
             self._hints.setdefault(path, f"{printable(of)} may execute it")
 
-    def add_users(self, of: str) -> None:
-        """Add the users and groups that every system has: `of` looks some up."""
-        self._names.setdefault("users", of)
-
     def add_library(self, directory: str, of: str) -> bool:
         """Add the private `directory` of modules that `of` names, with what is beside it; return whether it is one."""
         if not own_data(directory, self._sources):
             return False
         self._files.setdefault(application_of(directory), Because("named by", of))
         return True
-
-    def needs(self) -> ScriptNeeds:
-        """Return all of it."""
-        possible = {path: why for path, why in self._hints.items() if path not in self._programs}
-        return ScriptNeeds(
-            files=[Requirement(path, self._files[path]) for path in outermost(self._files)],
-            programs=[Requirement(path, why) for path, why in self._programs.items()],
-            directories=[Requirement(path, why) for path, why in self._directories.items()],
-            names=self._names,
-            hints=[f"--include {printable(path)}: {why}" for path, why in possible.items()],
-        )

@@ -3,9 +3,10 @@
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from magicpak.scripts.call_tokens import UNKNOWN, deeper, inside, separated
 from magicpak.scripts.perl.syntax import PerlText
 from magicpak.scripts.quoted_text import Quoted
 
@@ -14,9 +15,6 @@ MAX_TOKENS = 48
 
 MAX_DEPTH = 8
 """Scalars that are assigned scalars, and calls within calls."""
-
-UNKNOWN = "\0"
-"""What a string has in the place of what is only known when the program runs."""
 
 MAX_ASSIGNED = 4
 """Values of one scalar that are looked at: more are those of a counter or a buffer."""
@@ -63,7 +61,7 @@ def tokens(text: PerlText, position: int) -> Iterator[PerlToken]:
             return
         kind = match.lastgroup or ""
         token = PerlToken(kind, match[kind] if kind else match[0], start)
-        depth += _deeper(token)
+        depth += deeper(token)
         if depth < 0 or (token.text == ";" and not kind):
             return
         yield token
@@ -83,13 +81,13 @@ class Scope:
     def values(self, given: Sequence[PerlToken]) -> list[str]:
         """Return the strings of `given`, which commas separate; a list of words has as many."""
         found: list[str] = []
-        for part in _separated(given, (",", "=>")):
+        for part in separated(given, (",", "=>")):
             if len(part) == 1 and part[0].kind == "qw":
                 found += part[0].text.split()
             elif part and part[0].text == "(" and not part[0].kind and len(inner := inside(part)) == len(part) - 2:
                 found += self.values(inner)
             elif part:
-                found.append("".join(self._term(each) for each in _separated(part, (".",))))
+                found.append("".join(self._term(each) for each in separated(part, (".",))))
         return found
 
     def scalar(self, name: str) -> str:
@@ -144,30 +142,3 @@ class Scope:
 
 
 _ENDS = frozenset(("or", "if", "unless", "and", "||", "|", "x", "?"))
-
-
-def _separated(given: Sequence[PerlToken], by: Collection[str]) -> Iterator[Sequence[PerlToken]]:
-    """Yield the parts of `given` between operators of `by` that are in no brackets."""
-    depth, start = 0, 0
-    for index, token in enumerate(given):
-        if not token.kind:
-            depth += _deeper(token)
-            if depth == 0 and token.text in by:
-                yield given[start:index]
-                start = index + 1
-    yield given[start:]
-
-
-def inside(given: Sequence[PerlToken]) -> Sequence[PerlToken]:
-    """Return what is between the bracket that `given` begins with, and the one that closes it."""
-    depth = 0
-    for index, token in enumerate(given):
-        depth += _deeper(token)
-        if depth == 0:
-            return given[1:index]
-    return given[1:]
-
-
-def _deeper(token: PerlToken) -> int:
-    """Return 1 for an opening bracket, -1 for a closing one."""
-    return 0 if token.kind else (token.text in ("(", "[", "{")) - (token.text in (")", "]", "}"))

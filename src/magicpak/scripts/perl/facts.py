@@ -5,8 +5,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 
-from magicpak.scripts.command_line import executed_by_shell
-from magicpak.scripts.perl.expressions import UNKNOWN, PerlToken, Scope, inside, tokens
+from magicpak.scripts.call_tokens import UNKNOWN, inside
+from magicpak.scripts.command_line import executed
+from magicpak.scripts.perl.expressions import PerlToken, Scope, tokens
 from magicpak.scripts.perl.syntax import PerlText
 from magicpak.scripts.quoted_text import Keyword, Quoted
 from magicpak.scripts.sources import Sources
@@ -153,9 +154,7 @@ class PerlFacts:
             self._add(self.programs, values[:1])
 
     def _shell(self, line: str) -> None:
-        if not _SHELL_CHARACTERS.isdisjoint(line):
-            self.programs["/bin/sh"] = None
-        self._add(self.programs, executed_by_shell(line))
+        self._add(self.programs, executed(line, _SHELL_CHARACTERS))
 
     @staticmethod
     def _add(to: dict[str, None], values: Iterable[str]) -> None:

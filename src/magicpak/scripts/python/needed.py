@@ -2,10 +2,9 @@
 
 from magicpak.bundle.plan import Because
 from magicpak.scripts.data_paths import own_data
-from magicpak.scripts.needs import Requirement, ScriptNeeds
+from magicpak.scripts.findings import CollectedNeeds
 from magicpak.scripts.python.code import PythonCode
 from magicpak.scripts.python.values import known_path
-from magicpak.scripts.sources import Sources
 from magicpak.scripts.state import is_state
 from magicpak.text import printable
 
@@ -13,16 +12,8 @@ _LOOK_UP_USERS = {"pwd", "grp", "getpass"}
 """Modules of the standard library that look up users or groups."""
 
 
-class PythonNeeds:
+class PythonNeeds(CollectedNeeds):
     """What is needed, as far as it is known."""
-
-    def __init__(self, sources: Sources) -> None:
-        self._sources = sources
-        self._files: dict[str, Because] = {}
-        self._programs: dict[str, Because] = {}
-        self._directories: dict[str, Because] = {}
-        self._names: dict[str, str] = {}
-        self._possible: dict[str, str] = {}
 
     def add_file(self, path: str, because: Because) -> None:
         """Add a file, or a directory with all that is in it."""
@@ -43,9 +34,9 @@ class PythonNeeds:
             if program and execution.is_certain and are_certain:
                 self.add_program(program, Because("executed by", path))
             elif program:
-                self._possible.setdefault(program, f"{printable(path)} may execute it")
+                self._hints.setdefault(program, f"{printable(path)} may execute it")
         if any(name.partition(".")[0] in _LOOK_UP_USERS for name in code.imports):
-            self._names.setdefault("users", path)
+            self.add_users(path)
         for named in code.paths:
             if is_state(named, self._sources):
                 self._directories.setdefault(named, Because("named in", path))
@@ -56,22 +47,12 @@ class PythonNeeds:
             if self._sources.is_file(found) and self._sources.program(found):
                 self.add_program(found, Because("named in", path))
             elif path.startswith(f"{found}/") and not found.startswith("/usr/"):
-                self._possible.setdefault(found, f"{printable(path)} may read what is in it")
+                self._hints.setdefault(found, f"{printable(path)} may read what is in it")
             else:
                 self.add_file(found, Because("named in", path))
 
-    def result(self) -> ScriptNeeds:
-        """Return all that is needed; what is below a directory that is needed as a whole is not named again."""
-        possible = {
-            path: why for path, why in self._possible.items() if path not in self._programs and not self._holds(path)
-        }
-        return ScriptNeeds(
-            [Requirement(path, why) for path, why in self._files.items() if not self._holds(path.rpartition("/")[0])],
-            [Requirement(path, why) for path, why in self._programs.items()],
-            directories=[Requirement(path, why) for path, why in self._directories.items()],
-            names=self._names,
-            hints=[f"--include {printable(path)}: {why}" for path, why in possible.items()],
-        )
+    def _is_only_possible(self, path: str) -> bool:
+        return super()._is_only_possible(path) and not self._holds(path)
 
     def _holds(self, path: str) -> bool:
         """Return whether `path` or a directory above it is needed as a whole."""

@@ -81,7 +81,7 @@ class PythonReach:
             self._read_module(module)
         for path, because in self._typelibs.files():
             self._needed.add_file(path, because)
-        return self._needed.result()
+        return self._needed.needs()
 
     def _follow_script(self) -> None:
         """Take in what the script itself imports, and find out which of that is its own."""

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from magicpak.scripts.call_tokens import UNKNOWN, deeper, inside, separated
 from magicpak.scripts.quoted_text import Quoted
 from magicpak.scripts.ruby.syntax import RubyText
 
@@ -26,9 +27,6 @@ MAX_VALUE = 1024
 
 MAX_INTERPOLATED = 20_000
 """Pieces of code in the strings of a file: several times those of the largest of a full Debian."""
-
-UNKNOWN = "\0"
-"""What a string has in the place of what is only known when the program runs."""
 
 _BLANK = re.compile(r"(?:[ \t]+|\\\n|#[^\n]*)*")
 _LINES = re.compile(r"(?:\s+|#[^\n]*\n)*")
@@ -63,7 +61,7 @@ def tokens(text: RubyText, position: int) -> Iterator[RubyToken]:
             return
         else:
             token, position = RubyToken(match.lastgroup or "", match[0]), match.end()
-        depth += _deeper(token)
+        depth += deeper(token)
         if depth < 0:
             return
         goes_on = not token.kind and token.text in _GOES_ON
@@ -84,11 +82,11 @@ class RubyScope:
     def values(self, given: Sequence[RubyToken]) -> list[str]:
         """Return the strings of `given`, which commas separate; a list of words has as many."""
         found: list[str] = []
-        for part in _separated(given, ","):
+        for part in separated(given, (",",)):
             if len(part) == 1 and part[0].kind == "qw":
                 found += part[0].text.split()
             elif part:
-                found.append("".join(self._term(each) for each in _separated(part, "+")))
+                found.append("".join(self._term(each) for each in separated(part, ("+",))))
         return found
 
     def string(self, token: RubyToken | Quoted) -> str:
@@ -156,16 +154,6 @@ class RubyScope:
         return values[0] if method in ("new", "path") else UNKNOWN
 
 
-def inside(given: Sequence[RubyToken]) -> Sequence[RubyToken]:
-    """Return what is between the bracket that `given` begins with, and the one that closes it."""
-    depth = 0
-    for index, token in enumerate(given):
-        depth += _deeper(token)
-        if depth == 0:
-            return given[1:index]
-    return given[1:]
-
-
 def _arguments(given: Sequence[RubyToken]) -> tuple[Sequence[RubyToken], Sequence[RubyToken]]:
     """Return the arguments of the call that `given` comes after, and what comes after them."""
     if given and given[0].text == "(" and not given[0].kind:
@@ -173,20 +161,3 @@ def _arguments(given: Sequence[RubyToken]) -> tuple[Sequence[RubyToken], Sequenc
         return arguments, given[len(arguments) + 2 :]
     has_none = not given or (not given[0].kind and given[0].text != "(")
     return ((), given) if has_none else (given, ())
-
-
-def _separated(given: Sequence[RubyToken], by: str) -> Iterator[Sequence[RubyToken]]:
-    """Yield the parts of `given` between operators `by` that are in no brackets."""
-    depth, start = 0, 0
-    for index, token in enumerate(given):
-        if not token.kind:
-            depth += _deeper(token)
-            if depth == 0 and token.text == by:
-                yield given[start:index]
-                start = index + 1
-    yield given[start:]
-
-
-def _deeper(token: RubyToken) -> int:
-    """Return 1 for an opening bracket, -1 for a closing one."""
-    return 0 if token.kind else (token.text in ("(", "[", "{")) - (token.text in (")", "]", "}"))

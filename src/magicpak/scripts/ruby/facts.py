@@ -4,9 +4,10 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from magicpak.scripts.command_line import executed_by_shell
+from magicpak.scripts.call_tokens import UNKNOWN, inside
+from magicpak.scripts.command_line import executed
 from magicpak.scripts.quoted_text import Keyword, Quoted
-from magicpak.scripts.ruby.expressions import UNKNOWN, RubyScope, RubyToken, inside, tokens
+from magicpak.scripts.ruby.expressions import RubyScope, RubyToken, tokens
 from magicpak.scripts.ruby.syntax import RubyText
 
 MAX_PARTS = 20_000
@@ -88,9 +89,7 @@ class RubyFacts:
             self._add(self.programs, values[:1])
 
     def _shell(self, line: str) -> None:
-        if not _SHELL_CHARACTERS.isdisjoint(line):
-            self.programs["/bin/sh"] = None
-        self._add(self.programs, executed_by_shell(line))
+        self._add(self.programs, executed(line, _SHELL_CHARACTERS))
 
     @staticmethod
     def _add(to: dict[str, None], values: Iterable[str]) -> None:
