@@ -26,6 +26,12 @@ def here(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def prog(here: Path, static: Path) -> Path:
+    """That program, as `prog` in the current directory."""
+    return executable(here / "prog", static.read_bytes())
+
+
+@pytest.fixture
 def public() -> Iterator[Path]:
     """An empty directory that an ordinary user may enter and write to."""
     with tempfile.TemporaryDirectory() as path:

@@ -22,9 +22,7 @@ from support.run_magicpak import (
 LOADER = "/lib64/ld-linux-x86-64.so.2"
 
 
-@pytest.fixture(autouse=True)
-def prog(here: Path, static: Path) -> Path:
-    return executable(here / "prog", static.read_bytes())
+pytestmark = pytest.mark.usefixtures("prog")
 
 
 def test_0_for_a_bundle_that_has_been_written(here: Path) -> None:

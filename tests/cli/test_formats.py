@@ -35,9 +35,7 @@ IMAGES = ["b.oci.tar", "b.docker.tar", "b.docker.tar.gz", "oci:b"]
 NO_OVERWRITING = "hint: choose a new name: magicpak never overwrites anything\n"
 
 
-@pytest.fixture(autouse=True)
-def prog(here: Path, static: Path) -> Path:
-    return executable(here / "prog", static.read_bytes())
+pytestmark = pytest.mark.usefixtures("prog")
 
 
 @pytest.fixture

@@ -24,9 +24,7 @@ from support.run_magicpak import (
 LOADER = "/lib64/ld-linux-x86-64.so.2"
 
 
-@pytest.fixture(autouse=True)
-def prog(here: Path, static: Path) -> Path:
-    return executable(here / "prog", static.read_bytes())
+pytestmark = pytest.mark.usefixtures("prog")
 
 
 def made(root: Path, *lines: str) -> None:

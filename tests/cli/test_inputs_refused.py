@@ -13,9 +13,7 @@ from support.run_magicpak import RunResult, executable, magicpak, magicpak_as_no
 HOLE = 8 << 30
 
 
-@pytest.fixture(autouse=True)
-def prog(here: Path, static: Path) -> Path:
-    return executable(here / "prog", static.read_bytes())
+pytestmark = pytest.mark.usefixtures("prog")
 
 
 def refusal(here: Path, *arguments: str) -> str:

@@ -9,9 +9,7 @@ from support.run_magicpak import RunResult, chrooted, compiled, executable, magi
 LOADER = "/lib64/ld-linux-x86-64.so.2"
 
 
-@pytest.fixture(autouse=True)
-def prog(here: Path, static: Path) -> Path:
-    return executable(here / "prog", static.read_bytes())
+pytestmark = pytest.mark.usefixtures("prog")
 
 
 @pytest.mark.parametrize(

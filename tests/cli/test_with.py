@@ -12,11 +12,6 @@ from support.run_magicpak import RunResult, chrooted, done, executable, magicpak
 FIELDS = "summary, include, default, any, argument, arguments, home, mkdir, programs, with"
 
 
-@pytest.fixture
-def prog(here: Path, static: Path) -> Path:
-    return executable(here / "prog", static.read_bytes())
-
-
 def added(here: Path, *options: str, stderr: str = "") -> list[str]:
     """Bundle `prog` with `options`; return what has come along."""
     done(*options, "--install-to=/prog", here / "prog", here / "out", stderr=stderr)
