@@ -1,5 +1,6 @@
 """Each rule by which glibc's ld.so finds a library, held against the real one."""
 
+import gc
 import os
 import random
 import re
@@ -7,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from magicpak.elf.cache import ElfCache, ElfFile
+from magicpak.elf.errors import ElfError
 from magicpak.elf.facts import DF_1_NODEFLIB, DF_1_PIE, FileType
 from magicpak.files.view import HostView
 from magicpak.ldso.interpreter import Glibc, _runs_of_directories, built_in
@@ -687,6 +690,21 @@ def test_what_is_absent_is_looked_at_once_whatever_is_needed(tree: LibraryTree) 
     store = CountingStore()
     assert listing_of(resolved(program, store=store).closure) == agreed(program)
     assert store.count < 1000
+
+
+def test_an_error_of_a_path_is_not_kept_by_its_own_traceback(tree: LibraryTree) -> None:
+    store = ElfCache()
+    tree.add("no.so", b"\x7fELF")
+    paths = [tree / name for name in (*(f"{number}.so" for number in range(20)), *["no.so"] * 20)]
+    gc.collect()
+    gc.disable()
+    try:
+        for path in paths:
+            with suppress(FileNotFoundError, ElfError):
+                store.get(path)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 def test_of_paths_that_cannot_be_opened_few_are_remembered(tree: LibraryTree, monkeypatch: pytest.MonkeyPatch) -> None:

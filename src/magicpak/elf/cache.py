@@ -47,14 +47,17 @@ class ElfCache:
             number, name = self._unopened[path]
             raise OSError(number, os.strerror(number), name)
         result = self._by_path.get(path) or self._read(path)
-        if isinstance(result, OSError):
-            if result.errno is not None and len(self._unopened) < MAX_UNOPENED:
-                self._unopened[path] = result.errno, result.filename
+        try:
+            if isinstance(result, OSError):
+                if result.errno is not None and len(self._unopened) < MAX_UNOPENED:
+                    self._unopened[path] = result.errno, result.filename
+                raise result.with_traceback(None)
+            self._by_path[path] = result
+            if isinstance(result, ElfFile):
+                return result
             raise result.with_traceback(None)
-        self._by_path[path] = result
-        if isinstance(result, ElfFile):
-            return result
-        raise result.with_traceback(None)
+        finally:
+            del result  # an error whose traceback leads to itself stays in memory, as nothing collects cycles
 
     def add(self, path: str, file: ElfFile) -> None:
         """Take `file` for what is at `path`, where it need not be any more."""
