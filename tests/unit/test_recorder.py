@@ -74,7 +74,7 @@ def test_the_rename_of_a_directory_costs_what_was_used_below_it(recorder: Record
     for number in range(MANY):
         opened(f"/missing/{number}", errno.ENOENT)
         opened(f"/elsewhere/{number % 100}/{number}", 0)
-    recorder.used_below("/elsewhere")
+    recorder.take_used_below("/elsewhere")
     calls = 0
 
     def count(_frame: object, event: str, _argument: object) -> None:
@@ -84,7 +84,7 @@ def test_the_rename_of_a_directory_costs_what_was_used_below_it(recorder: Record
     for number in range(1000):
         opened(f"/tmp/{number}/sub/file", 0)
         sys.setprofile(count)
-        below = recorder.used_below(f"/tmp/{number}")
+        below = recorder.take_used_below(f"/tmp/{number}")
         sys.setprofile(None)
         assert below == [f"/tmp/{number}/sub", f"/tmp/{number}/sub/file"]
     assert calls < 100 * 1000
@@ -94,6 +94,25 @@ def test_what_lies_below_is_found_however_it_was_spelled() -> None:
     paths = UsedPaths()
     for path in ("/a/./b//c", "/a/b/d/../e/", "/a", "/ab/c", "/"):
         paths.add(path)
-    assert paths.below("/a") == ["/a/b", "/a/b/c", "/a/b/e"]
-    assert paths.below("/a/b/c") == paths.below("/none") == []
-    assert paths.below("/") == ["/a", "/ab", "/a/b", "/ab/c", "/a/b/c", "/a/b/e"]
+    assert paths.take_below("/a") == ["/a/b", "/a/b/c", "/a/b/e"]
+    assert paths.take_below("/a/b/c") == paths.take_below("/none") == []
+    paths.add("/a/b/f")
+    assert paths.take_below("/") == ["/a", "/ab", "/a/b", "/ab/c", "/a/b/f"]
+    assert paths.take_below("/") == []
+
+
+def test_what_is_moved_again_and_again_is_backed_up_once(recorder: Recorder, opened: Opener) -> None:
+    for number in range(100):
+        opened(f"/d/{number}", 0)
+    assert len(recorder.take_used_below("/d")) == 100
+    opened("/d/new", 0)
+    assert recorder.take_used_below("/d") == ["/d/new"]
+
+
+def test_what_a_failed_move_leaves_in_place_is_backed_up_by_the_next_one(recorder: Recorder, tmp_path: Path) -> None:
+    used = tmp_path / "used"
+    used.write_bytes(b"before")
+    assert recorder.backups.keep(str(used))
+    recorder.drop_backups([str(used)])
+    assert not recorder.trace().kept
+    assert recorder.take_used_below(str(tmp_path)) == [str(used)]

@@ -99,7 +99,7 @@ def _with_used(recorder: Recorder, real: str) -> list[str]:
     mode = _mode(real)
     if mode is None or not stat.S_ISDIR(mode):
         return [real]
-    return [real, *recorder.used_below(real)]
+    return [real, *recorder.take_used_below(real)]
 
 
 def _change(recorder: Recorder, entry: SyscallEntry) -> OnExit | None:
@@ -132,8 +132,8 @@ def _changed(
 ) -> None:
     error = error_of(result)
     recorder.something_changes()
-    for real in kept if error else ():
-        recorder.backups.forget(real)
+    if error:
+        recorder.drop_backups(kept)
     for access, named, real in changes if error not in RESTARTED else ():
         if access is Access.MADE and not error:
             recorder.backups.make(real)

@@ -106,16 +106,23 @@ class Recorder:
         """Return the path of what `process` runs."""
         return self._executions[process.execution].path
 
-    def used_below(self, directory: str) -> Sequence[str]:
-        """Return the paths below `directory` that were used with success so far, with the directories on the way.
+    def take_used_below(self, directory: str) -> Sequence[str]:
+        """Return what was used with success below `directory` since this was last asked, with directories on the way.
 
-        Each use is entered once, when that is first asked for after it: few runs rename directories.
+        Of what is moved twice, the backup is made once. Uses are entered when this is asked: few runs rename
+        directories.
         """
         for use in self._uses[self._uses_in_paths :]:
             if not use.error:
                 self._used_paths.add(use.path)
         self._uses_in_paths = len(self._uses)
-        return self._used_paths.below(directory)
+        return self._used_paths.take_below(directory)
+
+    def drop_backups(self, kept: Sequence[str]) -> None:
+        """Drop the backups `kept`: the change that they were made for has failed."""
+        for real in kept:
+            self.backups.forget(real)
+            self._used_paths.add(real)
 
     def is_by_loader(self, entry: SyscallEntry) -> bool:
         """Return whether the call comes from the code of the dynamic loader."""

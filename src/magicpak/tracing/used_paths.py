@@ -1,4 +1,4 @@
-"""The paths that a run has used with success, as a tree: what lies below one directory is found without the rest."""
+"""Paths that a run has used with success, as a tree: what lies below one directory is found without the rest."""
 
 from collections import defaultdict
 
@@ -6,7 +6,7 @@ from magicpak.bundle.path import ROOT, BundlePath
 
 
 class UsedPaths:
-    """The paths that were added, and the directories on the way to them."""
+    """The paths that were added and not yet taken, and the directories on the way to them."""
 
     def __init__(self) -> None:
         self._known = {ROOT}
@@ -20,9 +20,10 @@ class UsedPaths:
             self._inside[place.parent].append(place)
             place = place.parent
 
-    def below(self, directory: str) -> list[str]:
-        """Return what lies below `directory`, each directory before its contents."""
-        places = list(self._inside.get(BundlePath(directory), ()))
+    def take_below(self, directory: str) -> list[str]:
+        """Remove what lies below `directory`, and return it, each directory before its contents."""
+        places = self._inside.pop(BundlePath(directory), [])
         for place in places:
-            places += self._inside.get(place, ())
+            places += self._inside.pop(place, ())
+        self._known.difference_update(places)
         return [str(place) for place in places]
