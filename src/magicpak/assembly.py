@@ -4,18 +4,30 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from magicpak.options import SUGGESTED, Options
+from magicpak.files.view import HOST
+from magicpak.options import SUGGESTED, ListOptions, Options
 from magicpak.stages.planning import Planning
 from magicpak.stages.writing import Writing
 
 if TYPE_CHECKING:
+    from magicpak.files.source import SourceView
     from magicpak.needs.rows import WantedNeed
     from magicpak.outputs.image_config import ImageSettings
     from magicpak.stages.compression import Compression
+    from magicpak.stages.needs_listing import NeedsListing
     from magicpak.stages.reporting import Reporting
     from magicpak.stages.suggesting import Suggesting
     from magicpak.stages.tracing import Tracing
     from magicpak.stages.trial import Trial
+
+
+def source_view(root: str | None) -> "SourceView":
+    """Return where everything is looked up: the host, or the tree that `--root` names. Raises InvalidUsage."""
+    if root is None:
+        return HOST
+    from magicpak.files.directory import open_root
+
+    return open_root(root)
 
 
 def needs(options: Options) -> "Sequence[WantedNeed]":
@@ -25,7 +37,7 @@ def needs(options: Options) -> "Sequence[WantedNeed]":
     return wanted_needs([each for each in options.with_ if each != SUGGESTED], need_rows(options.with_file))
 
 
-def planning(options: Options, needs: "Sequence[WantedNeed]") -> Planning:
+def planning(options: Options, needs: "Sequence[WantedNeed]", files: "SourceView") -> Planning:
     """Return the stage that makes the plan."""
     return Planning(
         options.layout,
@@ -36,6 +48,7 @@ def planning(options: Options, needs: "Sequence[WantedNeed]") -> Planning:
         needs,
         options.all_packages,
         dynamic_env(options),
+        files,
     )
 
 
@@ -95,11 +108,19 @@ def _encoded(text: str | None) -> bytes | None:
     return None if text is None else os.fsencode(text)
 
 
-def suggesting(options: Options) -> "Suggesting":
+def suggesting(options: Options, files: "SourceView") -> "Suggesting":
     """Return the stage that suggests what the bundle may lack."""
     from magicpak.stages.suggesting import Suggesting
 
-    return Suggesting(options.with_, options.with_file, dynamic_env(options))
+    return Suggesting(options.with_, options.with_file, dynamic_env(options), files)
+
+
+def needs_listing(options: ListOptions) -> "NeedsListing":
+    """Return the stage that lists the names of `--with`. Raises InvalidUsage."""
+    from magicpak.stages.needs_listing import NeedsListing
+
+    files = source_view(options.root)
+    return NeedsListing(options.inputs, options.with_, options.with_file, options.library_path, files)
 
 
 def writing(options: Options) -> Writing | None:

@@ -36,12 +36,14 @@ class Options(NamedTuple):
     """A valid command line that makes a bundle.
 
     Paths are as the user wrote them, sizes in bytes, timeouts in seconds, and `library_path` is LD_LIBRARY_PATH.
-    `output` is None only with `dry_run`; without `format`, its name says what it becomes. The prefixes `dynamic_` and
+    `root` is where everything is looked up, None for the host. `output` is None only with `dry_run`; without `format`,
+    its name says what it becomes. The prefixes `dynamic_` and
     `test_` mean options that have no effect without `dynamic` and `test`; `upx_arg` has none without `compress`.
     """
 
     inputs: tuple[str, ...]
     output: str | None
+    root: str | None = None
     format: Format | None = None
     entrypoint: tuple[str, ...] | None = None
     cmd: tuple[str, ...] = ()
@@ -148,6 +150,7 @@ class ListOptions(NamedTuple):
     """A command line with `--with-list`: the names that it asks for (none: all), and the INPUTs, if there are any."""
 
     inputs: tuple[str, ...] = ()
+    root: str | None = None
     with_: tuple[str, ...] = ()
     with_file: str | None = None
     library_path: str = ""

@@ -23,6 +23,7 @@ from magicpak.resolve.libraries import Resolved, resolve_program
 from magicpak.text import count_noun, format_size, printable
 
 if TYPE_CHECKING:
+    from magicpak.files.source import SourceView
     from magicpak.needs.rows import WantedNeed
     from magicpak.needs.suggest import Suggestion
     from magicpak.stages.compression import Compression
@@ -37,6 +38,7 @@ def bundle(options: Options, log: Log, print_: Callable[[bytes], None]) -> None:
     """
     started = monotonic()
     log.warn_all(options.without_effect())
+    files = assembly.source_view(options.root)
     needs = assembly.needs(options) if options.with_ or options.with_file else ()
     writing = assembly.writing(options)
     reporting = assembly.reporting(options) if options.report or options.why else None
@@ -46,7 +48,7 @@ def bundle(options: Options, log: Log, print_: Callable[[bytes], None]) -> None:
             stage.check()
     with ExitStack() as stack:
         stack.callback(log.rest)
-        run = _Run(options, needs, stack, log)
+        run = _Run(options, files, needs, stack, log)
         result, verdict, error = run.decide(compression, until_report=reporting is not None)
         if reporting is not None:
             log.rest()
@@ -65,15 +67,18 @@ def bundle(options: Options, log: Log, print_: Callable[[bytes], None]) -> None:
         inspect = partial(test.run, log=log) if test is not None else None
         written = writing.run(result, inspect, log)  # the private directories hold files of the plan
     log.hint_all(run.suggestions)
-    files, seconds = count_noun(written.files, "file"), monotonic() - started
-    log.summary(f"{options.output}: {files}, {format_size(written.size)}, in {seconds:.1f} s")
+    count, seconds = count_noun(written.files, "file"), monotonic() - started
+    log.summary(f"{options.output}: {count}, {format_size(written.size)}, in {seconds:.1f} s")
 
 
 class _Run:
     """What looks and decides; `stack` ends what lasts until the bundle is written."""
 
-    def __init__(self, options: Options, needs: "Sequence[WantedNeed]", stack: ExitStack, log: Log) -> None:
+    def __init__(
+        self, options: Options, files: "SourceView", needs: "Sequence[WantedNeed]", stack: ExitStack, log: Log
+    ) -> None:
         self._options = options
+        self._files = files
         self._needs = needs
         self._stack = stack
         self._log = log
@@ -88,9 +93,9 @@ class _Run:
 
         Raises MagicpakError; for missing libraries as well, unless the run goes on `until_report`.
         """
-        options, log = self._options, self._log
-        elf = ElfCache(upx=options.upx, upx_timeout=options.upx_timeout)
-        inputs = find_inputs(options.inputs, options.install_to, options.layout, elf)
+        options, files, log = self._options, self._files, self._log
+        elf = ElfCache(files, upx=options.upx, upx_timeout=options.upx_timeout)
+        inputs = find_inputs(options.inputs, options.install_to, options.layout, elf, files)
         loaders = Loaders(
             options.resolver,
             options.compiler,
@@ -102,14 +107,14 @@ class _Run:
         self._stack.callback(loaders.close)
         log.doing("looking for libraries:", lambda: count_noun(len(elf.by_inode), "file"))
         resolved = [resolve_program(program, loaders) for program in inputs.programs]
-        error: MagicpakError | None = _missing_libraries(inputs.programs, resolved, log)
+        error: MagicpakError | None = _missing_libraries(inputs.programs, resolved, files, log)
         if error is not None and not until_report:
             raise error
         if options.dynamic and error is None:
             self.traced = assembly.tracing(options).run(inputs.all, self._new_private_directory, log)
-        planning = assembly.planning(options, self._needs)
+        planning = assembly.planning(options, self._needs, files)
         if SUGGESTED in options.with_:
-            planning = assembly.suggesting(options).added_to(planning, inputs, resolved, loaders)
+            planning = assembly.suggesting(options, files).added_to(planning, inputs, resolved, loaders)
         result = planning.run(inputs, resolved, self.traced, loaders, log)
         if compression is not None and error is None:
             packed = [*inputs.programs, *(_interpreters(result, elf) if inputs.scripts else ())]
@@ -129,7 +134,7 @@ class _Run:
 def _interpreters(result: Result, elf: ElfCache) -> "list[Program]":
     from magicpak.collect.scripts import interpreters
 
-    return interpreters(result.inputs.scripts, result.scripts, elf)
+    return interpreters(result.inputs.scripts, result.scripts, elf, result.files)
 
 
 def _verify(result: Result, loaders: Loaders, output: str | None, log: Log) -> "Verdict | None":
@@ -138,7 +143,9 @@ def _verify(result: Result, loaders: Loaders, output: str | None, log: Log) -> "
     return Verification(output).run(result, loaders, log)
 
 
-def _missing_libraries(programs: Sequence[Program], resolved: Sequence[Resolved], log: Log) -> LibrariesMissing | None:
+def _missing_libraries(
+    programs: Sequence[Program], resolved: Sequence[Resolved], files: "SourceView", log: Log
+) -> LibrariesMissing | None:
     """Log how many libraries each program needs; return the error for those that are missing, of all at once."""
     for program, each in zip(programs, resolved, strict=True):
         if program.file.unpack_error is None:
@@ -146,7 +153,7 @@ def _missing_libraries(programs: Sequence[Program], resolved: Sequence[Resolved]
     if any(each.interpreter_error or each.closure.missing for each in resolved):
         from magicpak.resolve.missing import missing_error
 
-        return missing_error(resolved)
+        return missing_error(resolved, files)
     return None
 
 
@@ -154,7 +161,7 @@ def _suggestions(options: Options, result: Result, loaders: Loaders, log: Log) -
     """Return what the bundle may lack besides, if anybody sees it."""
     if not options.hints or not (options.report or log.shows(LogLevel.WARN)):
         return ()
-    return assembly.suggesting(options).run(result, loaders)
+    return assembly.suggesting(options, result.files).run(result, loaders)
 
 
 def _unpack_warnings(elf: ElfCache, result: Result, *, traced: bool) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from magicpak.files.directory import DirectoryView
 from magicpak.packages.database import Package
 from magicpak.packages.owners import owners
 
@@ -109,7 +110,7 @@ class Elsewhere:
         self._run("dpkg-divert", "--root", str(self.root), "--no-rename", *words)
 
     def owners(self, *paths: str) -> dict[str, Package]:
-        found = owners(paths, str(self.root))
+        found = owners(paths, DirectoryView(str(self.root)))
         assert found.warnings == ()
         return dict(found.by_path)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from magicpak.packages import rpm
-from magicpak.packages.contents import package_contents
 from magicpak.packages.database import Package
-from magicpak.packages.owners import FileOwners, owners
+from magicpak.packages.owners import FileOwners
+from support.package_roots import owners, package_contents
 
 SPEC = """
 Name: small
@@ -170,13 +170,13 @@ class TestRpm:
         database.close()
         found = owners(["/bin/small", "/bin/epoch"], str(tmp_path))
         assert found.by_path == {"/bin/small": SMALL}
-        assert [each.partition(": ")[0] for each in found.warnings] == [f"cannot read all of {directory}"]
+        assert [each.partition(": ")[0] for each in found.warnings] == ["cannot read all of /var/lib/rpm"]
 
     def test_a_database_that_is_damaged_is_told(self, tmp_path: Path) -> None:
-        directory = with_database(tmp_path)
+        with_database(tmp_path)
         found = owners(["/bin/small"], str(tmp_path))
         assert found.by_path == {}
-        assert [each.partition(": ")[0] for each in found.warnings] == [f"cannot read all of {directory}"]
+        assert [each.partition(": ")[0] for each in found.warnings] == ["cannot read all of /var/lib/rpm"]
 
     def test_rpm_is_not_asked_for_what_dpkg_owns(self, installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         info = installed / "var/lib/dpkg/info"
@@ -191,10 +191,10 @@ class TestRpm:
 
 
 def test_without_rpm_its_database_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    directory = with_database(tmp_path)
+    with_database(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert owners(["/bin/small"], str(tmp_path)) == FileOwners(
-        {}, (f"cannot read all of {directory}: rpm: no such program",)
+        {}, ("cannot read all of /var/lib/rpm: rpm: no such program",)
     )
 
 
@@ -241,16 +241,16 @@ def test_an_answer_of_many_megabytes_is_read_to_its_end(tmp_path: Path, monkeypa
     ],
 )
 def test_an_rpm_that_fails_is_told(tmp_path: Path, script: str, remark: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    directory = with_database(tmp_path)
+    with_database(tmp_path)
     fake_rpm(tmp_path, script, monkeypatch)
-    assert owners(["/bin/small"], str(tmp_path)) == FileOwners({}, (f"cannot read all of {directory}: {remark}",))
+    assert owners(["/bin/small"], str(tmp_path)) == FileOwners({}, (f"cannot read all of /var/lib/rpm: {remark}",))
 
 
 def test_an_rpm_that_hangs_is_ended_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rpm, "SECONDS", 0.2)
-    directory = with_database(tmp_path)
+    with_database(tmp_path)
     fake_rpm(tmp_path, "sleep 600", monkeypatch)
-    remark = f"cannot read all of {directory}: {tmp_path}/path/rpm did not finish within 0.2 seconds"
+    remark = f"cannot read all of /var/lib/rpm: {tmp_path}/path/rpm did not finish within 0.2 seconds"
     assert owners(["/bin/small"], str(tmp_path)) == FileOwners({}, (remark,))
 
 

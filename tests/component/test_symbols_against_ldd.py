@@ -12,10 +12,10 @@ import pytest
 from magicpak.elf.cache import ElfCache
 from magicpak.elf.errors import ElfError
 from magicpak.elf.facts import ElfFacts
+from magicpak.files.directory import DirectoryView
 from magicpak.ldso.factory import emulated_loaders
 from magicpak.verify.directory import SymbolCheck
 from magicpak.verify.programs import ProgramChecker
-from magicpak.verify.root_view import DirectoryView
 from support.loader_oracle import GLIBC
 
 pytestmark = pytest.mark.skipif(not os.path.exists(GLIBC), reason=f"there is no {GLIBC}")

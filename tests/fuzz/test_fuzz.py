@@ -26,10 +26,9 @@ from magicpak.ldso.cache import MAX_OVERLAP, CacheEntry, make_cache, parse_cache
 from magicpak.ldso.interpreter import built_in
 from magicpak.ldso.machines import machine_of
 from magicpak.needs.strings import MAX_CONTENT, ElfContent
-from magicpak.packages.contents import package_contents
-from magicpak.packages.owners import owners
 from support import script_readers as scripts
 from support.elf_files import PPC, X86_64, make_elf
+from support.package_roots import owners, package_contents
 
 Answer = TypeVar("Answer")
 

@@ -21,9 +21,9 @@ from magicpak.elf.facts import Dependency, DependencyKind, ElfFacts, ElfTarget, 
 from magicpak.elf.image import PAGE, ElfBytes, MappedImage, Segment
 from magicpak.elf.reader import ElfError, ElfErrorKind, read_facts, read_path
 from magicpak.elf.symbols import Symbols, read_symbols
+from magicpak.files.directory import DirectoryView
 from magicpak.files.view import FileView, HostView, read_file, read_host_file
 from magicpak.verify.plan_view import PlanView
-from magicpak.verify.root_view import DirectoryView
 from support.elf_files import (
     AARCH64,
     BIG_PAGE,

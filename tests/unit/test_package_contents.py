@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from magicpak.packages.contents import package_contents
+from support.package_roots import package_contents
 
 DPKG = {
     "tool": "Depends: libtool (>= 1:2~), data:any | other,\n helper [amd64]\nPre-Depends: mail-agent",

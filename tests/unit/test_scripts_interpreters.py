@@ -36,7 +36,7 @@ def tree(root: Path, *names: str) -> None:
 
 def read(interpreter: Path, script: Path, *, whole: bool = False, arguments: tuple[str, ...] = ()) -> ScriptNeeds:
     """Return what `script` needs, as a script of the language of `interpreter`."""
-    row = language_of(str(interpreter))
+    row = language_of(str(interpreter), Sources())
     assert row is not None
     sources = Sources()
     needs = row.reader().script(ScriptFile(str(script), str(interpreter), arguments), sources, whole=whole)
@@ -76,12 +76,12 @@ def programs(needs: ScriptNeeds, host: Path) -> str:
     ],
 )
 def test_interpreters_are_recognised_by_their_names(name: str, language: str, tmp_path: Path) -> None:
-    row = language_of(str(tmp_path / name))
+    row = language_of(str(tmp_path / name), Sources())
     assert row is not None
     assert row.name == language
     link = tmp_path / "link"
     link.symlink_to(tmp_path / name)
-    assert language_of(str(link)) == row
+    assert language_of(str(link), Sources()) == row
 
 
 def test_each_row_has_a_reader() -> None:

@@ -50,10 +50,10 @@ def _run(arguments: Sequence[str]) -> int:
 
 def _list(options: ListOptions) -> int:
     """Print a line for each name of `--with`. Raises MagicpakError, and OSError that names the stream."""
+    from magicpak.assembly import needs_listing
     from magicpak.log import Log
-    from magicpak.stages.needs_listing import NeedsListing
 
-    listing = NeedsListing(options.inputs, options.with_, options.with_file, options.library_path)
+    listing = needs_listing(options)
     _print("".join(f"{line}\n" for line in listing.run(Log(options.log_level))).encode("utf-8", "backslashreplace"))
     return ExitCode.SUCCESS
 

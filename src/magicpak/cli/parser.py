@@ -56,6 +56,9 @@ def _print_licences(context: click.Context, _option: click.Parameter, wanted: bo
     help="Directory or archive to create; an existing directory must be empty.",
 )
 @_contents(
+    "--root", metavar="DIR", help="Look up INPUT and everything else in DIR, such as a sysroot; run nothing of it."
+)
+@_contents(
     "-i",
     "--include",
     metavar="GLOB",

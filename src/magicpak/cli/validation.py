@@ -10,6 +10,7 @@ import click
 
 from magicpak.bundle.path import BundlePath
 from magicpak.cli.grouped_help import missing_argument
+from magicpak.files.view import real_path
 from magicpak.ldso.resolver import Resolver
 from magicpak.options import CheckOptions, ListOptions, LogLevel, Options, Report
 from magicpak.outputs.form import STDOUT
@@ -25,7 +26,7 @@ Values = Mapping[str, Any]
 
 _ANYWHERE = ("inputs", "output", "log_level", "verbose")
 _WITH_CHECK = (*_ANYWHERE, "check", "symbols", "upx", "upx_timeout")
-_WITH_LIST = (*_ANYWHERE, "with_list", "with_", "with_file")
+_WITH_LIST = (*_ANYWHERE, "with_list", "with_", "with_file", "root")
 
 
 def _refuse_others(context: click.Context, flag: str, names: tuple[str, ...]) -> None:
@@ -46,7 +47,12 @@ def list_options(values: Values, context: click.Context) -> ListOptions:
     _refuse_others(context, "--with-list", _WITH_LIST)
     library_path = os.environ.get("LD_LIBRARY_PATH", "")
     return ListOptions(
-        _all_arguments(values), values["with_"], values["with_file"], library_path, log_level=_log_level(values)
+        _all_arguments(values),
+        _root(values),
+        values["with_"],
+        values["with_file"],
+        library_path,
+        log_level=_log_level(values),
     )
 
 
@@ -69,7 +75,8 @@ def bundle_options(values: Values, context: click.Context) -> Options:
         **{name: value for name, value in values.items() if name in Options._fields},
         "inputs": inputs,
         "output": output,
-        "resolver": Resolver.NOLOAD if values["experimental_noload_resolver"] else values["resolver"] or Resolver.AUTO,
+        "root": _root(values),
+        "resolver": _resolver(values),
         "env": dict(values["env"]),
         "label": dict(values["label"]),
         "expose": tuple(chain.from_iterable(values["expose"])),
@@ -81,6 +88,18 @@ def bundle_options(values: Values, context: click.Context) -> Options:
         "source_date_epoch": _source_date_epoch(),
     }
     return Options(**by_name)
+
+
+def _root(values: Values) -> str | None:
+    """Return the directory in which everything is looked up; None for the host, which `/` is too."""
+    root: str | None = values["root"]
+    return None if root is not None and real_path(root) == "/" else root
+
+
+def _resolver(values: Values) -> Resolver:
+    """Return how libraries are found: in another tree, `auto` asks no loader."""
+    resolver = Resolver.NOLOAD if values["experimental_noload_resolver"] else values["resolver"] or Resolver.AUTO
+    return Resolver.STATIC if resolver is Resolver.AUTO and _root(values) is not None else resolver
 
 
 def _arguments(values: Values, context: click.Context) -> tuple[tuple[str, ...], str | None]:
@@ -103,6 +122,8 @@ def _refuse_contradictions(values: Values) -> None:
     resolver = values["resolver"]
     if values["experimental_noload_resolver"] and resolver not in (None, Resolver.NOLOAD):
         message = f"--experimental-noload-resolver cannot be used with --resolver {resolver.value}"
+    elif _root(values) is not None and (flag := _running_flag(values)) is not None:
+        message = f"{flag} cannot be used with --root: nothing of another tree is run"
     elif values["dynamic_arg"] and values["dynamic_command"] is not None:
         message = "--dynamic-arg cannot be used with --dynamic-command: write the arguments into the command"
     elif values["output"] == STDOUT and _prints(values):
@@ -111,6 +132,17 @@ def _refuse_contradictions(values: Values) -> None:
         message = "--why and --report both print to stdout: write the report to a file with --report-file"
     if message is not None:
         raise click.UsageError(message)
+
+
+def _running_flag(values: Values) -> str | None:
+    """Return the option that would run a program of the bundle, or its loader; None for no such."""
+    resolver = _resolver(values)
+    flags = {
+        "--dynamic": values["dynamic"],
+        "--test": values["test"],
+        f"--resolver {resolver.value}": resolver in (Resolver.DLOPEN, Resolver.NOLOAD),
+    }
+    return next((flag for flag, is_given in flags.items() if is_given), None)
 
 
 def _prints(values: Values) -> bool:

@@ -1,9 +1,8 @@
 """What `--include` and `--mkdir` ask for: files, links, directories, and everything in them."""
 
-import os
 import stat
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from magicpak.bundle.entry import Copy, Directory
 from magicpak.bundle.path import BundlePath
@@ -14,8 +13,11 @@ from magicpak.errors import CannotRead, InvalidUsage, SourceChanged, read_failur
 from magicpak.files.cli_path import Location
 from magicpak.files.host import Host
 from magicpak.files.matches import matching_paths
-from magicpak.files.view import read_host_file
+from magicpak.files.view import read_file, read_host_file
 from magicpak.text import printable
+
+if TYPE_CHECKING:
+    from magicpak.files.source import SourceView
 
 _ELF_MAGIC = b"\x7fELF"
 _SCRIPT_MAGIC = b"#!"
@@ -50,7 +52,7 @@ def include(patterns: Sequence[str], mirror: Mirror) -> IncludeMatches:
     try:
         for pattern in patterns:
             because = Because(f"{_MATCHED_BY}--include {pattern}")
-            matches = matching_paths(pattern)
+            matches = matching_paths(pattern, mirror.host.files)
             if not matches:
                 warnings.append(f"--include {printable(pattern)} matches nothing")
             ends = [trees.collect(each, because) for each in matches]
@@ -59,8 +61,8 @@ def include(patterns: Sequence[str], mirror: Mirror) -> IncludeMatches:
     except TooMuch as error:
         option = printable(error.because.words.removeprefix(_MATCHED_BY))
         raise InvalidUsage(f"{option}: {error.what}", hints=[error.hint]) from None
-    elf_files = elf_files_among(mirror.after(before), trees.unreadable)
-    scripts = tuple(location for location in named if _is_script(location.host))
+    elf_files = elf_files_among(mirror.after(before), trees.unreadable, mirror.host.files)
+    scripts = tuple(location for location in named if _is_script(location.host, mirror.host.files))
     return IncludeMatches(tuple(named), scripts, tuple(elf_files), tuple(warnings), trees.unreadable)
 
 
@@ -87,15 +89,18 @@ def _directory_entry(place: BundlePath, host: Host) -> Directory:
     return host.implied_directory(Location(host.real(place), place), status)._replace(implied=False)
 
 
-def elf_files_among(items: Iterable[Item], unreadable: dict[BundlePath, ReadFailure]) -> list[Location]:
-    """Return the files that begin as ELF files do, each once; add to `unreadable` those that cannot be read."""
+def elf_files_among(
+    items: Iterable[Item], unreadable: dict[BundlePath, ReadFailure], files: "SourceView"
+) -> list[Location]:
+    """Return those of `files` that begin as ELF files do, each once; add to `unreadable` those that cannot be read."""
     found: dict[str, Location] = {}
     for item in items:
         if not isinstance(item.entry, Copy) or item.entry.source in found:
             continue
         try:
-            if _is_elf(item.entry.source):
-                found[item.entry.source] = Location(BundlePath(item.entry.source), item.path)
+            inside = files.inside(item.entry.source)
+            if inside is not None and _is_elf(item.entry.source):
+                found[item.entry.source] = Location(BundlePath(inside), item.path)
         except (CannotRead, SourceChanged) as error:
             unreadable.setdefault(item.path, error)
     return list(found.values())
@@ -108,13 +113,9 @@ def _is_elf(path: str) -> bool:
         raise read_failure(path, error) from None
 
 
-def _is_script(path: str) -> bool:
+def _is_script(path: str, files: "SourceView") -> bool:
     """Return whether the kernel can execute the file at `path` as a script."""
     try:
-        return (
-            os.path.isfile(path)
-            and os.access(path, os.X_OK)
-            and read_host_file(path, len(_SCRIPT_MAGIC)) == _SCRIPT_MAGIC
-        )
+        return files.is_executable(path) and read_file(files, path, len(_SCRIPT_MAGIC)) == _SCRIPT_MAGIC
     except OSError:  # one that cannot be read is among `unreadable`
         return False

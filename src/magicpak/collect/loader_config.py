@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from magicpak.bundle.entry import Attributes, Content, Copy, Directory
 from magicpak.bundle.exclude import exclude
@@ -15,6 +16,7 @@ from magicpak.elf.cache import ElfCache
 from magicpak.elf.errors import ElfError
 from magicpak.elf.facts import DF_1_NODEFLIB, ElfFacts
 from magicpak.errors import MagicpakError
+from magicpak.files.view import HOST
 from magicpak.ldso.cache import CacheEntry, make_cache
 from magicpak.ldso.interpreter import GLIBC_CACHE, Glibc, Interpreter, Musl
 from magicpak.ldso.loader import Need, Rule
@@ -23,20 +25,28 @@ from magicpak.ldso.musl import DEFAULT_PATH, path_file
 from magicpak.ldso.search import hwcaps_level
 from magicpak.text import printable
 
+if TYPE_CHECKING:
+    from magicpak.files.source import SourceView
+
 _NONE = ReadCaches()
 _FOR_LOADERS = Because("lets the loader find the same libraries as on the host")
 
 
 def with_loader_config(
-    plan: BundlePlan, excluded: Sequence[str], all_placed: Sequence[Placed], elf: ElfCache, read: ReadCaches = _NONE
+    plan: BundlePlan,
+    excluded: Sequence[str],
+    all_placed: Sequence[Placed],
+    elf: ElfCache,
+    read: ReadCaches = _NONE,
+    files: "SourceView" = HOST,
 ) -> tuple[BundlePlan, list[str]]:
     """Return `plan` with the files that its loaders need to find what they find here, and a warning for each.
 
     They replace a copy of the host's own ld.so.cache that was included, or that programs `read`. What the patterns
-    `excluded` match is in the way of nothing. `elf` has the ELF files of the host. Raises MagicpakError where no such
+    `excluded` match is in the way of nothing. `elf` has the ELF files among `files`. Raises MagicpakError where no such
     file helps.
     """
-    items = _loader_config_items(all_placed, _DefaultDirectories(plan, excluded, elf), read)
+    items = _loader_config_items(all_placed, _DefaultDirectories(plan, excluded, elf, files), read)
     if not items:
         return plan, []
     paths = {item.path for item in items}
@@ -100,15 +110,16 @@ def _loader_config_items(all_placed: Sequence[Placed], defaults: "_DefaultDirect
 
 
 class _DefaultDirectories:
-    """What loaders find in the default directories of `plan`, of which `elf` has the ELF files.
+    """What loaders find in the default directories of `plan`; `elf` has the ELF files among `files`.
 
     What the patterns `excluded` match is in the way of nothing.
     """
 
-    def __init__(self, plan: BundlePlan, excluded: Sequence[str], elf: ElfCache) -> None:
+    def __init__(self, plan: BundlePlan, excluded: Sequence[str], elf: ElfCache, files: "SourceView") -> None:
         self._plan = plan
         self._excluded = excluded
         self._elf = elf
+        self._files = files
         self._ends: dict[str, BundlePath] = {}
 
     def lead_to(
@@ -144,7 +155,7 @@ class _DefaultDirectories:
         if item is None or not isinstance(item.entry, Copy):
             return item is None
         try:
-            return not machine.accepts(requester, self._elf.get(item.entry.source).facts)
+            return not machine.accepts(requester, self._elf.get(self._files.inside(item.entry.source) or "").facts)
         except (OSError, ElfError):  # at what is not an ELF file the loader stops
             return False
 

@@ -14,7 +14,6 @@ from magicpak.files.env_line import env_command
 from magicpak.files.script import HEAD, MAX_INTERPRETERS, Script, parse_script
 from magicpak.files.view import read_host_file
 from magicpak.ldso.factory import Loaders
-from magicpak.process.exec import find_program
 from magicpak.resolve.inputs import Program
 from magicpak.resolve.libraries import Resolved, resolve_program
 from magicpak.scripts.needs import ScriptFile
@@ -124,8 +123,9 @@ class ProgramCollector:
         return status is not None and stat.S_ISDIR(status.st_mode)
 
     def _script(self, location: Location) -> Script | None:
+        source = self._mirror.host.source(location.host)
         try:
-            return parse_script(read_host_file(self._mirror.host.source(location.host) or location.host, HEAD))
+            return parse_script(read_host_file(source, HEAD)) if source is not None else None
         except OSError:
             return None
 
@@ -146,9 +146,11 @@ class ProgramCollector:
             arguments = (script.argument,) if script.argument else ()
             self.scripts[location] = ScriptFile(path, script.interpreter, arguments)
             return
-        program = find_program(command.program, command.search_path) if root == ROOT else None
+        files = self._mirror.host.files
+        program = files.program(command.program, command.search_path) if root == ROOT else None
         if program is not None:
-            program = os.path.abspath(program)
+            program = program if os.path.isabs(program) else os.path.join(files.current_directory(), program)
+            program = os.path.normpath(program)
             self.scripts[location] = ScriptFile(path, program, command.arguments, command.environment)
             self.place(program, Because("the program that env runs for", location.host), root, depth + 1)
 

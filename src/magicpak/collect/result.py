@@ -7,10 +7,12 @@ from magicpak.bundle.exclude import Exclusion
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan
 from magicpak.collect.libraries import Placed
+from magicpak.files.view import HOST
 from magicpak.resolve.inputs import Inputs
 
 if TYPE_CHECKING:
     from magicpak.collect.scripts import PlacedScript
+    from magicpak.files.source import SourceView
 
 
 class Result(NamedTuple):
@@ -20,7 +22,7 @@ class Result(NamedTuple):
     `placed` are the closures of the INPUTs, of what runs the scripts among them, and of what is included or was used;
     `named` are the places of the files that a pattern of `--include` itself matches; `exclusion` is what was excluded.
     In `plan`, packed programs have taken the place of the INPUTs. `private` are the temporary directories with copies
-    that were made for this run.
+    that were made for this run. `files` is where everything was looked up.
     """
 
     inputs: Inputs
@@ -30,3 +32,4 @@ class Result(NamedTuple):
     exclusion: Exclusion
     plan: BundlePlan
     private: Sequence[str] = ()
+    files: "SourceView" = HOST

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Because
@@ -14,7 +14,6 @@ from magicpak.collect.trees import TooManyLinks, TooMuch, TreeCollector
 from magicpak.elf.cache import ElfCache
 from magicpak.elf.errors import ElfError
 from magicpak.files.cli_path import HOST_ROOT, CliPath, Location
-from magicpak.files.view import real_path
 from magicpak.ldso.factory import Loaders
 from magicpak.resolve.inputs import Program, ScriptInput
 from magicpak.resolve.libraries import Resolved
@@ -23,6 +22,9 @@ from magicpak.scripts.needs import Language, Requirement, ScriptFile, ScriptNeed
 from magicpak.scripts.sources import Sources
 from magicpak.scripts.state import WRITTEN_TO
 from magicpak.text import printable
+
+if TYPE_CHECKING:
+    from magicpak.files.source import SourceView
 
 _NAMES = {"java": ("java", "users")}
 """Programs without a reader of their own, and what they need of `--with`: java looks up the user's home directory."""
@@ -79,13 +81,15 @@ def collect_scripts(
     return ScriptItems([*programs, *libraries.resolved], scripts, warnings, collector.hints, collector.names)
 
 
-def interpreters(inputs: Sequence[ScriptInput], scripts: Sequence[PlacedScript], elf: ElfCache) -> list[Program]:
-    """Return the programs that run `inputs`, of which `scripts` says what runs them. Raises OSError."""
+def interpreters(
+    inputs: Sequence[ScriptInput], scripts: Sequence[PlacedScript], elf: ElfCache, files: "SourceView"
+) -> list[Program]:
+    """Return the programs of `files` that run `inputs`, of which `scripts` says what runs them. Raises OSError."""
     places = {each.place for each in inputs}
     paths = dict.fromkeys(each.file.interpreter for each in scripts if each.place in places)
     found = []
     for path in paths:
-        real = BundlePath(real_path(path))
+        real = BundlePath(files.real(path))
         try:
             found.append(Program(path, path, real, elf.get(real), BundlePath(path)))
         except ElfError:  # a script in its turn
@@ -103,7 +107,7 @@ class _ScriptCollector:
         self._mirror = mirror
         self._before = len(mirror)
         self._trees = TreeCollector(mirror)
-        self._sources = Sources()
+        self._sources = Sources(mirror.host.files)
         self._whole = whole
         self._languages: dict[str, Language] = {}
         self._interpreters: set[str] = set()
@@ -132,7 +136,7 @@ class _ScriptCollector:
 
     def elf_files(self) -> list[Location]:
         """Return the ELF files among what was collected: they need libraries."""
-        return elf_files_among(self._mirror.after(self._before), self._trees.unreadable)
+        return elf_files_among(self._mirror.after(self._before), self._trees.unreadable, self._mirror.host.files)
 
     def warnings(self) -> list[str]:
         """Return a line for each thing worth a warning."""
@@ -140,7 +144,7 @@ class _ScriptCollector:
 
     def _language(self, interpreter: str) -> Language | None:
         """Return what reads the scripts of `interpreter`, whose library is collected; None where that is unknown."""
-        row = language_of(interpreter)
+        row = language_of(interpreter, self._sources)
         if row is None:
             return None
         if row.name not in self._languages:
@@ -159,7 +163,7 @@ class _ScriptCollector:
         for program in needs.programs:
             self.programs.place(program.path, program.because)
             self._language(program.path)
-            for name in _NAMES.get(os.path.basename(real_path(program.path)), ()):
+            for name in _NAMES.get(os.path.basename(self._sources.real(program.path)), ()):
                 self.names.setdefault(name, program.path)
         for script in needs.scripts:
             self._given.setdefault((script.path, script.interpreter), script)

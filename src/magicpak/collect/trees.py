@@ -12,7 +12,6 @@ from magicpak.collect.mirror import Mirror
 from magicpak.collect.tree_links import TreeLinks
 from magicpak.errors import CannotRead, SourceChanged, read_failure
 from magicpak.files.cli_path import CliPath, Location
-from magicpak.files.view import link_target
 from magicpak.text import printable
 
 ReadFailure = CannotRead | SourceChanged
@@ -56,6 +55,7 @@ class TreeCollector:
     def __init__(self, mirror: Mirror) -> None:
         self.unreadable: dict[BundlePath, ReadFailure] = {}
         self._mirror = mirror
+        self._files = mirror.host.files
         self._links = TreeLinks(mirror.host)
         self._roots: list[_Branch] = []
         self._walked: dict[BundlePath, set[BundlePath]] = {}
@@ -67,9 +67,9 @@ class TreeCollector:
         Raises TooMuch.
         """
         end = self._placed(path.path, because, path.start, path.in_bundle)
-        if end is not None and os.path.isdir(end.host):
+        if end is not None and self._files.is_directory(end.host):
             on_host = BundlePath(path.on_host)
-            if end.host == ROOT or link_target(on_host) is not None:
+            if end.host == ROOT or stat.S_ISLNK(self._files.link_status(on_host).st_mode):
                 self._require_bounded(on_host, end.host, because)
             self._links.add_root(end)
             self._roots.append(_Branch(end, because))
@@ -114,15 +114,17 @@ class TreeCollector:
             return ()
         branches: list[_Branch] = []
         try:
-            self._mirror.whole_directory(location, os.lstat(location.host), branch.because)
-            with os.scandir(location.host) as listing:
+            self._mirror.whole_directory(location, self._files.link_status(location.host), branch.because)
+            with os.scandir(self._files.physical(location.host)) as listing:
                 children = sorted(listing, key=lambda child: child.name)
             if any(child.is_symlink() for child in children):
                 branch = branch._replace(above=branch.above.union(_with_parents(location.host)))
             for child in children:
                 branches += self._collect_child(child, branch)
         except OSError as error:
-            self.unreadable.setdefault(location.bundle, read_failure(error.filename or location.host, error))
+            self.unreadable.setdefault(
+                location.bundle, read_failure(self._files.inside(error.filename or "") or location.host, error)
+            )
         return branches
 
     def _placed(self, path: str, because: Because, start: Location, in_bundle: BundlePath) -> Location | None:
@@ -151,7 +153,7 @@ class TreeCollector:
             self._mirror.keep_link(link, branch.because)
             return
         end = self._placed(link.host.name, branch.because, branch.location, link.bundle)
-        if end is None or not os.path.isdir(end.host):
+        if end is None or not self._files.is_directory(end.host):
             return
         if end.host not in branch.above:
             self._require_bounded(link.host, end.host, branch.because)

@@ -48,7 +48,7 @@ def collect_needs(
     Nothing is executed. Raises NeedNotFound, CannotRead and ToolFailed.
     """
     collector = _NeedCollector(mirror, loaders)
-    host = NeedHost.of(inputs, programs, loaders)
+    host = NeedHost.of(inputs, programs, loaders, mirror.host.files)
     for need in wanted:
         try:
             collector.add(find_need(need, host), Because(f"added by {need.flag}"))
@@ -97,7 +97,7 @@ class _NeedCollector:
         """Return what was collected for `programs`."""
         for path, entry, because in self._made:  # last: what the host has there comes first
             self._make(path, entry, because)
-        elf_files = elf_files_among(self._mirror.after(self._before), self._trees.unreadable)
+        elf_files = elf_files_among(self._mirror.after(self._before), self._trees.unreadable, self._mirror.host.files)
         resolved = [*self._libraries, *self._programs.resolved]
         # Java loads libjvm.so by its path, and then the libraries that need it by that name.
         loaded = {location.host.name for location in elf_files}

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from magicpak.elf.errors import ElfError, require_regular
 from magicpak.elf.facts import ElfFacts
 from magicpak.elf.reader import read_facts
-from magicpak.files.view import FileView, HostView
+from magicpak.files.view import HOST, FileView
 
 MAX_UNOPENED = 1 << 16
 """Paths that cannot be opened, of which the reason is kept: 300 bytes each, where 36 KB of names ask for a million."""
@@ -33,8 +33,8 @@ class ElfCache:
     it may take for a file.
     """
 
-    def __init__(self, files: FileView | None = None, upx: str = "upx", upx_timeout: float = 600) -> None:
-        self.files: FileView = files or HostView()
+    def __init__(self, files: FileView = HOST, upx: str = "upx", upx_timeout: float = 600) -> None:
+        self.files = files
         self.upx = upx
         self.upx_timeout = upx_timeout
         self.by_inode: dict[tuple[int, int], ElfFile] = {}

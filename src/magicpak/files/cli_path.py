@@ -1,15 +1,21 @@
-"""Paths of the command line: where they lead on the host, and their place in the bundle."""
+"""Paths of the command line: where they lead on the host, or in the tree of `--root`, and their place in the bundle."""
 
 import os
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from magicpak.bundle.path import ROOT, BundlePath
 from magicpak.errors import reason
-from magicpak.files.view import real_path
+from magicpak.files.view import HOST
+
+if TYPE_CHECKING:
+    from magicpak.files.source import SourceView
 
 
 class Location(NamedTuple):
-    """A real path of the host, and the place in the bundle that it has."""
+    """A real path of the host, or inside the tree of `--root`, and the place in the bundle that it has.
+
+    What opens files of such a tree needs their paths on the host, which only `SourceView.physical` knows.
+    """
 
     host: BundlePath
     bundle: BundlePath
@@ -30,7 +36,7 @@ class CliPath(NamedTuple):
 
     @property
     def on_host(self) -> str:
-        """Its absolute path on the host, links unresolved."""
+        """Its absolute path on the host, or inside the tree of `--root`, links unresolved."""
         return f"{self.start.host.rstrip('/')}/{self.path.lstrip('/')}".rstrip("/") or "/"
 
     @property
@@ -43,28 +49,28 @@ class CliPath(NamedTuple):
         return CliPath(self.start, f"{self.path.rstrip('/')}/{name}") if name else self
 
 
-def parse_cli_path(text: str) -> CliPath:
-    """Return what `text` means.
+def parse_cli_path(text: str, files: "SourceView" = HOST) -> CliPath:
+    """Return what `text` means in `files`.
 
     A relative path has the same path below the bundle's root, an absolute one and one that climbs out of the current
     directory its absolute path. What comes before `..` is resolved as the kernel does it. Raises FileNotFoundError,
     with `text` as its name, for a relative path in a current directory that was removed.
     """
     try:
-        path = _absolute(text)
+        path = _absolute(text, files)
     except FileNotFoundError as error:
         raise FileNotFoundError(error.errno, reason(error), text) from None
     normal = os.path.normpath(text)
     if text.startswith("/") or normal == ".." or normal.startswith("../"):
         return CliPath(HOST_ROOT, path)
-    here = BundlePath(os.getcwd())
+    here = BundlePath(files.current_directory())
     if here == ROOT or not path.is_under(here):
         return CliPath(HOST_ROOT, path)
     return CliPath(Location(here, ROOT), path[len(here) :] or "/")
 
 
-def _absolute(text: str) -> BundlePath:
-    path = text if text.startswith("/") else os.path.join(os.getcwd(), text)
+def _absolute(text: str, files: "SourceView") -> BundlePath:
+    path = text if text.startswith("/") else os.path.join(files.current_directory(), text)
     if ".." in path.split("/"):
-        path = os.path.join(real_path(os.path.dirname(path)), os.path.basename(path))
+        path = os.path.join(files.real(os.path.dirname(path)), os.path.basename(path))
     return BundlePath(path)

@@ -1,18 +1,21 @@
-"""The host's files as a plan needs them: each looked at once, and classified."""
+"""The files of the host, or of the tree of `--root`, as a plan needs them: each looked at once, and classified."""
 
 import errno
 import os
 import stat
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from magicpak.bundle.entry import Attributes, Copy, Directory, Fifo, Link
 from magicpak.bundle.path import ROOT, BundlePath, Resolution, resolve
 from magicpak.bundle.plan import made_directory
 from magicpak.errors import CannotRead
 from magicpak.files.cli_path import Location
-from magicpak.files.view import KERNEL_FILE_SYSTEMS, is_below, link_text
+from magicpak.files.view import HOST, KERNEL_FILE_SYSTEMS, is_below
 from magicpak.text import list_names
+
+if TYPE_CHECKING:
+    from magicpak.files.source import SourceView
 
 _NOTHING = {errno.ENOENT, errno.ENOTDIR}
 
@@ -29,12 +32,19 @@ class PreviousFile(NamedTuple):
 
 
 class Host:
-    """The files of the host, and which of them are never bundled.
+    """All of `files`, by their paths inside, and which of them are never bundled.
 
-    `output` is the real path of OUTPUT. The real paths of `previous` are seen as what they were before the runs.
+    `output` is the real path of OUTPUT, if it is inside. The real paths of `previous` are seen as what they were before
+    the runs.
     """
 
-    def __init__(self, output: str | None = None, previous: Mapping[str, PreviousFile] | None = None) -> None:
+    def __init__(
+        self,
+        output: str | None = None,
+        previous: Mapping[str, PreviousFile] | None = None,
+        files: "SourceView" = HOST,
+    ) -> None:
+        self.files = files
         self.output = output
         self._previous = previous or {}
         self._status: dict[str, os.stat_result | None] = {path: each.status for path, each in self._previous.items()}
@@ -44,7 +54,7 @@ class Host:
     def status(self, path: str) -> os.stat_result | None:
         """Return the status of what is at `path`, not following a link; None for nothing. Raises CannotRead."""
         if path not in self._status:
-            self._status[path] = _status(path)
+            self._status[path] = self._look(path)
         return self._status[path]
 
     def existing_status(self, path: str) -> os.stat_result:
@@ -79,18 +89,18 @@ class Host:
         if previous is not None and previous.target is not None:
             return previous.target
         try:
-            return link_text(path)
+            return self.files.link_text(path)
         except OSError as error:
             raise CannotRead(path, error) from None
 
     def source(self, path: str) -> str | None:
-        """Return the path where the bytes and extended attributes of `path` are; None where they are gone."""
+        """Return the path of the host where the bytes and attributes of `path` are; None where they are gone."""
         previous = self._previous.get(path)
-        return previous.source if previous else path
+        return previous.source if previous else self.files.physical(path)
 
     def link(self, path: str, status: os.stat_result, root: BundlePath = ROOT) -> Link:
         """Return the link at `path` for a process with the root directory `root`. Raises CannotRead."""
-        return Link(self.target(path), attributes_of(status), path if root == ROOT else None)
+        return Link(self.target(path), attributes_of(status), self.files.physical(path) if root == ROOT else None)
 
     def implied_directory(self, location: Location, status: os.stat_result) -> Directory:
         """Return the directory at `location` as one that only holds something else."""
@@ -131,7 +141,7 @@ class Host:
             return False
         known = self._devices.get(status.st_dev)
         if known is None:
-            known = self._devices[status.st_dev] = _is_on_kernels(path, status.st_dev)
+            known = self._devices[status.st_dev] = _is_on_kernels(self.files.physical(path), status.st_dev)
         return known
 
     def skip(self, path: str, why: str) -> None:
@@ -141,6 +151,14 @@ class Host:
     def warnings(self) -> list[str]:
         """Return a line for each kind of thing that was skipped."""
         return [f"skipped {list_names(paths)}: {why}" for why, paths in self._skipped.items()]
+
+    def _look(self, path: str) -> os.stat_result | None:
+        try:
+            return self.files.link_status(path)
+        except OSError as error:
+            if error.errno in _NOTHING:
+                return None
+            raise CannotRead(path, error) from None
 
     def _resolve(self, path: str, root: BundlePath) -> Resolution:
         return resolve(path, self._link_target, root=root)
@@ -159,15 +177,6 @@ def describe_file_type(mode: int) -> str:
     """Return what a file of `mode` (st_mode) is, for a message."""
     kinds = ((stat.S_ISDIR, "a directory"), (stat.S_ISFIFO, "a named pipe"), (stat.S_ISSOCK, "a socket"))
     return next((words for test, words in kinds if test(mode)), "a device")
-
-
-def _status(path: str) -> os.stat_result | None:
-    try:
-        return os.lstat(path)
-    except OSError as error:
-        if error.errno in _NOTHING:
-            return None
-        raise CannotRead(path, error) from None
 
 
 def _is_on_kernels(path: str, device: int) -> bool:

@@ -31,37 +31,17 @@ SYSTEMD_MARKER = "/run/systemd/system"
 class FileView(Protocol):
     """All that a loader looks at goes through this; paths are absolute, and links are followed."""
 
-    def open(self, path: str) -> int:
+    def open(self, path: str, /) -> int:
         """Return a descriptor of what `path` leads to, as `open_file` does. Raises OSError."""
 
-    def is_directory(self, path: str) -> bool:
+    def is_directory(self, path: str, /) -> bool:
         """Return whether `path` leads to a directory."""
 
-    def has_capabilities(self, path: str) -> bool:
+    def has_capabilities(self, path: str, /) -> bool:
         """Return whether `path` leads to a file with capabilities(7) of its own."""
 
     def current_directory(self) -> str:
         """Return what a relative path begins at. Raises OSError."""
-
-
-class HostView:
-    """The files of the host, as this process sees them."""
-
-    def open(self, path: str) -> int:
-        """Return a descriptor of what `path` leads to, as `open_file` does. Raises OSError."""
-        return open_file(path)
-
-    def is_directory(self, path: str) -> bool:
-        """Return whether `path` leads to a directory."""
-        return os.path.isdir(path)
-
-    def has_capabilities(self, path: str) -> bool:
-        """Return whether `path` leads to a file with capabilities of its own."""
-        return has_capabilities(path)
-
-    def current_directory(self) -> str:
-        """Return that of this process. Raises OSError."""
-        return os.getcwd()
 
 
 def open_file(path: str, flags: int = 0) -> int:
@@ -78,7 +58,7 @@ def open_file(path: str, flags: int = 0) -> int:
 
 def read_host_file(path: str, most: int) -> bytes:
     """Return the first `most` bytes of the regular file at `path` of the host. Raises OSError."""
-    return read_file(HostView(), path, most)
+    return read_file(HOST, path, most)
 
 
 def read_file(view: FileView, path: str, most: int) -> bytes:
@@ -102,9 +82,9 @@ def read_file(view: FileView, path: str, most: int) -> bytes:
         os.close(descriptor)
 
 
-def host_file_pieces(path: str, most: int) -> Iterator[bytes]:
-    """Yield the first `most` bytes of the regular file at `path` of the host, piece by piece. Raises OSError."""
-    descriptor = open_file(path)
+def file_pieces(view: FileView, path: str, most: int) -> Iterator[bytes]:
+    """Yield the first `most` bytes of the regular file that `path` leads to, piece by piece. Raises OSError."""
+    descriptor = view.open(path)
     try:
         mode = os.fstat(descriptor).st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
@@ -149,14 +129,59 @@ def is_below(path: str, directories: tuple[str, ...]) -> bool:
     return path.startswith(directories) and any(path == each or path.startswith(f"{each}/") for each in directories)
 
 
-class RootView(ABC):
+class HostView:
+    """The files of the host, as this process sees them: the `SourceView` in which each path is its own."""
+
+    is_this_system = True
+    own_program = "/proc/self/exe"
+    open = staticmethod(open_file)
+    real = staticmethod(real_path)
+    status = staticmethod(os.stat)
+    link_status = staticmethod(os.lstat)
+    link_text = staticmethod(link_text)
+    names = staticmethod(os.listdir)
+    exists = staticmethod(os.path.exists)
+    is_file = staticmethod(os.path.isfile)
+    is_directory = staticmethod(os.path.isdir)
+    has_capabilities = staticmethod(has_capabilities)
+    current_directory = staticmethod(os.getcwd)
+
+    def physical(self, place: str) -> str:
+        """Return `place`."""
+        return place
+
+    def inside(self, path: str) -> str | None:
+        """Return `path`."""
+        return path
+
+    def is_executable(self, path: str) -> bool:
+        """Return whether `path` leads to a file that this process may execute."""
+        return os.path.isfile(path) and os.access(path, os.X_OK)
+
+    def program(self, path_or_name: str, search_path: str | None = None) -> str | None:
+        """Return the path of a program as execvp(3) finds it, in `search_path` or else in PATH."""
+        from magicpak.process.exec import find_program
+
+        return find_program(path_or_name, search_path)
+
+    def glob(self, pattern: str, directory: str) -> Iterator[str]:
+        """Yield what `pattern` of `--include` matches below `directory`."""
+        from magicpak.bundle.globs import glob_paths
+
+        return glob_paths(pattern, directory)
+
+
+HOST = HostView()
+
+
+class RootView(FileView, ABC):
     """A view with a root of its own, in which paths are followed by ourselves, so that nothing leads out.
 
     Its current directory is its root. Where a directory leads is found out once.
     """
 
     def __init__(self) -> None:
-        self._directories: dict[str, BundlePath | None] = {}
+        self._directories: dict[str, BundlePath | int] = {}
 
     @abstractmethod
     def target(self, place: BundlePath) -> str | None:
@@ -168,14 +193,6 @@ class RootView(ABC):
     @abstractmethod
     def is_directory_at(self, place: BundlePath) -> bool:
         """Return whether a directory is at `place`. Raises OSError for nothing."""
-
-    @abstractmethod
-    def open(self, path: str) -> int:
-        """Return a descriptor of what `path` leads to, as `open_file` does. Raises OSError."""
-
-    @abstractmethod
-    def has_capabilities(self, path: str) -> bool:
-        """Return whether `path` leads to a file with capabilities(7) of its own."""
 
     @abstractmethod
     def is_executable(self, path: str) -> bool:
@@ -207,17 +224,18 @@ class RootView(ABC):
         if above not in self._directories:
             self._directories[above] = self._directory(above)
         directory = self._directories[above]
-        if directory is None:
-            raise OSError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        if isinstance(directory, int):
+            raise OSError(directory, os.strerror(directory), path)
         place = directory.joined(name)
         return place if self.target(place) is None else self._followed(name, directory)
 
-    def _directory(self, path: str) -> BundlePath | None:
+    def _directory(self, path: str) -> BundlePath | int:
+        """Return where the directory `path` is; an error number for nothing, and for what is not a directory."""
         try:
             place = self._followed(path)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        return place if self.is_directory_at(place) else None
+        except (FileNotFoundError, NotADirectoryError) as error:
+            return error.errno or errno.ENOENT
+        return place if self.is_directory_at(place) else errno.ENOTDIR
 
     def _followed(self, path: str, start: BundlePath = ROOT) -> BundlePath:
         end = resolve(path, self.target, start)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from magicpak.errors import NeedNotFound
 from magicpak.files.cli_path import HOST_ROOT, CliPath
-from magicpak.files.view import read_host_file
+from magicpak.files.view import read_file
 from magicpak.needs.found import NeedFiles, NeedHost
 from magicpak.needs.rows import WantedNeed, near_names
 
@@ -29,17 +29,17 @@ _BUILT_IN = re.compile(
 """Character sets that libc converts itself (gconv_builtin.h of glibc)."""
 
 
-def locale(need: WantedNeed, _host: NeedHost) -> NeedFiles:
+def locale(need: WantedNeed, host: NeedHost) -> NeedFiles:
     """Return the locales that are named, as directories or in the archive; all by default. Raises NeedNotFound."""
     paths = [LOCALES, MUSL_LOCALES] if need.has_default else []
     for name in need.arguments:
-        found = [each for each in _locale_paths(name) if os.path.exists(each)]
-        if not found and _normalized(name) in _archived():
+        found = [each for each in _locale_paths(name) if host.files.exists(each)]
+        if not found and _normalized(name) in _archived(host):
             found = [ARCHIVE]
         if not found:
             raise NeedNotFound(need.flag, [*_locale_paths(name), f"{_normalized(name)} in {ARCHIVE}"])
         paths += found
-    existing = [path for path in dict.fromkeys(paths) if os.path.exists(path)]
+    existing = [path for path in dict.fromkeys(paths) if host.files.exists(path)]
     return NeedFiles(trees=[CliPath(HOST_ROOT, path) for path in existing], sought=paths)
 
 
@@ -57,10 +57,10 @@ def _normalized(name: str) -> str:
     return f"{language}{dot}{'iso' if letters.isdigit() else ''}{letters}{at}{modifier}"
 
 
-def _archived() -> frozenset[str]:
+def _archived(host: NeedHost) -> frozenset[str]:
     """Return the names in the archive."""
     try:
-        data = read_host_file(ARCHIVE, MAX_ARCHIVE)
+        data = read_file(host.files, ARCHIVE, MAX_ARCHIVE)
     except OSError:
         return frozenset()
     if len(data) < _ARCHIVE_HEAD.size:
@@ -79,13 +79,13 @@ def gconv(need: WantedNeed, host: NeedHost) -> NeedFiles:
     directories = [each.on_host for each in host.places.matches("{lib}/gconv")]
     if not directories:
         raise NeedNotFound(need.flag, host.places.patterns("{lib}/gconv") or ["{lib}/gconv"])
-    paths = directories if need.has_default else [path for each in directories for path in _chosen(each, need)]
+    paths = directories if need.has_default else [path for each in directories for path in _chosen(each, need, host)]
     return NeedFiles(trees=[CliPath(HOST_ROOT, path) for path in paths])
 
 
-def _chosen(directory: str, need: WantedNeed) -> list[str]:
+def _chosen(directory: str, need: WantedNeed, host: NeedHost) -> list[str]:
     """Return the modules in `directory` of the sets that are named, and the lists of all. Raises NeedNotFound."""
-    modules, aliases = _modules(directory)
+    modules, aliases = _modules(directory, host)
     files = [f"{directory}/gconv-modules", f"{directory}/gconv-modules.cache", f"{directory}/gconv-modules.d"]
     for argument in need.arguments:
         name = _set(argument)
@@ -95,14 +95,14 @@ def _chosen(directory: str, need: WantedNeed) -> list[str]:
             hints = [f"did you mean {', '.join(near)}?"] if near else []
             raise NeedNotFound(need.flag, [f"{argument} in {directory}/gconv-modules"], hints)
         files += modules.get(name, ())
-    return [file for file in dict.fromkeys(files) if os.path.exists(file)]
+    return [file for file in dict.fromkeys(files) if host.files.exists(file)]
 
 
-def _modules(directory: str) -> tuple[dict[str, list[str]], dict[str, str]]:
+def _modules(directory: str, host: NeedHost) -> tuple[dict[str, list[str]], dict[str, str]]:
     """Return the files of the modules of each character set, and the sets by their other names."""
     modules: dict[str, list[str]] = {}
     aliases: dict[str, str] = {}
-    for fields in _configuration(directory):
+    for fields in _configuration(directory, host):
         match fields:
             case ["alias", name, of, *_]:
                 aliases[_set(name)] = _set(of)
@@ -113,12 +113,12 @@ def _modules(directory: str) -> tuple[dict[str, list[str]], dict[str, str]]:
     return modules, aliases
 
 
-def _configuration(directory: str) -> Iterator[Sequence[str]]:
+def _configuration(directory: str, host: NeedHost) -> Iterator[Sequence[str]]:
     more = f"{directory}/gconv-modules.d"
-    names = sorted(os.listdir(more)) if os.path.isdir(more) else []
+    names = sorted(host.files.names(more)) if host.files.is_directory(more) else []
     for path in (f"{directory}/gconv-modules", *(f"{more}/{name}" for name in names if name.endswith(".conf"))):
         try:
-            text = os.fsdecode(read_host_file(path, MAX_CONFIGURATION))
+            text = os.fsdecode(read_file(host.files, path, MAX_CONFIGURATION))
         except OSError:
             continue
         yield from (re.sub("#.*", "", line).split() for line in text.splitlines())

@@ -1,17 +1,18 @@
 """What a need stands for on this host."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from magicpak.elf.cache import ElfCache
 from magicpak.errors import NeedNotFound
 from magicpak.files.cli_path import CliPath
-from magicpak.files.view import real_path
 from magicpak.ldso.factory import Loaders
 from magicpak.needs.places import Places, homes_of, places_of
 from magicpak.needs.rows import NeedRow, WantedNeed
-from magicpak.process.exec import find_program
 from magicpak.resolve.libraries import Resolved
+
+if TYPE_CHECKING:
+    from magicpak.files.source import SourceView
 
 
 class NeedFiles(NamedTuple):
@@ -52,7 +53,10 @@ class NeedFiles(NamedTuple):
 
 
 class NeedHost(NamedTuple):
-    """The host as needs see it: real paths of INPUTs, programs with what their loaders load, and their places."""
+    """The host as needs see it: real paths of INPUTs, programs with what their loaders load, and their places.
+
+    It is that of the programs: with `--root`, the tree.
+    """
 
     inputs: Sequence[str]
     programs: Sequence[Resolved]
@@ -60,14 +64,21 @@ class NeedHost(NamedTuple):
     places: Places
 
     @classmethod
-    def of(cls, inputs: Sequence[str], programs: Sequence[Resolved], loaders: Loaders) -> "NeedHost":
-        """Return the host for `inputs` and `programs`. Raises ToolFailed."""
-        return cls(inputs, programs, loaders, places_of(inputs, programs, loaders))
+    def of(
+        cls, inputs: Sequence[str], programs: Sequence[Resolved], loaders: Loaders, files: "SourceView"
+    ) -> "NeedHost":
+        """Return the host for `inputs` and `programs` of `files`. Raises ToolFailed."""
+        return cls(inputs, programs, loaders, places_of(inputs, programs, loaders, files))
 
     @property
     def elf(self) -> ElfCache:
         """The ELF files of the host."""
         return self.loaders.elf
+
+    @property
+    def files(self) -> "SourceView":
+        """All of its files."""
+        return self.places.files
 
 
 def find_need(need: WantedNeed, host: NeedHost) -> NeedFiles:
@@ -81,7 +92,7 @@ def find_need(need: WantedNeed, host: NeedHost) -> NeedFiles:
     for argument in need.arguments if row.arguments else ():
         patterns = [each.replace("{}", argument) for each in row.arguments]
         found = found.joined(_required(patterns, need, places, whole=True))
-    found = found.joined(NeedFiles(directories=row.mkdir)).joined(_programs(row))
+    found = found.joined(NeedFiles(directories=row.mkdir)).joined(_programs(row, host))
     if row.made:
         from magicpak.needs.made import MADE
 
@@ -93,8 +104,8 @@ def find_need(need: WantedNeed, host: NeedHost) -> NeedFiles:
 
 def _places(row: NeedRow, places: Places) -> Places:
     """Return `places` with the one home that the row is about, if it is about one."""
-    program = find_program(row.home) if row.home else None
-    homes = [*places.homes, *(homes_of(real_path(program)) if program else ())] if row.home else []
+    program = places.files.program(row.home) if row.home else None
+    homes = [*places.homes, *(homes_of(places.files.real(program)) if program else ())] if row.home else []
     candidates = (places._replace(homes=[home]) for home in homes)
     return next((each for each in candidates if all(map(each.matches_one, row.any))), places)
 
@@ -114,7 +125,7 @@ def _required(alternatives: Sequence[str], need: WantedNeed, places: Places, *, 
     raise NeedNotFound(need.flag, _matching(alternatives, places).sought)
 
 
-def _programs(row: NeedRow) -> NeedFiles:
-    found = {name: find_program(name) for name in row.programs}
+def _programs(row: NeedRow, host: NeedHost) -> NeedFiles:
+    found = {name: host.files.program(name) for name in row.programs}
     paths = [path for path in found.values() if path is not None]
     return NeedFiles(programs=paths, sought=[name for name, path in found.items() if path is None])

@@ -8,7 +8,6 @@ from magicpak.errors import NeedNotFound
 from magicpak.files.cli_path import HOST_ROOT, CliPath
 from magicpak.needs.found import NeedFiles, NeedHost
 from magicpak.needs.rows import WantedNeed
-from magicpak.process.exec import find_program
 from magicpak.scripts.languages import LANGUAGES, language_of
 from magicpak.scripts.sources import Sources
 
@@ -21,8 +20,8 @@ def library(need: WantedNeed, host: NeedHost) -> NeedFiles:
     """Return the standard library of the language that the row is called after. Raises NeedNotFound."""
     name = need.row.name
     reader = next(row.reader for row in LANGUAGES if row.name == name)()
-    sources = Sources()
-    found = [reader.library(interpreter, sources) for interpreter in dict.fromkeys(_interpreters(name, host))]
+    sources = Sources(host.files)
+    found = [reader.library(interpreter, sources) for interpreter in dict.fromkeys(_interpreters(name, host, sources))]
     trees = [CliPath(HOST_ROOT, file.path) for each in found for file in each.files]
     if not trees:
         looked_for = [line for each in found for line in each.warnings] or [f"{_LATEST.get(name, name)} in PATH"]
@@ -30,13 +29,13 @@ def library(need: WantedNeed, host: NeedHost) -> NeedFiles:
     return NeedFiles(trees=trees, warnings=sources.warnings())
 
 
-def _interpreters(language: str, host: NeedHost) -> Iterator[str]:
+def _interpreters(language: str, host: NeedHost, sources: Sources) -> Iterator[str]:
     """Yield the interpreters that the INPUTs are or embed; the host's, where that is none."""
-    found = [path for path in host.inputs if (row := language_of(path)) is not None and row.name == language]
+    found = [path for path in host.inputs if (row := language_of(path, sources)) is not None and row.name == language]
     embedded = re.compile(rf"lib{language}{_VERSION}?\.so{_VERSION.replace('-?', '[.]?')}?")
     names = (os.path.basename(each.path) for program in host.programs for each in program.closure.objects[1:])
     for match in filter(None, map(embedded.match, names)):
         versions = [f"{language}{version}" for version in filter(None, match.groups())]
-        found += list(filter(None, map(find_program, versions)))[:1]
-    host_own = find_program(_LATEST.get(language, language))
+        found += list(filter(None, map(host.files.program, versions)))[:1]
+    host_own = host.files.program(_LATEST.get(language, language))
     yield from found or filter(None, [host_own])

@@ -21,12 +21,12 @@ def _contents(need: WantedNeed, host: NeedHost, *, dependencies: bool) -> NeedFi
 
     names = [*need.arguments]
     if need.has_default:
-        by_path = owners(host.inputs).by_path
+        by_path = owners(host.inputs, host.files).by_path
         if unowned := [path for path in host.inputs if path not in by_path]:
             raise NeedNotFound(need.flag, [f"the package of {path}" for path in unowned])
         owned = by_path.values()
         names += [f"{each.name}:{each.architecture}" if each.manager == "dpkg" else each.name for each in owned]
-    contents = package_contents(list(dict.fromkeys(names)), dependencies=dependencies)
+    contents = package_contents(list(dict.fromkeys(names)), host.files, dependencies=dependencies)
     if contents.unknown:
         near = near_names(contents.unknown[0], contents.known)
         hints = [f"did you mean {', '.join(near)}?"] if near else []

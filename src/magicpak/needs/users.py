@@ -4,7 +4,7 @@ import os
 import re
 
 from magicpak.errors import NeedNotFound
-from magicpak.files.view import read_host_file
+from magicpak.files.view import read_file
 from magicpak.needs.found import NeedFiles, NeedHost
 from magicpak.needs.rows import WantedNeed
 
@@ -23,12 +23,12 @@ _DEFAULT_USERS = ("root", "nobody")
 _DEFAULT_MODULES = ("files", "dns")
 
 
-def users(need: WantedNeed, _host: NeedHost) -> NeedFiles:
+def users(need: WantedNeed, host: NeedHost) -> NeedFiles:
     """Return files with the lines of the named users and groups, and of the groups that the users are in.
 
     Raises NeedNotFound for a name that is in neither file.
     """
-    passwd, group = _lines(PASSWD, fields=7), _lines(GROUP, fields=4)
+    passwd, group = _lines(PASSWD, host, fields=7), _lines(GROUP, host, fields=4)
     wanted = (*(_DEFAULT_USERS if need.has_default else ()), *need.arguments)
     known = {fields[0] for fields in (*passwd, *group)}
     if missing := [name for name in need.arguments if name not in known]:
@@ -46,7 +46,7 @@ def users(need: WantedNeed, _host: NeedHost) -> NeedFiles:
 
 def nss(_need: WantedNeed, host: NeedHost) -> NeedFiles:
     """Return the modules of glibc that nsswitch.conf(5) names, or those for which libc needs no such file."""
-    text = next(filter(None, map(_text, NSSWITCH)), "")
+    text = next(filter(None, (_text(path, host) for path in NSSWITCH)), "")
     lines = (line.partition("#")[0].partition(":")[2] for line in text.splitlines())
     named = [name for line in lines for name in re.sub(r"\[[^]]*\]", " ", line).split()]
     modules = list(dict.fromkeys(filter(_MODULE.fullmatch, named or _DEFAULT_MODULES)))[:MAX_MODULES]
@@ -55,15 +55,15 @@ def nss(_need: WantedNeed, host: NeedHost) -> NeedFiles:
     return NeedFiles(trees=trees, sought=[f"libnss_{name}.so.2" for name, paths in found.items() if not paths])
 
 
-def _lines(path: str, fields: int) -> list[list[str]]:
+def _lines(path: str, host: NeedHost, fields: int) -> list[list[str]]:
     """Return the fields of the lines of `path` that have as many; what NIS adds (`+`) is none of them."""
-    lines = [line.split(":") for line in _text(path).splitlines()]
+    lines = [line.split(":") for line in _text(path, host).splitlines()]
     return [line for line in lines if len(line) == fields and line[0] and line[0][0] not in "+-#"]
 
 
-def _text(path: str) -> str:
+def _text(path: str, host: NeedHost) -> str:
     try:
-        return os.fsdecode(read_host_file(path, MAX_FILE))
+        return os.fsdecode(read_file(host.files, path, MAX_FILE))
     except OSError:
         return ""
 

@@ -7,20 +7,24 @@ its architecture; then F is a directory without the leading slash, followed by R
 import os
 import re
 from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from magicpak.packages.database import DatabaseReader, InstalledPackages, Ownership, Package, PathNames, all_names
 from magicpak.text import count_noun, printable
 
-DATABASES = ("usr/lib/apk/db/installed", "lib/apk/db/installed")
+if TYPE_CHECKING:
+    from magicpak.files.source import SourceView
+
+DATABASES = ("/usr/lib/apk/db/installed", "/lib/apk/db/installed")
 """Since Alpine's /usr is merged, and before."""
 
 
-def query(paths: Collection[PathNames], root: str) -> Ownership:
-    """Return the packages that own the names of `paths`, by the databases below `root`."""
+def query(paths: Collection[PathNames], files: "SourceView") -> Ownership:
+    """Return the packages that own the names of `paths`, by the databases in `files`."""
     names = all_names(paths)
-    reader = DatabaseReader()
+    reader = DatabaseReader(files)
     by_name: dict[bytes, Package] = {}
-    for path in (os.path.join(root, database) for database in DATABASES):
+    for path in DATABASES:
         paragraphs = [paragraph for each in reader.content(path).split(b"\n\n") if (paragraph := each.strip(b"\n"))]
         incomplete = 0
         for head, *directories in (paragraph.split(b"\nF:") for paragraph in paragraphs):
@@ -35,13 +39,13 @@ def query(paths: Collection[PathNames], root: str) -> Ownership:
     return Ownership(by_name, tuple(reader.warnings))
 
 
-def installed(root: str) -> InstalledPackages:
-    """Return the installed packages by the databases below `root`."""
-    reader = DatabaseReader()
+def installed(files: "SourceView") -> InstalledPackages:
+    """Return the installed packages by the databases in `files`."""
+    reader = DatabaseReader(files)
     needs: dict[str, list[list[str]]] = {}
     provided: dict[str, str] = {}
     contents: dict[str, list[bytes]] = {}
-    for path in (os.path.join(root, database) for database in DATABASES):
+    for path in DATABASES:
         for paragraph in reader.content(path).split(b"\n\n"):
             head, *directories = paragraph.strip(b"\n").split(b"\nF:")
             package = _package(head)
@@ -50,12 +54,12 @@ def installed(root: str) -> InstalledPackages:
                 provided |= dict.fromkeys(_relations(head, b"p:"), package.name)
                 contents[package.name] = directories
 
-    def files(name: str) -> list[str]:
+    def files_of(name: str) -> list[str]:
         directories = contents.get(name, [])
         held = [b"/" + each.partition(b"\n")[0] for each in directories]
         return [os.fsdecode(path) for path in (*held, *_files(directories))]
 
-    return InstalledPackages(needs, {**provided, **{name: name for name in needs}}, files, reader.warnings)
+    return InstalledPackages(needs, {**provided, **{name: name for name in needs}}, files_of, reader.warnings)
 
 
 def _relations(head: bytes, letter: bytes) -> list[str]:

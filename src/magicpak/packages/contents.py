@@ -1,13 +1,16 @@
 """What packages of the system consist of, with those that they need: the same for dpkg, apk and rpm."""
 
 from collections.abc import Callable, Collection, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from magicpak.files.view import is_below
+from magicpak.files.view import HOST, is_below
 from magicpak.packages import apk, dpkg, rpm
 from magicpak.packages.database import InstalledPackages
 
-_DATABASES: tuple[Callable[[str], InstalledPackages], ...] = (dpkg.installed, apk.installed, rpm.installed)
+if TYPE_CHECKING:
+    from magicpak.files.source import SourceView
+
+_DATABASES: tuple[Callable[["SourceView"], InstalledPackages], ...] = (dpkg.installed, apk.installed, rpm.installed)
 
 DOCUMENTATION = (
     "/usr/share/bug",
@@ -36,7 +39,9 @@ class PackageContents(NamedTuple):
     warnings: Sequence[str]
 
 
-def package_contents(names: Sequence[str], root: str = "/", *, dependencies: bool = False) -> PackageContents:
+def package_contents(
+    names: Sequence[str], files: "SourceView" = HOST, *, dependencies: bool = False
+) -> PackageContents:
     """Return what the packages `names`, as NAME or NAME:ARCHITECTURE, consist of, without documentation.
 
     With `dependencies`, what they need comes along, and what that needs in its turn.
@@ -46,7 +51,7 @@ def package_contents(names: Sequence[str], root: str = "/", *, dependencies: boo
     for database in _DATABASES:
         if not unknown:
             break
-        packages = database(root)
+        packages = database(files)
         wanted = [name for name in unknown if _name(name) in packages.needs]
         unknown = [name for name in unknown if name not in wanted]
         for name in _with_dependencies(wanted, packages) if dependencies else wanted:

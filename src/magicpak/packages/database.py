@@ -1,12 +1,14 @@
 """A package, what one package database knows of files, and how the files of a database are read."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from magicpak.errors import reason
-from magicpak.files.view import host_file_pieces, read_host_file
+from magicpak.files.view import file_pieces, read_file
 from magicpak.text import format_size, printable
+
+if TYPE_CHECKING:
+    from magicpak.files.source import SourceView
 
 
 class Package(NamedTuple):
@@ -62,12 +64,13 @@ MAX_DATABASE = 512_000_000
 
 
 class DatabaseReader:
-    """Reads files and directories of a database; what is missing, unreadable or too large is empty.
+    """Reads files and directories of a database in `files`; what is missing, unreadable or too large is empty.
 
     `warnings` says what is unreadable or too large.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, files: "SourceView") -> None:
+        self._files = files
         self.warnings: list[str] = []
         self._left = MAX_DATABASE
 
@@ -76,7 +79,7 @@ class DatabaseReader:
         if self._left < 0:
             return b""
         try:
-            content = read_host_file(path, MAX_FILE + 1)
+            content = read_file(self._files, path, MAX_FILE + 1)
         except OSError as error:
             self._warn(path, error)
             return b""
@@ -86,7 +89,7 @@ class DatabaseReader:
         """Yield the parts of the file at `path` between empty lines, those of a piece of it in memory at a time."""
         size, ends, parts = 0, b"", list[bytes]()
         try:
-            for piece in host_file_pieces(path, min(MAX_FILE, self._left) + 1):
+            for piece in file_pieces(self._files, path, min(MAX_FILE, self._left) + 1):
                 size += len(piece)
                 text = ends + piece
                 lines = text.rstrip(b"\n")
@@ -105,8 +108,7 @@ class DatabaseReader:
     def entries(self, path: str, suffix: str = "") -> list[str]:
         """Return the names in the directory at `path` that end in `suffix`, without it."""
         try:
-            with os.scandir(path) as entries:
-                return [each.name.removesuffix(suffix) for each in entries if each.name.endswith(suffix)]
+            return [each.removesuffix(suffix) for each in self._files.names(path) if each.endswith(suffix)]
         except OSError as error:
             self._warn(path, error)
             return []

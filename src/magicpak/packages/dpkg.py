@@ -11,12 +11,15 @@ GoogleContainerTools/distroless).
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from magicpak.packages.database import DatabaseReader, InstalledPackages, Ownership, Package, PathNames, all_names
 from magicpak.text import count_noun, list_names, printable
 
-DIRECTORY = "var/lib/dpkg"
+if TYPE_CHECKING:
+    from magicpak.files.source import SourceView
+
+DIRECTORY = "/var/lib/dpkg"
 
 _LIST, _SUMS = ".list", ".md5sums"
 _SUM_LENGTH = len("d41d8cd98f00b204e9800998ecf8427e  ")
@@ -41,12 +44,11 @@ class Diversion(NamedTuple):
     """The name of a package, or `:` for the administrator."""
 
 
-def query(paths: Collection[PathNames], root: str) -> Ownership:
-    """Return the packages that own the names of `paths`, by the database of dpkg below `root`."""
-    reader = DatabaseReader()
-    directory = os.path.join(root, DIRECTORY)
-    status = os.path.join(directory, "status")
-    diversions, lists = _diversions(reader, directory), _lists(reader, directory)
+def query(paths: Collection[PathNames], files: "SourceView") -> Ownership:
+    """Return the packages that own the names of `paths`, by the database of dpkg in `files`."""
+    reader = DatabaseReader(files)
+    status = f"{DIRECTORY}/status"
+    diversions, lists = _diversions(reader), _lists(reader)
     lists_of: dict[bytes, list[str]] = {}
     packages: dict[str, Package | None] = {}
     left = list(paths)
@@ -63,31 +65,30 @@ def query(paths: Collection[PathNames], root: str) -> Ownership:
     return Ownership(_owners(lists_of, packages), tuple(reader.warnings))
 
 
-def installed(root: str) -> InstalledPackages:
-    """Return the installed packages by the database below `root`; `files` takes NAME, or NAME:ARCHITECTURE first."""
-    reader = DatabaseReader()
-    directory = os.path.join(root, DIRECTORY)
+def installed(files: "SourceView") -> InstalledPackages:
+    """Return the installed packages by the database in `files`; `files` takes NAME, or NAME:ARCHITECTURE first."""
+    reader = DatabaseReader(files)
     needs: dict[str, list[list[str]]] = {}
     provided: dict[str, str] = {}
-    for paragraph in reader.paragraphs(os.path.join(directory, "status")):
+    for paragraph in reader.paragraphs(f"{DIRECTORY}/status"):
         name = _NAME.search(paragraph)
         if name is None or not any(_packages([paragraph]).values()):
             continue
         package = os.fsdecode(name[1])
         needs.setdefault(package, []).extend(_relations(paragraph, _NEEDS))
         provided |= {each: package for names in _relations(paragraph, _PROVIDES) for each in names}
-    diversions = _diversions(reader, directory)
+    diversions = _diversions(reader)
 
-    def files(package: str) -> list[str]:
+    def files_of(package: str) -> list[str]:
         name = package.partition(":")[0]
-        lists = [each for each in _list_names(reader, directory) if each.partition(":")[0] == name]
+        lists = [each for each in _list_names(reader) if each.partition(":")[0] == name]
         if not lists:
             return []
-        path = os.path.join(directory, "info", (package if package in lists else lists[0]) + _LIST)
+        path = f"{DIRECTORY}/info/{package if package in lists else lists[0]}{_LIST}"
         paths = (each for each in reader.content(path).split(b"\n") if each)
         return [os.fsdecode(_diverted(each, name, diversions)) for each in paths]
 
-    return InstalledPackages(needs, {**provided, **{name: name for name in needs}}, files, reader.warnings)
+    return InstalledPackages(needs, {**provided, **{name: name for name in needs}}, files_of, reader.warnings)
 
 
 def _relations(paragraph: bytes, field: re.Pattern[bytes]) -> list[list[str]]:
@@ -103,10 +104,10 @@ def _diverted(path: bytes, package: str, diversions: Mapping[bytes, Diversion]) 
     return diversion.to if diversion is not None and diversion.by != package else path
 
 
-def query_distroless(paths: Collection[PathNames], root: str) -> Ownership:
-    """Return the packages that own the names of `paths`, by the database of a distroless image below `root`."""
-    reader = DatabaseReader()
-    directory = os.path.join(root, DIRECTORY, "status.d")
+def query_distroless(paths: Collection[PathNames], files: "SourceView") -> Ownership:
+    """Return the packages that own the names of `paths`, by the database of a distroless image in `files`."""
+    reader = DatabaseReader(files)
+    directory = f"{DIRECTORY}/status.d"
     lists_of = _lists_of(paths, _sums(reader, directory), {}, _named_in_sums)
     packages: dict[str, Package | None] = {}
     for each in sorted({each for some in lists_of.values() for each in some}):
@@ -187,21 +188,21 @@ def _packages_with(reader: DatabaseReader, status: str, lists: Collection[str]) 
     )
 
 
-def _lists(reader: DatabaseReader, directory: str) -> Iterator[tuple[str, bytes]]:
+def _lists(reader: DatabaseReader) -> Iterator[tuple[str, bytes]]:
     """Yield the names of the lists and what is in them."""
-    for each in _list_names(reader, directory):
-        yield each, reader.content(os.path.join(directory, "info", each + _LIST))
+    for each in _list_names(reader):
+        yield each, reader.content(f"{DIRECTORY}/info/{each}{_LIST}")
 
 
-def _list_names(reader: DatabaseReader, directory: str) -> list[str]:
+def _list_names(reader: DatabaseReader) -> list[str]:
     """Return the names of the lists in order; of those of one package the native architecture's is first."""
-    native = os.fsdecode(reader.content(os.path.join(directory, "arch")).partition(b"\n")[0])
+    native = os.fsdecode(reader.content(f"{DIRECTORY}/arch").partition(b"\n")[0])
 
     def order(each: str) -> tuple[str, bool, str]:
         name, _, architecture = each.partition(":")
         return name, architecture != native, architecture
 
-    return sorted(reader.entries(os.path.join(directory, "info"), _LIST), key=order)
+    return sorted(reader.entries(f"{DIRECTORY}/info", _LIST), key=order)
 
 
 def _sums(reader: DatabaseReader, directory: str) -> Iterator[tuple[str, bytes]]:
@@ -210,6 +211,6 @@ def _sums(reader: DatabaseReader, directory: str) -> Iterator[tuple[str, bytes]]
         yield each, reader.content(os.path.join(directory, each + _SUMS))
 
 
-def _diversions(reader: DatabaseReader, directory: str) -> dict[bytes, Diversion]:
-    lines = iter(reader.content(os.path.join(directory, "diversions")).split(b"\n"))
+def _diversions(reader: DatabaseReader) -> dict[bytes, Diversion]:
+    lines = iter(reader.content(f"{DIRECTORY}/diversions").split(b"\n"))
     return {name: Diversion(to, os.fsdecode(by)) for name, to, by in zip(lines, lines, lines, strict=False)}

@@ -5,15 +5,19 @@ To query the owners of some files takes it far longer: it then reads each packag
 
 import os
 from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
 
 from magicpak.errors import MagicpakError, reason
 from magicpak.packages.database import DatabaseReader, InstalledPackages, Ownership, Package, PathNames, all_names
 from magicpak.process.child import describe_exit, run
 from magicpak.text import printable
 
+if TYPE_CHECKING:
+    from magicpak.files.source import SourceView
+
 SECONDS = 60.0
 
-DIRECTORIES = ("usr/lib/sysimage/rpm", "var/lib/rpm")
+DIRECTORIES = ("/usr/lib/sysimage/rpm", "/var/lib/rpm")
 """Where the database may be; on many systems one is a link to the other."""
 
 _FILES = ("rpmdb.sqlite", "Packages.db", "Packages")
@@ -36,13 +40,13 @@ _CONTENTS = r"\f%{NAME}\n[-%{REQUIRENAME}\n][+%{PROVIDENAME}\n][%{FILESTATES}%{F
 """A line for a package, then what it needs, what it provides, and its files as above; each has a sign in front."""
 
 
-def installed(root: str) -> InstalledPackages:
-    """Return the installed packages by the database below `root`."""
-    reader = DatabaseReader()
+def installed(files: "SourceView") -> InstalledPackages:
+    """Return the installed packages by the database in `files`."""
+    reader = DatabaseReader(files)
     needs: dict[str, list[list[str]]] = {}
     provided: dict[str, str] = {}
     contents: dict[str, list[str]] = {}
-    for part in _answer(root, reader, _CONTENTS).split(_BEGIN)[1:]:
+    for part in _answer(files, reader, _CONTENTS).split(_BEGIN)[1:]:
         name, *lines = os.fsdecode(part).split("\n")
         by_sign: dict[str, list[str]] = {}
         for line in lines:
@@ -63,22 +67,21 @@ def _alternatives(need: str) -> list[str]:
     return [word for word in words if word not in _OPERATORS]
 
 
-def query(paths: Collection[PathNames], root: str) -> Ownership:
-    """Return the packages that own the names of `paths`, by the database below `root`."""
+def query(paths: Collection[PathNames], files: "SourceView") -> Ownership:
+    """Return the packages that own the names of `paths`, by the database in `files`."""
     names = all_names(paths)
-    reader = DatabaseReader()
-    by_name = dict(_owners(_answer(root, reader, _FORMAT), {_INSTALLED + name for name in names}))
+    reader = DatabaseReader(files)
+    by_name = dict(_owners(_answer(files, reader, _FORMAT), {_INSTALLED + name for name in names}))
     return Ownership(by_name, tuple(reader.warnings))
 
 
-def _answer(root: str, reader: DatabaseReader, form: str) -> bytes:
-    """Return all packages of the database below `root` in the format `form`; nothing where there is no database."""
-    directories = (os.path.join(root, directory) for directory in DIRECTORIES)
-    directory = next((each for each in directories if _holds_database(reader, each)), None)
+def _answer(files: "SourceView", reader: DatabaseReader, form: str) -> bytes:
+    """Return all packages of the database in `files` in the format `form`; nothing where there is no database."""
+    directory = next((each for each in DIRECTORIES if _holds_database(files, reader, each)), None)
     if directory is None:
         return b""
     try:
-        answer, problem = _queried(directory, form)
+        answer, problem = _queried(files.physical(files.real(directory)), form)
     except MagicpakError as error:
         answer, problem = b"", error.message
     except OSError as error:
@@ -88,13 +91,16 @@ def _answer(root: str, reader: DatabaseReader, form: str) -> bytes:
     return answer
 
 
-def _holds_database(reader: DatabaseReader, directory: str) -> bool:
-    files = (os.path.join(directory, name) for name in _FILES if name in reader.entries(directory))
-    return any(os.path.isfile(file) and os.path.getsize(file) for file in files)
+def _holds_database(files: "SourceView", reader: DatabaseReader, directory: str) -> bool:
+    paths = (f"{directory}/{name}" for name in _FILES if name in reader.entries(directory))
+    return any(files.is_file(path) and files.status(path).st_size for path in paths)
 
 
 def _queried(directory: str, form: str) -> tuple[bytes, str]:
-    """Return what rpm prints, and the first problem that it reports, if any. Raises ToolFailed, OSError."""
+    """Return what the host's rpm prints of the database in `directory` of the host.
+
+    Also returns the first problem that it reports, if any. Raises ToolFailed, OSError.
+    """
     # The directory is named since Debian's rpm looks elsewhere; HOME is not, since it can have settings.
     argv = ["rpm", "--dbpath", directory, "--query", "--all", "--queryformat", form]
     with os.fdopen(os.memfd_create("magicpak"), "rb") as messages:  # no pipe: they would come between the answers

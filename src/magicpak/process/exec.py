@@ -153,19 +153,21 @@ def _close_all_but(kept: Collection[int]) -> None:
                 os.close(descriptor)
 
 
-def find_program(path_or_name: str, search_path: str | None = None) -> str | None:
+def _is_program(path: str) -> bool:
+    return os.path.isfile(path) and os.access(path, os.X_OK)
+
+
+def find_program(
+    path_or_name: str, search_path: str | None = None, is_program: Callable[[str], bool] = _is_program
+) -> str | None:
     """Return the path of an executable as execvp(3) finds it: a name in PATH, anything with a slash as it is.
 
-    `search_path` takes the place of our own PATH.
+    `search_path` takes the place of our own PATH; `is_program` answers what can be executed.
     """
     if "/" in path_or_name:
-        return path_or_name if _is_program(path_or_name) else None
+        return path_or_name if is_program(path_or_name) else None
     if not path_or_name:
         return None
     directories = (os.environ.get("PATH", os.defpath) if search_path is None else search_path).split(":")
     candidates = (os.path.join(directory or ".", path_or_name) for directory in directories)
-    return next((candidate for candidate in candidates if _is_program(candidate)), None)
-
-
-def _is_program(path: str) -> bool:
-    return os.path.isfile(path) and os.access(path, os.X_OK)
+    return next((candidate for candidate in candidates if is_program(candidate)), None)

@@ -33,7 +33,7 @@ def build_document(
     """Return the document of a report; without `owners` it has no packages."""
     items = tuple(result.plan)
     sizes = file_sizes(result.plan)
-    places = Locations(result.plan, result.private)
+    places = Locations(result)
     packages = _Packages(owners([path for item in items if (path := places.on_host(item))])) if owners else None
     entries = tuple(_entry(item, places, sizes, packages) for item in items)
     return doc.Document(

@@ -1,24 +1,25 @@
 """Where the things in a report are: on the host, and in the bundle."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from magicpak.bundle.entry import Content, Copy, Directory, Fifo, Link
-from magicpak.bundle.plan import BundlePlan, Item
+from magicpak.bundle.plan import Item
 from magicpak.collect.libraries import Placed
-from magicpak.files.view import real_path
+from magicpak.collect.result import Result
 from magicpak.ldso.loader import Loaded
 
 
 class Locations:
-    """Answers for one plan; `private` are the temporary directories with copies that were made for this run."""
+    """Answers for the plan of one result."""
 
-    def __init__(self, plan: BundlePlan, private: Sequence[str]) -> None:
-        self._plan = plan
-        self._private = tuple(f"{directory}/" for directory in private)
+    def __init__(self, result: Result) -> None:
+        self._files = result.files
+        self._plan = result.plan
+        self._private = tuple(f"{directory}/" for directory in result.private)
         self._by_source: dict[str, str] = {}
         self._reached: dict[str, str | None] = {}
-        for item in plan.where(lambda item: isinstance(item.entry, Copy)):
+        for item in self._plan.where(lambda item: isinstance(item.entry, Copy)):
             self._by_source.setdefault(self.on_host(item) or "", item.path)
 
     def on_host(self, item: Item) -> str | None:
@@ -26,22 +27,25 @@ class Locations:
         match item.entry:
             case Copy(source=source, extended=extended):
                 path = extended or source
-                return item.path if path.startswith(self._private) else path
+                return self._files.physical(item.path) if path.startswith(self._private) else path
             case Directory(source=source):
                 return source
             case Link(source=source):
-                return source or item.path
+                return source or self._files.physical(item.path)
             case Fifo():
-                return item.path
+                return self._files.physical(item.path)
             case Content():
                 return None
 
     def in_bundle(self, path: str) -> str | None:
-        """Return the place in the bundle that `path`, of the bundle or of the host, leads to; None for none."""
+        """Return the place in the bundle that `path`, of the bundle or inside its sources, leads to; None for none."""
         if path not in self._reached:
             item, place = self._plan.reached(path)
-            self._reached[path] = place if item is not None else self._by_source.get(real_path(path))
+            self._reached[path] = place if item is not None else self._by_source.get(self._source(path))
         return self._reached[path]
+
+    def _source(self, path: str) -> str:
+        return self._files.physical(self._files.real(path))
 
     def is_directory(self, item: Item) -> bool:
         """Return whether `item` is a directory, or a link to one: those are of no package, or of many."""

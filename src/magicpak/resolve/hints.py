@@ -5,13 +5,17 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from magicpak.elf.facts import ElfTarget
 from magicpak.errors import MagicpakError
-from magicpak.files.view import KERNEL_DIRECTORIES, is_below
+from magicpak.files.view import HOST, KERNEL_DIRECTORIES, is_below
 from magicpak.process.child import run
 from magicpak.process.exec import find_program
 from magicpak.text import printable
+
+if TYPE_CHECKING:
+    from magicpak.files.source import SourceView
 
 SECONDS = 5.0
 """How long all the looking of one run may take."""
@@ -55,6 +59,7 @@ def hints_for(
     *,
     matches: Callable[[str], bool] = lambda _path: True,
     search_roots: Sequence[str] | None = None,
+    files: "SourceView" = HOST,
 ) -> dict[str, str]:
     """Return a one-line hint for each of the missing libraries `names` that one is known for, in their order.
 
@@ -66,11 +71,12 @@ def hints_for(
         kind: for which machine the libraries must be; None where Debian has no packages of such.
         matches: whether the file at a path, of the right name, is of the right kind; an error from it means no.
         search_roots: the directories to search; None means SEARCH_ROOTS and the current directory.
+        files: where these directories are.
     """
     start = monotonic()
     wanted = [name for name in dict.fromkeys(names) if name and "/" not in name]
-    roots = _default_roots() if search_roots is None else search_roots
-    directories = _directories_of(set(wanted), roots, matches, start + SECONDS_FOR_WALK)
+    roots = _default_roots(files) if search_roots is None else search_roots
+    directories = _directories_of(set(wanted), roots, files, matches, start + SECONDS_FOR_WALK)
     hints = {name: _library_path_hint(directory) for name, directory in directories.items()}
     if kind is not None:
         hints |= _install_hints([name for name in wanted if name not in hints], kind, start + SECONDS)
@@ -95,9 +101,9 @@ def package_names(name: str) -> tuple[str, ...]:
     return tuple(stem + suffix for stem in stems for suffix in _SUFFIXES)
 
 
-def _default_roots() -> list[str]:
+def _default_roots(files: "SourceView") -> list[str]:
     try:
-        here = os.getcwd()
+        here = files.current_directory()
     except OSError:  # it has been removed
         here = "/"
     # Below `/` are also the disks of other systems, and of containers: what is found there is of no use here.
@@ -105,21 +111,21 @@ def _default_roots() -> list[str]:
 
 
 def _directories_of(
-    names: set[str], roots: Sequence[str], matches: Callable[[str], bool], until: float
+    names: set[str], roots: Sequence[str], files: "SourceView", matches: Callable[[str], bool], until: float
 ) -> dict[str, str]:
     found: dict[str, str] = {}
-    for directory, name in _entries(roots, until) if names else ():
+    for directory, name in _entries(roots, files, until) if names else ():
         # A colon or a semicolon separates directories in LD_LIBRARY_PATH (ld.so(8)), and nothing escapes it.
         if name not in names or name in found or ":" in directory or ";" in directory:
             continue
-        if _is_match(os.path.join(directory, name), matches):
+        if _is_match(os.path.join(directory, name), files, matches):
             found[name] = directory
         if len(found) == len(names):
             break
     return found
 
 
-def _entries(roots: Sequence[str], until: float) -> Iterator[tuple[str, str]]:
+def _entries(roots: Sequence[str], files: "SourceView", until: float) -> Iterator[tuple[str, str]]:
     """Yield the directory and the name of all that is not a directory: shallow before deep, names in order."""
     queue = deque(roots)
     seen: set[tuple[int, int]] = set()
@@ -127,26 +133,26 @@ def _entries(roots: Sequence[str], until: float) -> Iterator[tuple[str, str]]:
     while queue and left and monotonic() < until:
         directory = queue.popleft()
         try:
-            status = os.stat(directory)
+            status = files.status(directory)
             identity = (status.st_dev, status.st_ino)
             if identity in seen or is_below(directory, KERNEL_DIRECTORIES):
                 continue
             seen.add(identity)
-            with os.scandir(directory) as scan:
+            with os.scandir(files.physical(files.real(directory))) as scan:
                 entries = sorted(islice(scan, left), key=lambda entry: entry.name)
         except OSError:
             continue
         left -= len(entries)
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                queue.append(entry.path)
+                queue.append(os.path.join(directory, entry.name))
             else:
                 yield directory, entry.name
 
 
-def _is_match(path: str, matches: Callable[[str], bool]) -> bool:
+def _is_match(path: str, files: "SourceView", matches: Callable[[str], bool]) -> bool:
     try:
-        return os.path.isfile(path) and matches(path)
+        return files.is_file(path) and matches(path)
     except (OSError, MagicpakError):
         return False
 

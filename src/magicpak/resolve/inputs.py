@@ -4,7 +4,7 @@ import errno
 import os
 import stat
 from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from magicpak.bundle.entry import Layout
 from magicpak.bundle.path import ROOT, BundlePath
@@ -15,15 +15,18 @@ from magicpak.errors import InputNotBundleable, InvalidUsage, PlanConflict, reas
 from magicpak.files.cli_path import HOST_ROOT, CliPath, Location, parse_cli_path
 from magicpak.files.host import describe_file_type
 from magicpak.files.script import HEAD, Script, parse_script
-from magicpak.files.view import read_host_file, real_path
+from magicpak.files.view import HOST, read_file, real_path
 from magicpak.text import printable, shell_line
+
+if TYPE_CHECKING:
+    from magicpak.files.source import SourceView
 
 
 class Program(NamedTuple):
     """A program of the host: an INPUT, or one that comes with the bundle otherwise.
 
     `argument` is the INPUT as the user wrote it, or else its path; `path` is its absolute path with the links that are
-    kept, `real` its real path, `place` its place in the bundle.
+    kept, `real` its real path, `place` its place in the bundle. With `--root`, both paths are those inside the tree.
     """
 
     argument: str
@@ -96,8 +99,13 @@ class Inputs(NamedTuple):
         return [each for each in self.all if isinstance(each, ScriptInput)]
 
 
-def find_inputs(inputs: Sequence[str], install_to: str | None, layout: Layout, elf: ElfCache) -> Inputs:
-    """Return what the command line names. Raises InputNotBundleable, InvalidUsage, and PlanConflict."""
+def find_inputs(
+    inputs: Sequence[str], install_to: str | None, layout: Layout, elf: ElfCache, files: "SourceView" = HOST
+) -> Inputs:
+    """Return what the command line names in `files`, of which `elf` has the ELF files.
+
+    Raises InputNotBundleable, InvalidUsage, and PlanConflict.
+    """
     if install_to is not None and not install_to.endswith("/") and BundlePath(install_to) == ROOT:
         message = f"--install-to {printable(install_to)!r} is the root directory of the bundle, not a file"
         raise InvalidUsage(message, hints=["end it with / to keep the name of the executable"])
@@ -105,7 +113,7 @@ def find_inputs(inputs: Sequence[str], install_to: str | None, layout: Layout, e
         message = f"--install-to {printable(install_to)} is one path for {len(inputs)} executables"
         hint = f"end it with / to make it a directory: --install-to {printable(install_to)}/"
         raise InvalidUsage(message, hints=[hint])
-    found = [_input(argument, install_to, layout, elf) for argument in inputs]
+    found = [_input(argument, install_to, layout, elf, files) for argument in inputs]
     places: dict[str, Input] = {}
     for each in found:
         other = places.setdefault(each.place, each)
@@ -119,26 +127,26 @@ def find_inputs(inputs: Sequence[str], install_to: str | None, layout: Layout, e
     return Inputs(found)
 
 
-def _input(argument: str, install_to: str | None, layout: Layout, elf: ElfCache) -> Input:
+def _input(argument: str, install_to: str | None, layout: Layout, elf: ElfCache, files: "SourceView") -> Input:
     if not argument:
         raise InputNotBundleable("INPUT", "is an empty name")
     try:
-        status = os.stat(argument)
+        status = files.status(argument)
         content = _content(argument, elf) if stat.S_ISREG(status.st_mode) else None
-        path = parse_cli_path(argument)
+        path = parse_cli_path(argument, files)
     except OSError as error:
         why = f"cannot be read: {reason(error)}"
-        raise InputNotBundleable(argument, why, _hint_for_absent(argument, error)) from None
+        raise InputNotBundleable(argument, why, _hint_for_absent(argument, error, files)) from None
     except ElfError as error:
         raise InputNotBundleable(argument, str(error)) from None
     if content is None:
         raise InputNotBundleable(argument, f"is {describe_file_type(status.st_mode)}, not an executable")
     if isinstance(content, Script):
-        _require_interpreter(argument, content)
+        _require_interpreter(argument, content, files)
     else:
         _require_program(argument, content)
-    real = real_path(argument)
-    if not _is_same_file(real, status):
+    real = files.real(argument)
+    if not _is_same_file(real, status, files):
         why = "has no path here: it was deleted, is in memory only, or has another root directory"
         raise InputNotBundleable(argument, why, f"copy it first: {shell_line(['cp', argument, 'FILE'])}")
     if install_to is None and path.in_bundle.is_under("/proc"):
@@ -155,16 +163,16 @@ def _content(argument: str, elf: ElfCache) -> ElfFile | Script:
     try:
         return elf.get(argument)
     except ElfError as error:
-        script = parse_script(read_host_file(argument, HEAD)) if error.script is not None else None
+        script = parse_script(read_file(elf.files, argument, HEAD)) if error.script is not None else None
         if script is None:
             raise
         return script
 
 
-def _is_same_file(path: str, status: os.stat_result) -> bool:
+def _is_same_file(path: str, status: os.stat_result, files: "SourceView") -> bool:
     """Return whether `path` leads to the file of `status`: what a link of /proc leads to may have no path (proc(5))."""
     try:
-        return os.path.samestat(os.stat(path), status)
+        return os.path.samestat(files.status(path), status)
     except OSError:
         return False
 
@@ -190,23 +198,23 @@ def _place(path: CliPath, install_to: str | None) -> BundlePath:
     return BundlePath(install_to + path.in_bundle.name if install_to.endswith("/") else install_to)
 
 
-def _hint_for_absent(argument: str, error: OSError) -> str | None:
-    if error.errno != errno.ENOENT or "/" in argument:
+def _hint_for_absent(argument: str, error: OSError, files: "SourceView") -> str | None:
+    if error.errno != errno.ENOENT:
         return None
-    from magicpak.process.exec import find_program
-
-    found = find_program(argument)
+    inside = files.inside(real_path(argument)) if argument.startswith("/") else None
+    if inside is not None and files.exists(inside):
+        return f"with --root, INPUT is a path inside the tree: {printable(inside)}"
+    found = files.program(argument) if "/" not in argument else None
     return f"INPUT is a path; did you mean {printable(found)}?" if found else None
 
 
-def _require_interpreter(argument: str, script: Script) -> None:
+def _require_interpreter(argument: str, script: Script, files: "SourceView") -> None:
     """Raise InputNotBundleable where the kernel, or env(1), will not find what runs `script`."""
     from magicpak.files.env_line import env_command
-    from magicpak.process.exec import find_program
 
     command = env_command(script)
     name = command.program if command else script.interpreter
-    found = find_program(command.program, command.search_path) if command else find_program(script.interpreter)
+    found = files.program(command.program, command.search_path) if command else files.program(script.interpreter)
     if found is not None and os.path.isabs(found):
         return
     first_line = f"is a script whose interpreter '{printable(name)}'"
@@ -219,5 +227,5 @@ def _require_interpreter(argument: str, script: Script) -> None:
         raise InputNotBundleable(argument, why, "name the interpreter by its absolute path, or with #!/usr/bin/env")
     if command is not None and " " in name:
         raise InputNotBundleable(argument, f"{first_line} is one word for env", f"#!/usr/bin/env -S {printable(name)}")
-    why = "is not installed" if found is None and not os.path.exists(name) else "is not an executable file"
+    why = "is not installed" if found is None and not files.exists(name) else "is not an executable file"
     raise InputNotBundleable(argument, f"{first_line} {why}", "install it, or change the first line of the script")

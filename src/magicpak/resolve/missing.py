@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from magicpak.elf.errors import ElfError
 from magicpak.elf.facts import ElfTarget
 from magicpak.elf.reader import read_path
 from magicpak.errors import LibrariesMissing
+from magicpak.files.view import HOST
 from magicpak.ldso.closure import chain
 from magicpak.ldso.factory import ASK_HINT, FallbackLoader
 from magicpak.ldso.interpreter import Glibc
@@ -17,11 +18,17 @@ from magicpak.resolve.hints import hints_for
 from magicpak.resolve.libraries import MissingNeed, Resolved, missing_needs
 from magicpak.text import MAX_DIRECTORIES, count_noun, list_names, printable
 
+if TYPE_CHECKING:
+    from magicpak.files.source import SourceView
+
 _RELATIVE = "a relative path is taken from the current directory, in an image from its WORKDIR"
 
 
-def missing_error(all_resolved: Sequence[Resolved]) -> LibrariesMissing:
-    """Return the error that names every missing library and interpreter, of which there is one at least."""
+def missing_error(all_resolved: Sequence[Resolved], files: "SourceView" = HOST) -> LibrariesMissing:
+    """Return the error that names every missing library and interpreter, of which there is one at least.
+
+    What would help is looked for in `files`.
+    """
     missing = missing_needs(all_resolved)
     bad_interpreters = [resolved for resolved in all_resolved if resolved.interpreter_error]
     details = [_about_interpreter(resolved) for resolved in bad_interpreters]
@@ -35,7 +42,7 @@ def missing_error(all_resolved: Sequence[Resolved]) -> LibrariesMissing:
     if names:
         subject = "a library is" if len(names) == 1 else f"{count_noun(len(names), 'library')} are"
         parts.append(f"{subject} missing: {', '.join(map(printable, names))}")
-    return LibrariesMissing("; ".join(parts), details=details, hints=_hints(missing))
+    return LibrariesMissing("; ".join(parts), details=details, hints=_hints(missing, files))
 
 
 def missing_warnings(all_resolved: Sequence[Resolved], loaded: Collection[str] = ()) -> list[str]:
@@ -100,7 +107,7 @@ def describe_chain(resolved: Resolved, loaded: Loaded) -> str:
     return ", which is needed by ".join(printable(path) for path in reversed(paths))
 
 
-def _hints(missing: Sequence[MissingNeed]) -> list[str]:
+def _hints(missing: Sequence[MissingNeed], files: "SourceView") -> list[str]:
     hints: dict[str, None] = {}
     wanted: dict[tuple[ElfTarget, Libc | None], dict[str, None]] = {}
     for resolved, need in missing:
@@ -111,8 +118,8 @@ def _hints(missing: Sequence[MissingNeed]) -> list[str]:
         elif not need.load_error:
             wanted.setdefault((kind, own), {})[need.name] = None
     for (kind, own), names in wanted.items():
-        packaged = None if own is Libc.MUSL else kind  # what Debian has for musl is musl alone
-        found = hints_for(list(names), packaged, matches=partial(_is_of, kind, own))
+        packaged = kind if files.is_this_system and own is not Libc.MUSL else None  # Debian has for musl musl alone
+        found = hints_for(list(names), packaged, matches=partial(_is_of, kind, own, files), files=files)
         hints |= dict.fromkeys(f"{printable(name)}: {hint}" for name, hint in found.items())
     unasked = sorted({path for each in missing if (path := _unasked_loader(each))})
     return [*sorted(hints), *(f"the loader {printable(path)} was not asked: {ASK_HINT}" for path in unasked)]
@@ -125,10 +132,10 @@ def _unasked_loader(missing: MissingNeed) -> str | None:
     return interpreter.path if interpreter and is_unasked else None
 
 
-def _is_of(kind: ElfTarget, libc: Libc | None, path: str) -> bool:
+def _is_of(kind: ElfTarget, libc: Libc | None, files: "SourceView", path: str) -> bool:
     """Return whether the library at `path` is for the machine `kind`, and built for `libc` as far as can be seen."""
     try:
-        facts = read_path(path)
+        facts = read_path(files.physical(files.real(path)))
     except (OSError, ElfError):
         return False
     needed = libc_needed(facts)

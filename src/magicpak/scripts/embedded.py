@@ -7,7 +7,6 @@ from itertools import islice
 
 from magicpak.elf.errors import ElfError
 from magicpak.elf.reader import read_path
-from magicpak.files.view import read_host_file
 from magicpak.scripts.sources import Sources
 
 MAX_BINARY = 64 << 20
@@ -18,12 +17,12 @@ _STRING = re.compile(rb"(?<=\0)(?:\.\.\.)?/[!-~]{2,4094}(?=\0)")
 
 def embedded_paths(program: str, library: str, sources: Sources) -> dict[str, None]:
     """Return the paths in the real file `program`, and in what it is linked with whose name begins with `library`."""
-    return dict.fromkeys(text for file in _files(program, library, sources) for text in _strings(file))
+    return dict.fromkeys(text for file in _files(program, library, sources) for text in _strings(file, sources))
 
 
-def _strings(file: str) -> Iterator[str]:
+def _strings(file: str, sources: Sources) -> Iterator[str]:
     try:
-        data = read_host_file(file, MAX_BINARY)
+        data = sources.head(file, MAX_BINARY)
     except OSError:
         return
     for match in _STRING.finditer(data):
@@ -33,7 +32,7 @@ def _strings(file: str) -> Iterator[str]:
 def _files(program: str, library: str, sources: Sources) -> Iterator[str]:
     yield program
     try:
-        facts = read_path(program)
+        facts = read_path(sources.files.physical(sources.real(program)))
     except (ElfError, OSError):
         return
     home = os.path.dirname(program)

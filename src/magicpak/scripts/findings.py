@@ -1,7 +1,5 @@
 """What readers of scripts find, put together."""
 
-import os
-
 from magicpak.bundle.plan import Because
 from magicpak.scripts.data_paths import application_of, own_data
 from magicpak.scripts.needs import Requirement, ScriptNeeds
@@ -61,7 +59,7 @@ class Findings(CollectedNeeds):
             self._files.setdefault(path.rstrip("/"), Because("named by", of))
         elif is_state(path, self._sources):
             self._directories.setdefault(path.rstrip("/"), Because("named by", of))
-        elif path != of and "bin" in path.split("/") and self._sources.is_file(path) and os.access(path, os.X_OK):
+        elif path != of and "bin" in path.split("/") and self._sources.is_executable(path):
             self._hints.setdefault(path, f"{printable(of)} may execute it")
 
     def add_library(self, directory: str, of: str) -> bool:

@@ -5,8 +5,8 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from magicpak.files.view import real_path
 from magicpak.scripts.needs import Language
+from magicpak.scripts.sources import Sources
 
 
 class LanguageRow(NamedTuple):
@@ -78,9 +78,9 @@ LANGUAGES = (
 )
 
 
-def language_of(interpreter: str) -> LanguageRow | None:
+def language_of(interpreter: str, sources: Sources) -> LanguageRow | None:
     """Return the language that the program at the path `interpreter` runs, by its name or that of its real path."""
-    for path in (interpreter, real_path(interpreter)):
+    for path in (interpreter, sources.real(interpreter)):
         name = os.path.basename(path)
         for row in LANGUAGES:
             if re.fullmatch(row.interpreters, name):

@@ -1,13 +1,15 @@
-"""Source files and directories of the host, for the readers of scripts: each looked at once, within bounds."""
+"""Source files and directories for the readers of scripts: each looked at once, within bounds."""
 
 import errno
-import os
 import stat
+from typing import TYPE_CHECKING
 
 from magicpak.errors import reason
-from magicpak.files.view import read_host_file, real_path
-from magicpak.process.exec import find_program
+from magicpak.files.view import HOST, read_file
 from magicpak.text import printable
+
+if TYPE_CHECKING:
+    from magicpak.files.source import SourceView
 
 MAX_SOURCE = 4 << 20
 """Bytes of one source file: the largest of a full Debian that are written by people have one MiB."""
@@ -19,9 +21,10 @@ _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
 
 
 class Sources:
-    """Source files and directories of the host."""
+    """Source files and directories among `files`."""
 
-    def __init__(self) -> None:
+    def __init__(self, files: "SourceView" = HOST) -> None:
+        self.files = files
         self._names: dict[str, frozenset[str]] = {}
         self._kinds: dict[str, int] = {}
         self._unread: dict[str, str] = {}
@@ -34,7 +37,7 @@ class Sources:
         Nothing is kept: the caller keeps what it has found in a file, as far as it can.
         """
         try:
-            data = read_host_file(path, MAX_SOURCE + 1)
+            data = read_file(self.files, path, MAX_SOURCE + 1)
         except OSError as error:
             if error.errno not in _ABSENT:
                 self.leave_unread(path, reason(error))
@@ -49,6 +52,10 @@ class Sources:
             return None
         return data
 
+    def head(self, path: str, most: int) -> bytes:
+        """Return the first `most` bytes of the file at `path`, which is no source file. Raises OSError."""
+        return read_file(self.files, path, most)
+
     def leave_unread(self, path: str, why: str) -> None:
         """Remember that what the file at `path` needs is unknown, because `why`."""
         self._unread.setdefault(why, path)
@@ -61,7 +68,7 @@ class Sources:
         """Return the names in `directory`; none where it is not one or cannot be read."""
         if directory not in self._names:
             try:
-                self._names[directory] = frozenset(os.listdir(directory))
+                self._names[directory] = frozenset(self.files.names(directory))
             except OSError:
                 self._names[directory] = frozenset()
         return self._names[directory]
@@ -74,24 +81,28 @@ class Sources:
         """Return whether `path` leads to a directory."""
         return stat.S_ISDIR(self._kind(path))
 
+    def is_executable(self, path: str) -> bool:
+        """Return whether `path` leads to a file that can be executed."""
+        return self.files.is_executable(path)
+
     def is_public(self, path: str) -> bool:
         """Return whether everybody can read the file or directory that `path` leads to."""
         return bool(self._kind(path) & stat.S_IROTH)
 
     def real(self, path: str) -> str:
         """Return `path` with all links resolved."""
-        return real_path(path)
+        return self.files.real(path)
 
     def program(self, name: str) -> str | None:
         """Return the path of the program that a shell executes for `name`, an absolute path or found in PATH."""
         if "/" in name and not name.startswith("/"):
             return None
-        return find_program(name)
+        return self.files.program(name)
 
     def _kind(self, path: str) -> int:
         if path not in self._kinds:
             try:
-                self._kinds[path] = os.stat(path).st_mode
+                self._kinds[path] = self.files.status(path).st_mode
             except (OSError, ValueError):  # ValueError: a null character
                 self._kinds[path] = 0
         return self._kinds[path]

@@ -1,7 +1,7 @@
 """What `--with-list` prints: each name, and what it would add on this host."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from magicpak.bundle.entry import Directory, Layout
 from magicpak.bundle.plan import BundlePlan, total_size
@@ -19,16 +19,23 @@ from magicpak.resolve.inputs import find_inputs
 from magicpak.resolve.libraries import resolve_program
 from magicpak.text import count_noun, format_size, printable
 
+if TYPE_CHECKING:
+    from magicpak.files.source import SourceView
+
 _NOTHING = "-"
 
 
 class NeedsListing(NamedTuple):
-    """The INPUTs, if any, what `--with` asks for (nothing: all names), its table, and LD_LIBRARY_PATH."""
+    """The INPUTs, if any, what `--with` asks for (nothing: all names), its table, and LD_LIBRARY_PATH.
+
+    `files` is where everything is looked up.
+    """
 
     inputs: Sequence[str]
     values: Sequence[str]
     file: str | None
     library_path: str
+    files: "SourceView"
 
     def run(self, log: Log) -> list[str]:
         """Return a line for each name: what is given with it, how many files it adds, their size, and its summary.
@@ -37,7 +44,7 @@ class NeedsListing(NamedTuple):
         """
         rows = need_rows(self.file)
         wanted = [(value, wanted_needs([value], rows)) for value in self.values or rows]
-        bundle = _BundleOfInputs(self.inputs, self.library_path)
+        bundle = _BundleOfInputs(self.inputs, self.library_path, self.files)
         log.doing("looking for what --with names")
         try:
             lines = [_Line(value, *bundle.weigh(needs), needs[0].row.summary) for value, needs in wanted]
@@ -60,13 +67,14 @@ class _Line(NamedTuple):
 class _BundleOfInputs:
     """The bundle that names add to."""
 
-    def __init__(self, inputs: Sequence[str], library_path: str) -> None:
-        elf = ElfCache()
-        found = find_inputs(inputs, None, Layout.HOST, elf)
+    def __init__(self, inputs: Sequence[str], library_path: str, files: "SourceView") -> None:
+        elf = ElfCache(files)
+        found = find_inputs(inputs, None, Layout.HOST, elf, files)
+        self._files = files
         self._real = [each.real for each in found.all]
         self._loaders = Loaders(Resolver.STATIC, "", library_path, elf, str)
         self._resolved = [resolve_program(program, self._loaders) for program in found.programs]
-        mirror = Mirror(Layout.HOST, Host())
+        mirror = Mirror(Layout.HOST, Host(files=files))
         for each in self._resolved:
             place_libraries(each, mirror)
         place_inputs(found.all, mirror)
@@ -74,7 +82,7 @@ class _BundleOfInputs:
 
     def weigh(self, needs: Sequence[WantedNeed]) -> tuple[str, str]:
         """Return how many files and links `needs` add, and their size, for a table."""
-        mirror = Mirror(Layout.HOST, Host())
+        mirror = Mirror(Layout.HOST, Host(files=self._files))
         try:
             items = collect_needs(needs, self._real, self._resolved, self._loaders, mirror)
         except (NeedNotFound, InvalidUsage):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from magicpak.collect.with_needs import NeedItems
     from magicpak.dynamic.items import TracedItems
     from magicpak.dynamic.moved import MovedItems
+    from magicpak.files.source import SourceView
     from magicpak.needs.rows import WantedNeed
     from magicpak.tracing.run import TracedRun
 
@@ -47,7 +48,10 @@ class _Collected(NamedTuple):
 
 
 class Planning(NamedTuple):
-    """What the options say about the contents; `env` are the variables of the runs."""
+    """What the options say about the contents; `env` are the variables of the runs.
+
+    `files` is where everything is looked up.
+    """
 
     layout: Layout
     output: str | None
@@ -57,6 +61,7 @@ class Planning(NamedTuple):
     needs: "Sequence[WantedNeed]"
     all_packages: bool
     env: Mapping[str, str]
+    files: "SourceView"
 
     def run(
         self, inputs: Inputs, resolved: Sequence[Resolved], runs: "Sequence[TracedRun]", loaders: Loaders, log: Log
@@ -71,7 +76,7 @@ class Planning(NamedTuple):
         collected, used = _with_moved(BundlePlan().adding(mirror.take()), found.moved, inputs, traced, log)
         read = self._read_caches(collected, traced.caches if traced else ())
         placed = [*found.placed, *(each for group in found.moved for each in group.placed)]
-        before, warnings = with_loader_config(collected, self.exclude, placed, loaders.elf, read)
+        before, warnings = with_loader_config(collected, self.exclude, placed, loaders.elf, read, self.files)
         log.warn_all((*mirror.host.warnings(), *warnings, *relative_path_warnings(found.placed)))
         exclusion = exclude(before, self.exclude)
         _require_excluded(found.unreadable, exclusion)
@@ -79,7 +84,7 @@ class Planning(NamedTuple):
         log.warn_all(self._secret_warnings(exclusion.plan, used, inputs) if used else ())
         log.info(f"planned {count_noun(len(exclusion.plan), 'entry')}")
         named = {location.bundle for location in found.matches.named} if found.matches else ()
-        return Result(inputs, found.placed, found.scripts, named, exclusion, exclusion.plan)
+        return Result(inputs, found.placed, found.scripts, named, exclusion, exclusion.plan, files=self.files)
 
     def _secret_warnings(self, plan: BundlePlan, used: Mapping[BundlePath, str], inputs: Inputs) -> Sequence[str]:
         from magicpak.dynamic.secrets import secret_warnings
@@ -96,9 +101,9 @@ class Planning(NamedTuple):
         self, inputs: Inputs, resolved: Sequence[Resolved], runs: "Sequence[TracedRun]", loaders: Loaders, log: Log
     ) -> "tuple[Mirror, TracedItems | None]":
         """Return a mirror of the host as it was before `runs`, with what those have used; and that, if they were."""
-        output = None if self.output is None else real_path(self.output)
+        output = None if self.output is None else self.files.inside(real_path(self.output))
         if not runs:
-            mirror = Mirror(self.layout, Host(output))
+            mirror = Mirror(self.layout, Host(output, files=self.files))
             log.doing("collecting:", lambda: count_noun(len(mirror), "entry"))
             return mirror, None
         from magicpak.dynamic.host_before import changes_of
@@ -200,7 +205,7 @@ class Planning(NamedTuple):
         from magicpak.collect.with_needs import collect_needs
         from magicpak.needs.rows import needs_of_scripts
 
-        paths = [real_path(path) for path in found.names.values()]
+        paths = [self.files.real(path) for path in found.names.values()]
         programs = [*resolved, *found.resolved]
         brought = collect_needs(needs_of_scripts(found.names), paths, programs, loaders, mirror)
         log.warn_all(brought.warnings)

@@ -50,7 +50,7 @@ class Reporting(NamedTuple):
 
         Without `complete` the run fails, and the report has what was found so far.
         """
-        owners = (lambda paths: _owners(paths, log)) if self.form in (Report.JSON, Report.HTML) else None
+        owners = (lambda paths: _owners(paths, result, log)) if self.form in (Report.JSON, Report.HTML) else None
         document = build_document(
             result, verdict, suggestions, owners, complete=complete, output=self.output, dry_run=self.dry_run
         )
@@ -93,10 +93,10 @@ def _why(document: Document, path: str, result: Result) -> Iterable[str]:
     return Why(document, result.exclusion.flag_for).answer(path)
 
 
-def _owners(paths: Sequence[str], log: Log) -> Mapping[str, Package]:
-    from magicpak.packages.owners import owners
+def _owners(paths: Sequence[str], result: Result, log: Log) -> Mapping[str, Package]:
+    from magicpak.packages.owners import source_owners
 
-    found = owners(paths)
+    found = source_owners(paths, result.files)
     log.warn_all(found.warnings)
     return found.by_path
 

@@ -18,15 +18,20 @@ from magicpak.resolve.libraries import Resolved
 from magicpak.stages.planning import Planning
 
 if TYPE_CHECKING:
+    from magicpak.files.source import SourceView
     from magicpak.needs.found import NeedHost
 
 
 class Suggesting(NamedTuple):
-    """The values of `--with`, the user's table of names, and the variables that the INPUTs run with."""
+    """The values of `--with`, the user's table of names, and the variables that the INPUTs run with.
+
+    `files` is where everything is looked up.
+    """
 
     with_: Sequence[str]
     rows_file: str | None
     env: Mapping[str, str]
+    files: "SourceView"
 
     def run(self, result: Result, loaders: Loaders) -> list[Suggestion]:
         """Return what the INPUTs of `result` show that they need and the bundle lacks. Raises ToolFailed."""
@@ -55,7 +60,7 @@ class Suggesting(NamedTuple):
         def host() -> "NeedHost":
             from magicpak.needs.found import NeedHost
 
-            return NeedHost.of([each.real for each in inputs.all], resolved, loaders)
+            return NeedHost.of([each.real for each in inputs.all], resolved, loaders, self.files)
 
         programs = [SignedProgram(os.path.basename(each.name), each.closure) for each in resolved]
         return suggestions(programs, read_signs(), self.env, Lacking(plan, self.rows_file, host))

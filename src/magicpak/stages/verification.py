@@ -25,7 +25,7 @@ class Verification(NamedTuple):
         """
         from magicpak.verify.plan import PlanChecker
 
-        checker = PlanChecker(result.plan, result.placed, loaders)
+        checker = PlanChecker(result.plan, result.placed, loaders, result.files)
         log.doing("verifying:", lambda: count_noun(len(checker), "program"))
         count, problems = checker.check_all(self.output, [each.place for each in result.inputs.scripts])
         log.warn_all(checker.warnings)
@@ -39,7 +39,7 @@ class Verification(NamedTuple):
 
         effects = None
         if result.exclusion.removed:
-            before = PlanChecker(result.exclusion.before, result.placed, loaders)
+            before = PlanChecker(result.exclusion.before, result.placed, loaders, result.files)
             effects = ExclusionEffects(result.exclusion, before)
         scripts = {result.plan.reached(each.place)[1] for each in result.inputs.scripts}
         verdict = judge(problems, result.plan, scripts, result.named, severities(result.placed, loaders.elf), effects)

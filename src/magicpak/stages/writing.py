@@ -88,13 +88,13 @@ class Writing:
 
 def _of_packages(result: Result, log: Log) -> "frozenset[BundlePath]":
     """Return the paths of the files of system packages, without the INPUTs."""
-    from magicpak.packages.owners import owners
+    from magicpak.packages.owners import source_owners
     from magicpak.reports.locations import Locations
 
-    locations = Locations(result.plan, result.private)
+    locations = Locations(result)
     inputs = {result.plan.reached(each.place)[1] for each in result.inputs.all}
     on_host = {item.path: locations.on_host(item) for item in result.plan if item.path not in inputs}
-    found = owners([path for path in on_host.values() if path is not None])
+    found = source_owners([path for path in on_host.values() if path is not None], result.files)
     log.warn_all(found.warnings)
     return frozenset(place for place, path in on_host.items() if path in found.by_path)
 

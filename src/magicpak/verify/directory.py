@@ -9,6 +9,7 @@ from magicpak.elf.cache import ElfCache
 from magicpak.elf.errors import ElfError
 from magicpak.elf.symbols import Symbols, read_symbols
 from magicpak.errors import InputNotBundleable, InvalidUsage, reason
+from magicpak.files.directory import DirectoryView
 from magicpak.files.view import FileView, real_path
 from magicpak.ldso.factory import emulated_loaders
 from magicpak.resolve.libraries import Resolved
@@ -17,7 +18,6 @@ from magicpak.text import list_names, printable
 from magicpak.verify.links import dangling_warnings, is_filled_at_run_time
 from magicpak.verify.problems import Problem
 from magicpak.verify.programs import ProgramChecker
-from magicpak.verify.root_view import DirectoryView
 
 MAX_NAMED = 3
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan
 from magicpak.collect.libraries import Placed
+from magicpak.files.view import HOST
 from magicpak.ldso.factory import Loaders
 from magicpak.resolve.libraries import Resolved
 from magicpak.text import printable
@@ -14,21 +16,27 @@ from magicpak.verify.problems import FailureKind, Problem, ProgramCheck
 from magicpak.verify.programs import ProgramChecker, is_program
 from magicpak.verify.substitutes import SubstituteCheck
 
+if TYPE_CHECKING:
+    from magicpak.files.source import SourceView
+
 
 class PlanChecker:
-    """Checks a plan with the programs and libraries that were resolved for it; `loaders` are the host's.
+    """Checks a plan with the programs and libraries that were resolved for it in `files`; `loaders` are those there.
 
     After `check_all`, `unknown_loaders` are the interpreters that are not known, `packed` the programs that are not
     checked, `warnings` lines worth a warning.
     """
 
-    def __init__(self, plan: BundlePlan, placed: Sequence[Placed], loaders: Loaders) -> None:
+    def __init__(
+        self, plan: BundlePlan, placed: Sequence[Placed], loaders: Loaders, files: "SourceView" = HOST
+    ) -> None:
         self._view = PlanView(plan)
         self._elf = PlanElfCache(self._view, loaders.elf)
         self._programs = ProgramChecker(self._view, loaders.elsewhere(self._elf), self._substitutes)
         self._inputs = [each.resolved.closure.program for each in placed if each.program is not None]
         self._others = [each for each in placed if each.program is None]
         self._host = loaders.elf
+        self._files = files
         self._placed = placed
         self._compared = SubstituteCheck(plan, placed)
         self.unknown_loaders = self._programs.unknown_loaders
@@ -58,7 +66,7 @@ class PlanChecker:
         if dangling:
             from magicpak.verify.links import check_links
 
-            link_problems, warnings = check_links(dangling, output)
+            link_problems, warnings = check_links(dangling, output, self._files)
             problems += link_problems
             self.warnings += warnings
         return count, problems

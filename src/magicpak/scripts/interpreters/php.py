@@ -4,7 +4,6 @@ import os
 import re
 from collections.abc import Iterator
 
-from magicpak.files.view import read_host_file
 from magicpak.scripts.interpreters.home import InterpreterHome
 from magicpak.scripts.interpreters.interpreted import FinderContext, Interpreted, LibraryFinder, Reach
 from magicpak.scripts.interpreters.source_syntax import KEPT_LINES, STRING, SourceSyntax
@@ -63,7 +62,7 @@ def _modules(home: InterpreterHome, sources: Sources) -> Iterator[str]:
             name = os.fsdecode(match[1])
             candidates = [name] if name.startswith("/") else [f"{place}/{name}" for place in directories]
             yield from (each for path in candidates for each in (path, f"{path}.so") if sources.is_file(each))
-    if _ZONES in (read_host_file(home.real, MAX_INTERPRETER) if sources.is_file(home.real) else b""):
+    if _ZONES in (sources.head(home.real, MAX_INTERPRETER) if sources.is_file(home.real) else b""):
         yield from filter(sources.is_directory, [os.fsdecode(_ZONES)])
 
 

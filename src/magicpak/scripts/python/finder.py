@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from magicpak.files.view import read_host_file
 from magicpak.scripts.python.home import PythonHome
 from magicpak.scripts.python.path import PathEntry, PythonPath
 from magicpak.scripts.sources import Sources
@@ -132,7 +131,7 @@ class UnitFinder:
 
     def _extension(self, path: str) -> bytes:
         try:
-            return read_host_file(path, _MAX_EXTENSION)
+            return self._sources.head(path, _MAX_EXTENSION)
         except OSError:
             return b""
 

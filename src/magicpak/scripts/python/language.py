@@ -2,7 +2,6 @@
 
 from magicpak.bundle.plan import Because
 from magicpak.files.script import HEAD
-from magicpak.files.view import read_host_file
 from magicpak.scripts.needs import Requirement, ScriptFile, ScriptNeeds
 from magicpak.scripts.python.home import PythonHome, find_python
 from magicpak.scripts.python.library import library_files
@@ -34,7 +33,7 @@ class Python:
     def script(self, script: ScriptFile, sources: Sources, *, whole: bool) -> ScriptNeeds:
         """Return the packages that `script` reaches, the programs that it executes, and its data."""
         home = self._home(script.interpreter, sources)
-        if home is None or _is_zip(script.path):
+        if home is None or _is_zip(script.path, sources):
             return ScriptNeeds()
         return PythonReach(script, home, sources).needs(whole=whole)
 
@@ -44,9 +43,9 @@ class Python:
         return self._homes[interpreter]
 
 
-def _is_zip(path: str) -> bool:
+def _is_zip(path: str, sources: Sources) -> bool:
     """Return whether the script at `path` is a zip file after its first line: an application that holds its modules."""
     try:
-        return read_host_file(path, HEAD).partition(b"\n")[2].startswith(_ZIP)
+        return sources.head(path, HEAD).partition(b"\n")[2].startswith(_ZIP)
     except OSError:
         return False

@@ -6,7 +6,6 @@ import struct
 from collections.abc import Iterator
 
 from magicpak.bundle.plan import Because
-from magicpak.files.view import read_host_file
 from magicpak.scripts.sources import Sources
 
 _PREFIX = "gi.repository."
@@ -51,8 +50,8 @@ class Typelibs:
             seen.add(path)
             yield path, because
             dependency = Because("a dependency of", path)
-            waiting += [(*_parted(each), dependency) for each in _texts(path, _DEPENDENCIES, "|")]
-            for library in _texts(path, _LIBRARIES, ","):
+            waiting += [(*_parted(each), dependency) for each in self._texts(path, _DEPENDENCIES, "|")]
+            for library in self._texts(path, _LIBRARIES, ","):
                 yield from ((each, Because("loaded by", path)) for each in self._library(library))
 
     def _find(self, name: str, version: str) -> str | None:
@@ -69,6 +68,18 @@ class Typelibs:
         paths = [name] if name.startswith("/") else [os.path.join(each, name) for each in self._directories]
         yield from [path for path in paths if self._sources.is_file(path)][:1]
 
+    def _texts(self, path: str, place: int, separator: str) -> list[str]:
+        """Return the parts of the text that the header of the typelib at `path` has at `place`."""
+        try:
+            data = self._sources.head(path, _MAX_TYPELIB)
+        except OSError:
+            return []
+        if not data.startswith(_MAGIC) or len(data) < _LIBRARIES + 4:
+            return []
+        (start,) = struct.unpack_from("=I", data, place)
+        text = data[start : data.find(b"\0", start)] if 0 < start < len(data) else b""
+        return [os.fsdecode(each) for each in text.split(separator.encode()) if each]
+
 
 def _parted(name: str) -> tuple[str, str]:
     first, _, version = name.rpartition("-")
@@ -77,16 +88,3 @@ def _parted(name: str) -> tuple[str, str]:
 
 def _age(name: str) -> list[int]:
     return [int(each) for each in re.findall(r"\d+", _parted(name)[1])]
-
-
-def _texts(path: str, place: int, separator: str) -> list[str]:
-    """Return the parts of the text that the header of the typelib at `path` has at `place`."""
-    try:
-        data = read_host_file(path, _MAX_TYPELIB)
-    except OSError:
-        return []
-    if not data.startswith(_MAGIC) or len(data) < _LIBRARIES + 4:
-        return []
-    (start,) = struct.unpack_from("=I", data, place)
-    text = data[start : data.find(b"\0", start)] if 0 < start < len(data) else b""
-    return [os.fsdecode(each) for each in text.split(separator.encode()) if each]

@@ -168,7 +168,7 @@ class _ShellReader:
     def _interpreted(self, name: str, words: Sequence[str | None]) -> None:
         """Collect the script that the interpreter `name` is given among `words`."""
         program = self._sources.program(name)
-        row = language_of(program) if program is not None and os.path.isabs(program) else None
+        row = language_of(program, self._sources) if program is not None and os.path.isabs(program) else None
         if row is None or program is None or name == "busybox":
             return
         for word in before_code(row.name, words):
