@@ -6,12 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from magicpak.files.view import is_below
 from magicpak.needs.signs import NamedFiles, SignedProgram, is_match
 from magicpak.needs.strings import ElfContent
-from magicpak.process.exec import find_program
+
+if TYPE_CHECKING:
+    from magicpak.files.source import SourceView
 
 MAX_FILES = 1 << 10
 """Names for which the host is asked: a program that has more of them is hardly about one of them."""
@@ -48,7 +50,7 @@ def named_files(program: SignedProgram, table: NamedFiles, env: Mapping[str, str
 
 def _data(content: ElfContent, program: SignedProgram, table: NamedFiles) -> Iterable[str]:
     """Return the paths of data, and the directory of several in place of them."""
-    paths = {path for each in _strings(content, _PATH) if (path := _constant(each)) and os.path.exists(path)}
+    paths = {path for each in _strings(content, _PATH) if (path := _constant(each)) and content.files.exists(path)}
     own: dict[str, set[str]] = defaultdict(set)
     for path in paths - program.searched:
         top = _top(path, table)
@@ -82,9 +84,9 @@ def _is_one(path: str, pattern: str) -> bool:
 def _programs(content: ElfContent, table: NamedFiles, env: Mapping[str, str]) -> Iterator[str]:
     for path in _strings(content, _PATH):
         is_program = is_below(path, _PROGRAM_DIRECTORIES) and os.path.basename(path) not in table.ordinary
-        if is_program and find_program(path):
+        if is_program and content.files.program(path):
             yield path
-    there = _programs_of(env.get("PATH", os.defpath))
+    there = _programs_of(env.get("PATH", os.defpath), content.files)
     every = dict.fromkeys([*content.strings, *content.first_words])
     words = [each for each in every if each in there and each not in content.imports]
     packers = [each for each in words if each in table.packers]
@@ -92,12 +94,12 @@ def _programs(content: ElfContent, table: NamedFiles, env: Mapping[str, str]) ->
     yield from [there[each] for each in words if each in wanted or "-" in each]
 
 
-def _programs_of(search_path: str) -> dict[str, str]:
+def _programs_of(search_path: str, files: "SourceView") -> dict[str, str]:
     """Return the path of each name that is in a directory of `search_path`, the first for each."""
     found: dict[str, str] = {}
     for directory in filter(None, search_path.split(":")):
         with suppress(OSError):
-            for name in os.listdir(directory):
+            for name in files.names(directory):
                 found.setdefault(name, os.path.join(directory, name))
     return found
 
@@ -108,7 +110,7 @@ def _libraries(content: ElfContent, program: SignedProgram) -> Iterator[str]:
         if name in program.loaded:
             continue
         paths = (f"{directory}/{name}" for directory in program.library_directories)
-        path = next(filter(os.path.isfile, paths), None)
+        path = next(filter(content.files.is_file, paths), None)
         if path is not None:
             yield path
 

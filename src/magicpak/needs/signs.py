@@ -4,13 +4,16 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from magicpak import resources
-from magicpak.files.view import is_below
+from magicpak.files.view import HOST, is_below
 from magicpak.ldso.closure import Closure
 from magicpak.ldso.loader import Loaded
 from magicpak.needs.strings import ElfContent
+
+if TYPE_CHECKING:
+    from magicpak.files.source import SourceView
 
 _FILE = "needs/signs.toml"
 _SYSTEM = ("/lib", "/lib32", "/lib64", "/libx32", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libx32")
@@ -52,8 +55,9 @@ class SignedProgram:
     `searched` are the directories that these name for the loader.
     """
 
-    def __init__(self, name: str, closure: Closure) -> None:
+    def __init__(self, name: str, closure: Closure, files: "SourceView" = HOST) -> None:
         self.name = name
+        self._files = files
         self._closure = closure
         self._contents: dict[str, ElfContent] = {}
         own = _own(closure)
@@ -88,7 +92,7 @@ class SignedProgram:
                     yield self._content(each.path)
 
     def _content(self, path: str) -> ElfContent:
-        return self._contents.setdefault(path, ElfContent(path))
+        return self._contents.setdefault(path, ElfContent(path, self._files))
 
 
 class NamedFiles(NamedTuple):

@@ -5,13 +5,16 @@ import re
 from collections.abc import Callable
 from functools import cached_property
 from itertools import islice
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from magicpak.elf.errors import ElfError
 from magicpak.elf.image import PT_LOAD, ElfBytes, format_of
 from magicpak.elf.reader import segments_of
 from magicpak.elf.symbols import imported_symbols
-from magicpak.files.view import open_file
+from magicpak.files.view import HOST
+
+if TYPE_CHECKING:
+    from magicpak.files.source import SourceView
 
 _Read = TypeVar("_Read")
 
@@ -26,12 +29,13 @@ _FIRST_WORD = re.compile(rb"\0([a-z][a-z0-9+._-]{1,60}+) ")
 
 
 class ElfContent:
-    """The ELF file at `path` of the host, of which each part is read when it is first asked for.
+    """The ELF file at `path` among `files`, of which each part is read when it is first asked for.
 
     What cannot be read is empty: without it there is no suggestion, and no failure.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, files: "SourceView" = HOST) -> None:
+        self.files = files
         self._path = path
         self._searched: dict[str, bool] = {}
 
@@ -67,7 +71,7 @@ class ElfContent:
 
     def _read(self, read: Callable[[int], _Read], otherwise: _Read) -> _Read:
         try:
-            descriptor = open_file(self._path)
+            descriptor = self.files.open(self._path)
         except OSError:
             return otherwise
         try:

@@ -62,5 +62,5 @@ class Suggesting(NamedTuple):
 
             return NeedHost.of([each.real for each in inputs.all], resolved, loaders, self.files)
 
-        programs = [SignedProgram(os.path.basename(each.name), each.closure) for each in resolved]
+        programs = [SignedProgram(os.path.basename(each.name), each.closure, self.files) for each in resolved]
         return suggestions(programs, read_signs(), self.env, Lacking(plan, self.rows_file, host))
