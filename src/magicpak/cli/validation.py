@@ -10,7 +10,6 @@ import click
 
 from magicpak.bundle.path import BundlePath
 from magicpak.cli.grouped_help import missing_argument
-from magicpak.files.view import real_path
 from magicpak.ldso.resolver import Resolver
 from magicpak.options import CheckOptions, ListOptions, LogLevel, Options, Report
 from magicpak.outputs.form import STDOUT
@@ -48,7 +47,7 @@ def list_options(values: Values, context: click.Context) -> ListOptions:
     library_path = os.environ.get("LD_LIBRARY_PATH", "")
     return ListOptions(
         _all_arguments(values),
-        _root(values),
+        values["root"],
         values["with_"],
         values["with_file"],
         library_path,
@@ -69,14 +68,17 @@ def bundle_options(values: Values, context: click.Context) -> Options:
     if values["symbols"]:
         message = "--symbols requires --check"
         raise click.UsageError(message)
+    if values["root"] is not None:
+        from magicpak.cli.root_values import with_root
+
+        values = with_root(values)
     inputs, output = _arguments(values, context)
     _refuse_contradictions(values)
     by_name = {
         **{name: value for name, value in values.items() if name in Options._fields},
         "inputs": inputs,
         "output": output,
-        "root": _root(values),
-        "resolver": _resolver(values),
+        "resolver": Resolver.NOLOAD if values["experimental_noload_resolver"] else values["resolver"] or Resolver.AUTO,
         "env": dict(values["env"]),
         "label": dict(values["label"]),
         "expose": tuple(chain.from_iterable(values["expose"])),
@@ -88,18 +90,6 @@ def bundle_options(values: Values, context: click.Context) -> Options:
         "source_date_epoch": _source_date_epoch(),
     }
     return Options(**by_name)
-
-
-def _root(values: Values) -> str | None:
-    """Return the directory in which everything is looked up; None for the host, which `/` is too."""
-    root: str | None = values["root"]
-    return None if root is not None and real_path(root) == "/" else root
-
-
-def _resolver(values: Values) -> Resolver:
-    """Return how libraries are found: in another tree, `auto` asks no loader."""
-    resolver = Resolver.NOLOAD if values["experimental_noload_resolver"] else values["resolver"] or Resolver.AUTO
-    return Resolver.STATIC if resolver is Resolver.AUTO and _root(values) is not None else resolver
 
 
 def _arguments(values: Values, context: click.Context) -> tuple[tuple[str, ...], str | None]:
@@ -122,8 +112,6 @@ def _refuse_contradictions(values: Values) -> None:
     resolver = values["resolver"]
     if values["experimental_noload_resolver"] and resolver not in (None, Resolver.NOLOAD):
         message = f"--experimental-noload-resolver cannot be used with --resolver {resolver.value}"
-    elif _root(values) is not None and (flag := _running_flag(values)) is not None:
-        message = f"{flag} cannot be used with --root: nothing of another tree is run"
     elif values["dynamic_arg"] and values["dynamic_command"] is not None:
         message = "--dynamic-arg cannot be used with --dynamic-command: write the arguments into the command"
     elif values["output"] == STDOUT and _prints(values):
@@ -132,17 +120,6 @@ def _refuse_contradictions(values: Values) -> None:
         message = "--why and --report both print to stdout: write the report to a file with --report-file"
     if message is not None:
         raise click.UsageError(message)
-
-
-def _running_flag(values: Values) -> str | None:
-    """Return the option that would run a program of the bundle, or its loader; None for no such."""
-    resolver = _resolver(values)
-    flags = {
-        "--dynamic": values["dynamic"],
-        "--test": values["test"],
-        f"--resolver {resolver.value}": resolver in (Resolver.DLOPEN, Resolver.NOLOAD),
-    }
-    return next((flag for flag, is_given in flags.items() if is_given), None)
 
 
 def _prints(values: Values) -> bool:

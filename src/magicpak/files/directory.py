@@ -3,11 +3,12 @@
 import os
 import stat
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from magicpak.bundle.path import ROOT, BundlePath, resolve
 from magicpak.errors import InvalidUsage
 from magicpak.files.view import (
+    HOST,
     KERNEL_DIRECTORIES,
     RootView,
     has_capabilities,
@@ -19,15 +20,18 @@ from magicpak.files.view import (
 )
 from magicpak.text import printable
 
+if TYPE_CHECKING:
+    from magicpak.files.source import SourceView
+
 _MAY_EXECUTE = 0o111
 
 
-def open_root(directory: str) -> "DirectoryView":
-    """Return what `--root` names. Raises InvalidUsage where that is not a directory."""
+def open_root(directory: str) -> "SourceView":
+    """Return what `--root` names: the host for `/`. Raises InvalidUsage where that is not a directory."""
     if not os.path.isdir(directory):
         why = "is not a directory" if os.path.lexists(directory) else "does not exist"
         raise InvalidUsage(f"--root {printable(directory)} {why}")
-    return DirectoryView(directory)
+    return HOST if real_path(directory) == ROOT else DirectoryView(directory)
 
 
 class LinkAt(NamedTuple):
