@@ -16,7 +16,11 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("any machine", deadline=None)  # how long an example takes says nothing
+hypothesis.settings.load_profile("any machine")
 
 pytest_plugins = ["pytester"]
 

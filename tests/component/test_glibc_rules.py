@@ -800,7 +800,7 @@ def test_a_loader_of_strings_without_an_end_is_read_once(tmp_path: Path, strings
     assert inside.cache is None
 
 
-@settings(max_examples=500, deadline=None, database=None)
+@settings(max_examples=500, database=None)
 @given(st.lists(st.sampled_from([b"/", b"//", b"/\0", b"\0", b"lib", b"/lib/\0", b"/usr/lib/\0", b"\1", b" "])))
 def test_default_directories_are_the_longest_run_of_strings_between_slashes(parts: list[bytes]) -> None:
     data = b"".join(parts)

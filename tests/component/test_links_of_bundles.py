@@ -115,7 +115,7 @@ WAYS = st.lists(st.sampled_from(["a", "b", "c", "..", "."]), min_size=1, max_siz
     pattern=st.one_of(WAYS, st.just("**"), st.just("."), WAYS.map("HERE/{}".format)),
     layout=st.sampled_from(Layout),
 )
-@settings(max_examples=200, suppress_health_check=list(HealthCheck), deadline=None)
+@settings(max_examples=200, suppress_health_check=list(HealthCheck))
 def test_what_a_link_leads_to_comes_with_it(
     tmp_path_factory: pytest.TempPathFactory,
     things: list[tuple[str, str | None, bool]],

@@ -228,7 +228,7 @@ TARGETS: Mapping[str, tuple[Target, list[bytes]]] = {
 def test_damaged_files_are_read_or_refused(name: str) -> None:
     target, seeds = TARGETS[name]
 
-    @settings(max_examples=int(BY_HAND or EXAMPLES), deadline=None, database=None, derandomize=not BY_HAND)
+    @settings(max_examples=int(BY_HAND or EXAMPLES), database=None, derandomize=not BY_HAND)
     @given(damaged(seeds, scripts.PIECES.get(name, ())))
     def attempt(data: bytes) -> None:
         try:

@@ -355,7 +355,7 @@ def test_a_hostile_file_is_refused_after_few_bytes(elf: bytes, why: str, reads: 
     assert sum(reads) < READ_AT_MOST
 
 
-@settings(max_examples=300, deadline=None, database=None)
+@settings(max_examples=300, database=None)
 @given(st.lists(st.tuples(st.integers(0, len(PROGRAM) - 1), st.integers(0, 255)), min_size=1, max_size=12))
 def test_flipped_bytes_give_facts_or_a_refusal(flips: list[tuple[int, int]]) -> None:
     damaged = bytearray(PROGRAM)
@@ -368,7 +368,7 @@ def test_flipped_bytes_give_facts_or_a_refusal(flips: list[tuple[int, int]]) -> 
 NUMBERS = st.sampled_from([0, 1, 15, 16, 4095, 4096, BIG_PAGE, 1 << 32, 1 << 63, (1 << 64) - 1]) | st.integers(0, 1024)
 
 
-@settings(max_examples=300, deadline=None, database=None)
+@settings(max_examples=300, database=None)
 @given(
     st.sampled_from([PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_GNU_STACK]),
     st.fixed_dictionaries(
@@ -383,13 +383,13 @@ def test_damaged_program_headers_give_facts_or_a_refusal(segment_type: int, fiel
     assert answers(with_segment(PROGRAM, segment_type, X86_64, **fields))
 
 
-@settings(max_examples=300, deadline=None, database=None)
+@settings(max_examples=300, database=None)
 @given(st.lists(st.tuples(st.sampled_from([1, 5, 14, 15, 29, 0x6FFFFFFB, 0x7FFFFFFD, 0x7FFFFFFF]), NUMBERS)))
 def test_damaged_dynamic_sections_give_facts_or_a_refusal(entries: list[tuple[int, int]]) -> None:
     assert answers(make_elf(needed=["libc.so.6"], more=entries))
 
 
-@settings(max_examples=200, deadline=None, database=None)
+@settings(max_examples=200, database=None)
 @given(
     st.sampled_from([b"", b"\x7fELF", b"\x7fELF\x02\x01", b"\x7fELF\x01\x02\x01\x00", b"#!"]), st.binary(max_size=200)
 )
@@ -603,7 +603,7 @@ def mapped_plainly(segments: list[Segment], address: int, minimum: int) -> int |
 PLACES = st.sampled_from([0, 1, PAGE - 8, PAGE, PAGE + 8, 2 * PAGE, 3 * PAGE - 1, 4 * PAGE])
 
 
-@settings(max_examples=300, deadline=None, database=None)
+@settings(max_examples=300, database=None)
 @given(st.lists(st.tuples(PLACES, PLACES), max_size=8), st.lists(st.tuples(PLACES, st.sampled_from([1, 8, 16, PAGE]))))
 def test_many_segments_are_mapped_as_the_last_of_them_says(
     places: list[tuple[int, int]], reads_of: list[tuple[int, int]]
