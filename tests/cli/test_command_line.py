@@ -49,6 +49,7 @@ def test_the_help_is_grouped_by_purpose(help_text: str) -> None:
     assert options_under == {
         "Positional arguments:": ["INPUT", "OUTPUT"],
         "Contents:": [
+            "--root",
             "--include",
             "--exclude",
             "--mkdir",
