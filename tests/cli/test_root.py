@@ -215,8 +215,13 @@ def test_reports_have_sources_on_the_host_and_packages_of_the_inside(root: Path)
     report = json.loads(result.stdout)
     (entry,) = [each for each in report["entries"] if each["path"] == "/x"]
     assert (result.stderr, entry["source"], entry["package"]) == ("", f"{root}/usr/bin/app", 0)
-    assert [each["name"] for each in report["packages"]] == ["app"]
+    assert ([each["name"] for each in report["packages"]], report["root"]) == (["app"], str(root))
     assert {each["asked_by"] for each in report["entries"] if "liba" in each["path"]} == {"/x"}
+    for path in ("/usr/bin/app", f"{root}/usr/bin/app"):
+        why = magicpak("--root=tree", f"--why={path}", "--dry-run", "--install-to=/x", "/bin/app", cwd=root.parent)
+        assert why == RunResult(0, "/x (608 B): the executable to be bundled\n", "")
+    page = magicpak("--root=tree", "--report=html", "--dry-run", "--install-to=/x", "/bin/app", cwd=root.parent)
+    assert page.stdout.count(f" from {root}") == 1
     why = magicpak("--root=tree", "--why=/lib/ld.so", "--dry-run", "/bin/app", cwd=root.parent)
     assert "/usr/lib/ld.so (672 B): the interpreter (PT_INTERP) of /usr/bin/app\n" in why.stdout
 

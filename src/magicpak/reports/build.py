@@ -6,7 +6,7 @@ from typing import Literal
 from magicpak import __version__
 from magicpak.bundle.entry import Content, Copy, Directory, Entry, Fifo, Link
 from magicpak.bundle.exclude import Exclusion
-from magicpak.bundle.path import BundlePath
+from magicpak.bundle.path import ROOT, BundlePath
 from magicpak.bundle.plan import Item, file_sizes
 from magicpak.collect.result import Result
 from magicpak.needs.suggest import Suggestion
@@ -51,6 +51,7 @@ def build_document(
         excluded=tuple(_excluded(result.exclusion)),
         packages=packages.all() if packages else None,
         suggestions=tuple(map(_suggestion, suggestions)),
+        root=result.files.physical(ROOT),
     )
 
 

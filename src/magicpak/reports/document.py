@@ -153,7 +153,7 @@ class Document(NamedTuple):
     """A whole report.
 
     `complete` says that nothing is missing; otherwise the run fails, and nothing is written. `packages` is None where
-    they were not looked up.
+    they were not looked up. `root` is the real path of `--root`, `/` without.
     """
 
     schema_version: int
@@ -170,3 +170,4 @@ class Document(NamedTuple):
     excluded: tuple[ReportExcluded, ...]
     packages: tuple[ReportPackage, ...] | None
     suggestions: tuple[ReportSuggestion, ...] = ()
+    root: str = "/"

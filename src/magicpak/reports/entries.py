@@ -7,9 +7,10 @@ from magicpak.reports.document import ReportEntry
 
 
 class Entries:
-    """The entries of a document, by path."""
+    """The entries of a document, by path; `root` is the one in which their sources were looked up."""
 
-    def __init__(self, entries: Iterable[ReportEntry]) -> None:
+    def __init__(self, entries: Iterable[ReportEntry], root: str = "/") -> None:
+        self._root = root.rstrip("/")
         self._entries = {entry.path: entry for entry in entries}
         self._ends: dict[str, ReportEntry | None] = {}
 
@@ -19,6 +20,14 @@ class Entries:
     def get(self, path: str) -> ReportEntry | None:
         """Return the entry of `path` itself, if there is one."""
         return self._entries.get(path)
+
+    def source_at(self, path: str) -> str:
+        """Return the path of the host of what is at `path` in the root, links unresolved."""
+        return self._root + path
+
+    def other_source(self, entry: ReportEntry) -> str | None:
+        """Return the path of the host that `entry` is taken from; None where that is its own, or none."""
+        return entry.source if entry.source != self.source_at(entry.path) else None
 
     def walk(self, path: str) -> tuple[list[ReportEntry], str | None]:
         """Return the links on the way to `path`, and the path that it leads to, or None for a loop of links."""

@@ -18,7 +18,7 @@ class Why:
     def __init__(self, document: Document, exclude_flag: Callable[[str], str | None]) -> None:
         self._document = document
         self._exclude_flag = exclude_flag
-        self._entries = Entries(document.entries)
+        self._entries = Entries(document.entries, document.root)
         self._requesters: Mapping[str, list[str]] = _requesters(document)
 
     def answer(self, path: str) -> Iterator[str]:
@@ -40,7 +40,8 @@ class Why:
         if not path.startswith("/"):
             return [each.path for each in self._entries if each.path.endswith(f"/{path}")]
         place = BundlePath(path)
-        return [place] if self._entries_on(place) else [each.path for each in self._entries if each.source == place]
+        sources = (place, self._entries.source_at(place))
+        return [place] if self._entries_on(place) else [each.path for each in self._entries if each.source in sources]
 
     def _entries_on(self, path: str) -> list[ReportEntry]:
         """Return the links on the way to `path`, and the entry that it leads to; none if it is not in the bundle."""

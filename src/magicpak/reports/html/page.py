@@ -35,7 +35,7 @@ def page(document: Document) -> str:
     library.
     """
     style, script = _resource("reports/html/page.css"), _resource("reports/html/page.js")
-    rows = RowSelection(Entries(document.entries))
+    rows = RowSelection(Entries(document.entries, document.root))
     sections = [
         _Section("sizes", "Sizes", _sizes(document, rows)),
         _Section("needs", "Dependencies", _dependencies(document, rows)),

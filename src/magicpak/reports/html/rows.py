@@ -41,8 +41,9 @@ def _row(entry: ReportEntry, packages: Sequence[ReportPackage], selection: RowSe
     path = [element("span", directory + slash), name]
     if entry.target is not None:
         path.append(element("i", f" → {entry.target}"))
-    if entry.source not in (None, entry.path):
-        path.append(element("i", f" from {entry.source}"))
+    source = selection.entries.other_source(entry)
+    if source is not None:
+        path.append(element("i", f" from {source}"))
     package = packages[entry.package] if entry.package is not None else None
     is_file = entry.type == "file"
     return element(

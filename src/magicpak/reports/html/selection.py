@@ -40,7 +40,6 @@ class RowSelection:
 
     def _size(self, entry: ReportEntry) -> int:
         """Return about how many characters the row of `entry` has: most texts are in it as words and in a link."""
-        source = entry.source if entry.source != entry.path else None
-        texts = (entry.path, source or "", entry.target or "", entry.reason)
+        texts = (entry.path, self.entries.other_source(entry) or "", entry.target or "", entry.reason)
         steps = sum(_STEP + 2 * len(step.reason) for step in self.steps(entry))
         return _ROW + 2 * sum(map(len, texts)) + steps
