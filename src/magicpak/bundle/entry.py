@@ -3,6 +3,9 @@
 from enum import Enum
 from typing import NamedTuple, TypeAlias
 
+HostPath: TypeAlias = str
+"""A path of the host, at which a file can be opened; with `--root`, it is not the path inside the tree."""
+
 
 class Layout(Enum):
     """Whether links to directories are kept (`host`), or each path gets directories of its own (`directories`)."""
@@ -30,7 +33,7 @@ class Directory(NamedTuple):
     """
 
     attributes: Attributes
-    source: str | None = None
+    source: HostPath | None = None
     implied: bool = False
 
 
@@ -42,11 +45,11 @@ class Copy(NamedTuple):
     for `source`.
     """
 
-    source: str
+    source: HostPath
     size: int
     inode: tuple[int, int]
     attributes: Attributes
-    extended: str | None = None
+    extended: HostPath | None = None
 
 
 class Link(NamedTuple):
@@ -58,7 +61,7 @@ class Link(NamedTuple):
 
     target: str
     attributes: Attributes
-    source: str | None = None
+    source: HostPath | None = None
 
 
 class Fifo(NamedTuple):

@@ -5,6 +5,7 @@ import stat
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from magicpak.bundle.entry import HostPath
 from magicpak.bundle.path import ROOT, BundlePath, resolve
 from magicpak.errors import InvalidUsage
 from magicpak.files.view import (
@@ -63,11 +64,11 @@ class DirectoryView(RootView):
         """Return whether `path` leads to a file with capabilities of its own."""
         return has_capabilities(self._end(path))
 
-    def physical(self, place: str) -> str:
+    def physical(self, place: str) -> HostPath:
         """Return the path of the host of what is at `place`, on the way to which there is no link."""
         return self._root + place if place != ROOT else self._root or ROOT
 
-    def inside(self, path: str) -> str | None:
+    def inside(self, path: HostPath) -> str | None:
         """Return the path inside of what is at `path` of the host, which has no links; None where it is outside."""
         return path[len(self._root) :] or ROOT if is_below(path, (self._root,)) else None
 
@@ -138,11 +139,11 @@ class DirectoryView(RootView):
         """Return whether a directory is at `place`. Raises OSError for nothing."""
         return stat.S_ISDIR(os.lstat(self._root + place).st_mode)
 
-    def _end(self, path: str) -> str:
+    def _end(self, path: str) -> HostPath:
         """Return the path of the host of what `path` leads to. Raises OSError."""
         return self.physical(self.reached(path))
 
-    def _place(self, path: str) -> str:
+    def _place(self, path: str) -> HostPath:
         """Return the path of the host of what is at `path`, not following a link. Raises OSError."""
         above, _, name = path.rpartition("/")
         if name in ("", ".", ".."):

@@ -6,7 +6,7 @@ import stat
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from magicpak.bundle.entry import Attributes, Copy, Directory, Fifo, Link
+from magicpak.bundle.entry import Attributes, Copy, Directory, Fifo, HostPath, Link
 from magicpak.bundle.path import ROOT, BundlePath, Resolution, resolve
 from magicpak.bundle.plan import made_directory
 from magicpak.errors import CannotRead
@@ -93,7 +93,7 @@ class Host:
         except OSError as error:
             raise CannotRead(path, error) from None
 
-    def source(self, path: str) -> str | None:
+    def source(self, path: str) -> HostPath | None:
         """Return the path of the host where the bytes and attributes of `path` are; None where they are gone."""
         previous = self._previous.get(path)
         return previous.source if previous else self.files.physical(path)

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from typing import Protocol
 
+from magicpak.bundle.entry import HostPath
 from magicpak.files.view import FileView
 
 
@@ -20,10 +21,10 @@ class SourceView(FileView, Protocol):
     own_program: str
     """The path of a program for this root's own machine."""
 
-    def physical(self, place: str, /) -> str:
+    def physical(self, place: str, /) -> HostPath:
         """Return the path of the host of what is at `place`, on the way to which there is no link."""
 
-    def inside(self, path: str, /) -> str | None:
+    def inside(self, path: HostPath, /) -> str | None:
         """Return the path inside of what is at `path` of the host, which has no links; None where it is outside."""
 
     def real(self, path: str, /) -> str:
