@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from magicpak.stages.compression import Compression
     from magicpak.stages.needs_listing import NeedsListing
     from magicpak.stages.reporting import Reporting
+    from magicpak.stages.stripping import Stripping
     from magicpak.stages.suggesting import Suggesting
     from magicpak.stages.tracing import Tracing
     from magicpak.stages.trial import Trial
@@ -67,6 +68,14 @@ def compression(options: Options) -> "Compression":
     from magicpak.stages.compression import Compression
 
     return Compression(Upx(options.upx, options.upx_arg, options.upx_timeout))
+
+
+def stripping(options: Options) -> "Stripping":
+    """Return the stage that strips ELF files."""
+    from magicpak.collect.strip import StripTool
+    from magicpak.stages.stripping import Stripping
+
+    return Stripping(StripTool(options.strip_tool))
 
 
 def dynamic_env(options: Options) -> dict[str, str]:

@@ -37,8 +37,8 @@ class Options(NamedTuple):
 
     Paths are as the user wrote them, sizes in bytes, timeouts in seconds, and `library_path` is LD_LIBRARY_PATH.
     `root` is where everything is looked up, None for the host. `output` is None only with `dry_run`; without `format`,
-    its name says what it becomes. The prefixes `dynamic_` and
-    `test_` mean options that have no effect without `dynamic` and `test`; `upx_arg` has none without `compress`.
+    its name says what it becomes. The prefixes `dynamic_` and `test_` mean options that have no effect without `dynamic`
+    and `test`; `upx_arg` has none without `compress`, and `strip_tool` none without `strip`.
     """
 
     inputs: tuple[str, ...]
@@ -74,6 +74,8 @@ class Options(NamedTuple):
     dynamic_allow_failure: bool = False
     dynamic_command: str | None = None
     dynamic_env: Mapping[str, str] = {}
+    strip: bool = False
+    strip_tool: str | None = None
     compress: bool = False
     upx: str = "upx"
     upx_arg: tuple[str, ...] = ()
@@ -118,6 +120,7 @@ class Options(NamedTuple):
         enabled = {
             **dict.fromkeys(_OF_IMAGES, ("--format oci or docker", self.is_image)),
             "dynamic": ("--dynamic", self.dynamic),
+            "strip": ("--strip", self.strip),
             "upx_arg": ("--compress", self.compress),
             "test": ("--test", self.test),
             "busybox": ("--test and --test-command", self.test and self.test_command is not None),

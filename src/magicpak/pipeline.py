@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from magicpak.needs.rows import WantedNeed
     from magicpak.needs.suggest import Suggestion
     from magicpak.stages.compression import Compression
+    from magicpak.stages.stripping import Stripping
     from magicpak.tracing.run import TracedRun
     from magicpak.verify.severity import Verdict
 
@@ -42,14 +43,15 @@ def bundle(options: Options, log: Log, print_: Callable[[bytes], None]) -> None:
     needs = assembly.needs(options) if options.with_ or options.with_file else ()
     writing = assembly.writing(options)
     reporting = assembly.reporting(options) if options.report or options.why else None
+    stripping = assembly.stripping(options) if options.strip else None
     compression = assembly.compression(options) if options.compress else None
-    for stage in (writing, reporting, compression):
+    for stage in (writing, reporting, stripping, compression):
         if stage is not None:
             stage.check()
     with ExitStack() as stack:
         stack.callback(log.rest)
         run = _Run(options, files, needs, stack, log)
-        result, verdict, error = run.decide(compression, until_report=reporting is not None)
+        result, verdict, error = run.decide(stripping, compression, until_report=reporting is not None)
         if reporting is not None:
             log.rest()
             reporting.run(result, verdict, run.suggestions, complete=error is None, print_=print_, log=log)
@@ -87,7 +89,7 @@ class _Run:
         self.suggestions: Sequence[Suggestion] = ()
 
     def decide(
-        self, compression: "Compression | None", *, until_report: bool
+        self, stripping: "Stripping | None", compression: "Compression | None", *, until_report: bool
     ) -> "tuple[Result, Verdict | None, MagicpakError | None]":
         """Return the plan with what it was made from, what verification has found, and what makes the run fail.
 
@@ -116,6 +118,8 @@ class _Run:
         if SUGGESTED in options.with_:
             planning = assembly.suggesting(options, files).added_to(planning, inputs, resolved, loaders)
         result = planning.run(inputs, resolved, self.traced, loaders, log)
+        if stripping is not None and error is None:
+            result = result._replace(plan=stripping.run(result.plan, elf, self._new_private_directory, log))
         if compression is not None and error is None:
             packed = [*inputs.programs, *(_interpreters(result, elf) if inputs.scripts else ())]
             plan = compression.run(packed, result.plan, elf, self._new_private_directory, log)

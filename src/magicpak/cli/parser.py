@@ -26,7 +26,7 @@ _contents = option_group("Contents")
 _output = option_group("Output")
 _resolution = option_group("Library resolution")
 _tracing = option_group("Tracing a run")
-_compression = option_group("Compression")
+_compression = option_group("Smaller files")
 _verification = option_group("Verification")
 _test = option_group("Test run")
 _reports = option_group("Reports")
@@ -145,6 +145,10 @@ def _print_licences(context: click.Context, _option: click.Parameter, wanted: bo
     help="Stop the run after SECONDS; files seen so far are kept.",
 )
 @_tracing("--dynamic-allow-failure", is_flag=True, help="Continue if the run fails.")
+@_compression("--strip", is_flag=True, help="Remove debug sections and symbol tables from each ELF file.")
+@_compression(
+    "--strip-tool", metavar="PATH or NAME", help="The strip program to use.  [default: strip, otherwise llvm-strip]"
+)
 @_compression("-c", "--compress", is_flag=True, help="Compress each INPUT with upx.")
 @_compression("--upx-arg", metavar="ARG", multiple=True, help="Pass an argument to upx; it may start with a hyphen.")
 @_compression("--upx", metavar="PATH or NAME", default="upx", show_default=True, help="The upx program to use.")

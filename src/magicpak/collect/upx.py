@@ -2,17 +2,18 @@
 
 import os
 import re
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from magicpak.bundle.entry import Copy
 from magicpak.bundle.plan import BundlePlan
+from magicpak.collect.private_copies import copy_for, copy_from
 from magicpak.elf.appended import appended_data
+from magicpak.elf.cache import ElfCache
 from magicpak.elf.errors import ElfError
 from magicpak.elf.facts import ElfTarget
 from magicpak.elf.reader import read_path
-from magicpak.errors import MagicpakError, SourceChanged, ToolFailed, reason
+from magicpak.errors import ToolFailed, reason
 from magicpak.ldso.helper_build import last_lines
 from magicpak.process.child import Completed, describe_exit, run
 from magicpak.process.exec import find_program
@@ -56,9 +57,9 @@ class UpxRefusal(NamedTuple):
     reason: str
 
 
-def to_pack(programs: Sequence[Program], plan: BundlePlan) -> list[tuple[Program, Copy]]:
+def to_pack(programs: Sequence[Program], plan: BundlePlan, elf: ElfCache) -> list[tuple[Program, Copy]]:
     """Return each of `programs` that is in `plan`, with its entry there; of those that are one file, the first."""
-    by_inode = {item.entry.inode: item.entry for item in plan if isinstance(item.entry, Copy)}
+    by_inode = {elf.origin(item.entry.inode): item.entry for item in plan if isinstance(item.entry, Copy)}
     found: dict[tuple[int, int], tuple[Program, Copy]] = {}
     for program in programs:
         # Its inode is another where a run has changed it, and its path leads nowhere where a link was excluded.
@@ -79,7 +80,7 @@ def pack(program: Program, copy: Copy, upx: Upx, directory: str) -> Copy | UpxRe
     """
     name = printable(program.argument)
     original, packed = os.path.join(directory, "original"), os.path.join(directory, "packed")
-    _copy(copy, original)
+    copy_for("upx", copy, original)
     # With -o before the user's arguments, upx refuses all other files that they name; -v overrules a -q among them.
     done = _run(upx, "-o", packed, *upx.arguments, "-v", original)
     refused = _REFUSAL.search(done.output) if done.returncode else None
@@ -100,31 +101,7 @@ def pack(program: Program, copy: Copy, upx: Upx, directory: str) -> Copy | UpxRe
     if appended and _tail(packed, appended) != _tail(original, appended):
         data = f"{format_size(appended)} of its own data at its end"
         return UpxRefusal(f"is not compressed: it has {data}, which upx does not keep there")
-    os.utime(packed, ns=(copy.attributes.mtime_ns or 0,) * 2)  # a copy is compared with its plan when it is written
-    status = os.stat(packed)
-    inode = (status.st_dev, status.st_ino)
-    return copy._replace(source=packed, size=status.st_size, inode=inode, extended=copy.source)
-
-
-def with_packed(plan: BundlePlan, packed: Mapping[tuple[int, int], Copy]) -> BundlePlan:
-    """Return `plan` with each copy of an inode in `packed` replaced, at whatever path."""
-    items = {item.path: item for item in plan}
-    for item in plan:
-        if isinstance(item.entry, Copy) and item.entry.inode in packed:
-            items[item.path] = item._replace(entry=packed[item.entry.inode])
-    return BundlePlan(items)
-
-
-def _copy(copy: Copy, target: str) -> None:
-    """Copy the bytes of `copy` to the new file `target`, which upx can use whatever the mode of the original."""
-    try:
-        shutil.copyfile(copy.source, target)
-        os.chmod(target, 0o700)
-        status = os.stat(copy.source)
-    except OSError as error:
-        raise MagicpakError(f"{printable(copy.source)} cannot be copied for upx: {reason(error)}") from None
-    if (status.st_dev, status.st_ino) != copy.inode or status.st_mtime_ns != copy.attributes.mtime_ns:
-        raise SourceChanged(copy.source, "was written to")
+    return copy_from(packed, copy)
 
 
 def _run(upx: Upx, *arguments: str) -> Completed:

@@ -28,9 +28,9 @@ class ElfFile(NamedTuple):
 class ElfCache:
     """The ELF files of `files` (by default the host's) by path, including the errors of those that are not ELF.
 
-    `by_inode` has the files that were read so far, whatever the path, and what `--compress` has made, as the original
-    that it stands for. `upx` is the path or name of the upx that unpacks what is packed, `upx_timeout` the seconds that
-    it may take for a file.
+    `by_inode` has the files that were read so far, whatever the path, and what `--strip` and `--compress` have made,
+    as the original that it stands for. `upx` is the path or name of the upx that unpacks what is packed, `upx_timeout`
+    the seconds that it may take for a file.
     """
 
     def __init__(self, files: FileView = HOST, upx: str = "upx", upx_timeout: float = 600) -> None:
@@ -58,6 +58,10 @@ class ElfCache:
             raise result.with_traceback(None)
         finally:
             del result  # an error whose traceback leads to itself stays in memory, as nothing collects cycles
+
+    def origin(self, inode: tuple[int, int]) -> tuple[int, int]:
+        """Return the inode of the file of the host that the file with `inode` was made from: its own, for most."""
+        return self.by_inode[inode].inode if inode in self.by_inode else inode
 
     def add(self, path: str, file: ElfFile) -> None:
         """Take `file` for what is at `path`, where it need not be any more."""

@@ -6,7 +6,8 @@ when a signal handler raises just after the fork.
 
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from time import monotonic
 from typing import NamedTuple
 
@@ -69,6 +70,37 @@ def run(
         finally:
             child.end()  # a handler may have raised at the first instruction of the other
     return Completed(returncode, bytes(output.kept))
+
+
+def run_all(
+    commands: Iterable[Sequence[str]], *, timeout: float, env: Mapping[str, str] | None = None
+) -> Generator[Completed, None, None]:
+    """Run programs as `run` does, as many at once as there are processors, and yield how each ended, in their order.
+
+    Each of `commands` is asked for when it can be started. To be closed by who does not take all (contextlib.closing).
+    """
+    most = len(os.sched_getaffinity(0))
+    running: deque[tuple[Child, OutputTail]] = deque()
+
+    def first() -> Completed:
+        child, output = running[0]
+        returncode = child.finish(timeout=timeout)
+        child.end()
+        running.popleft()
+        return Completed(returncode, bytes(output.kept))
+
+    try:
+        for argv in commands:
+            if len(running) == most:
+                yield first()
+            output = OutputTail(OUTPUT_KEPT)
+            running.append((Child(Command.found(argv, env), output.take), output))
+            running[-1][0].start()
+        while running:
+            yield first()
+    finally:
+        for child in [each for each, _ in running] * 2:  # twice: a handler may have raised at the start of one
+            child.end()
 
 
 class Child:

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from magicpak.bundle.entry import Copy
 from magicpak.bundle.plan import BundlePlan
-from magicpak.collect.upx import Upx, UpxRefusal, pack, to_pack, with_packed
+from magicpak.collect.private_copies import with_copies
+from magicpak.collect.upx import Upx, UpxRefusal, pack, to_pack
 from magicpak.elf.cache import ElfCache
 from magicpak.log import Log
 from magicpak.options import LogLevel
@@ -30,7 +31,7 @@ class Compression(NamedTuple):
         `elf` learns what is inside. `private` returns the path of a new private directory, which must outlive the plan.
         """
         packed = {}
-        chosen = to_pack(programs, plan)
+        chosen = to_pack(programs, plan, elf)
         for number, (program, copy) in enumerate(chosen, 1):
             count = f"{number} of {len(chosen)}: " if chosen[1:] else ""
             log.doing(f"compressing {count}{program.argument}")
@@ -39,7 +40,7 @@ class Compression(NamedTuple):
                 packed[copy.inode] = result
                 facts = program.file.facts._replace(packed=True)
                 elf.by_inode[result.inode] = program.file._replace(facts=facts)
-        return with_packed(plan, packed)
+        return with_copies(plan, packed)
 
     def _packed(self, program: Program, copy: Copy, directory: str, log: Log) -> Copy | None:
         """Return `program` as upx has packed it in `directory`; None, with a warning, where upx refuses it."""

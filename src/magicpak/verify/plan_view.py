@@ -115,8 +115,7 @@ class PlanElfCache(ElfCache):
         if self._is_at(path, inode):
             return path
         if self._places is None:
-            places = self._view.places().items()
-            self._places = {self.by_inode[each].inode if each in self.by_inode else each: at for each, at in places}
+            self._places = {self.origin(inode): at for inode, at in self._view.places().items()}
         return self._places.get(inode)
 
     def _is_at(self, path: str, inode: tuple[int, int]) -> bool:

@@ -1,0 +1,119 @@
+"""Files of the plan as strip leaves them: private copies without what nobody needs at run time."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from typing import NamedTuple
+
+from magicpak.bundle.entry import Copy
+from magicpak.bundle.path import BundlePath
+from magicpak.bundle.plan import BundlePlan
+from magicpak.collect.private_copies import copy_for, copy_from
+from magicpak.elf.strippable import Strippable, strippable
+from magicpak.elf.stripped import difference
+from magicpak.errors import ToolFailed, reason
+from magicpak.ldso.helper_build import last_lines
+from magicpak.process.child import Completed, describe_exit, run_all
+from magicpak.process.exec import find_program
+from magicpak.text import format_size, printable
+
+_DEFAULTS = ("strip", "llvm-strip")
+_DEBUG, _ALL = "--strip-debug", "--strip-unneeded"
+_TIMEOUT = 300.0  # seconds for one file; a gigabyte takes ten
+
+
+class StripTool(NamedTuple):
+    """The path or name of a strip, None for the first of `_DEFAULTS` that there is; and the seconds for one file."""
+
+    name: str | None = None
+    timeout: float = _TIMEOUT
+
+    @property
+    def program(self) -> str:
+        """The path or name of the strip that is run."""
+        return self.name or next(filter(find_program, _DEFAULTS), _DEFAULTS[0])
+
+    def check(self) -> None:
+        """Raise ToolFailed where there is no such program."""
+        if find_program(self.program) is None:
+            raise ToolFailed(
+                f"{printable(self.program)}: no such program (needed by --strip)",
+                hints=["apt-get install binutils, or --strip-tool with the path of a strip"],
+            )
+
+
+class StripCandidate(NamedTuple):
+    """A file of the plan that has something to remove: its first path, its entry, and what that is."""
+
+    path: BundlePath
+    copy: Copy
+    what: Strippable
+
+
+class StripRefusal(NamedTuple):
+    """Why a file stays as it is, in words; `cure` helps, if anything does."""
+
+    reason: str
+    cure: str = ""
+
+
+def to_strip(plan: BundlePlan) -> Iterator[StripCandidate]:
+    """Yield each file of `plan` that has something to remove: of hard links the first."""
+    seen = set()
+    for path, entry, _ in plan:
+        if isinstance(entry, Copy) and entry.inode not in seen:
+            seen.add(entry.inode)
+            try:
+                what = strippable(entry.source)
+            except OSError:  # whoever writes the plan says it
+                continue
+            if what is not None:
+                yield StripCandidate(path, entry, what)
+
+
+def strip(
+    candidates: Sequence[StripCandidate], tool: StripTool, directory: str
+) -> Iterator[tuple[StripCandidate, Copy | StripRefusal | None]]:
+    """Let `tool` strip a copy of each of `candidates` in the private `directory`, which must outlive the plan.
+
+    Yields each with its new entry, why it stays as it is, or None where nothing is gained. Raises ToolFailed for a tool
+    that hangs or cannot be started, SourceChanged, and MagicpakError where no copy can be made.
+    """
+    chosen = []
+    for each in candidates:
+        if each.what.appended:
+            data = f"{format_size(each.what.appended)} of data of its own that are not loaded"
+            yield each, StripRefusal(f"it has {data}, which strip may move or remove")
+        else:
+            chosen.append(each)
+    files = [(os.path.join(directory, f"{at}.original"), os.path.join(directory, f"{at}")) for at in range(len(chosen))]
+
+    def commands() -> Iterator[Sequence[str]]:
+        for each, (original, stripped) in zip(chosen, files, strict=True):
+            copy_for("strip", each.copy, original)
+            yield tool.program, _ALL if each.what.symbols else _DEBUG, "-o", stripped, original
+
+    env = {**os.environ, "LC_ALL": "C"}
+    with closing(run_all(commands(), timeout=tool.timeout, env=env)) as runs:
+        for each, (original, stripped), done in zip(chosen, files, runs, strict=True):
+            result = _result(each.copy, original, stripped, done, tool)
+            os.unlink(original)
+            if not isinstance(result, Copy) and os.path.lexists(stripped):
+                os.unlink(stripped)
+            yield each, result
+
+
+def _result(copy: Copy, original: str, stripped: str, done: Completed, tool: StripTool) -> Copy | StripRefusal | None:
+    name = printable(os.path.basename(tool.program))
+    another = "another strip can be named with --strip-tool: llvm-strip knows all machines"
+    if done.returncode:
+        said = last_lines(done.output.replace(os.fsencode(original), b"FILE"))[-1:]
+        return StripRefusal(": ".join([f"{name} {describe_exit(done.returncode)}", *said]), another)
+    try:
+        changed = difference(original, stripped)
+    except OSError as error:
+        changed = f"the output cannot be read: {reason(error)}"
+    if changed is not None:
+        return StripRefusal(f"{name} would damage it: {changed}", another)
+    result = copy_from(stripped, copy)
+    return result if result.size < copy.size else None
