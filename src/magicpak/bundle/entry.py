@@ -42,7 +42,7 @@ class Copy(NamedTuple):
 
     `size` in bytes and `inode` (device, inode number) are what the file was when the plan was made. Two copies of one
     inode become hard links of each other. `extended` is the path of the host whose extended attributes it takes; None
-    for `source`.
+    for `source`. `stripped` and `compressed` are the bytes that `--strip` and `--compress` have removed.
     """
 
     source: HostPath
@@ -50,6 +50,8 @@ class Copy(NamedTuple):
     inode: tuple[int, int]
     attributes: Attributes
     extended: HostPath | None = None
+    stripped: int = 0
+    compressed: int = 0
 
 
 class Link(NamedTuple):

@@ -15,7 +15,7 @@ from magicpak.errors import ToolFailed, reason
 from magicpak.ldso.helper_build import last_lines
 from magicpak.process.child import Completed, describe_exit, run_all
 from magicpak.process.exec import find_program
-from magicpak.text import format_size, printable
+from magicpak.text import printable
 
 _DEFAULTS = ("strip", "llvm-strip")
 _DEBUG, _ALL = "--strip-debug", "--strip-unneeded"
@@ -81,9 +81,8 @@ def strip(
     """
     chosen = []
     for each in candidates:
-        if each.what.appended:
-            data = f"{format_size(each.what.appended)} of data of its own that are not loaded"
-            yield each, StripRefusal(f"it has {data}, which strip may move or remove")
+        if each.what.has_data:
+            yield each, StripRefusal("strip could move or remove data that the program reads from its own file")
         else:
             chosen.append(each)
     files = [(os.path.join(directory, f"{at}.original"), os.path.join(directory, f"{at}")) for at in range(len(chosen))]
@@ -91,7 +90,8 @@ def strip(
     def commands() -> Iterator[Sequence[str]]:
         for each, (original, stripped) in zip(chosen, files, strict=True):
             copy_for("strip", each.copy, original)
-            yield tool.program, _ALL if each.what.symbols else _DEBUG, "-o", stripped, original
+            kept = [f"--keep-section={name}" for name in each.what.kept]
+            yield tool.program, _ALL if each.what.symbols else _DEBUG, *kept, "-o", stripped, original
 
     env = {**os.environ, "LC_ALL": "C"}
     with closing(run_all(commands(), timeout=tool.timeout, env=env)) as runs:
@@ -116,4 +116,4 @@ def _result(copy: Copy, original: str, stripped: str, done: Completed, tool: Str
     if changed is not None:
         return StripRefusal(f"{name} would damage it: {changed}", another)
     result = copy_from(stripped, copy)
-    return result if result.size < copy.size else None
+    return result._replace(stripped=copy.size - result.size) if result.size < copy.size else None

@@ -101,7 +101,8 @@ def pack(program: Program, copy: Copy, upx: Upx, directory: str) -> Copy | UpxRe
     if appended and _tail(packed, appended) != _tail(original, appended):
         data = f"{format_size(appended)} of its own data at its end"
         return UpxRefusal(f"is not compressed: it has {data}, which upx does not keep there")
-    return copy_from(packed, copy)
+    result = copy_from(packed, copy)
+    return result._replace(compressed=copy.size - result.size)
 
 
 def _run(upx: Upx, *arguments: str) -> Completed:

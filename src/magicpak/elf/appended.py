@@ -5,7 +5,7 @@ Self-extracting programs read it from their own file: images of SBCL, archives o
 
 import os
 
-from magicpak.elf.image import ElfBytes, ElfFormat, format_of
+from magicpak.elf.image import PAGE, ElfBytes, ElfFormat, format_of
 from magicpak.elf.reader import segments_of
 from magicpak.elf.sections import SHT_NOBITS, SHT_PROGBITS, SectionTable, read_sections
 from magicpak.files.view import open_file
@@ -34,8 +34,9 @@ def appended_data(path: str) -> int:
 def appended_size(file: ElfBytes, form: ElfFormat, table: SectionTable, size: int) -> int:
     """Return the same of `file`, which has `size` bytes and the sections of `table`.
 
-    The data are behind everything that the headers describe, or in a section that is not loaded and has no name of
-    `_OF_TOOLS`. A dot says nothing: Racket's programs have theirs in `.rackprog`. Raises ElfError and OSError.
+    The data are behind everything that the headers describe, but for some zeros, or in a section that is not loaded and
+    has no name of `_OF_TOOLS`. A dot says nothing: Racket's programs have theirs in `.rackprog`. Raises ElfError and
+    OSError.
     """
     _, _, _, phoff, _, phentsize, phnum = form.header.unpack_from(file.head)
     loaded = segments_of(file, form.segment, phoff, phentsize, phnum) if phnum else []
@@ -47,5 +48,6 @@ def appended_size(file: ElfBytes, form: ElfFormat, table: SectionTable, size: in
         for each in table.sections
         if each.type == SHT_PROGBITS and not each.is_loaded and not (each.name + b"\0").startswith(_OF_TOOLS)
     )
-    appended: int = max(size - max(ends), 0)
-    return unloaded + appended
+    end = max(ends)
+    is_padding = size - end <= PAGE and not any(file.read(end, 0, PAGE))
+    return unloaded if is_padding else unloaded + max(size - end, 0)

@@ -20,40 +20,50 @@ _READERS = (b".debug_", b".symtab")
 
 Each library that prints backtraces with names has them: those of Rust, D, Crystal, Zig and Ruby, libbacktrace, libdw.
 """
+_NO_MACHINE = 0  # EM_NONE
 _PIECE = 1 << 20  # bytes that are read at once
 
 
 class Strippable(NamedTuple):
-    """What strip could remove from a file, in bytes: debug sections, the symbol table.
+    """What strip could remove from a file, in bytes: debug sections, and the symbol table unless the program reads it.
 
-    The symbol table counts only if the program does not seem to read it. `appended` is how many bytes it has of its own
-    data.
+    `kept` are the names of loaded sections that look like debug sections. `has_data` says that the program has data of
+    its own that are not loaded.
     """
 
     debug: int
     symbols: int
-    appended: int
+    kept: tuple[str, ...]
+    has_data: bool
 
 
 def strippable(path: str) -> Strippable | None:
     """Return what could go from the file at `path`; None for nothing, and for what is no program or library.
 
-    Separate debug files are neither: nothing executable is in them. Raises OSError.
+    Separate debug files are neither: their code is in another file. Nor is what is for no machine: bytecode. Raises
+    OSError.
     """
     descriptor = open_file(path)
     try:
         file = ElfBytes(descriptor)
         form = format_of(file.head)
-        if form.header.unpack_from(file.head)[0] not in (FileType.EXEC, FileType.DYN):
+        kind, machine, *_ = form.header.unpack_from(file.head)
+        if kind not in (FileType.EXEC, FileType.DYN) or machine == _NO_MACHINE:
             return None
         table = read_sections(file, form)
+        if any(each.type == SHT_NOBITS and each.flags & SHF_EXECINSTR for each in table.sections):
+            return None
         debug = sum(each.size for each in table.sections if is_debug(each))
         symbols = sum(each.size for each in table.sections if each.type == SHT_SYMTAB and not each.is_loaded)
         if symbols and _reads_symbols(file, form):
             symbols = 0
-        if not debug + symbols or any(_is_elsewhere(each) for each in table.sections):
+        if not debug + symbols:
             return None
-        return Strippable(debug, symbols, appended_size(file, form, table, os.fstat(descriptor).st_size))
+        kept = tuple(
+            os.fsdecode(each.name) for each in table.sections if each.is_loaded and each.name.startswith(_DEBUG)
+        )
+        data = appended_size(file, form, table, os.fstat(descriptor).st_size)
+        return Strippable(debug, symbols, kept, bool(data))
     except ElfError:
         return None
     finally:
@@ -63,11 +73,6 @@ def strippable(path: str) -> Strippable | None:
 def is_debug(section: Section) -> bool:
     """Return whether `section` is for debuggers alone."""
     return not section.is_loaded and section.type != SHT_NOBITS and section.name.startswith(_DEBUG)
-
-
-def _is_elsewhere(section: Section) -> bool:
-    """Return whether a section is of a separate debug file: its code is in another file."""
-    return section.type == SHT_NOBITS and bool(section.flags & SHF_EXECINSTR)
 
 
 def _reads_symbols(file: ElfBytes, form: ElfFormat) -> bool:

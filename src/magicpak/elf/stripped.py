@@ -72,7 +72,7 @@ class _KeptParts:
         self._headers = ((0, len(head)), (phoff, phoff + len(table)))
         self.header = head[:start] + head[end:sizes]
         start, end = _P_OFFSET[form.bits]
-        entries = [table[at : at + phentsize] for at in range(0, len(table), phentsize)]
+        entries = [table[at * phentsize : (at + 1) * phentsize] for at in range(phnum)]
         self.program_headers = [entry[:start] + entry[end:] for entry in entries]
         sections = read_sections(self._file, form).sections
         self.sections = Counter((each.name, each.type, each.size) for each in sections if _stays(each))

@@ -101,6 +101,8 @@ def _entry(
         reason=str(item.because),
         asked_by=places.in_bundle(item.because.of) if item.because.of is not None else None,
         package=packages.number(host, sizes.get(item.path)) if packages and not places.is_directory(item) else None,
+        stripped=entry.stripped if isinstance(entry, Copy) else 0,
+        compressed=entry.compressed if isinstance(entry, Copy) else 0,
     )
 
 

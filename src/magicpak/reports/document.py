@@ -6,7 +6,7 @@ SCHEMA_VERSION. Undecodable bytes of paths are lone surrogates (PEP 383).
 
 from typing import Literal, NamedTuple
 
-from magicpak.text import shell_line
+from magicpak.text import format_size, shell_line
 
 SCHEMA_VERSION = 1
 
@@ -16,7 +16,8 @@ class ReportEntry(NamedTuple):
 
     `size` is in bytes, 0 for all but files; `source` is the path of the host that it is taken from, None for what
     magicpak makes; `target` the text of a link; `reason` why it is there; `asked_by` the path of the bundle that needs
-    it, if one does; `package` the index in the packages of the one that owns it.
+    it, if one does; `package` the index in the packages of the one that owns it. `stripped` and `compressed` are the
+    bytes by which `--strip` and `--compress` have made it smaller than on the host.
     """
 
     path: str
@@ -30,6 +31,16 @@ class ReportEntry(NamedTuple):
     reason: str
     asked_by: str | None
     package: int | None
+    stripped: int = 0
+    compressed: int = 0
+
+    @property
+    def size_in_words(self) -> str:
+        """The size for people: `1.2 MB`, or `1.2 MB, 3.8 MB stripped`."""
+        less = {"stripped": self.stripped, "compressed": self.compressed}
+        return ", ".join(
+            [format_size(self.size), *(f"{format_size(less[how])} {how}" for how in less if less[how] > 0)]
+        )
 
 
 class ReportNeed(NamedTuple):

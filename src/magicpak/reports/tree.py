@@ -112,7 +112,7 @@ class _Tree:
         entry = self._entries.get(root.path or "")
         if entry is None:
             return f"{self._style.bold(printable(root.file))}  {self._absent()}{self._also(also)}"
-        return f"{self._style.bold(printable(entry.path))}  {format_size(entry.size)}  {entry.reason}{self._also(also)}"
+        return f"{self._style.bold(printable(entry.path))}  {entry.size_in_words}  {entry.reason}{self._also(also)}"
 
     def _repeated_root(self, root: ReportObject) -> str:
         name = self._style.bold(printable(root.path or root.file))
@@ -137,7 +137,7 @@ class _Tree:
         entry = self._entries.get(need.path or "")
         place = printable(entry.path if entry else need.found)
         rule = self._style.dim(f"[{need.rule}]")
-        size = format_size(entry.size) if entry else self._absent()
+        size = entry.size_in_words if entry else self._absent()
         label = name if name == place else f"{name} => {place}"
         return f"{label}  {rule}  {size}{self._also(node.also)}"
 
@@ -160,7 +160,7 @@ class _Tree:
             if entry.path in self._shown or self._entries.walk(entry.path)[1] in parents:
                 continue
             suffixes = {"link": f" -> {printable(entry.target or '')}", "directory": "/", "fifo": "|", "file": ""}
-            size = f"  {format_size(entry.size)}" if entry.type == "file" else ""
+            size = f"  {entry.size_in_words}" if entry.type == "file" else ""
             yield f"{printable(entry.path)}{suffixes[entry.type]}{size}  {self._style.dim(entry.reason)}"
 
     def _excluded(self) -> Iterator[str]:

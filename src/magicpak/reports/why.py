@@ -6,7 +6,7 @@ from magicpak.bundle.path import BundlePath
 from magicpak.errors import NotInBundle
 from magicpak.reports.document import Document, ReportEntry
 from magicpak.reports.entries import Entries
-from magicpak.text import count_noun, format_size, list_names, printable
+from magicpak.text import count_noun, list_names, printable
 
 _MAX_REQUESTERS = 20
 _MAX_ENTRIES = 100  # with one name; each has a chain of reasons
@@ -54,7 +54,7 @@ class Why:
 
     def _reasons(self, entry: ReportEntry) -> Iterator[str]:
         details = f" (link to {printable(entry.target)})" if entry.target is not None else ""
-        details = f" ({format_size(entry.size)})" if entry.type == "file" else details
+        details = f" ({entry.size_in_words})" if entry.type == "file" else details
         yield f"{printable(entry.path)}{details}: {entry.reason}"
         for requester in self._entries.chain(entry):
             yield f"  {printable(requester.path)}: {requester.reason}"

@@ -50,7 +50,7 @@ def _row(entry: ReportEntry, packages: Sequence[ReportPackage], selection: RowSe
         "tr",
         element("th", *path, scope="row"),
         element("td", TYPES[entry.type], title=f"mode {entry.mode}, owner {entry.uid}:{entry.gid}"),
-        element("td", format_size(entry.size) if is_file else ""),
+        element("td", entry.size_in_words if is_file else ""),
         element("td", *((package.name, " ", element("i", package.version)) if package else ())),
         element("td", *_reasons(entry, selection)),
         id=anchor(entry.path),
