@@ -146,6 +146,7 @@ PROBES: Mapping[str, Callable[[], str | None]] = {
     "root": root,
     "rpm": program("rpmbuild", "--version"),
     "terminal": terminal,
+    "strip": program("strip", "--version"),
     "upx": program("upx", "--version"),
     "user namespaces": user_namespaces,
     "zsh": program("zsh", "--version"),

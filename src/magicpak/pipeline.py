@@ -10,7 +10,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from magicpak import assembly
-from magicpak.bundle.plan import check_size_limit
+from magicpak.bundle.plan import BundlePlan, check_size_limit
 from magicpak.collect.result import Result
 from magicpak.elf.cache import ElfCache
 from magicpak.errors import LibrariesMissing, MagicpakError
@@ -118,17 +118,26 @@ class _Run:
         if SUGGESTED in options.with_:
             planning = assembly.suggesting(options, files).added_to(planning, inputs, resolved, loaders)
         result = planning.run(inputs, resolved, self.traced, loaders, log)
-        if stripping is not None and error is None:
-            result = result._replace(plan=stripping.run(result.plan, elf, self._new_private_directory, log))
-        if compression is not None and error is None:
-            packed = [*inputs.programs, *(_interpreters(result, elf) if inputs.scripts else ())]
-            plan = compression.run(packed, result.plan, elf, self._new_private_directory, log)
-            result = result._replace(plan=plan)
+        if error is None:
+            result = result._replace(plan=self._smaller(result, stripping, compression, elf))
         result = result._replace(private=self._private)
         verdict = _verify(result, loaders, options.output_path, log) if options.verify and error is None else None
         log.warn_all(_unpack_warnings(elf, result, traced=options.dynamic))
         self.suggestions = _suggestions(options, result, loaders, log)
         return result, verdict, verdict.error if verdict else error
+
+    def _smaller(
+        self, result: Result, stripping: "Stripping | None", compression: "Compression | None", elf: ElfCache
+    ) -> BundlePlan:
+        """Return the plan with what `--strip` and `--compress` make of its files, in this order."""
+        plan = result.plan
+        if stripping is not None:
+            plan = stripping.run(plan, elf, self._new_private_directory, self._log)
+        if compression is not None:
+            inputs = result.inputs
+            packed = [*inputs.programs, *(_interpreters(result, elf) if inputs.scripts else ())]
+            plan = compression.run(packed, plan, elf, self._new_private_directory, self._log)
+        return plan
 
     def _new_private_directory(self) -> str:
         self._private.append(self._stack.enter_context(private_directory()))

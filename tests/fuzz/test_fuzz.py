@@ -19,6 +19,8 @@ from magicpak.elf.dlopen_notes import PRIORITIES, read_dlopen_notes
 from magicpak.elf.errors import ElfError
 from magicpak.elf.facts import ElfTarget, FileType
 from magicpak.elf.reader import read_facts
+from magicpak.elf.strippable import strippable
+from magicpak.elf.stripped import difference
 from magicpak.elf.symbols import read_symbols
 from magicpak.elf.versions import MAX_NAMES, MAX_RECORDS
 from magicpak.files.view import HostView
@@ -27,7 +29,7 @@ from magicpak.ldso.interpreter import built_in
 from magicpak.ldso.machines import machine_of
 from magicpak.needs.strings import MAX_CONTENT, ElfContent
 from support import script_readers as scripts
-from support.elf_files import PPC, X86_64, make_elf
+from support.elf_files import PPC, X86_64, make_elf, with_header
 from support.package_roots import owners, package_contents
 
 Answer = TypeVar("Answer")
@@ -93,6 +95,21 @@ def with_note(order: str, bits: int) -> bytes:
         return ident + head + struct.pack(order + "IIQQQQQQ", 4, 4, 120, 0, 0, len(note), len(note), 4) + note
     head = struct.pack(order + "HHIIIIIHHHHHH", 3, 20, 1, 0, 52, 0, 0, 52, 32, 1, 0, 0, 0)
     return ident + head + struct.pack(order + "IIIIIIII", 4, 84, 0, 0, len(note), len(note), 4, 4) + note
+
+
+def with_sections(kind: ElfTarget) -> bytes:
+    """Return a program with headers of a debug section, of one with data of its own, of symbols, and of their names."""
+    data = make_elf(kind=kind, code=b"read .symtab\0") + b"own"
+    names = b"\0.debug_info\0.own\0.symtab\0.names\0"
+    order, wide = "<" if kind.little else ">", kind.bits == 64
+    row = struct.Struct(order + ("IIQQQQIIQQ" if wide else "10I"))
+    headers = [(0,) * 10]
+    for name, section, flags in ((b".debug", 1, 0), (b".own", 1, 0), (b".symtab", 2, 0), (b".names", 3, 0)):
+        at, size = (len(data), len(names)) if section == 3 else (len(data) - 3, 3)
+        headers.append((names.index(name), section, flags, 0, at, size, 0, 0, 1, 0))
+    table = b"".join(row.pack(*each) for each in headers)
+    start = len(data) + len(names)
+    return with_header(data, kind, e_shoff=start, e_shentsize=row.size, e_shnum=5, e_shstrndx=4) + names + table
 
 
 NOTES = [with_note("<", 64), with_note(">", 32)]
@@ -181,6 +198,15 @@ def content(data: bytes) -> None:
         assert "" not in found.imports
 
 
+def sections(data: bytes) -> None:
+    with tempfile.NamedTemporaryFile(buffering=0) as file:
+        file.write(data)
+        found = strippable(file.name)
+        assert found is None or found.debug + found.symbols > 0
+        changed = difference(file.name, file.name)
+        assert changed is None or changed.isprintable()
+
+
 def cache(data: bytes) -> None:
     texts = {text for entries in parse_cache(data).values() for each in entries for text in (each.name, each.path)}
     assert "" not in texts
@@ -217,6 +243,7 @@ TARGETS: Mapping[str, tuple[Target, list[bytes]]] = {
     "symbols": (symbols, ELF_FILES),
     "notes": (notes, NOTES),
     "content": (content, ELF_FILES),
+    "sections": (sections, [with_sections(kind) for kind in (X86_64, PPC)]),
     "cache": (cache, CACHES),
     "loader": (loader, LOADERS),
     "packages": (packages, list(DATABASES.values())),

@@ -32,6 +32,8 @@ _test = option_group("Test run")
 _reports = option_group("Reports")
 _messages = option_group(LAST_GROUP)
 
+_SECONDS: dict[str, Any] = {"metavar": "SECONDS", "type": TIME_LIMIT, "show_default": True}
+
 
 def _print_licences(context: click.Context, _option: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click's
     if wanted:
@@ -136,30 +138,14 @@ def _print_licences(context: click.Context, _option: click.Parameter, wanted: bo
     metavar="COMMAND",
     help="Run COMMAND with /bin/sh instead; only files used by INPUT are added.",
 )
-@_tracing(
-    "--dynamic-timeout",
-    metavar="SECONDS",
-    type=TIME_LIMIT,
-    default=60,
-    show_default=True,
-    help="Stop the run after SECONDS; files seen so far are kept.",
-)
+@_tracing("--dynamic-timeout", **_SECONDS, default=60, help="Stop the run after SECONDS; files seen so far are kept.")
 @_tracing("--dynamic-allow-failure", is_flag=True, help="Continue if the run fails.")
 @_compression("--strip", is_flag=True, help="Remove debug sections and symbol tables from each ELF file.")
-@_compression(
-    "--strip-tool", metavar="PATH or NAME", help="The strip program to use.  [default: strip, otherwise llvm-strip]"
-)
+@_compression("--strip-tool", metavar="PATH or NAME", help="The strip to use.  [default: strip, otherwise llvm-strip]")
 @_compression("-c", "--compress", is_flag=True, help="Compress each INPUT with upx.")
 @_compression("--upx-arg", metavar="ARG", multiple=True, help="Pass an argument to upx; it may start with a hyphen.")
 @_compression("--upx", metavar="PATH or NAME", default="upx", show_default=True, help="The upx program to use.")
-@_compression(
-    "--upx-timeout",
-    metavar="SECONDS",
-    type=TIME_LIMIT,
-    default=600,
-    show_default=True,
-    help="Stop upx after SECONDS and fail.",
-)
+@_compression("--upx-timeout", **_SECONDS, default=600, help="Stop upx after SECONDS and fail.")
 @_verification(
     "--check",
     metavar="DIR",
@@ -184,14 +170,7 @@ def _print_licences(context: click.Context, _option: click.Parameter, wanted: bo
 )
 @_test("--test-user", metavar="UID[:GID]", help="User to run as, like USER in a Dockerfile.  [default: 0]")
 @_test("--test-network", is_flag=True, help="Allow network access.")
-@_test(
-    "--test-timeout",
-    metavar="SECONDS",
-    type=TIME_LIMIT,
-    default=60,
-    show_default=True,
-    help="Stop the test after SECONDS and fail.",
-)
+@_test("--test-timeout", **_SECONDS, default=60, help="Stop the test after SECONDS and fail.")
 @_test(
     "--busybox",
     metavar="PATH or NAME",

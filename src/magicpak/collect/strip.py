@@ -105,7 +105,7 @@ def strip(
 
 def _result(copy: Copy, original: str, stripped: str, done: Completed, tool: StripTool) -> Copy | StripRefusal | None:
     name = printable(os.path.basename(tool.program))
-    another = "another strip can be named with --strip-tool: llvm-strip knows all machines"
+    another = "another one can be named with --strip-tool, such as llvm-strip, which knows all machines"
     if done.returncode:
         said = last_lines(done.output.replace(os.fsencode(original), b"FILE"))[-1:]
         return StripRefusal(": ".join([f"{name} {describe_exit(done.returncode)}", *said]), another)

@@ -19,7 +19,7 @@ _HEADERS = {32: ("32xI10xHHH", "III4xIII12x"), 64: ("40xQ10xHHH", "IIQ8xQQI20x")
 """e_shoff, e_shentsize, e_shnum and e_shstrndx; sh_name, sh_type, sh_flags, sh_offset, sh_size and sh_link."""
 
 
-class Section(NamedTuple):
+class SectionHeader(NamedTuple):
     """The fields of a section header that matter here; offset and size in bytes of the file."""
 
     name: bytes
@@ -37,7 +37,7 @@ class Section(NamedTuple):
 class SectionTable(NamedTuple):
     """The sections of a file without the first, which is none, and where their headers end in the file (0: none)."""
 
-    sections: tuple[Section, ...] = ()
+    sections: tuple[SectionHeader, ...] = ()
     end: int = 0
 
 
@@ -56,7 +56,7 @@ def read_sections(file: ElfBytes, form: ElfFormat) -> SectionTable:
     table = file.read(offset, 0, min(count, _MAX_SECTIONS) * section.size)
     rows = list(section.iter_unpack(table[: len(table) // section.size * section.size]))
     text = file.read(rows[names][3], 0, min(rows[names][4], _MAX_NAMES)) if names < len(rows) else b""
-    sections = [Section(_name(text, name), *fields) for name, *fields, _ in rows[1:]]
+    sections = [SectionHeader(_name(text, name), *fields) for name, *fields, _ in rows[1:]]
     return SectionTable(tuple(sections), offset + len(table))
 
 

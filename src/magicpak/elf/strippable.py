@@ -11,7 +11,7 @@ from magicpak.elf.errors import ElfError
 from magicpak.elf.facts import FileType
 from magicpak.elf.image import PT_LOAD, ElfBytes, ElfFormat, format_of
 from magicpak.elf.reader import segments_of
-from magicpak.elf.sections import SHF_EXECINSTR, SHT_NOBITS, SHT_SYMTAB, Section, read_sections
+from magicpak.elf.sections import SHF_EXECINSTR, SHT_NOBITS, SHT_SYMTAB, SectionHeader, read_sections
 from magicpak.files.view import open_file
 
 _DEBUG = (b".debug", b".zdebug", b".gdb_index", b".stab", b".line", b".gnu.debuglto_", b".gnu.linkonce.wi.")
@@ -70,7 +70,7 @@ def strippable(path: str) -> Strippable | None:
         os.close(descriptor)
 
 
-def is_debug(section: Section) -> bool:
+def is_debug(section: SectionHeader) -> bool:
     """Return whether `section` is for debuggers alone."""
     return not section.is_loaded and section.type != SHT_NOBITS and section.name.startswith(_DEBUG)
 

@@ -13,7 +13,7 @@ from magicpak.elf.sections import (
     SHT_STRTAB,
     SHT_SYMTAB,
     SHT_SYMTAB_SHNDX,
-    Section,
+    SectionHeader,
     read_sections,
 )
 from magicpak.elf.strippable import is_debug
@@ -101,6 +101,6 @@ class _KeptParts:
         return data
 
 
-def _stays(section: Section) -> bool:
+def _stays(section: SectionHeader) -> bool:
     is_removed = is_debug(section) or section.type in _OF_SYMBOLS
     return bool(section.size) and section.name != _REWRITTEN and (section.is_loaded or not is_removed)
