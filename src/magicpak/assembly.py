@@ -54,12 +54,17 @@ def planning(options: Options, needs: "Sequence[WantedNeed]", files: "SourceView
 
 
 def reporting(options: Options) -> "Reporting":
-    """Return the stage that makes a report."""
+    """Return the stage that makes a report. Raises ReportNotComparable."""
     from magicpak.outputs.report_file import ReportFile
     from magicpak.stages.reporting import Reporting
 
+    former = None
+    if options.report_against is not None:
+        from magicpak.reports.former import read_report
+
+        former = read_report(options.report_against)
     file = ReportFile(options.report_file, options.output_path) if options.report_file is not None else None
-    return Reporting(options.report, file, options.why, options.output, options.dry_run)
+    return Reporting(options.report, file, options.why, options.output, options.dry_run, former)
 
 
 def compression(options: Options) -> "Compression":

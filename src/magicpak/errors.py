@@ -107,6 +107,14 @@ class ReportNotWritable(MagicpakError):
         super().__init__(f"report {printable(path)} {why}")
 
 
+class ReportNotComparable(MagicpakError):
+    """The file of `--report-against` is not a report that this one can be compared with."""
+
+    def __init__(self, path: str, why: str) -> None:
+        hint = "--report json --report-file FILE writes a report that later ones can be compared with"
+        super().__init__(f"report {printable(path)} {why}", hints=[hint])
+
+
 class PlanConflict(MagicpakError):
     """Two items of the plan, each given with its reason, are different but have the same path."""
 

@@ -93,6 +93,7 @@ class Options(NamedTuple):
     dry_run: bool = False
     report: Report | None = None
     report_file: str | None = None
+    report_against: str | None = None
     why: tuple[str, ...] = ()
     size_limit: int | None = None
     hints: bool = True

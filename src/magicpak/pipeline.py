@@ -42,7 +42,8 @@ def bundle(options: Options, log: Log, print_: Callable[[bytes], None]) -> None:
     files = assembly.source_view(options.root)
     needs = assembly.needs(options) if options.with_ or options.with_file else ()
     writing = assembly.writing(options)
-    reporting = assembly.reporting(options) if options.report or options.why else None
+    reports = options.report or options.why or options.report_against is not None
+    reporting = assembly.reporting(options) if reports else None
     stripping = assembly.stripping(options) if options.strip else None
     compression = assembly.compression(options) if options.compress else None
     for stage in (writing, reporting, stripping, compression):

@@ -15,7 +15,7 @@ import pytest
 
 from magicpak.text import format_size as sized
 from support import elf_files
-from support.elf_files import AARCH64, X86_64
+from support.elf_files import INTERPRETER, KIND
 from support.run_magicpak import (
     RunResult,
     command,
@@ -29,10 +29,6 @@ from support.run_magicpak import (
 )
 
 SCHEMA = json.loads((Path(__file__).parent.parent.parent / "docs/report.schema.json").read_text())
-KIND, INTERPRETER = {
-    "x86_64": (X86_64, "/lib64/ld-linux-x86-64.so.2"),
-    "aarch64": (AARCH64, "/lib/ld-linux-aarch64.so.1"),
-}[os.uname().machine]
 TRIPLET = f"{os.uname().machine}-linux-gnu"
 DEFAULTS = (f"/lib/{TRIPLET}", f"/usr/lib/{TRIPLET}", "/lib", "/usr/lib")
 make_elf = partial(elf_files.make_elf, kind=KIND)
@@ -194,6 +190,8 @@ def test_json_tells_of_each_path_what_it_is_and_who_asked_for_it(at: Path) -> No
         "reason": f"libone.so, found by RUNPATH, needed by {at}/prog",
         "asked_by": f"{at}/prog",
         "package": None,
+        "stripped": 0,
+        "compressed": 0,
     }
     assert entries[f"{at}/lib/libdeep.so.1"]["target"] == "libdeep.so.1.0"
     assert (document["output"], document["dry_run"], document["complete"]) == (str(at / "out"), False, True)

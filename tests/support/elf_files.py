@@ -17,6 +17,12 @@ AARCH64 = ElfTarget(64, little=True, machine=183)
 S390X = ElfTarget(64, little=False, machine=22)
 PPC = ElfTarget(32, little=False, machine=20)
 
+KIND, INTERPRETER = {
+    "x86_64": (X86_64, "/lib64/ld-linux-x86-64.so.2"),
+    "aarch64": (AARCH64, "/lib/ld-linux-aarch64.so.1"),
+}[os.uname().machine]
+"""Those of programs for glibc on this machine."""
+
 X86_64_EXIT_0 = bytes.fromhex("31ff b83c000000 0f05")  # xor edi, edi; mov eax, SYS_exit; syscall
 
 PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_PHDR, PT_GNU_STACK = 1, 2, 3, 6, 0x6474E551

@@ -196,6 +196,12 @@ def _print_licences(context: click.Context, _option: click.Parameter, wanted: bo
     help="Write the report to FILE instead of stdout. Without --report, the extension selects the format: .json, "
     ".html, otherwise tree.",
 )
+@_reports(
+    "--report-against",
+    metavar="OLD.json",
+    help="Print what has changed since an earlier JSON report: packages, libraries, and files by size. With --report "
+    "tree, json or html, it is part of the report.",
+)
 @_reports("--why", metavar="PATH", multiple=True, help="Print why PATH is in the bundle.")
 @_reports("--size-limit", metavar="SIZE", type=SIZE, help="Fail if the bundle is larger: 20MB, 800k, 64MiB.")
 @_messages(

@@ -116,6 +116,8 @@ def _refuse_contradictions(values: Values) -> None:
         message = "--dynamic-arg cannot be used with --dynamic-command: write the arguments into the command"
     elif values["output"] == STDOUT and _prints(values):
         message = "a report and OUTPUT - both go to stdout: write the report to a file with --report-file"
+    elif values["report_against"] is not None and (values["why"] or _lists(values)):
+        message = f"--report-against and {'--why' if values['why'] else '--report list'} both print to stdout"
     elif values["why"] and values["report"] and values["report_file"] is None:
         message = "--why and --report both print to stdout: write the report to a file with --report-file"
     if message is not None:
@@ -124,7 +126,12 @@ def _refuse_contradictions(values: Values) -> None:
 
 def _prints(values: Values) -> bool:
     """Return whether something is printed on stdout while a bundle is written."""
-    return bool(values["why"] or (values["report"] and values["report_file"] is None)) and not values["dry_run"]
+    report = values["report"] and values["report_file"] is None
+    return bool(values["why"] or report or values["report_against"] is not None) and not values["dry_run"]
+
+
+def _lists(values: Values) -> bool:
+    return values["report"] is Report.LIST and values["report_file"] is None
 
 
 def _report(values: Values) -> Report | None:
@@ -135,7 +142,8 @@ def _report(values: Values) -> Report | None:
     if values["report_file"] is not None:
         extension = os.path.splitext(values["report_file"])[1]
         return {".json": Report.JSON, ".html": Report.HTML, ".htm": Report.HTML}.get(extension, Report.TREE)
-    return Report.TREE if values["dry_run"] and not values["why"] else None
+    is_asked = values["why"] or values["report_against"] is not None
+    return Report.TREE if values["dry_run"] and not is_asked else None
 
 
 def _log_level(values: Values) -> LogLevel:

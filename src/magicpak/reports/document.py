@@ -160,11 +160,50 @@ class ReportTotals(NamedTuple):
     fifos: int
 
 
+class ReportPackageChange(NamedTuple):
+    """A package that came (no version before), went (none after), or has another version; sizes are in bytes."""
+
+    manager: str
+    name: str
+    architecture: str
+    version_before: str | None
+    version_after: str | None
+    size_before: int
+    size_after: int
+
+
+class ReportFileChange(NamedTuple):
+    """A file that came (no size before), went (none after), or has another size, in bytes."""
+
+    path: str
+    size_before: int | None
+    size_after: int | None
+
+
+class ReportChanges(NamedTuple):
+    """What has changed since the report at the path `against`, of the version `magicpak`.
+
+    `packages` is None where they were not looked up in both. Libraries are by DT_SONAME.
+    """
+
+    against: str
+    magicpak: str
+    size_before: int
+    size_after: int
+    files_before: int
+    files_after: int
+    packages: tuple[ReportPackageChange, ...] | None
+    libraries_added: tuple[str, ...]
+    libraries_removed: tuple[str, ...]
+    files: tuple[ReportFileChange, ...]
+
+
 class Document(NamedTuple):
     """A whole report.
 
     `complete` says that nothing is missing; otherwise the run fails, and nothing is written. `packages` is None where
-    they were not looked up. `root` is the real path of `--root`, `/` without.
+    they were not looked up, `changes` where there is no other report to compare with. `root` is the real path of
+    `--root`, `/` without.
     """
 
     schema_version: int
@@ -182,3 +221,4 @@ class Document(NamedTuple):
     packages: tuple[ReportPackage, ...] | None
     suggestions: tuple[ReportSuggestion, ...] = ()
     root: str = "/"
+    changes: ReportChanges | None = None

@@ -21,20 +21,20 @@ def json_text(document: Document) -> Iterator[str]:
     names = document._fields
     for name, value in zip(names, document, strict=True):
         comma = "" if name is names[-1] else ","
-        plain = _plain(value)
-        if isinstance(plain, list) and plain:
+        content = plain(value)
+        if isinstance(content, list) and content:
             yield f'"{name}": ['
-            yield ",\n".join(map(json.dumps, plain))  # without indent the encoder is in C
+            yield ",\n".join(map(json.dumps, content))  # without indent the encoder is in C
             yield f"]{comma}"
         else:
-            yield f'"{name}": {json.dumps(plain)}{comma}'
+            yield f'"{name}": {json.dumps(content)}{comma}'
     yield "}"
 
 
-def _plain(value: object) -> Any:  # noqa: ANN401 - what json.dumps takes
+def plain(value: object) -> Any:  # noqa: ANN401 - what json.dumps takes
     """Return a value of the document with a dict for each named tuple; `_` ends a keyword."""
     if not isinstance(value, tuple):
         return value
-    plain = [_plain(each) for each in value]
+    parts = [plain(each) for each in value]
     fields = getattr(value, "_fields", None)
-    return dict(zip([name.rstrip("_") for name in fields], plain, strict=True)) if fields else plain
+    return dict(zip([name.rstrip("_") for name in fields], parts, strict=True)) if fields else parts

@@ -1,4 +1,4 @@
-"""`--report` and `--why`: prints what is in the bundle, and why."""
+"""`--report`, `--report-against` and `--why`: prints what is in the bundle, what has changed, and why."""
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,6 +16,7 @@ from magicpak.reports.tree import ASCII, PLAIN, Style
 
 if TYPE_CHECKING:
     from magicpak.needs.suggest import Suggestion
+    from magicpak.reports.former import ReportFacts
     from magicpak.verify.severity import Verdict
 
 Print = Callable[[bytes], None]
@@ -23,13 +24,18 @@ Print = Callable[[bytes], None]
 
 
 class Reporting(NamedTuple):
-    """`--report`, `--report-file` and `--why`, and what a report says of the run: OUTPUT and `--dry-run`."""
+    """`--report`, `--report-file` and `--why`, and what a report says of the run: OUTPUT and `--dry-run`.
+
+    `former` is the report of `--report-against`. What has changed since it is part of the report, or, where that is not
+    printed, printed by itself.
+    """
 
     form: Report | None
     file: ReportFile | None
     why: Sequence[str]
     output: str | None
     dry_run: bool
+    former: "ReportFacts | None" = None
 
     def check(self) -> None:
         """Raise ReportNotWritable where the file could not be written now."""
@@ -50,13 +56,18 @@ class Reporting(NamedTuple):
 
         Without `complete` the run fails, and the report has what was found so far.
         """
-        owners = (lambda paths: _owners(paths, result, log)) if self.form in (Report.JSON, Report.HTML) else None
+        needs_owners = self.form in (Report.JSON, Report.HTML) or self.former is not None
+        owners = (lambda paths: _owners(paths, result, log)) if needs_owners else None
         document = build_document(
             result, verdict, suggestions, owners, complete=complete, output=self.output, dry_run=self.dry_run
         )
+        if self.former is not None:
+            document = _with_changes(document, self.former)
         if self.form is not None:
             style = PLAIN if self.file is not None else _stdout_style()
             (self.file.write if self.file is not None else print_)(render(document, self.form, style))
+        if self.form is None or self.file is not None:
+            print_(_encode(_changes(document, _stdout_style())))
         for path in self.why:
             try:
                 print_(_encode(_why(document, path, result)))
@@ -72,7 +83,7 @@ def render(document: Document, form: Report, style: Style) -> bytes:
         case Report.TREE:
             from magicpak.reports.tree import tree
 
-            return _encode(tree(document, style))
+            return _encode(tree(document, style)) + _encode(_changes(document, style, ""))
         case Report.LIST:
             from magicpak.reports.plain import listing
 
@@ -85,6 +96,21 @@ def render(document: Document, form: Report, style: Style) -> bytes:
             from magicpak.reports.html.page import page
 
             return page(document).encode()
+
+
+def _with_changes(document: Document, former: "ReportFacts") -> Document:
+    from magicpak.reports.changes import with_changes
+
+    return with_changes(document, former)
+
+
+def _changes(document: Document, style: Style, *before: str) -> Iterable[str]:
+    """Return `before`, and the lines that say what has changed; nothing where there is no other report."""
+    if document.changes is None:
+        return ()
+    from magicpak.reports.changes import changes_text
+
+    return *before, *changes_text(document.changes, style)
 
 
 def _why(document: Document, path: str, result: Result) -> Iterable[str]:

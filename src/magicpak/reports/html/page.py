@@ -9,6 +9,7 @@ from magicpak import resources
 from magicpak.reports.document import Document, ReportEntry
 from magicpak.reports.entries import Entries
 from magicpak.reports.html import summary
+from magicpak.reports.html.changes import changes_content
 from magicpak.reports.html.graph import GraphNode, graph
 from magicpak.reports.html.graph_svg import draw_graph
 from magicpak.reports.html.groups import groups
@@ -37,6 +38,7 @@ def page(document: Document) -> str:
     style, script = _resource("reports/html/page.css"), _resource("reports/html/page.js")
     rows = RowSelection(Entries(document.entries, document.root))
     sections = [
+        _Section("changes", "Changes", changes_content(document.changes)),
         _Section("sizes", "Sizes", _sizes(document, rows)),
         _Section("needs", "Dependencies", _dependencies(document, rows)),
         _Section("all", "Contents", _contents(document, rows)),
