@@ -37,8 +37,8 @@ class Options(NamedTuple):
 
     Paths are as the user wrote them, sizes in bytes, timeouts in seconds, and `library_path` is LD_LIBRARY_PATH.
     `root` is where everything is looked up, None for the host. `output` is None only with `dry_run`; without `format`,
-    its name says what it becomes. The prefixes `dynamic_` and `test_` mean options that have no effect without `dynamic`
-    and `test`; `upx_arg` has none without `compress`, and `strip_tool` none without `strip`.
+    its name says what it becomes. The prefixes `dynamic_` and `test_` mean options that have no effect without
+    `dynamic` and `test`; `upx_arg` has none without `compress`, and `strip_tool` none without `strip`.
     """
 
     inputs: tuple[str, ...]

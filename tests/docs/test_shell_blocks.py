@@ -13,7 +13,15 @@ TUTORIAL = list(transcripts.steps((DOCS / "getting-started.md").read_text()))
 RECIPES = transcripts.sections((DOCS / "recipes.md").read_text())
 OTHERS = {
     name: list(transcripts.steps((DOCS / name).read_text()))
-    for name in ("comparison.md", "cross.md", "explaining.md", "scripts.md", "suggestions.md", "testing.md")
+    for name in (
+        "comparison.md",
+        "cross.md",
+        "explaining.md",
+        "scripts.md",
+        "smaller.md",
+        "suggestions.md",
+        "testing.md",
+    )
 }
 NEEDS = {"Alpine and musl": ["musl"]}
 

@@ -21,8 +21,8 @@ class Result(NamedTuple):
     `scripts` are those that were read: the INPUTs among them, those that were included, and what these execute.
     `placed` are the closures of the INPUTs, of what runs the scripts among them, and of what is included or was used;
     `named` are the places of the files that a pattern of `--include` itself matches; `exclusion` is what was excluded.
-    In `plan`, packed programs have taken the place of the INPUTs. `private` are the temporary directories with copies
-    that were made for this run. `files` is where everything was looked up.
+    In `plan`, stripped and packed files have taken the place of the originals. `private` are the temporary
+    directories with copies that were made for this run. `files` is where everything was looked up.
     """
 
     inputs: Inputs
