@@ -13,7 +13,7 @@ from magicpak.errors import CannotRead, InvalidUsage, SourceChanged, read_failur
 from magicpak.files.cli_path import Location
 from magicpak.files.host import Host
 from magicpak.files.matches import matching_paths
-from magicpak.files.view import read_file, read_host_file
+from magicpak.files.view import read_file, read_start
 from magicpak.text import printable
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def elf_files_among(
 
 def _is_elf(path: str) -> bool:
     try:
-        return read_host_file(path, len(_ELF_MAGIC)) == _ELF_MAGIC
+        return read_start(path, len(_ELF_MAGIC)) == _ELF_MAGIC
     except OSError as error:
         raise read_failure(path, error) from None
 
