@@ -9,7 +9,7 @@ from threading import Lock
 
 from magicpak.bundle.entry import Copy
 from magicpak.errors import CannotRead, SourceChanged, read_failure
-from magicpak.files.view import open_file
+from magicpak.files.view import open_regular
 from magicpak.process.signals import raise_if_interrupted
 
 FICLONE = 0x40049409  # ioctl_ficlonerange(2), linux/fs.h
@@ -24,7 +24,7 @@ _BLOCK = 512  # the unit of st_blocks, stat(2)
 def open_source(entry: Copy) -> int:
     """Return a descriptor of `entry.source`. Raises SourceChanged if it is gone or a link, otherwise CannotRead."""
     try:
-        return open_file(entry.source, os.O_NOFOLLOW)
+        return open_regular(entry.source)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise SourceChanged(entry.source, "became a symbolic link") from error
@@ -154,21 +154,23 @@ class FileCopier:
             self._count(len(data))
 
 
-def pieces(entry: Copy, source: int) -> Iterator[bytes]:
-    """Yield the bytes of `entry` from its open `source`. Raises SourceChanged and CannotRead."""
+def read_small(entry: Copy, source: int) -> bytes:
+    """Return all bytes of `entry`, of at most SMALL, from its open `source`. Raises SourceChanged and CannotRead."""
     _unchanged(entry, source)
-    if entry.size <= SMALL:
-        yield _read_whole(entry, source)
-        return
+    return _read_whole(entry, source)
+
+
+def pieces(entry: Copy, source: int) -> Iterator[bytes]:
+    """Yield the bytes of `entry` from its open `source`. Raises SourceChanged, CannotRead and Interrupted."""
+    _unchanged(entry, source)
     left = entry.size
     while left:
+        raise_if_interrupted()
         data = _read(entry, source, min(CHUNK, left))
         if not data:
             raise SourceChanged(entry.source, "became shorter")
         left -= len(data)
         yield data
-        if left:
-            raise_if_interrupted()
     _unchanged(entry, source)
 
 
@@ -194,7 +196,7 @@ def _unchanged(entry: Copy, source: int) -> os.stat_result:
         raise SourceChanged(entry.source, "was replaced")
     if status.st_size != entry.size:
         raise SourceChanged(entry.source, "changed in size")
-    if entry.attributes.mtime_ns not in {None, status.st_mtime_ns}:
+    if entry.attributes.mtime_ns != status.st_mtime_ns and entry.attributes.mtime_ns is not None:
         raise SourceChanged(entry.source, "was written to")
     return status
 

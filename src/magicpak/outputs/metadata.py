@@ -135,7 +135,13 @@ def portable_attributes(source: int | str) -> list[str]:
     Those of the host's security or file system (security.selinux, btrfs.compression) are not among them. Raises
     SourceChanged.
     """
-    return [name for name in _extended(source) if name in _SYSTEM_ATTRIBUTES or name.startswith(("user.", _OF_ROOT))]
+    try:
+        names = os.listxattr(source, follow_symlinks=isinstance(source, int))
+    except FileNotFoundError as error:
+        raise SourceChanged(str(source), "vanished") from error
+    except OSError:  # the file system has none, or they may not be read
+        return []
+    return names and [name for name in names if name in _SYSTEM_ATTRIBUTES or name.startswith(("user.", _OF_ROOT))]
 
 
 def attribute_value(source: int | str, name: str) -> bytes:
@@ -146,12 +152,3 @@ def attribute_value(source: int | str, name: str) -> bytes:
 def attribute_kind(name: str) -> str:
     """Return what a warning calls the extended attribute `name`."""
     return f"the extended attribute {name if name in _SYSTEM_ATTRIBUTES else name.partition('.')[0] + '.*'}"
-
-
-def _extended(source: int | str) -> list[str]:
-    try:
-        return os.listxattr(source, follow_symlinks=isinstance(source, int))
-    except FileNotFoundError as error:
-        raise SourceChanged(str(source), "vanished") from error
-    except OSError:  # the file system has none, or they may not be read
-        return []

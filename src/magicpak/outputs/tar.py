@@ -7,7 +7,7 @@ from typing import assert_never
 from magicpak.bundle.entry import Attributes, Content, Copy, Directory, Fifo, Link
 from magicpak.bundle.plan import Item
 from magicpak.errors import reason
-from magicpak.outputs.copy import open_source, pieces
+from magicpak.outputs.copy import SMALL, open_source, pieces, read_small
 from magicpak.outputs.metadata import (
     MetadataWarnings,
     TimePolicy,
@@ -52,16 +52,16 @@ class TarWriter:
                     self._add_copy(item, entry)
                 case Directory(attributes, source):
                     extended = self._extended(source, item.path) if source is not None else {}
-                    self._add(item, Kind.DIRECTORY, attributes, extended=extended)
+                    self._write(self._header(item, Kind.DIRECTORY, attributes, extended=extended))
                 case Link(target, attributes):
-                    self._add(item, Kind.LINK, attributes._replace(mode=0o777), link=os.fsencode(target))
+                    attributes = attributes._replace(mode=0o777)
+                    self._write(self._header(item, Kind.LINK, attributes, link=os.fsencode(target)))
                 case Content(data, attributes):
-                    self._add(item, Kind.FILE, attributes, len(data))
-                    self._write(data + padding(len(data)))
+                    self._write(self._header(item, Kind.FILE, attributes, len(data)) + data + padding(len(data)))
                     self.files += 1
                     self.size += len(data)
                 case Fifo(attributes):
-                    self._add(item, Kind.FIFO, attributes)
+                    self._write(self._header(item, Kind.FIFO, attributes))
                 case _:
                     assert_never(item.entry)
         self._write(END)
@@ -70,21 +70,27 @@ class TarWriter:
         self.files += 1
         first = self._first.setdefault(entry.inode, item.path)
         if first is not item.path:
-            self._add(item, Kind.HARD_LINK, entry.attributes, link=_encoded(first))
+            self._write(self._header(item, Kind.HARD_LINK, entry.attributes, link=_encoded(first)))
             return
+        size = entry.size
         source = open_source(entry)
         try:
             extended = self._extended(entry.extended or source, item.path)
-            self._add(item, Kind.FILE, entry.attributes, entry.size, extended=extended)
-            for piece in pieces(entry, source):
-                self._write(piece)
-                self.copied += len(piece)
+            head = self._header(item, Kind.FILE, entry.attributes, size, extended=extended)
+            if size <= SMALL:
+                self._write(head + read_small(entry, source) + padding(size))
+            else:
+                self._write(head)
+                for piece in pieces(entry, source):
+                    self._write(piece)
+                    self.copied += len(piece)
+                self._write(padding(size))
         finally:
             os.close(source)
-        self._write(padding(entry.size))
-        self.size += entry.size
+        self.size += size
+        self.copied = self.size
 
-    def _add(
+    def _header(
         self,
         item: Item,
         kind: Kind,
@@ -93,10 +99,10 @@ class TarWriter:
         *,
         link: bytes = b"",
         extended: Mapping[str, bytes] | None = None,
-    ) -> None:
+    ) -> bytes:
         mode, uid, gid, mtime_ns = attributes
         time = self._times.time_for(mtime_ns)
-        self._write(header(Member(_encoded(item.path), kind, mode, uid, gid, time, size, link, extended or {})))
+        return header(Member(_encoded(item.path), kind, mode, uid, gid, time, size, link, extended or {}))
 
     def _extended(self, source: int | str, path: str) -> dict[str, bytes]:
         """Return the extended attributes of `source`; what cannot be read or named is a warning."""
