@@ -120,7 +120,14 @@ class TreeCollector:
             if any(child.is_symlink() for child in children):
                 branch = branch._replace(above=branch.above.union(_with_parents(location.host)))
             for child in children:
-                branches += self._collect_child(child, branch)
+                if child.is_symlink():
+                    branches += self._collect_link(location.joined(child.name), branch)
+                    continue
+                status = child.stat(follow_symlinks=False)
+                if stat.S_ISDIR(status.st_mode):
+                    branches.append(branch._replace(location=location.joined(child.name)))
+                else:
+                    self._mirror.leaf(location.joined(child.name), status, branch.because)
         except OSError as error:
             self.unreadable.setdefault(
                 location.bundle, read_failure(self._files.inside(error.filename or "") or location.host, error)
@@ -134,18 +141,6 @@ class TreeCollector:
         except (CannotRead, SourceChanged) as error:
             self.unreadable.setdefault(in_bundle, error)
             return None
-
-    def _collect_child(self, child: os.DirEntry[str], branch: _Branch) -> Iterator[_Branch]:
-        """Collect `child`, and yield it if it is, or leads to, a directory."""
-        location = branch.location.joined(child.name)
-        if child.is_symlink():
-            yield from self._collect_link(location, branch)
-            return
-        status = child.stat(follow_symlinks=False)
-        if stat.S_ISDIR(status.st_mode):
-            yield branch._replace(location=location)
-        else:
-            self._mirror.leaf(location, status, branch.because)
 
     def _collect_link(self, link: Location, branch: _Branch) -> Iterator[_Branch]:
         unlinked = self._mirror.layout is Layout.DIRECTORIES

@@ -22,7 +22,8 @@ class Location(NamedTuple):
 
     def joined(self, name: str) -> "Location":
         """Return the location of `name`, one component that is not a link, in this directory."""
-        return Location(self.host.joined(name), self.bundle.joined(name))
+        host = self.host.joined(name)
+        return Location(host, host if self.bundle == self.host else self.bundle.joined(name))
 
 
 HOST_ROOT = Location(ROOT, ROOT)

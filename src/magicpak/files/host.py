@@ -114,8 +114,11 @@ class Host:
 
         `status` is what is there now; what was there before counts.
         """
-        status = self._previous[path].status if path in self._previous else status
-        source = self.source(path)
+        previous = self._previous.get(path)
+        if previous is None:
+            source: HostPath | None = self.files.physical(path)
+        else:
+            status, source = previous.status, previous.source
         if stat.S_ISREG(status.st_mode) and source is not None:
             return Copy(source, status.st_size, (status.st_dev, status.st_ino), attributes_of(status))
         return Fifo(attributes_of(status)) if stat.S_ISFIFO(status.st_mode) else None
