@@ -3,7 +3,7 @@
 import errno
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from magicpak.bundle.entry import Attributes, Copy
@@ -62,6 +62,7 @@ class MetadataWriter:
         self._times = times
         self._is_root = os.geteuid() == 0
         self._warnings = MetadataWarnings()
+        self._is_as_created: dict[tuple[int, ...], bool] = {}
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -75,6 +76,32 @@ class MetadataWriter:
         owner drops set-ID bits and capabilities (chown(2)), and a mode may forbid the owner to set attributes
         (xattr(7)): hence the order. Raises OSError, and SourceChanged if `source` no longer exists.
         """
+        self._set(target, attributes, path, source, portable_attributes(source) if source is not None else [])
+
+    def finish_file(self, target: int, attributes: Attributes, path: str, source: int | str) -> None:
+        """Do the same for a file that was created in the bundle with `creation_mode`: what it has is not set again."""
+        names = portable_attributes(source)
+        if names or not self._has_already(target, attributes):
+            self._set(target, attributes, path, source, names)
+        else:
+            self.finish_time(target, path, attributes.mtime_ns)
+
+    def _has_already(self, target: int, attributes: Attributes) -> bool:
+        """Return whether the new `target` has its mode and owner; of those that are to have the same, one is asked.
+
+        They are all in new directories of one file system, so that what one gets from there, the others get too.
+        """
+        kind = attributes[:3]
+        known = self._is_as_created.get(kind)
+        if known is None:
+            status = os.fstat(target)
+            has_owner = not self._is_root or (status.st_uid, status.st_gid) == (attributes.uid, attributes.gid)
+            known = self._is_as_created[kind] = has_owner and stat.S_IMODE(status.st_mode) == attributes.mode
+        return known
+
+    def _set(
+        self, target: int, attributes: Attributes, path: str, source: int | str | None, names: Sequence[str]
+    ) -> None:
         mode = attributes.mode
         if self._is_root:
             try:
@@ -83,7 +110,7 @@ class MetadataWriter:
                 self._warn("the owner", path, error)
                 mode &= ~_SET_ID  # they would grant the rights of the actual owner
         if source is not None:
-            self._copy_extended(source, target, path)
+            self._copy_extended(source, names, target, path)
         try:
             os.chmod(target, mode)
         except OSError as error:
@@ -113,8 +140,8 @@ class MetadataWriter:
         except OSError as error:
             self._warn("the time", path, error)
 
-    def _copy_extended(self, source: int | str, target: int, path: str) -> None:
-        for name in portable_attributes(source):
+    def _copy_extended(self, source: int | str, names: Sequence[str], target: int, path: str) -> None:
+        for name in names:
             if name.startswith(_OF_ROOT) and not self._is_root:
                 continue
             try:
@@ -127,6 +154,11 @@ class MetadataWriter:
         if error.errno not in _PERMITTED_ERRORS:
             raise error
         self._warnings.add(what, path, reason(error))
+
+
+def creation_mode(attributes: Attributes) -> int:
+    """Return the mode with which a file of `attributes` is created: its own, as far as its owner can write to it."""
+    return attributes.mode & ~_SET_ID | stat.S_IRUSR | stat.S_IWUSR
 
 
 def portable_attributes(source: int | str) -> list[str]:

@@ -11,7 +11,7 @@ from magicpak.bundle.plan import Item
 from magicpak.errors import OutputNotUsable, reason
 from magicpak.outputs.copy import FileCopier, open_source, write_all
 from magicpak.outputs.copy_pool import LARGE, CopyJob, CopyPool
-from magicpak.outputs.metadata import MetadataWriter
+from magicpak.outputs.metadata import MetadataWriter, creation_mode
 from magicpak.process.signals import raise_if_interrupted
 from magicpak.process.tempdirs import DirectoryStack
 from magicpak.text import printable
@@ -50,6 +50,7 @@ class TreeWriter:
 
     def write(self, items: Iterable[Item]) -> None:
         """Write the items of a plan, in its order. Raises OutputNotUsable, SourceChanged, CannotRead, Interrupted."""
+        umask = os.umask(0)
         try:
             for count, item in enumerate(items):
                 if not count % _ITEMS_BETWEEN_SIGNALS:
@@ -65,6 +66,7 @@ class TreeWriter:
         except OSError as error:
             raise OutputNotUsable(self._output, f"cannot be written: {printable(self._at)}: {reason(error)}") from error
         finally:
+            os.umask(umask)
             self._pool.cancel()
             self._stack.close()
 
@@ -107,28 +109,28 @@ class TreeWriter:
             return
         source = open_source(entry)
         try:
-            target = os.open(name, _NEW_FILE, 0o600, dir_fd=self._stack.fd)
+            target = os.open(name, _NEW_FILE, creation_mode(entry.attributes), dir_fd=self._stack.fd)
         except OSError:
             os.close(source)
             raise
         self._copied[entry.inode] = path
         if first is None:
             self.size += entry.size
-        job = CopyJob(entry, source, target, path)
         if entry.size >= LARGE:
-            self._pool.add(job)
+            self._pool.add(CopyJob(entry, source, target, path))
             return
         try:
             self._copier.copy(entry, source, target)
-            self._finish_copied(job)
+            self._metadata.finish_file(target, entry.attributes, path, entry.extended or source)
         finally:
-            job.close()
+            os.close(target)
+            os.close(source)
 
     def _finish_copied(self, job: CopyJob) -> None:
         self._at = job.path
         if job.error is not None:
             raise job.error
-        self._metadata.finish(job.target, job.entry.attributes, job.path, job.entry.extended or job.source)
+        self._metadata.finish_file(job.target, job.entry.attributes, job.path, job.entry.extended or job.source)
 
     def _hard_link(self, first: BundlePath, name: str) -> bool:
         """Make `name` a hard link of `first` without following links; return whether the file system allows that."""
