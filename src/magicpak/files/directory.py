@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from magicpak.bundle.entry import HostPath
 from magicpak.bundle.path import ROOT, BundlePath, resolve
 from magicpak.errors import InvalidUsage
+from magicpak.files.root_view import RootView
 from magicpak.files.view import (
     HOST,
     KERNEL_DIRECTORIES,
-    RootView,
     has_capabilities,
     is_below,
     link_target,

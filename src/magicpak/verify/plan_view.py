@@ -9,7 +9,8 @@ from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan, Item
 from magicpak.elf.cache import ElfCache, ElfFile
 from magicpak.elf.errors import ElfError
-from magicpak.files.view import RootView, has_capabilities, open_file
+from magicpak.files.root_view import RootView
+from magicpak.files.view import has_capabilities, open_file
 
 _MAY_EXECUTE = 0o111
 

@@ -9,7 +9,8 @@ from magicpak.elf.errors import ElfError
 from magicpak.elf.facts import DF_1_PIE, ElfFacts, FileType
 from magicpak.errors import ToolFailed, reason
 from magicpak.files.cli_path import Location
-from magicpak.files.view import RootView, read_file
+from magicpak.files.root_view import RootView
+from magicpak.files.view import read_file
 from magicpak.ldso.factory import Loaders
 from magicpak.resolve.inputs import Program
 from magicpak.resolve.libraries import Resolved, resolve_library, resolve_program
