@@ -70,7 +70,20 @@ class _PatternPart:
             return []
 
     def _exists(self, name: str) -> bool:
-        return self._view.is_directory(self._path(name)) if self._directories_only else self._mode(name) != 0
+        if self._directories_only:
+            return self._view.is_directory(self._path(name))
+        mode = self._mode(name)
+        return not self._is_lost(name) if stat.S_ISLNK(mode) else mode != 0
+
+    def _is_lost(self, name: str) -> bool:
+        """Return whether the link `name` leads nowhere else than to nothing: in a loop, which wcmatch skips, too."""
+        try:
+            self._view.status(self._path(name))
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        return False
 
     def _mode(self, name: str) -> int:
         """Return the mode of what is at `name`, not following a link; 0 for nothing."""
