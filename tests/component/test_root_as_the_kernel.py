@@ -12,6 +12,7 @@ import pytest
 import wcmatch.fnmatch
 import wcmatch.glob
 
+import magicpak.bundle.globs
 from magicpak.files.directory import DirectoryView
 from magicpak.files.view import HOST
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from magicpak.files.source import SourceView
 
 TREES, PATHS, PATTERNS = 40, 60, 15
-LOADED_BEFORE = (wcmatch.fnmatch, wcmatch.glob)
+LOADED_BEFORE = (magicpak.bundle.globs, wcmatch.fnmatch, wcmatch.glob)
 """What a process in another root cannot import any more."""
 
 NOTHING = "nothing"
