@@ -64,9 +64,10 @@ def test_an_input_is_a_path_inside_with_its_libraries_there(root: Path, given: s
             assert node == tree(root)[name]
 
 
-def test_an_input_by_its_path_on_the_host_is_none_and_the_hint_has_that_inside(root: Path) -> None:
+@pytest.mark.parametrize("relative", [False, True])
+def test_an_input_by_its_path_on_the_host_is_none_and_the_hint_has_that_inside(root: Path, *, relative: bool) -> None:
     (root.parent / "link").symlink_to(root)
-    given = f"{root.parent}/link/usr/bin/app"
+    given = "link/usr/bin/app" if relative else f"{root.parent}/link/usr/bin/app"
     assert magicpak("--root", root, given, "out", cwd=root.parent) == RunResult(
         4,
         "",

@@ -201,9 +201,10 @@ def _place(path: CliPath, install_to: str | None) -> BundlePath:
 def _hint_for_absent(argument: str, error: OSError, files: "SourceView") -> str | None:
     if error.errno != errno.ENOENT:
         return None
-    inside = files.inside(real_path(argument)) if argument.startswith("/") else None
-    if inside is not None and files.exists(inside):
-        return f"with --root, INPUT is a path inside the tree: {printable(inside)}"
+    if not files.is_this_system and os.path.exists(argument):
+        inside = files.inside(real_path(argument))
+        if inside is not None:
+            return f"with --root, INPUT is a path inside the tree: {printable(inside)}"
     found = files.program(argument) if "/" not in argument else None
     return f"INPUT is a path; did you mean {printable(found)}?" if found else None
 
