@@ -198,6 +198,16 @@ def test_without_rpm_its_database_is_told(tmp_path: Path, monkeypatch: pytest.Mo
     )
 
 
+def test_rpm_is_not_led_out_of_a_tree_by_links_in_its_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = with_database(tmp_path)
+    (database / "rpmdb.sqlite").rename(tmp_path / "elsewhere")
+    (database / "rpmdb.sqlite").symlink_to("/elsewhere")
+    fake_rpm(tmp_path, f"echo called >>{tmp_path}/calls", monkeypatch)
+    warning = "cannot read /var/lib/rpm: rpm would follow its links out of the tree"
+    assert owners(["/bin/small"], str(tmp_path)) == FileOwners({}, (warning,))
+    assert not (tmp_path / "calls").exists()
+
+
 @pytest.mark.parametrize("files", [(), ("rpmdb.sqlite",), ("Packages",), ("__db.001",)])
 def test_where_rpm_has_left_no_database_it_is_not_asked(
     tmp_path: Path, files: tuple[str, ...], monkeypatch: pytest.MonkeyPatch

@@ -4,6 +4,7 @@ To query the owners of some files takes it far longer: it then reads each packag
 """
 
 import os
+import stat
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
@@ -80,6 +81,9 @@ def _answer(files: "SourceView", reader: DatabaseReader, form: str) -> bytes:
     directory = next((each for each in DIRECTORIES if _holds_database(files, reader, each)), None)
     if directory is None:
         return b""
+    if _has_links(files, directory):
+        reader.warnings.append(f"cannot read {printable(directory)}: rpm would follow its links out of the tree")
+        return b""
     try:
         answer, problem = _queried(files.physical(files.real(directory)), form)
     except MagicpakError as error:
@@ -94,6 +98,12 @@ def _answer(files: "SourceView", reader: DatabaseReader, form: str) -> bytes:
 def _holds_database(files: "SourceView", reader: DatabaseReader, directory: str) -> bool:
     paths = (f"{directory}/{name}" for name in _FILES if name in reader.entries(directory))
     return any(files.is_file(path) and files.status(path).st_size for path in paths)
+
+
+def _has_links(files: "SourceView", directory: str) -> bool:
+    """Return whether `directory` has links that rpm, which sees the host alone, would follow elsewhere than `files`."""
+    paths = (f"{directory}/{name}" for name in (() if files.is_this_system else files.names(directory)))
+    return any(stat.S_ISLNK(files.link_status(path).st_mode) for path in paths)
 
 
 def _queried(directory: str, form: str) -> tuple[bytes, str]:
