@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.elf_files import AARCH64
+from support.elf_files import AARCH64, KIND, PT_DYNAMIC, segments_of
 from support.run_magicpak import RunResult, chrooted, compiled, done, executable, magicpak, tree
 
 HELLO = '#include <stdio.h>\nint main(int n, char **a) { return printf("%d %s\\n", n, a[n - 1]) < 0; }\n'
@@ -199,6 +199,17 @@ def test_a_program_of_another_machine_needs_a_strip_that_knows_it(here: Path, he
     assert result.code == 0
     (line,) = refused(result.stderr)
     assert line.startswith("warning: /kit/a, /kit/b are not stripped: strip exited with code 1: strip: ")
+
+
+def test_a_file_that_no_loader_takes_can_be_stripped_all_the_same(here: Path, hello: Path) -> None:
+    broken = bytearray(hello.read_bytes())
+    dynamic = next(each["p_offset"] for each in segments_of(bytes(broken), KIND) if each["p_type"] == PT_DYNAMIC)
+    struct.pack_into("<QQ", broken, dynamic, 1, 1 << 40)  # DT_NEEDED, with a name that is nowhere
+    executable(here / "kit/broken", bytes(broken))
+    result = magicpak("-v", "--strip", "--no-verify", "hello", "out", "-i", "kit/broken", cwd=here)
+    (line,) = refused(result.stderr)
+    assert (result.code, line.startswith("info: stripped 2 files: ")) == (0, True)
+    assert (here / "out/kit/broken").stat().st_size < len(broken)
 
 
 def test_only_files_with_something_to_strip_are_given_to_it(

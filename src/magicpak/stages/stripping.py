@@ -1,6 +1,7 @@
 """`--strip`: removes debug sections and symbol tables from the ELF files of the plan."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 from magicpak.bundle.entry import Copy
@@ -8,6 +9,7 @@ from magicpak.bundle.plan import BundlePlan
 from magicpak.collect.private_copies import with_copies
 from magicpak.collect.strip import StripRefusal, StripTool, strip, to_strip
 from magicpak.elf.cache import ElfCache, ElfFile
+from magicpak.elf.errors import ElfError
 from magicpak.elf.reader import read_path
 from magicpak.log import Log
 from magicpak.text import count_noun, format_size, list_names
@@ -44,8 +46,10 @@ class Stripping(NamedTuple):
             elif result is not None:
                 original = candidate.copy
                 made[original.inode] = result
-                file = ElfFile(read_path(result.source), elf.origin(original.inode), original.attributes.mode)
-                elf.by_inode[result.inode] = file
+                with suppress(ElfError):  # a file that no loader takes is read by whoever asks for it
+                    facts = read_path(result.source)
+                    origin = elf.origin(original.inode)
+                    elf.by_inode[result.inode] = ElfFile(facts, origin, original.attributes.mode)
         log.warn_all(_warning(paths, refusal) for refusal, paths in refused.items())
         saved = sum(each.copy.size - made[each.copy.inode].size for each in candidates if each.copy.inode in made)
         log.info(f"stripped {count_noun(len(made), 'file')}: {format_size(saved)} less")
