@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from magicpak.scripts.findings import Findings
+from magicpak.scripts.load_path import LoadPath
 from magicpak.scripts.perl.facts import MAX_PARTS, PerlFacts, TooManyParts, known_names
 from magicpak.scripts.perl.inc import ModulePath
 from magicpak.scripts.sources import Sources
@@ -14,7 +15,7 @@ MAX_FILES = 20_000
 _USED = "used by"
 
 
-class PerlModules:
+class PerlModules(LoadPath[PerlFacts]):
     """The modules that one script uses.
 
     A module of the standard library is read for what it uses, which can be installed beside that. Any other is included
@@ -24,38 +25,19 @@ class PerlModules:
     def __init__(
         self, script: str, path: ModulePath, findings: Findings, sources: Sources, read: dict[str, PerlFacts]
     ) -> None:
-        self._script, self._path, self._findings, self._sources, self._read = script, path, findings, sources, read
-        self._directories = dict.fromkeys(path.directories)
-        self._waiting: list[tuple[str, bool]] = []
-        self._seen: set[tuple[str, bool]] = set()
-        self._missing: dict[str, str] = {}
+        super().__init__(script, path.directories, findings, sources, read)
+        self._path = path
         self._namespaces: set[str] = set()
-
-    def search_first(self, directories: Iterable[str], of: str) -> None:
-        """Search `directories` too, as `of` says, and what has not been found so far in them."""
-        given = (_followed(each, self._sources) for each in directories if each.startswith("/"))
-        added = [each for each in self._path.below(given, self._sources) if each not in self._directories]
-        for directory in added:
-            if self._findings.add_library(directory, of):
-                self._read_below(directory)
-        if added:
-            self._directories = dict.fromkeys([*added, *self._directories])
-            missing, self._missing = self._missing, {}
-            for file, user in missing.items():
-                self.require(file, user)
 
     def use(self, name: str, of: str) -> None:
         """Add the module `name`, which `of` uses."""
         self.require(f"{name.replace('::', '/')}.pm", of)
 
-    def follow(self, facts: PerlFacts) -> None:
-        """Add what the script, which says `facts`, needs, and what that needs, and so on."""
-        self._add(self._script, facts, is_executed=True)
-        while self._waiting:
-            file, is_executed = self._waiting.pop()
-            if file not in self._read:
-                self._read[file] = read_facts(file, self._script, self._sources)
-            self._add(file, self._read[file], is_executed=is_executed)
+    def _existing(self, directories: Iterable[str]) -> Iterable[str]:
+        return self._path.below((_followed(each, self._sources) for each in directories), self._sources)
+
+    def _facts_of(self, file: str) -> PerlFacts:
+        return read_facts(file, self._script, self._sources)
 
     def _add(self, file: str, facts: PerlFacts, *, is_executed: bool) -> None:
         """Add what `file` needs, and what it executes if it `is_executed` itself, as far as one can tell."""
@@ -115,11 +97,6 @@ class PerlModules:
         for place in found:
             self._findings.add_file(place, _USED, of)
         return found
-
-    def _read_later(self, file: str, *, is_executed: bool) -> None:
-        if (file, is_executed) not in self._seen:
-            self._seen.add((file, is_executed))
-            self._waiting.append((file, is_executed))
 
 
 def _followed(path: str, sources: Sources) -> str:

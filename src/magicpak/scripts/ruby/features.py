@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable
 
 from magicpak.scripts.findings import Findings
+from magicpak.scripts.load_path import LoadPath
 from magicpak.scripts.ruby.facts import MAX_PARTS, RubyFacts, TooManyCalls
 from magicpak.scripts.ruby.gems import Gem, Gems
 from magicpak.scripts.ruby.home import RubyHome
@@ -17,7 +18,7 @@ _NOT_RUN = ("/spec/", "/test/", "/tests/", "/features/", "/doc/", "/docs/", "/be
 _USED = "required by"
 
 
-class Features:
+class Features(LoadPath[RubyFacts]):
     """The features that one script requires, and its gems.
 
     A feature of the standard library is read for what it requires, which can be installed beside that. Any other is
@@ -26,59 +27,46 @@ class Features:
     """
 
     def __init__(
-        self, home: RubyHome, gems: Gems, findings: Findings, sources: Sources, read: dict[str, RubyFacts]
+        self,
+        script: str,
+        home: RubyHome,
+        gems: Gems,
+        findings: Findings,
+        sources: Sources,
+        read: dict[str, RubyFacts],
     ) -> None:
-        self._home, self._gems, self._findings, self._sources, self._read = home, gems, findings, sources, read
-        self._directories = dict.fromkeys(home.load_path)
+        super().__init__(script, home.load_path, findings, sources, read)
+        self._home, self._gems = home, gems
         self._rubygems = tuple(f"{each}/rubygems" for each in home.load_path)
-        self._waiting: list[tuple[str, bool]] = []
-        self._seen: set[tuple[str, bool]] = set()
-        self._missing: dict[str, str] = {}
         self._reached: set[str] = set()
 
-    def search_first(self, directories: Iterable[str], of: str) -> None:
-        """Search `directories` too, as `of` says, and what has not been found so far in them."""
-        given = (os.path.normpath(each) for each in directories if each.startswith("/"))
-        added = [each for each in given if each not in self._directories and self._sources.is_directory(each)]
-        for directory in added:
-            if self._findings.add_library(directory, of):
-                self._read_below(directory)
-        if added:
-            self._directories = dict.fromkeys([*added, *self._directories])
-            missing, self._missing = self._missing, {}
-            for feature, user in missing.items():
-                self.require(feature, user)
+    def _existing(self, directories: Iterable[str]) -> Iterable[str]:
+        return filter(self._sources.is_directory, map(os.path.normpath, directories))
 
-    def follow(self, script: str, facts: RubyFacts) -> None:
-        """Add what `script`, which says `facts`, needs, and what that needs, and so on."""
-        self._add(script, facts, is_executed=True)
-        while self._waiting:
-            file, is_executed = self._waiting.pop()
-            if file not in self._read:
-                self._read[file] = read_facts(file, self._home, self._sources)
-            self._add(file, self._read[file], is_executed=is_executed)
+    def _facts_of(self, file: str) -> RubyFacts:
+        return read_facts(file, self._home, self._sources)
 
-    def require(self, feature: str, of: str) -> None:
-        """Add the files for `feature`, an absolute path or one of $LOAD_PATH, and the gems that have it."""
-        names = [feature] if feature.endswith((".rb", ".so")) else [f"{feature}.rb", f"{feature}.so", feature]
+    def require(self, name: str, of: str) -> None:
+        """Add the files for the feature `name`, an absolute path or one of $LOAD_PATH, and the gems that have it."""
+        names = [name] if name.endswith((".rb", ".so")) else [f"{name}.rb", f"{name}.so", name]
         found = False
-        for name in names:
-            if name.startswith("/"):
-                path = os.path.normpath(name)
+        for file in names:
+            if file.startswith("/"):
+                path = os.path.normpath(file)
                 if self._sources.is_file(path):
                     found = True
                     self._add_file(path, "", of)
                 continue
             for directory in self._directories:
-                if self._sources.is_file(f"{directory}/{name}"):
+                if self._sources.is_file(f"{directory}/{file}"):
                     found = True
-                    self._add_file(f"{directory}/{name}", directory, of)
-            for gem, path in self._gems.with_feature(name):
+                    self._add_file(f"{directory}/{file}", directory, of)
+            for gem, path in self._gems.with_feature(file):
                 found = True
                 self.add_gem(gem, of)
                 self._read_later(path, is_executed=True)
         if not found:
-            self._missing.setdefault(feature, of)
+            self._missing.setdefault(name, of)
 
     def add_gems(self, name: str, of: str) -> None:
         """Add the installed versions of the gem `name`, and what is in $LOAD_PATH by its name."""
@@ -148,9 +136,8 @@ class Features:
                 self._read_later(file, is_executed=False)
 
     def _read_later(self, file: str, *, is_executed: bool) -> None:
-        if (file, is_executed) not in self._seen and not file.endswith(".so") and not file.startswith(self._rubygems):
-            self._seen.add((file, is_executed))
-            self._waiting.append((file, is_executed))
+        if not file.endswith(".so") and not file.startswith(self._rubygems):
+            super()._read_later(file, is_executed=is_executed)
 
 
 def read_facts(file: str, home: RubyHome, sources: Sources) -> RubyFacts:

@@ -54,7 +54,7 @@ class Ruby:
             if path not in home.standard:
                 findings.add_file(path, "what is installed for", script.interpreter)
         gems = Gems(home.gem_paths, sources)
-        features = Features(home, gems, findings, sources, self._read)
+        features = Features(script.path, home, gems, findings, sources, self._read)
         arguments = [*script.arguments, *script.environment.get("RUBYOPT", "").split()]
         directories, required = _switches(arguments)
         features.search_first([*directories, *script.environment.get("RUBYLIB", "").split(":")], script.path)
@@ -65,7 +65,7 @@ class Ruby:
         if gemfile is not None:
             for name in _listed(gemfile, findings, sources):
                 features.add_gems(name, gemfile)
-        features.follow(script.path, facts)
+        features.follow(facts)
         needs = findings.needs()
         return needs._replace(hints=[*needs.hints, *_variables(script, needs)])
 
