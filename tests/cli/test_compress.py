@@ -4,7 +4,6 @@ import os
 import random
 import re
 import signal
-import struct
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.elf_files import S390X, X86_64_EXIT_0, make_elf, with_header
+from support.made_smaller import changed_bytes, give_attributes, without_root
 from support.pids import is_alive, is_gone_soon
 from support.run_magicpak import (
     SECONDS,
@@ -31,7 +31,6 @@ from support.run_magicpak import (
 )
 
 HELLO = '#include <stdio.h>\nint main(int n, char **a) { return printf("%d %s\\n", n, a[n - 1]) < 0; }\n'
-CAPABILITY = struct.pack("<5I", 0x02000001, 1 << 10, 0, 0, 0)  # cap_net_bind_service=ep, linux/capability.h
 HINT = "hint: give it more time with --upx-timeout, or name another upx with --upx\n"
 
 
@@ -84,31 +83,18 @@ def test_a_packed_program_finds_the_libraries_of_the_original(here: Path) -> Non
 
 @pytest.mark.needs("upx", "root")
 def test_all_but_the_bytes_stays_and_every_path_of_the_inode_is_packed(here: Path, big: Path) -> None:
-    os.chown(big, 1234, 5678)
-    big.chmod(0o4750)
-    os.setxattr(big, "security.capability", CAPABILITY)
-    os.setxattr(big, "user.note", b"kept")
-    os.utime(big, ns=(1, 1_234_567_890_123_456_789))
-    (here / "more").mkdir()
-    (here / "more/hard").hardlink_to(big)
-    (here / "more/soft").symlink_to("../big")
+    give_attributes(big)
     executable(here / "more/other", packable(b"x"))
     before = tree(here)
     done("./big", "out", "-i", "more", cwd=here)
     done("./big", "packed", "-i", "more", "-c", cwd=here)
     done("./big", "again", "-i", "more", "-c", cwd=here)
-    plain, packed = tree(here / "out"), tree(here / "packed")
-    assert {name: node._replace(what=None) for name, node in plain.items()} == {
-        name: node._replace(what=None) for name, node in packed.items()
-    }
-    assert [name for name, node in plain.items() if node.what != packed[name].what] == ["big", "more/hard"]
-    assert packed["big"].xattrs == (("security.capability", CAPABILITY), ("user.note", b"kept"))
+    packed = tree(here / "packed")
+    assert changed_bytes(tree(here / "out"), packed) == ["big", "more/hard"]
     assert is_packed(here / "packed/big")
     assert packed == tree(here / "again")
     after = tree(here)
-    assert {name: after[name] for name in before if name != "."} == {
-        name: node for name, node in before.items() if name != "."
-    }
+    assert {name: after[name] for name in before if name != "."} == without_root(before)
 
 
 @pytest.mark.needs("upx")

@@ -1,92 +1,50 @@
 """What is found to be needed by Perl scripts, in small trees with a perl that has the names of its directories."""
 
-import time
-from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from magicpak.scripts.needs import ScriptFile, ScriptNeeds
 from magicpak.scripts.perl.facts import MAX_PARTS
 from magicpak.scripts.perl.language import Perl
-from magicpak.scripts.sources import MAX_SOURCE, Sources
+from magicpak.scripts.sources import Sources
+from support import script_trees
 from support.elf_files import make_elf
+from support.script_trees import ScriptTree
 
 
-class PerlTree:
+class PerlTree(ScriptTree):
     """An installation of perl: a library that has strict.pm, one for the architecture, and one for other modules."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
-        self.lib, self.arch, self.vendor = root / "lib/perl5/5.36", root / "lib/perl5/arch", root / "share/perl5"
-        for directory in (self.lib, self.arch, self.vendor, root / "bin"):
-            directory.mkdir(parents=True)
+        super().__init__(root, Perl(), root / "bin/perl", root / "share/perl5")
+        self.lib, self.arch = root / "lib/perl5/5.36", root / "lib/perl5/arch"
+        self.vendor.mkdir(parents=True)
         self.add(self.lib / "strict.pm", "1;")
         self.add(self.arch / "Config.pm", "1;")
-        self.perl = root / "bin/perl"
         strings = [self.vendor, self.arch, self.lib, "/5.36.0/x86_64-linux", "/dev/null", "/usr/lib/perl-nothing"]
-        self.perl.write_bytes(b"\0".join([b"\x7fELF", *(str(each).encode() for each in strings), b""]))
-        self.sources = Sources()
-
-    def add(self, path: Path | str, text: str | bytes = "1;") -> str:
-        """Write a file, below the vendor's directory if it has no directory of its own, and return its path."""
-        place = self.vendor / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return str(place)
-
-    def needs(
-        self,
-        code: str | bytes,
-        arguments: Sequence[str] = (),
-        environment: Mapping[str, str] | None = None,
-        *,
-        whole: bool = False,
-    ) -> ScriptNeeds:
-        """Return what a script with this code needs."""
-        script = self.add(self.root / "bin/script", code)
-        file = ScriptFile(script, str(self.perl), arguments, environment or {})
-        return Perl().script(file, self.sources, whole=whole)
-
-    def files(
-        self, code: str | bytes, arguments: Sequence[str] = (), environment: Mapping[str, str] | None = None
-    ) -> list[str]:
-        """Return the files that a script with this code needs, as they are called below the vendor's directory."""
-        needed = [each.path for each in self.needs(code, arguments, environment).files]
-        return sorted(path.removeprefix(f"{self.vendor}/") for path in needed)
-
-    def programs(self, code: str) -> list[str]:
-        """Return the names of the programs that a script with this code executes."""
-        return [Path(each.path).name for each in self.needs(code).programs]
+        self.add(self.interpreter, b"\0".join([b"\x7fELF", *(str(each).encode() for each in strings), b""]))
 
 
 @pytest.fixture
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PerlTree:
     made = PerlTree(tmp_path)
-    for name in ("sh", "tar", "gzip", "git", "sort", "less"):
-        made.add(tmp_path / "bin" / name, "")
-        (tmp_path / "bin" / name).chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setenv("PATH", made.add_programs("sh", "tar", "gzip", "git", "sort", "less"))
     return made
 
 
-def library(perl: Path, sources: Sources) -> list[str]:
-    """Return the files of the library of a perl; the reason is the same for each."""
-    needs = Perl().library(str(perl), sources)
-    assert {str(each.because) for each in needs.files} <= {f"the standard library of {perl}"}
-    assert list(needs.warnings) == ([] if needs.files else [f"{perl}: its standard library is not found"])
-    return [each.path for each in needs.files]
+library = partial(script_trees.library, Perl())
 
 
 def test_the_library_is_what_has_strict_and_config(tree: PerlTree) -> None:
-    assert library(tree.perl, tree.sources) == [str(tree.arch), str(tree.lib)]
+    assert library(tree.interpreter, tree.sources) == [str(tree.arch), str(tree.lib)]
 
 
 def test_what_extensions_are_compiled_with_and_manuals_are_no_part_of_the_library(tree: PerlTree) -> None:
     tree.add(tree.arch / "CORE/perl.h")
     tree.add(tree.lib / "pod/perlop.pod")
     tree.add(tree.lib / "pod/perldiag.pod")
-    assert library(tree.perl, tree.sources) == [
+    assert library(tree.interpreter, tree.sources) == [
         f"{tree.arch}/Config.pm", f"{tree.lib}/pod/perldiag.pod", f"{tree.lib}/strict.pm",
     ]  # fmt: skip
 
@@ -347,13 +305,7 @@ def test_a_script_that_is_no_text_is_left_unread_with_a_warning(tree: PerlTree) 
      "a=b;", "`", "use lib (", "dirname ", "q\\", "$", "#", "\\'", "push ", "y ", "::", "_", " \n", '"$x'],
 )  # fmt: skip
 def test_the_time_for_a_hostile_script_is_bounded(piece: str, tree: PerlTree) -> None:
-    code = (piece * (MAX_SOURCE // len(piece)))[:MAX_SOURCE]
-    start = time.process_time()
-    tree.needs(code[: MAX_SOURCE // 64])
-    short = time.process_time() - start
-    start = time.process_time()
-    tree.needs(code[: MAX_SOURCE // 16])
-    assert time.process_time() - start < 10 * short + 1
+    assert tree.has_bounded_time(piece)
 
 
 def test_scalars_made_of_many_scalars_have_no_value(tree: PerlTree) -> None:

@@ -1,42 +1,34 @@
 """What is found to be needed by Ruby scripts, in small trees with a ruby that has the names of its directories."""
 
-import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from magicpak.scripts.needs import ScriptFile, ScriptNeeds
+from magicpak.scripts.needs import ScriptFile
 from magicpak.scripts.ruby.facts import MAX_PARTS
 from magicpak.scripts.ruby.language import Ruby
-from magicpak.scripts.sources import MAX_SOURCE, Sources
+from magicpak.scripts.sources import Sources
+from support import script_trees
 from support.elf_files import make_elf
+from support.script_trees import ScriptTree
 
 
-class RubyTree:
+class RubyTree(ScriptTree):
     """An installation of ruby: its library, what others have installed beside that, and gems."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
-        self.lib, self.vendor = root / "lib/ruby/3.3.0", root / "lib/ruby/vendor_ruby"
-        self.gems = root / "lib/ruby/gems/3.3.0"
+        super().__init__(root, Ruby(), root / "bin/ruby", root / "lib/ruby/vendor_ruby")
+        self.lib, self.gems = root / "lib/ruby/3.3.0", root / "lib/ruby/gems/3.3.0"
         self.add(self.lib / "English.rb", "")
         self.add(
             self.lib / "x86_64-linux/rbconfig.rb", '  CONFIG["ruby_version"] = "3.3.0"\n  CONFIG["DLEXT"] = "so"\n'
         )
         self.add(self.lib / "rubygems.rb", "require 'bundler'")
         self.add("README", "")
-        self.ruby = root / "bin/ruby"
         strings = [self.vendor, self.lib, self.lib / "x86_64-linux", "/usr/lib/ruby-nothing"]
-        self.add(self.ruby, "\0".join(["", *map(str, strings), ""]))
-        self.sources = Sources()
-
-    def add(self, path: Path | str, text: str = "") -> str:
-        """Write a file, below the vendor's directory if it has no directory of its own, and return its path."""
-        place = self.vendor / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text)
-        return str(place)
+        self.add(self.interpreter, "\0".join(["", *map(str, strings), ""]))
 
     def add_gem(self, name: str, *needed: str, paths: str = '"lib".freeze', more: str = "") -> None:
         """Install version 1.2 of a gem, which has a feature of its name, and needs others."""
@@ -45,62 +37,40 @@ class RubyTree:
         self.add(self.gems / f"specifications/{name}-1.2.gemspec", specification)
         self.add(self.gems / f"gems/{name}-1.2/lib/{name}.rb")
 
-    def needs(
-        self,
-        code: str,
-        arguments: Sequence[str] = (),
-        environment: Mapping[str, str] | None = None,
-        *,
-        whole: bool = False,
-    ) -> ScriptNeeds:
-        """Return what a script with this code needs."""
-        script = self.add(self.root / "bin/script", code)
-        file = ScriptFile(script, str(self.ruby), arguments, environment or {})
-        return Ruby().script(file, self.sources, whole=whole)
-
     def files(
-        self, code: str, arguments: Sequence[str] = (), environment: Mapping[str, str] | None = None
+        self, code: str | bytes, arguments: Sequence[str] = (), environment: Mapping[str, str] | None = None
     ) -> list[str]:
         """Return the files that a script with this code needs, as they are called below the vendor's or gems'."""
-        needed = [each.path for each in self.needs(code, arguments, environment).files]
-        return sorted(path.removeprefix(f"{self.vendor}/").removeprefix(f"{self.gems}/") for path in needed)
-
-    def programs(self, code: str) -> list[str]:
-        """Return the names of the programs that a script with this code executes."""
-        return [Path(each.path).name for each in self.needs(code).programs]
+        return sorted(path.removeprefix(f"{self.gems}/") for path in super().files(code, arguments, environment))
 
 
 @pytest.fixture
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RubyTree:
     made = RubyTree(tmp_path)
-    for name in ("tar", "gzip", "git", "sort", "less"):
-        made.add(tmp_path / "bin" / name, "")
-        (tmp_path / "bin" / name).chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setenv("PATH", made.add_programs("tar", "gzip", "git", "sort", "less"))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     for name in ("GEM_HOME", "GEM_PATH"):
         monkeypatch.delenv(name, raising=False)
     return made
 
 
-def library(ruby: Path, sources: Sources) -> list[str]:
-    """Return the files of the library of a ruby; the reason is the same for each."""
-    needs = Ruby().library(str(ruby), sources)
-    assert {str(each.because) for each in needs.files} <= {f"the standard library of {ruby}"}
-    assert list(needs.warnings) == ([] if needs.files else [f"{ruby}: its standard library is not found"])
-    return [each.path for each in needs.files]
+library = partial(script_trees.library, Ruby())
 
 
 def test_the_library_has_rubygems_and_the_specifications_of_its_gems(tree: RubyTree) -> None:
     (tree.gems / "specifications/default").mkdir(parents=True)
-    assert library(tree.ruby, tree.sources) == [str(tree.lib), f"{tree.gems}/specifications/default"]
+    assert library(tree.interpreter, tree.sources) == [str(tree.lib), f"{tree.gems}/specifications/default"]
 
 
 def test_rubygems_can_be_beside_the_library(tree: RubyTree) -> None:
     tree.add("rubygems.rb")
     tree.add("rubygems/defaults.rb")
     tree.add("other.rb")
-    assert library(tree.ruby, Sources()) == [str(tree.lib), f"{tree.vendor}/rubygems.rb", f"{tree.vendor}/rubygems"]
+    assert library(tree.interpreter, Sources()) == [
+        str(tree.lib),
+        f"{tree.vendor}/rubygems.rb",
+        f"{tree.vendor}/rubygems",
+    ]
 
 
 def test_a_library_of_ruby_that_can_be_moved_knows_the_directories_below_its_prefix(tmp_path: Path) -> None:
@@ -255,7 +225,7 @@ def test_gems_are_found_by_the_environment_and_beside_the_script(tree: RubyTree)
     assert tree.files("require 'main'") == []
     assert tree.files("require 'main'", (), {"GEM_HOME": str(elsewhere)}) == expected
     assert tree.files("require 'main'", (), {"GEM_PATH": f"/nothing:{elsewhere}"}) == expected
-    script = ScriptFile(tree.add(elsewhere / "bin/main", "gem 'main'"), str(tree.ruby))
+    script = ScriptFile(tree.add(elsewhere / "bin/main", "gem 'main'"), str(tree.interpreter))
     found = Ruby().script(script, tree.sources, whole=False).files
     assert sorted(each.path.removeprefix(f"{elsewhere}/") for each in found) == expected
 
@@ -263,7 +233,7 @@ def test_gems_are_found_by_the_environment_and_beside_the_script(tree: RubyTree)
 def test_a_script_inside_a_gem_needs_the_gem(tree: RubyTree) -> None:
     tree.add_gem("main")
     script = ScriptFile(
-        tree.add(tree.gems / "gems/main-1.2/exe/main", "require_relative '../lib/main'"), str(tree.ruby)
+        tree.add(tree.gems / "gems/main-1.2/exe/main", "require_relative '../lib/main'"), str(tree.interpreter)
     )
     found = Ruby().script(script, tree.sources, whole=False).files
     assert [each.path.removeprefix(f"{tree.gems}/") for each in found] == [
@@ -399,10 +369,4 @@ def test_names_made_of_many_names_have_no_value(tree: RubyTree) -> None:
      "`", "require (", "File.dirname ", "File.join(", "$", "#", "\\'", "$:<<", ":", "_", " \n", "?", '"#{"'],
 )  # fmt: skip
 def test_the_time_for_a_hostile_script_is_bounded(piece: str, tree: RubyTree) -> None:
-    code = (piece * (MAX_SOURCE // len(piece)))[:MAX_SOURCE]
-    start = time.process_time()
-    tree.needs(code[: MAX_SOURCE // 64])
-    short = time.process_time() - start
-    start = time.process_time()
-    tree.needs(code[: MAX_SOURCE // 16])
-    assert time.process_time() - start < 10 * short + 1
+    assert tree.has_bounded_time(piece)
