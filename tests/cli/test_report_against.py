@@ -176,7 +176,7 @@ def test_a_report_that_is_absent_or_has_no_end_is_refused(here: Path, prog: Path
     with (here / "huge").open("wb") as file:
         file.truncate(1 << 33)
     result = magicpak(prog.name, "out", "--report-against", "huge", cwd=here)
-    assert result == RunResult(1, "", f"error: report huge is larger than 128 MiB\n{HINT}")
+    assert result == RunResult(1, "", f"error: report huge is larger than 64 MiB\n{HINT}")
 
 
 def test_names_of_another_report_are_printed_safely(here: Path, prog: Path) -> None:

@@ -15,6 +15,7 @@ from magicpak.errors import ToolFailed, reason
 from magicpak.ldso.helper_build import last_lines
 from magicpak.process.child import Completed, describe_exit, run_all
 from magicpak.process.exec import find_program
+from magicpak.process.tempdirs import remove_tree
 from magicpak.text import printable
 
 _DEFAULTS = ("strip", "llvm-strip")
@@ -97,15 +98,15 @@ def strip(
     with closing(run_all(commands(), timeout=tool.timeout, env=env)) as runs:
         for each, (original, stripped), done in zip(chosen, files, runs, strict=True):
             result = _result(each.copy, original, stripped, done, tool)
-            os.unlink(original)
-            if not isinstance(result, Copy) and os.path.lexists(stripped):
-                os.unlink(stripped)
+            for path in (original,) if isinstance(result, Copy) else (original, stripped):
+                remove_tree(path)  # a strip may have made or removed anything
             yield each, result
 
 
 def _result(copy: Copy, original: str, stripped: str, done: Completed, tool: StripTool) -> Copy | StripRefusal | None:
     name = printable(os.path.basename(tool.program))
-    another = "another one can be named with --strip-tool, such as llvm-strip, which knows all machines"
+    other = "strip of binutils" if "llvm" in name else "llvm-strip, which knows all machines"
+    another = f"another one can be named with --strip-tool, such as {other}"
     if done.returncode:
         said = last_lines(done.output.replace(os.fsencode(original), b"FILE"))[-1:]
         return StripRefusal(": ".join([f"{name} {describe_exit(done.returncode)}", *said]), another)

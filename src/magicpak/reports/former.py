@@ -9,8 +9,8 @@ from magicpak.files.view import read_host_file
 from magicpak.reports.document import SCHEMA_VERSION, Document
 from magicpak.reports.plain import plain
 
-MAX_REPORT = 1 << 27
-"""Bytes of a report that is read: one of a hundred thousand paths has a quarter."""
+MAX_REPORT = 1 << 26
+"""Bytes of a report that is read: one of a hundred thousand paths has 40 million; parsed, it may have 25 times that."""
 
 _MAX_NUMBER = 1 << 63  # of bytes, and of files
 
