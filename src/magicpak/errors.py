@@ -205,6 +205,11 @@ class LimitReached(MagicpakError):
 class ToolFailed(MagicpakError):
     """Another program that is needed is missing, fails, hangs, or sends an invalid reply."""
 
+    @classmethod
+    def missing(cls, program: str, option: str, hint: str) -> "ToolFailed":
+        """Return the failure for `program`, a path or a name that leads to none, and which `option` needs."""
+        return cls(f"{printable(program)}: no such program (needed by {option})", hints=[hint])
+
 
 def limit_hints(words: str) -> list[str]:
     """Return what helps against the limits that `words` name: the system's message, or what a program prints of it."""

@@ -37,10 +37,8 @@ class StripTool(NamedTuple):
     def check(self) -> None:
         """Raise ToolFailed where there is no such program."""
         if find_program(self.program) is None:
-            raise ToolFailed(
-                f"{printable(self.program)}: no such program (needed by --strip)",
-                hints=["apt-get install binutils, or --strip-tool with the path of a strip"],
-            )
+            hint = "apt-get install binutils, or --strip-tool with the path of a strip"
+            raise ToolFailed.missing(self.program, "--strip", hint)
 
 
 class StripCandidate(NamedTuple):

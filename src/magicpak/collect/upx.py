@@ -45,10 +45,8 @@ class Upx(NamedTuple):
     def check(self) -> None:
         """Raise ToolFailed where there is no such program."""
         if find_program(self.program) is None:
-            raise ToolFailed(
-                f"{printable(self.program)}: no such program (needed by --compress)",
-                hints=["apt-get install upx-ucl (Debian 12 has it in bookworm-backports), or --upx with its path"],
-            )
+            hint = "apt-get install upx-ucl (Debian 12 has it in bookworm-backports), or --upx with its path"
+            raise ToolFailed.missing(self.program, "--compress", hint)
 
 
 class UpxRefusal(NamedTuple):

@@ -32,7 +32,7 @@ def find_busybox(path_or_name: str) -> Busybox:
     others = _OTHER_NAMES if path_or_name == "busybox" else ()
     found = [path for name in (path_or_name, *others) if (path := find_program(name))]
     if not found:
-        raise ToolFailed(f"{printable(path_or_name)}: no such program (needed by --test-command)", hints=[_HINT])
+        raise ToolFailed.missing(path_or_name, "--test-command", _HINT)
     complaints = [_why_not_static(path) for path in found]
     static = [path for path, complaint in zip(found, complaints, strict=True) if complaint is None]
     if not static:
