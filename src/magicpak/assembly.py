@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from magicpak.outputs.image_config import ImageSettings
     from magicpak.stages.compression import Compression
     from magicpak.stages.needs_listing import NeedsListing
+    from magicpak.stages.recording import Recording
     from magicpak.stages.reporting import Reporting
     from magicpak.stages.stripping import Stripping
     from magicpak.stages.suggesting import Suggesting
@@ -38,7 +39,7 @@ def needs(options: Options) -> "Sequence[WantedNeed]":
     return wanted_needs([each for each in options.with_ if each != SUGGESTED], need_rows(options.with_file))
 
 
-def planning(options: Options, needs: "Sequence[WantedNeed]", files: "SourceView") -> Planning:
+def planning(options: Options, needs: "Sequence[WantedNeed]", files: "SourceView", private: Sequence[str]) -> Planning:
     """Return the stage that makes the plan."""
     return Planning(
         options.layout,
@@ -50,6 +51,7 @@ def planning(options: Options, needs: "Sequence[WantedNeed]", files: "SourceView
         options.all_packages,
         dynamic_env(options),
         files,
+        private,
     )
 
 
@@ -65,6 +67,21 @@ def reporting(options: Options) -> "Reporting":
         former = read_report(options.report_against)
     file = ReportFile(options.report_file, options.output_path) if options.report_file is not None else None
     return Reporting(options.report, file, options.why, options.output, options.dry_run, former)
+
+
+def recording(options: Options) -> "Recording":
+    """Return the stage that makes records."""
+    from magicpak.options import record_form
+    from magicpak.outputs.report_file import ReportFile
+    from magicpak.stages.recording import RecordFile, Recording
+
+    files = [
+        RecordFile(ReportFile(path, options.output_path), form)
+        for path in options.sbom
+        if (form := record_form(path)) is not None
+    ]
+    is_image = options.destined is not None and options.is_image
+    return Recording(files, options.tag, is_image, options.source_date_epoch)
 
 
 def compression(options: Options) -> "Compression":

@@ -22,6 +22,18 @@ class Report(Enum):
     HTML = "html"
 
 
+class RecordForm(Enum):
+    """The form of a record by the end of its file's name: `--sbom`."""
+
+    CYCLONEDX = ".cdx.json"
+    SPDX = ".spdx.json"
+
+
+def record_form(path: str) -> RecordForm | None:
+    """Return the form of the record at `path`; None for a name that says none."""
+    return next((form for form in RecordForm if path.endswith(form.value)), None)
+
+
 class LogLevel(IntEnum):
     """The verbosity on stderr, with the original's names: `--log-level`."""
 
@@ -95,6 +107,7 @@ class Options(NamedTuple):
     report_file: str | None = None
     report_against: str | None = None
     why: tuple[str, ...] = ()
+    sbom: tuple[str, ...] = ()
     size_limit: int | None = None
     hints: bool = True
     log_level: LogLevel = LogLevel.WARN

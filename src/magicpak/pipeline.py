@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from magicpak.files.source import SourceView
     from magicpak.needs.rows import WantedNeed
     from magicpak.needs.suggest import Suggestion
+    from magicpak.outputs.output import Inspect
+    from magicpak.outputs.report_file import ReportFile
     from magicpak.stages.compression import Compression
     from magicpak.stages.stripping import Stripping
     from magicpak.tracing.run import TracedRun
@@ -39,19 +41,19 @@ def bundle(options: Options, log: Log, print_: Callable[[bytes], None]) -> None:
     """
     started = monotonic()
     log.warn_all(options.without_effect())
-    files = assembly.source_view(options.root)
     needs = assembly.needs(options) if options.with_ or options.with_file else ()
     writing = assembly.writing(options)
     reports = options.report or options.why or options.report_against is not None
     reporting = assembly.reporting(options) if reports else None
     stripping = assembly.stripping(options) if options.strip else None
     compression = assembly.compression(options) if options.compress else None
-    for stage in (writing, reporting, stripping, compression):
+    recording = assembly.recording(options) if options.sbom else None
+    for stage in (writing, reporting, stripping, compression, recording):
         if stage is not None:
             stage.check()
     with ExitStack() as stack:
         stack.callback(log.rest)
-        run = _Run(options, files, needs, stack, log)
+        run = _Run(options, assembly.source_view(options.root), needs, stack, log)
         result, verdict, error = run.decide(stripping, compression, until_report=reporting is not None)
         if reporting is not None:
             log.rest()
@@ -60,18 +62,28 @@ def bundle(options: Options, log: Log, print_: Callable[[bytes], None]) -> None:
             raise error
         if options.size_limit is not None:
             check_size_limit(result.plan, options.size_limit)
+        documents = recording.documents(result, log) if recording is not None else ()
         if writing is None or options.dry_run:
+            _write(documents)
             log.hint_all(run.suggestions)
             log.info("nothing was written: this was a dry run")
             return
-        test = (
-            assembly.trial(options).prepare(result, run.traced if options.dynamic else None) if options.test else None
-        )
-        inspect = partial(test.run, log=log) if test is not None else None
+        inspect = _test(options, result, run.traced, log) if options.test else None
         written = writing.run(result, inspect, log)  # the private directories hold files of the plan
+    _write(documents)
     log.hint_all(run.suggestions)
     count, seconds = count_noun(written.files, "file"), monotonic() - started
     log.summary(f"{options.output}: {count}, {format_size(written.size)}, in {seconds:.1f} s")
+
+
+def _test(options: Options, result: Result, traced: "Sequence[TracedRun]", log: Log) -> "Inspect":
+    test = assembly.trial(options).prepare(result, traced if options.dynamic else None)
+    return partial(test.run, log=log)
+
+
+def _write(documents: "Sequence[tuple[ReportFile, bytes]]") -> None:
+    for file, document in documents:
+        file.write(document)
 
 
 class _Run:
@@ -115,7 +127,7 @@ class _Run:
             raise error
         if options.dynamic and error is None:
             self.traced = assembly.tracing(options).run(inputs.all, self._new_private_directory, log)
-        planning = assembly.planning(options, self._needs, files)
+        planning = assembly.planning(options, self._needs, files, self._private)
         if SUGGESTED in options.with_:
             planning = assembly.suggesting(options, files).added_to(planning, inputs, resolved, loaders)
         result = planning.run(inputs, resolved, self.traced, loaders, log)

@@ -8,6 +8,7 @@ import math
 import os
 import re
 import sys
+import time
 from collections.abc import Collection, Sequence
 from functools import lru_cache
 from itertools import islice
@@ -15,6 +16,7 @@ from itertools import islice
 _BYTES = range(0xDC80, 0xDD00)  # the surrogates of undecodable bytes, PEP 383
 _BYTES_START = 0xDC00
 _STEP = 1000
+_LAST_SECOND = 253402300799  # of the year 9999
 
 
 def printable(name: str) -> str:
@@ -79,6 +81,11 @@ def list_names(names: Collection[str], most: int = 1) -> str:
     """Return the first `most` of `names`, printed safely, and the number of the others: `a, b and 3 more`."""
     more = len(names) - most
     return ", ".join(map(printable, islice(names, most))) + (f" and {more} more" if more > 0 else "")
+
+
+def timestamp(seconds: int) -> str:
+    """Return a time in seconds since the epoch as RFC 3339 has it: none before the epoch, or after the year 9999."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(min(max(seconds, 0), _LAST_SECOND)))
 
 
 def shell_line(command: Sequence[str]) -> str:

@@ -3,14 +3,21 @@
 import os
 import sqlite3
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from magicpak.bundle.path import BundlePath
+from magicpak.files.directory import DirectoryView
 from magicpak.packages import rpm
 from magicpak.packages.database import Package
 from magicpak.packages.owners import FileOwners
+from magicpak.records import origins
+from support.elf_files import X86_64_EXIT_0, make_elf
 from support.package_roots import owners, package_contents
+from support.record_files import loaded, packages_of_cyclonedx
+from support.run_magicpak import executable, quickly
 
 SPEC = """
 Name: small
@@ -118,6 +125,32 @@ class TestRpm:
         }  # fmt: skip
         twin = package_contents(["small-twin", "none"], root, dependencies=True)
         assert (set(twin.paths) - of_the_last_installed, twin.unknown, twin.warnings) == ({"/bin/epoch"}, ["none"], [])
+
+    def test_a_record_has_a_package_as_rpm_has_it(
+        self, installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (installed / "etc").mkdir()
+        (installed / "etc/os-release").write_text("ID=fedora\nVERSION_ID=40\n")
+
+        def of_one_file(paths: Mapping[BundlePath, str], _files: object) -> origins.Origins:
+            return origins.origins_of(dict.fromkeys(paths, "/usr/bin/epoch"), DirectoryView(str(installed)))
+
+        monkeypatch.setattr("magicpak.stages.recording.origins_of", of_one_file)
+        records = [tmp_path / name for name in ("a.cdx.json", "a.spdx.json")]
+        program = executable(tmp_path / "program", make_elf(type=2, dynamic=False, code=X86_64_EXIT_0))
+        assert quickly("--dry-run", "--report-file=/dev/null", *(f"--sbom={each}" for each in records), program) == 0
+        url = "pkg:rpm/fedora/small-epoch@1.5-3?arch=noarch&distro=fedora-40&epoch=2"
+        (package,) = packages_of_cyclonedx(loaded(records[0])).values()
+        assert [each.pop("name") for each in package.pop("components")] == [str(program)]
+        assert package == {
+            "type": "library", "bom-ref": url, "name": "small-epoch", "version": "2:1.5-3",
+            "licenses": [{"license": {"id": "MIT"}}], "purl": url,
+            "properties": [
+                {"name": "magicpak:source:name", "value": "small"},
+                {"name": "magicpak:source:version", "value": "1.5-3"},
+            ],
+        }  # fmt: skip
+        assert {"small-epoch", "fedora"} < {each["name"] for each in loaded(records[1])["packages"]}
 
     @pytest.mark.parametrize(("earlier", "later"), [(SMALL, TWIN), (TWIN, SMALL)])
     def test_of_a_file_of_several_packages_the_one_installed_last_counts(

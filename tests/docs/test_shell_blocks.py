@@ -17,6 +17,7 @@ OTHERS = {
         "comparison.md",
         "cross.md",
         "explaining.md",
+        "records.md",
         "scripts.md",
         "smaller.md",
         "suggestions.md",

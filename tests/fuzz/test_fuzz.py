@@ -5,8 +5,10 @@ then written to `found/TARGET.failed`, as small as it becomes. Kept as `found/TA
 """
 
 import os
+import re
 import struct
 import tempfile
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -18,19 +20,25 @@ from hypothesis import strategies as st
 from magicpak.elf.dlopen_notes import PRIORITIES, read_dlopen_notes
 from magicpak.elf.errors import ElfError
 from magicpak.elf.facts import ElfTarget, FileType
+from magicpak.elf.modules import MAX_MODULES, read_modules
 from magicpak.elf.reader import read_facts
 from magicpak.elf.strippable import strippable
 from magicpak.elf.stripped import difference
 from magicpak.elf.symbols import read_symbols
 from magicpak.elf.versions import MAX_NAMES, MAX_RECORDS
+from magicpak.files.directory import DirectoryView
 from magicpak.files.view import HostView
 from magicpak.ldso.cache import MAX_OVERLAP, CacheEntry, make_cache, parse_cache
 from magicpak.ldso.interpreter import built_in
 from magicpak.ldso.machines import machine_of
 from magicpak.needs.strings import MAX_CONTENT, ElfContent
+from magicpak.packages.subset import HeldFile, subset
+from magicpak.records.licence_expressions import Licences
+from magicpak.records.purl import package_url
 from support import script_readers as scripts
 from support.elf_files import PPC, X86_64, make_elf, with_header
 from support.package_roots import owners, package_contents
+from support.sectioned_elf import sectioned_elf
 
 Answer = TypeVar("Answer")
 
@@ -113,6 +121,19 @@ def with_sections(kind: ElfTarget) -> bytes:
 
 
 NOTES = [with_note("<", 64), with_note(">", 32)]
+LISTS = [
+    sectioned_elf(
+        kind,
+        {
+            ".go.buildinfo": b"\xff Go buildinf:\x08\x02" + bytes(16) + b"\x08go1.21.5\x2a" + b"-" * 16
+            + b"dep\ta\tv1\n" + b"-" * 16,
+            ".dep-v0": zlib.compress(b'{"packages":[{"name":"a","version":"1","dependencies":[0]}]}'),
+        },
+    )[0]
+    for kind in (X86_64, PPC)
+]  # fmt: skip
+LICENCES = Licences()
+EXPRESSIONS = [b"GPL-2+ or (MIT and ISC), and Expat with Autoconf exception", b"ASL 2.0 MIT BSD-3-clause"]
 CACHES = [
     make_cache(
         [CacheEntry("liba.so", "/lib/liba.so", 0x303), CacheEntry("liba.so", "/v3/liba.so", 0x303, "v3")], little=each
@@ -207,6 +228,19 @@ def sections(data: bytes) -> None:
         assert changed is None or changed.isprintable()
 
 
+def modules(data: bytes) -> None:
+    found = answer(data, read_modules) or []
+    assert len(found) <= 2 * (MAX_MODULES + 1)
+    assert all(number < len(found) for each in found for number in each.needs)
+    assert all(each.name and package_url(each.kind, each.name, each.version).isascii() for each in found)
+
+
+def licences(data: bytes) -> None:
+    found = LICENCES.all_of([data.decode(errors="surrogateescape")])
+    assert re.fullmatch(r"[A-Za-z0-9.+() -]*", found.expression)
+    assert all(name in found.expression for name in found.named)
+
+
 def cache(data: bytes) -> None:
     texts = {text for entries in parse_cache(data).values() for each in entries for text in (each.name, each.path)}
     assert "" not in texts
@@ -227,12 +261,15 @@ def packages(data: bytes) -> None:
             (Path(root) / path).write_bytes(content)
         for path, content in DATABASES.items():
             (Path(root) / path).write_bytes(data)
+            view = DirectoryView(root)
             found = owners([OWNED, "/a"], root)
             assert found.by_path.keys() <= {OWNED, "/a"}
             assert all(package.name for package in found.by_path.values())
             contents = package_contents(["a", "b"], root, dependencies=True)
             assert all(path.startswith("/") and "\0" not in path for path in contents.paths)
-            assert all(warning.isprintable() for warning in (*found.warnings, *contents.warnings))
+            made = subset({each: [HeldFile(OWNED, (OWNED.encode(),))] for each in found.by_path.values()}, view)
+            assert all(content.count(b"\0") <= data.count(b"\0") for content in made.files.values())
+            assert all(warning.isprintable() for warning in (*found.warnings, *contents.warnings, *made.warnings))
             (Path(root) / path).write_bytes(content)
 
 
@@ -242,6 +279,8 @@ TARGETS: Mapping[str, tuple[Target, list[bytes]]] = {
     "facts": (facts, ELF_FILES),
     "symbols": (symbols, ELF_FILES),
     "notes": (notes, NOTES),
+    "modules": (modules, LISTS),
+    "licences": (licences, EXPRESSIONS),
     "content": (content, ELF_FILES),
     "sections": (sections, [with_sections(kind) for kind in (X86_64, PPC)]),
     "cache": (cache, CACHES),

@@ -12,6 +12,7 @@ from magicpak.ldso.factory import emulated_loaders
 from magicpak.needs.charsets import _normalized
 from magicpak.needs.found import NeedFiles, NeedHost, find_need
 from magicpak.needs.made import MADE
+from magicpak.needs.of_bundle import OF_BUNDLE
 from magicpak.needs.places import Places
 from magicpak.needs.rows import _FIELDS, NeedRow, WantedNeed, need_rows, wanted_needs
 
@@ -25,10 +26,10 @@ def test_names_and_summaries_are_one_line_for_people() -> None:
 
 
 def test_each_row_has_something_that_can_be_found_and_all_functions_are_used() -> None:
-    assert [
-        r.name for r in ROWS.values() if not (r.include or r.any or r.default or r.mkdir or r.programs or r.made)
-    ] == []
+    rows = [row for row in ROWS.values() if not (row.made or row.of_bundle)]
+    assert [r.name for r in rows if not (r.include or r.any or r.default or r.mkdir or r.programs)] == []
     assert {row.made for row in ROWS.values() if row.made} == set(MADE)
+    assert {row.of_bundle for row in ROWS.values() if row.of_bundle} == set(OF_BUNDLE)
 
 
 def test_a_pattern_is_absolute_or_begins_at_a_place() -> None:
@@ -77,7 +78,9 @@ def found_in(root: Path, value: str, libraries: str = "/usr/lib64", home: str = 
     return find_need(need._replace(row=below(root, need.row)), host)
 
 
-@pytest.mark.parametrize("name", [name for name, row in ROWS.items() if not row.made and not row.mkdir])
+@pytest.mark.parametrize(
+    "name", [name for name, row in ROWS.items() if not row.made and not row.mkdir and not row.of_bundle]
+)
 def test_where_nothing_is_the_error_says_what_was_looked_for(name: str, tmp_path: Path) -> None:
     with pytest.raises(NeedNotFound) as raised:
         found_in(tmp_path, name)

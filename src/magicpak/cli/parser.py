@@ -8,10 +8,10 @@ from magicpak import __version__
 from magicpak.bundle.entry import Layout
 from magicpak.cli.grouped_help import LAST_GROUP, GroupedCommand, option_group
 from magicpak.cli.image_options import image_options
+from magicpak.cli.report_options import report_options
 from magicpak.cli.validation import (
     EXIT_STATUS,
     IMAGE_PATH,
-    SIZE,
     TIME_LIMIT,
     VARIABLE,
     bundle_options,
@@ -19,7 +19,7 @@ from magicpak.cli.validation import (
     list_options,
 )
 from magicpak.ldso.resolver import Resolver
-from magicpak.options import CheckOptions, ListOptions, LogLevel, Options, Report
+from magicpak.options import CheckOptions, ListOptions, LogLevel, Options
 from magicpak.outputs.form import Format
 
 _contents = option_group("Contents")
@@ -29,7 +29,6 @@ _tracing = option_group("Tracing a run")
 _compression = option_group("Smaller files")
 _verification = option_group("Verification")
 _test = option_group("Test run")
-_reports = option_group("Reports")
 _messages = option_group(LAST_GROUP)
 
 _SECONDS: dict[str, Any] = {"metavar": "SECONDS", "type": TIME_LIMIT, "show_default": True}
@@ -178,32 +177,7 @@ def _print_licences(context: click.Context, _option: click.Parameter, wanted: bo
     show_default=True,
     help="Static busybox that runs --test-command if the bundle has no shell.",
 )
-@_reports(
-    "--dry-run",
-    is_flag=True,
-    help="Write no bundle; print what it would contain, as --report tree unless another report or --why is given. "
-    "OUTPUT is optional.",
-)
-@_reports(
-    "--report",
-    type=click.Choice(Report, case_sensitive=False),
-    help="Print what is in the bundle and why: a tree of dependencies, a list with one line per path, all details as "
-    "JSON, or an HTML page.",
-)
-@_reports(
-    "--report-file",
-    metavar="FILE",
-    help="Write the report to FILE instead of stdout. Without --report, the extension selects the format: .json, "
-    ".html, otherwise tree.",
-)
-@_reports(
-    "--report-against",
-    metavar="OLD.json",
-    help="Print what has changed since an earlier JSON report: packages, libraries, and files by size. With --report "
-    "tree, json or html, it is part of the report.",
-)
-@_reports("--why", metavar="PATH", multiple=True, help="Print why PATH is in the bundle.")
-@_reports("--size-limit", metavar="SIZE", type=SIZE, help="Fail if the bundle is larger: 20MB, 800k, 64MiB.")
+@report_options
 @_messages(
     "--log-level",
     metavar=f"[{'|'.join(level.name.title() for level in LogLevel)}]",

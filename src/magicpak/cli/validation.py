@@ -11,7 +11,7 @@ import click
 from magicpak.bundle.path import BundlePath
 from magicpak.cli.grouped_help import missing_argument
 from magicpak.ldso.resolver import Resolver
-from magicpak.options import CheckOptions, ListOptions, LogLevel, Options, Report
+from magicpak.options import CheckOptions, ListOptions, LogLevel, Options, RecordForm, Report, record_form
 from magicpak.outputs.form import STDOUT
 from magicpak.text import parse_size, printable
 
@@ -142,7 +142,7 @@ def _report(values: Values) -> Report | None:
     if values["report_file"] is not None:
         extension = os.path.splitext(values["report_file"])[1]
         return {".json": Report.JSON, ".html": Report.HTML, ".htm": Report.HTML}.get(extension, Report.TREE)
-    is_asked = values["why"] or values["report_against"] is not None
+    is_asked = values["why"] or values["sbom"] or values["report_against"] is not None
     return Report.TREE if values["dry_run"] and not is_asked else None
 
 
@@ -208,6 +208,19 @@ class ImagePath(click.ParamType[str]):
         return value
 
 
+class RecordFileName(click.ParamType[str]):
+    """The path of a record, whose end says its form."""
+
+    name = "file"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return `value`. Raises click.BadParameter."""
+        if record_form(value) is None:
+            ends = " nor in ".join(form.value for form in RecordForm)
+            self.fail(f"{value!r} ends neither in {ends}", param, ctx)
+        return value
+
+
 class TimeLimit(click.FloatRange):
     """A number of seconds. NaN, which lies in every range of click's, is not one."""
 
@@ -230,5 +243,6 @@ class ExitStatus(click.IntRange):
 SIZE = Size()
 VARIABLE = Variable()
 IMAGE_PATH = ImagePath()
+RECORD_FILE = RecordFileName()
 TIME_LIMIT = TimeLimit(0, 86_400, min_open=True)
 EXIT_STATUS = ExitStatus(0, 255)

@@ -50,12 +50,21 @@ def collect_needs(
     collector = _NeedCollector(mirror, loaders)
     host = NeedHost.of(inputs, programs, loaders, mirror.host.files)
     for need in wanted:
+        if need.row.of_bundle:  # comes when everything else is known
+            continue
         try:
             collector.add(find_need(need, host), Because(f"added by {need.flag}"))
         except NeedNotFound:
             if not need.optional:
                 raise
     return collector.items([*programs])
+
+
+def collect_found(found: NeedFiles, because: Because, loaders: Loaders, mirror: Mirror) -> NeedItems:
+    """Collect in `mirror` what was `found`. Raises ToolFailed."""
+    collector = _NeedCollector(mirror, loaders)
+    collector.add(found, because)
+    return collector.items([])
 
 
 class _NeedCollector:

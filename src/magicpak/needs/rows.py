@@ -21,7 +21,8 @@ class NeedRow(NamedTuple):
     the first pattern that matches comes in, and there must be one. `arguments` are patterns with `{}` for an argument,
     which `argument` names; one of them must match. `home` is the program whose home counts where no INPUT has its own
     with what `any` asks for. `mkdir` are directories to make, `programs` are found in PATH, those of `also` come along
-    where they are found, and `made` names a function of `needs/made`.
+    where they are found, and `made` names a function of `needs/made`. `of_bundle` says what comes in when everything
+    else is known, by a name of `needs/of_bundle`.
     """
 
     name: str
@@ -36,6 +37,7 @@ class NeedRow(NamedTuple):
     programs: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     made: str = ""
+    of_bundle: str = ""
 
     @property
     def usage(self) -> str:
@@ -68,7 +70,7 @@ _FIELDS = {
     "programs": list,
     "with": list,
 }
-_OWN_FIELDS = {**_FIELDS, "made": str}
+_OWN_FIELDS = {**_FIELDS, "made": str, "of_bundle": str}
 
 
 def need_rows(file: str | None = None) -> dict[str, NeedRow]:
@@ -156,6 +158,7 @@ _SHAPES = {
     "argument": "a string",
     "home": "a string",
     "made": "a string",
+    "of_bundle": "a string",
     "any": "a list of lists of strings",
 }
 

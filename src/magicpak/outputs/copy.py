@@ -54,7 +54,7 @@ class FileCopier:
 
         Raises SourceChanged if the file is not the one in the plan, CannotRead, and OSError for errors of the target.
         """
-        status = _unchanged(entry, source)
+        status = require_unchanged(entry, source)
         sparse = status.st_blocks * _BLOCK < entry.size
         if entry.size <= SMALL and not sparse:
             write_all(target, _read_whole(entry, source))
@@ -67,7 +67,7 @@ class FileCopier:
         else:
             at = self._copy_in_kernel(entry, source, target, 0, entry.size)
             self._copy_by_reading(entry, source, target, at, entry.size)
-        _unchanged(entry, source)
+        require_unchanged(entry, source)
 
     def _count(self, copied: int) -> None:
         with self._lock:
@@ -156,13 +156,13 @@ class FileCopier:
 
 def read_small(entry: Copy, source: int) -> bytes:
     """Return all bytes of `entry`, of at most SMALL, from its open `source`. Raises SourceChanged and CannotRead."""
-    _unchanged(entry, source)
+    require_unchanged(entry, source)
     return _read_whole(entry, source)
 
 
 def pieces(entry: Copy, source: int) -> Iterator[bytes]:
     """Yield the bytes of `entry` from its open `source`. Raises SourceChanged, CannotRead and Interrupted."""
-    _unchanged(entry, source)
+    require_unchanged(entry, source)
     left = entry.size
     while left:
         raise_if_interrupted()
@@ -171,7 +171,7 @@ def pieces(entry: Copy, source: int) -> Iterator[bytes]:
             raise SourceChanged(entry.source, "became shorter")
         left -= len(data)
         yield data
-    _unchanged(entry, source)
+    require_unchanged(entry, source)
 
 
 def _read_whole(entry: Copy, source: int) -> bytes:
@@ -189,7 +189,7 @@ def _read(entry: Copy, source: int, count: int) -> bytes:
         raise CannotRead(entry.source, error) from error
 
 
-def _unchanged(entry: Copy, source: int) -> os.stat_result:
+def require_unchanged(entry: Copy, source: int) -> os.stat_result:
     """Return the status of the open source. Raises SourceChanged unless it is the file in the plan."""
     status = os.fstat(source)
     if (status.st_dev, status.st_ino) != entry.inode or not stat.S_ISREG(status.st_mode):

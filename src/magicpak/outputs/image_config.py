@@ -1,17 +1,15 @@
 """The config of an image, its manifest and its index, as the OCI image specification has them."""
 
 import json
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from magicpak.bundle.platform import Platform
 from magicpak.errors import InvalidUsage
 from magicpak.outputs.blob import Blob
-from magicpak.text import printable
+from magicpak.text import printable, timestamp
 
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # what docker build gives an image
-_LAST_SECOND = 253402300799  # of the year 9999, the last that RFC 3339 can write
 _TYPE = "application/vnd.oci.image"
 _TAG, _CONTAINERD_NAME = "org.opencontainers.image.ref.name", "io.containerd.image.name"
 
@@ -45,7 +43,7 @@ class Layer(NamedTuple):
 
 def config(settings: ImageSettings, platform: Platform, layers: Sequence[Layer], seconds: int) -> bytes:
     """Return the config of an image that was created `seconds` after the epoch. Raises InvalidUsage."""
-    created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(min(max(seconds, 0), _LAST_SECOND)))
+    created = timestamp(seconds)
     return _encoded(
         {
             **_platform(platform),

@@ -47,7 +47,7 @@ def installed(files: "SourceView") -> InstalledPackages:
     needs: dict[str, list[list[str]]] = {}
     provided: dict[str, str] = {}
     contents: dict[str, list[str]] = {}
-    for part in _answer(files, reader, _CONTENTS).split(_BEGIN)[1:]:
+    for part in answer(files, reader, _CONTENTS).split(_BEGIN)[1:]:
         name, *lines = os.fsdecode(part).split("\n")
         by_sign: dict[str, list[str]] = {}
         for line in lines:
@@ -72,12 +72,15 @@ def query(paths: Collection[PathNames], files: "SourceView") -> Ownership:
     """Return the packages that own the names of `paths`, by the database in `files`."""
     names = all_names(paths)
     reader = DatabaseReader(files)
-    by_name = dict(_owners(_answer(files, reader, _FORMAT), {_INSTALLED + name for name in names}))
+    by_name = dict(_owners(answer(files, reader, _FORMAT), {_INSTALLED + name for name in names}))
     return Ownership(by_name, tuple(reader.warnings))
 
 
-def _answer(files: "SourceView", reader: DatabaseReader, form: str) -> bytes:
-    """Return all packages of the database in `files` in the format `form`; nothing where there is no database."""
+def answer(files: "SourceView", reader: DatabaseReader, form: str) -> bytes:
+    """Return all packages of the database in `files` in the format `form`; nothing where there is no database.
+
+    What goes wrong is a warning of `reader`.
+    """
     directory = next((each for each in DIRECTORIES if _holds_database(files, reader, each)), None)
     if directory is None:
         return b""

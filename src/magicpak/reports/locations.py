@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 
 from magicpak.bundle.entry import Content, Copy, Directory, Fifo, Link
+from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Item
 from magicpak.collect.libraries import Placed
 from magicpak.collect.result import Result
@@ -51,6 +52,12 @@ class Locations:
         """Return whether `item` is a directory, or a link to one: those are of no package, or of many."""
         end = self._plan.reached(item.path)[0] if isinstance(item.entry, Link) else item
         return end is not None and isinstance(end.entry, Directory)
+
+    def owned(self) -> dict[BundlePath, str]:
+        """Return for each path that a package may own, of a file or a link to one, that inside its sources."""
+        on_host = {item.path: self.on_host(item) for item in self._plan if not self.is_directory(item)}
+        inside = {path: self._files.inside(host) for path, host in on_host.items() if host is not None}
+        return {path: place for path, place in inside.items() if place is not None}
 
     def of_objects(self, placed: Placed) -> Mapping[Loaded, str | None]:
         """Return the place of each object of one closure."""

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from magicpak.bundle.entry import Directory, Layout
+from magicpak.bundle.exclude import Exclusion
 from magicpak.bundle.plan import BundlePlan, total_size
 from magicpak.collect.libraries import place_inputs, place_libraries
 from magicpak.collect.mirror import Mirror
+from magicpak.collect.result import Result
 from magicpak.collect.with_needs import collect_needs
 from magicpak.elf.cache import ElfCache
 from magicpak.errors import InvalidUsage, NeedNotFound
@@ -17,6 +19,7 @@ from magicpak.log import Log
 from magicpak.needs.rows import WantedNeed, need_rows, wanted_needs
 from magicpak.resolve.inputs import find_inputs
 from magicpak.resolve.libraries import resolve_program
+from magicpak.stages.bundle_needs import BundleNeeds
 from magicpak.text import count_noun, format_size, printable
 
 if TYPE_CHECKING:
@@ -71,6 +74,7 @@ class _BundleOfInputs:
         elf = ElfCache(files)
         found = find_inputs(inputs, None, Layout.HOST, elf, files)
         self._files = files
+        self._inputs = found
         self._real = [each.real for each in found.all]
         self._loaders = Loaders(Resolver.STATIC, "", library_path, elf, str)
         self._resolved = [resolve_program(program, self._loaders) for program in found.programs]
@@ -85,10 +89,13 @@ class _BundleOfInputs:
         mirror = Mirror(Layout.HOST, Host(files=self._files))
         try:
             items = collect_needs(needs, self._real, self._resolved, self._loaders, mirror)
+            for each in items.resolved:
+                place_libraries(each, mirror)
+            plan = self._plan.adding(mirror.take())
+            if any(need.row.of_bundle for need in needs):
+                result = Result(self._inputs, (), (), (), Exclusion(plan, plan), plan, files=self._files)
+                plan = BundleNeeds(needs, (), result, mirror, lambda _lines: None).added(self._loaders).plan
         except (NeedNotFound, InvalidUsage):
             return _NOTHING, _NOTHING
-        for each in items.resolved:
-            place_libraries(each, mirror)
-        plan = self._plan.adding(mirror.take())
         files = sum(not isinstance(item.entry, Directory) and item.path not in self._plan for item in plan)
         return count_noun(files, "file"), format_size(total_size(plan) - total_size(self._plan))

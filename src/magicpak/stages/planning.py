@@ -50,7 +50,7 @@ class _Collected(NamedTuple):
 class Planning(NamedTuple):
     """What the options say about the contents; `env` are the variables of the runs.
 
-    `files` is where everything is looked up.
+    `files` is where everything is looked up, `private` are the temporary directories with copies of what runs change.
     """
 
     layout: Layout
@@ -62,6 +62,7 @@ class Planning(NamedTuple):
     all_packages: bool
     env: Mapping[str, str]
     files: "SourceView"
+    private: Sequence[str]
 
     def run(
         self, inputs: Inputs, resolved: Sequence[Resolved], runs: "Sequence[TracedRun]", loaders: Loaders, log: Log
@@ -79,12 +80,16 @@ class Planning(NamedTuple):
         before, warnings = with_loader_config(collected, self.exclude, placed, loaders.elf, read, self.files)
         log.warn_all((*mirror.host.warnings(), *warnings, *relative_path_warnings(found.placed)))
         exclusion = exclude(before, self.exclude)
-        _require_excluded(found.unreadable, exclusion)
-        _report_exclusion(exclusion, log)
-        log.warn_all(self._secret_warnings(exclusion.plan, used, inputs) if used else ())
-        log.info(f"planned {count_noun(len(exclusion.plan), 'entry')}")
         named = {location.bundle for location in found.matches.named} if found.matches else ()
-        return Result(inputs, found.placed, found.scripts, named, exclusion, exclusion.plan, files=self.files)
+        result = Result(inputs, found.placed, found.scripts, named, exclusion, exclusion.plan, self.private, self.files)
+        if any(need.row.of_bundle for need in self.needs):
+            from magicpak.stages.bundle_needs import BundleNeeds
+
+            result = BundleNeeds(self.needs, self.exclude, result, mirror, log.warn_all).added(loaders)
+        _report_exclusion(found.unreadable, result.exclusion, log)
+        log.warn_all(self._secret_warnings(result.plan, used, inputs) if used else ())
+        log.info(f"planned {count_noun(len(result.plan), 'entry')}")
+        return result
 
     def _secret_warnings(self, plan: BundlePlan, used: Mapping[BundlePath, str], inputs: Inputs) -> Sequence[str]:
         from magicpak.dynamic.secrets import secret_warnings
@@ -234,14 +239,11 @@ def _with_moved(
     return found.plan, found.used
 
 
-def _require_excluded(unreadable: Mapping[BundlePath, MagicpakError], exclusion: Exclusion) -> None:
-    """Raise the first failure of a path that is still in the bundle."""
+def _report_exclusion(unreadable: Mapping[BundlePath, MagicpakError], exclusion: Exclusion, log: Log) -> None:
+    """Log what was excluded. Raises the first failure of a path that is still in the bundle."""
     for path, error in unreadable.items():
         if not exclusion.covers(path):
             raise error
-
-
-def _report_exclusion(exclusion: Exclusion, log: Log) -> None:
-    if exclusion.removed or exclusion.unused:
-        log.warn_all(exclusion.warnings())
+    log.warn_all(exclusion.warnings())
+    if exclusion.removed:
         log.info(f"excluded {count_noun(len(exclusion.removed), 'entry')}")
