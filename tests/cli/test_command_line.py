@@ -85,7 +85,7 @@ def test_the_help_is_grouped_by_purpose(help_text: str) -> None:
         ],
         "Smaller files:": ["--strip", "--strip-tool", "--compress", "--upx-arg", "--upx", "--upx-timeout"],
         "Verification:": ["--check", "--symbols", "--no-verify"],
-        "Reports:": ["--dry-run", "--report", "--report-file", "--report-against", "--why", "--size-limit"],
+        "Reports:": ["--dry-run", "--report", "--report-file", "--report-against", "--why", "--sbom", "--size-limit"],
         "Test run:": [
             "--test",
             "--test-command",

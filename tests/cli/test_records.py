@@ -19,7 +19,7 @@ from magicpak.files.directory import DirectoryView
 from magicpak.packages.owners import owners
 from support.elf_files import X86_64
 from support.record_files import files_of_cyclonedx, loaded, packages_of_cyclonedx
-from support.run_magicpak import RunResult, done, executable, magicpak, quickly
+from support.run_magicpak import RunResult, compiled, done, executable, magicpak, quickly
 from support.sectioned_elf import sectioned_elf
 
 HELP_HINT = "hint: magicpak --help lists all options\n"
@@ -289,6 +289,16 @@ def test_of_what_upx_packs_the_hash_is_that_of_the_packed_file_and_the_owner_tha
     assert files_of_cyclonedx(loaded(here / "a.cdx.json")) == sha256_of(here / "out")
     component = packages_of_cyclonedx(loaded(here / "a.cdx.json"))["ripgrep"]
     assert [each["name"] for each in component["components"]] == ["/usr/bin/rg"]
+
+
+@pytest.mark.needs("compiler")
+def test_of_what_strip_makes_smaller_the_hash_is_that_of_the_file_in_the_bundle(here: Path) -> None:
+    program = compiled(here / "program", "int main(void) { return 0; }", "-g")
+    before = sha256_of(here)["/program"]
+    done(*both(here), "--strip", "--no-hints", program, here / "out")
+    recorded = files_of_cyclonedx(loaded(here / "a.cdx.json"))
+    assert recorded == sha256_of(here / "out")
+    assert recorded[str(program)] != before
 
 
 def test_an_image_is_called_by_its_tag(prog: Path, here: Path) -> None:
