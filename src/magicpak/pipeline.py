@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from magicpak.needs.rows import WantedNeed
     from magicpak.needs.suggest import Suggestion
     from magicpak.outputs.output import Inspect
-    from magicpak.outputs.report_file import ReportFile
     from magicpak.stages.compression import Compression
     from magicpak.stages.stripping import Stripping
     from magicpak.tracing.run import TracedRun
@@ -62,15 +61,14 @@ def bundle(options: Options, log: Log, print_: Callable[[bytes], None]) -> None:
             raise error
         if options.size_limit is not None:
             check_size_limit(result.plan, options.size_limit)
-        documents = recording.documents(result, log) if recording is not None else ()
+        if recording is not None:
+            stack.enter_context(recording.written_at_the_end(result, log))
         if writing is None or options.dry_run:
-            _write(documents)
             log.hint_all(run.suggestions)
             log.info("nothing was written: this was a dry run")
             return
         inspect = _test(options, result, run.traced, log) if options.test else None
         written = writing.run(result, inspect, log)  # the private directories hold files of the plan
-    _write(documents)
     log.hint_all(run.suggestions)
     count, seconds = count_noun(written.files, "file"), monotonic() - started
     log.summary(f"{options.output}: {count}, {format_size(written.size)}, in {seconds:.1f} s")
@@ -79,11 +77,6 @@ def bundle(options: Options, log: Log, print_: Callable[[bytes], None]) -> None:
 def _test(options: Options, result: Result, traced: "Sequence[TracedRun]", log: Log) -> "Inspect":
     test = assembly.trial(options).prepare(result, traced if options.dynamic else None)
     return partial(test.run, log=log)
-
-
-def _write(documents: "Sequence[tuple[ReportFile, bytes]]") -> None:
-    for file, document in documents:
-        file.write(document)
 
 
 class _Run:

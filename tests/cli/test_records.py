@@ -333,6 +333,16 @@ def test_a_run_that_fails_writes_none(prog: Path, here: Path) -> None:
     assert sorted(each.name for each in here.iterdir()) == ["full", "prog"]
 
 
+@pytest.mark.needs("root", "chroot")
+def test_a_bundle_that_fails_its_test_leaves_no_record(prog: Path, here: Path) -> None:
+    (here / "a.spdx.json").write_text("earlier")
+    assert magicpak(*both(here), "--test", "--test-exit-code=5", prog, here / "out").code == 8
+    assert {each.name: each.read_text() for each in here.iterdir() if each != prog} == {"a.spdx.json": "earlier"}
+    done(*both(here), prog, here / "out")
+    assert sorted(each.name for each in here.iterdir()) == ["a.cdx.json", "a.spdx.json", "out", "prog"]
+    loaded(here / "a.spdx.json")
+
+
 def test_a_record_may_be_excluded_like_anything_else(here: Path) -> None:
     options = ["--with=package-records", "--with=licenses", "--exclude=/usr/share/doc/*", "--exclude=*.md5sums"]
     done(*options, "/usr/bin/ls", here / "out")

@@ -3,7 +3,8 @@
 import fcntl
 import os
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from magicpak.errors import ReportNotWritable, reason
 from magicpak.files.view import link_text, real_path
@@ -52,9 +53,37 @@ class ReportFile:
 
     def write(self, data: bytes) -> None:
         """Write `data`. Raises ReportNotWritable; an existing file is then unchanged unless the disk has failed."""
+        with self._failures(), deferred():
+            self._write(data)
+
+    @contextmanager
+    def written_at_the_end(self, data: bytes) -> Iterator[None]:
+        """Write `data` when what is done inside has succeeded; a new file is written before, and gets its name then.
+
+        Raises ReportNotWritable.
+        """
+        temporary: str | None = None
         try:
-            with deferred():
-                self._write(data)
+            with self._failures(), deferred():
+                if _own_descriptor(self._path) is None and _mode(self._path) is None:
+                    temporary = _written_beside(real_path(self._path), data)
+            yield
+            with self._failures(), deferred():
+                if temporary is None:
+                    self._write(data)
+                else:
+                    os.replace(temporary, real_path(self._path))
+                    temporary = None
+        finally:
+            if temporary is not None:
+                with suppress(OSError):
+                    os.unlink(temporary)
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        """Raise ReportNotWritable for the system's failures inside."""
+        try:
+            yield
         except OSError as error:
             raise ReportNotWritable(self._path, f"cannot be written: {reason(error)}") from None
 
@@ -109,6 +138,17 @@ def _require_writable(path: str, descriptor: int) -> None:
 
 def _create(path: str, data: bytes) -> None:
     """Write a file beside `path` and rename it, so that nobody sees half of it. Raises OSError."""
+    temporary = _written_beside(path, data)
+    try:
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def _written_beside(path: str, data: bytes) -> str:
+    """Write a new file beside `path`, and return its path. Raises OSError."""
     temporary = os.path.join(os.path.dirname(path), f".magicpak-{os.urandom(16).hex()}")
     try:
         target = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
@@ -116,11 +156,11 @@ def _create(path: str, data: bytes) -> None:
             write_all(target, data)
         finally:
             os.close(target)
-        os.replace(temporary, path)
     except BaseException:
         with suppress(OSError):
             os.unlink(temporary)
         raise
+    return temporary
 
 
 def _overwrite(target: int, data: bytes) -> None:

@@ -1,6 +1,7 @@
 """`--sbom`: writes what is in the bundle for scanners, when the bundle itself is written."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 from magicpak.collect.result import Result
@@ -40,8 +41,18 @@ class Recording(NamedTuple):
         for each in self.files:
             each.file.check()
 
-    def documents(self, result: Result, log: Log) -> list[tuple[ReportFile, bytes]]:
-        """Return what is to be written to which file. Raises SourceChanged and CannotRead."""
+    @contextmanager
+    def written_at_the_end(self, result: Result, log: Log) -> Iterator[None]:
+        """Make the records, and write them when what is done inside has succeeded.
+
+        Raises SourceChanged, CannotRead and ReportNotWritable.
+        """
+        with ExitStack() as stack:
+            for file, document in self._documents(result, log):
+                stack.enter_context(file.written_at_the_end(document))
+            yield
+
+    def _documents(self, result: Result, log: Log) -> list[tuple[ReportFile, bytes]]:
         log.doing("recording")
         places = Locations(result)
         origins = origins_of(places.owned(), result.files)
