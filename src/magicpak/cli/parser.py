@@ -8,10 +8,11 @@ from magicpak import __version__
 from magicpak.bundle.entry import Layout
 from magicpak.cli.grouped_help import LAST_GROUP, GroupedCommand, option_group
 from magicpak.cli.image_options import image_options
-from magicpak.cli.report_options import report_options
 from magicpak.cli.validation import (
     EXIT_STATUS,
     IMAGE_PATH,
+    RECORD_FILE,
+    SIZE,
     TIME_LIMIT,
     VARIABLE,
     bundle_options,
@@ -19,7 +20,7 @@ from magicpak.cli.validation import (
     list_options,
 )
 from magicpak.ldso.resolver import Resolver
-from magicpak.options import CheckOptions, ListOptions, LogLevel, Options
+from magicpak.options import CheckOptions, ListOptions, LogLevel, Options, Report
 from magicpak.outputs.form import Format
 
 _contents = option_group("Contents")
@@ -29,6 +30,7 @@ _tracing = option_group("Tracing a run")
 _compression = option_group("Smaller files")
 _verification = option_group("Verification")
 _test = option_group("Test run")
+_reports = option_group("Reports")
 _messages = option_group(LAST_GROUP)
 
 _SECONDS: dict[str, Any] = {"metavar": "SECONDS", "type": TIME_LIMIT, "show_default": True}
@@ -177,7 +179,40 @@ def _print_licences(context: click.Context, _option: click.Parameter, wanted: bo
     show_default=True,
     help="Static busybox that runs --test-command if the bundle has no shell.",
 )
-@report_options
+@_reports(
+    "--dry-run",
+    is_flag=True,
+    help="Write no bundle; print what it would contain, as --report tree unless another report, --why or --sbom is "
+    "given. OUTPUT is optional.",
+)
+@_reports(
+    "--report",
+    type=click.Choice(Report, case_sensitive=False),
+    help="Print what is in the bundle and why: a tree of dependencies, a list with one line per path, all details as "
+    "JSON, or an HTML page.",
+)
+@_reports(
+    "--report-file",
+    metavar="FILE",
+    help="Write the report to FILE instead of stdout. Without --report, the extension selects the format: .json, "
+    ".html, otherwise tree.",
+)
+@_reports(
+    "--report-against",
+    metavar="OLD.json",
+    help="Print what has changed since an earlier JSON report: packages, libraries, and files by size. With --report "
+    "tree, json or html, it is part of the report.",
+)
+@_reports("--why", metavar="PATH", multiple=True, help="Print why PATH is in the bundle.")
+@_reports(
+    "--sbom",
+    metavar="FILE",
+    type=RECORD_FILE,
+    multiple=True,
+    help="Write a list of the packages and files in the bundle, with versions, licences and hashes: CycloneDX as "
+    "FILE.cdx.json, SPDX as FILE.spdx.json.",
+)
+@_reports("--size-limit", metavar="SIZE", type=SIZE, help="Fail if the bundle is larger: 20MB, 800k, 64MiB.")
 @_messages(
     "--log-level",
     metavar=f"[{'|'.join(level.name.title() for level in LogLevel)}]",
