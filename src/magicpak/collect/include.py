@@ -1,5 +1,6 @@
 """What `--include` and `--mkdir` ask for: files, links, directories, and everything in them."""
 
+import os
 import stat
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,7 +14,7 @@ from magicpak.errors import CannotRead, InvalidUsage, SourceChanged, read_failur
 from magicpak.files.cli_path import Location
 from magicpak.files.host import Host
 from magicpak.files.matches import matching_paths
-from magicpak.files.view import read_file, read_start
+from magicpak.files.view import open_regular, read_file
 from magicpak.text import printable
 
 if TYPE_CHECKING:
@@ -108,7 +109,11 @@ def elf_files_among(
 
 def _is_elf(path: str) -> bool:
     try:
-        return read_start(path, len(_ELF_MAGIC)) == _ELF_MAGIC
+        descriptor = open_regular(path)
+        try:
+            return os.read(descriptor, len(_ELF_MAGIC)) == _ELF_MAGIC
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise read_failure(path, error) from None
 

@@ -54,20 +54,8 @@ def open_file(path: str, flags: int = 0) -> int:
 
 
 def open_regular(path: str) -> int:
-    """Return a descriptor of the file at `path` of the host, which was a regular one a moment ago; nothing blocks.
-
-    One look less than `open_file` needs. Raises OSError, for a link ELOOP.
-    """
+    """Return a descriptor of what was a regular file at `path` of the host a moment ago. Raises OSError, for a link."""
     return os.open(path, _OPEN_TO_READ | os.O_NOFOLLOW)
-
-
-def read_start(path: str, count: int) -> bytes:
-    """Return the first `count` bytes of what was a regular file a moment ago, as `open_regular` opens it."""
-    descriptor = open_regular(path)
-    try:
-        return os.read(descriptor, count)
-    finally:
-        os.close(descriptor)
 
 
 def read_host_file(path: str, most: int) -> bytes:
