@@ -154,6 +154,34 @@ def test_a_bundle_has_the_bytes_modes_owners_and_times_of_its_plan_whatever_the_
     assert sorted(os.listdir(tmp_path)) == ["host", "out"]
 
 
+@pytest.mark.needs("root")
+def test_a_file_has_the_owner_and_mode_of_its_plan_whatever_its_directory_gives_to_new_ones(tmp_path: Path) -> None:
+    above = tmp_path / "above"
+    above.mkdir()
+    os.chown(above, 1, 2)
+    above.chmod(0o2777)
+    sources = [tmp_path / name for name in ("first", "second", "third")]
+    for source in sources:
+        source.write_bytes(b"x")
+        source.chmod(0o644)
+    sources[2].chmod(0o444)
+    os.chown(sources[2], 3, 0)
+    umask = os.umask(0o027)
+    try:
+        DirectoryOutput(str(above / "bundle"), None).write(
+            planned({f"/{each.name}": copy_of(each) for each in sources})
+        )
+        assert os.umask(0o027) == 0o027
+    finally:
+        os.umask(umask)
+    found = [(above / "bundle" / each.name).stat() for each in sources]
+    assert [(each.st_mode & 0o7777, each.st_uid, each.st_gid) for each in found] == [
+        (0o644, 0, 0),
+        (0o644, 0, 0),
+        (0o444, 3, 0),
+    ]
+
+
 def test_what_the_host_gives_no_time_is_as_young_as_the_youngest_copy(tmp_path: Path) -> None:
     for name, time in (("old", 5), ("young", 7)):
         (tmp_path / name).touch()

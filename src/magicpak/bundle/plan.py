@@ -46,7 +46,7 @@ class BundlePlan:
     def __iter__(self) -> Iterator[Item]:
         """Return the items, each directory before what it holds, names in byte order of their components."""
         if self._sorted is None:
-            self._sorted = sorted(self._items.values(), key=lambda item: item.path.parts)
+            self._sorted = sorted(self._items.values(), key=_components)
         return iter(self._sorted)
 
     def __len__(self) -> int:
@@ -128,6 +128,11 @@ class BundlePlan:
             if (parent == "/" or parent in kept) and not unwanted(item):
                 kept[item.path] = item
         return BundlePlan(kept)
+
+
+def _components(item: Item) -> str:
+    """Return what sorts like `item.path.parts` and is faster to make: no name has a NUL byte, which is before all else."""
+    return item.path.replace("/", "\0")
 
 
 def _require_parent_directory(item: Item, items: Mapping[BundlePath, Item]) -> None:
