@@ -131,7 +131,7 @@ class BundlePlan:
 
 
 def _components(item: Item) -> str:
-    """Return what sorts like `item.path.parts` and is faster to make: no name has a NUL byte, which is before all else."""
+    """Return what sorts like `item.path.parts` and is faster to make: a name has no NUL byte, the least of all."""
     return item.path.replace("/", "\0")
 
 

@@ -75,8 +75,8 @@ class DatabaseReader:
         self._left = MAX_DATABASE
 
     def content(self, path: str) -> bytes:
-        """Return the content of the file at `path`."""
-        if self._left < 0:
+        """Return the content of the file at `path`, of which a database may have made a name that no file has."""
+        if self._left < 0 or "\0" in path:
             return b""
         try:
             content = read_file(self._files, path, MAX_FILE + 1)
