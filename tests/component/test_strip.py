@@ -1,5 +1,6 @@
 """What strip must not change is compared byte by byte, and each strip has its time."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -120,6 +121,14 @@ def test_many_are_stripped_each_with_its_own_result(tmp_path: Path) -> None:
         assert result.size + result.stripped == program.stat().st_size
     kept = {Path(each.source).name for each in by_path.values() if isinstance(each, Copy)}
     assert {path.name for path in (tmp_path / "private").iterdir()} == kept
+
+
+@pytest.mark.needs("compiler")
+def test_a_file_with_huge_holes_is_left_alone(tmp_path: Path) -> None:
+    program = compiled(tmp_path / "hello", HELLO, "-g")
+    assert [each.path for each in to_strip(plan_of(program))] == ["/hello"]
+    os.truncate(program, 1 << 33)
+    assert list(to_strip(plan_of(program))) == []
 
 
 @pytest.mark.needs("compiler", "strip")

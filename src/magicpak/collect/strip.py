@@ -20,6 +20,7 @@ from magicpak.text import printable
 
 _DEFAULTS = ("strip", "llvm-strip")
 _DEBUG, _ALL = "--strip-debug", "--strip-unneeded"
+_MAX_SIZE = 1 << 32  # bytes of a file that is looked into and copied; one with holes can be far larger than the disk
 _TIMEOUT = 300.0  # seconds for one file; a gigabyte takes ten
 
 
@@ -60,7 +61,7 @@ def to_strip(plan: BundlePlan) -> Iterator[StripCandidate]:
     """Yield each file of `plan` that has something to remove: of hard links the first."""
     seen = set()
     for path, entry, _ in plan:
-        if isinstance(entry, Copy) and entry.inode not in seen:
+        if isinstance(entry, Copy) and entry.inode not in seen and entry.size <= _MAX_SIZE:
             seen.add(entry.inode)
             try:
                 what = strippable(entry.source)
