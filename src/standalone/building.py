@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 SOURCE = HERE.parent
 APPLICATION = SOURCE / "magicpak"
 _HELPER = APPLICATION / "ldso" / "helper.c"
-_TABLES = tuple(APPLICATION / "needs" / name for name in ("needs.toml", "signs.toml"))
+_TABLES = tuple(sorted(APPLICATION.rglob("*.toml")))
 SHIPPED = (_HELPER, *_TABLES, *(APPLICATION / "reports" / "html" / name for name in ("page.css", "page.js")))
 """The data files of magicpak, which it reads through `magicpak.resources`."""
 
