@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -196,6 +197,16 @@ class TestOfThreePrograms:
         for name in ("bundle.cdx.json", "bundle.spdx.json"):
             assert found_by_syft("convert", str(recorded.here / name)) == expected
 
+    @pytest.mark.skipif(os.uname().machine != "x86_64", reason="PyPI has syft for amd64")
+    def test_a_scanner_knows_the_source_packages_that_advisories_are_for(self, recorded: Recorded) -> None:
+        found = said_by_syft("convert", str(recorded.here / "bundle.cdx.json"))["artifacts"]
+        sources = {each["name"]: (each.get("metadata") or {}).get("source") for each in found if each["type"] == "deb"}
+        known = dpkg(sources)
+        for name, source in sources.items():
+            assert source in (known[name].source, None)
+            assert (source is None) == ((known[name].source, known[name].source_version) == (name, known[name].version))
+        assert sources["libc6"] == "glibc"
+
 
 def licence_of(component: Mapping[str, Any], spdx: Mapping[str, Any]) -> str:
     """Return the licence of a component of CycloneDX as SPDX has it."""
@@ -211,16 +222,21 @@ def licence_of(component: Mapping[str, Any], spdx: Mapping[str, Any]) -> str:
 
 def found_by_syft(*words: str) -> set[tuple[str, str, str]]:
     """Return the distribution, name and version of each package of Debian that syft finds."""
+    found = said_by_syft(*words)
+    return {
+        (found["distro"]["id"], each["name"], each["version"]) for each in found["artifacts"] if each["type"] == "deb"
+    }
+
+
+@cache
+def said_by_syft(*words: str) -> Any:
     syft = shutil.which("syft", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     assert syft is not None
     ran = subprocess.run(
         [syft, *words, "--quiet", "--output", "syft-json"], capture_output=True, check=True,
         env={"PATH": "/usr/bin", "SYFT_CHECK_FOR_APP_UPDATE": "false", "HOME": "/nonexistent"},
     )  # fmt: skip
-    found = json.loads(ran.stdout)
-    return {
-        (found["distro"]["id"], each["name"], each["version"]) for each in found["artifacts"] if each["type"] == "deb"
-    }
+    return json.loads(ran.stdout)
 
 
 def both(here: Path) -> list[str]:

@@ -148,6 +148,8 @@ class TestRpm:
             "properties": [
                 {"name": "magicpak:source:name", "value": "small"},
                 {"name": "magicpak:source:version", "value": "1.5-3"},
+                {"name": "syft:package:metadataType", "value": "rpm-db-entry"},
+                {"name": "syft:metadata:sourceRpm", "value": "small-1.5-3.src.rpm"},
             ],
         }  # fmt: skip
         assert {"small-epoch", "fedora"} < {each["name"] for each in loaded(records[1])["packages"]}

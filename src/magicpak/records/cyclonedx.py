@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from magicpak import __version__
+from magicpak.packages.database import Package
+from magicpak.packages.details import PackageDetails
 from magicpak.records.licence_expressions import LicenceExpression
 from magicpak.records.model import ROOT, Record, RecordedFile, RecordedPackage
 from magicpak.records.wording import MADE, Maintainer, page, utf8, with_uuid
@@ -72,14 +74,33 @@ def _package(recorded: RecordedPackage) -> _Json:
     component["purl"] = ref
     if details.homepage and page(details.homepage):
         component["externalReferences"] = [{"type": "website", "url": details.homepage}]
-    if details.source:
-        names = {"source:name": details.source, "source:version": details.source_version}
-        component["properties"] = [
-            {"name": f"magicpak:{name}", "value": utf8(value)} for name, value in names.items() if value
-        ]
+    if properties := _properties(package, details):
+        component["properties"] = [{"name": name, "value": utf8(value)} for name, value in properties.items() if value]
     if files:
         component["components"] = list(map(_file, files))
     return component
+
+
+def _properties(package: Package, details: PackageDetails) -> dict[str, str]:
+    """Return what CycloneDX has no field for: the source package, for which distributions publish advisories.
+
+    Scanners read it by names of their own: these are those of syft and grype, which have it from their databases only
+    where a package and its source differ.
+    """
+    source, version = details.source, details.source_version
+    if not source:
+        return {}
+    own = {"magicpak:source:name": source, "magicpak:source:version": version}
+    if (source, version) == (package.name, package.version):
+        return own
+    kind = {"syft:package:metadataType": f"{package.manager}-db-entry"}
+    match package.manager:
+        case "dpkg":
+            return {**own, **kind, "syft:metadata:source": source, "syft:metadata:sourceVersion": version}
+        case "apk":
+            return {**own, **kind, "syft:metadata:originPackage": source}
+        case _:
+            return {**own, **kind, "syft:metadata:sourceRpm": f"{source}-{version}.src.rpm"}
 
 
 def _licences(licence: LicenceExpression) -> list[_Json]:
