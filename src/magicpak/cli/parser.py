@@ -106,7 +106,7 @@ def _print_licences(context: click.Context, _option: click.Parameter, wanted: bo
     "--format",
     type=click.Choice(Format, case_sensitive=False),
     help="Write a directory, a tar archive, an OCI image, or an image for docker load.  [default: by the name: *.tar, "
-    "*.tar.gz, *.tgz; *.oci.tar, oci:DIR[:TAG]; *.docker.tar; otherwise dir]",
+    "*.tar.gz, *.tgz; *.oci.tar, oci:DIR[:TAG]; *.docker.tar, image.tar; otherwise dir]",
 )
 @image_options
 @_resolution(

@@ -26,6 +26,7 @@ class Format(Enum):
 STDOUT = "-"
 _OCI = "oci:"
 _IMAGES = {".oci": Format.OCI, ".docker": Format.DOCKER}
+_IMAGE = "image"  # image.tar is for docker load, which takes nothing else
 _COMPRESSED = (".tar.gz", ".tgz")
 
 # The annotation org.opencontainers.image.ref.name, in the grammar of the OCI image specification (annotations.md).
@@ -86,4 +87,6 @@ def _told_by(output: str) -> Format:
     stem = next((name.removesuffix(end) for end in (".tar", *_COMPRESSED) if name.endswith(end)), None)
     if not stem or output.endswith("/") or os.path.isdir(output):
         return Format.DIR
+    if stem == _IMAGE:
+        return Format.DOCKER
     return next((form for end, form in _IMAGES.items() if stem.endswith(end)), Format.TAR)
