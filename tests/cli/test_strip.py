@@ -98,6 +98,18 @@ def test_all_but_the_bytes_stays_and_every_path_of_the_inode_is_stripped(here: P
     assert {name: after[name] for name in before if name != "."} == without_root(before)
 
 
+@pytest.mark.parametrize("checksum", [".libx.so.1.hmac", "libx.so.1.hmac", ".libx.so.1.2.hmac", "libx.chk"])
+@pytest.mark.usefixtures("prog")
+def test_a_file_with_its_checksum_beside_it_stays_as_it_is(checksum: str, here: Path) -> None:
+    library = compiled(here / "lib/libx.so.1.2", "int x;\n", "-g", "-shared", "-fPIC")
+    for name in ("libx.so", "libx.so.1"):
+        (here / "lib" / name).symlink_to("libx.so.1.2")
+    (here / "lib" / checksum).write_text("a checksum")
+    result = magicpak("-v", "--strip", "-ilib", "prog", "out", cwd=here)
+    assert "nothing was stripped" in result.stderr
+    assert (here / "out/lib/libx.so.1.2").read_bytes() == library.read_bytes()
+
+
 def test_reports_and_the_limit_know_the_stripped_size(here: Path, hello: Path) -> None:
     dry = magicpak("--strip", "--dry-run", "--report", "json", "hello", cwd=here)
     entry = next(each for each in json.loads(dry.stdout)["entries"] if each["path"] == "/hello")

@@ -58,8 +58,8 @@ class StripRefusal(NamedTuple):
 
 
 def to_strip(plan: BundlePlan) -> Iterator[StripCandidate]:
-    """Yield each file of `plan` that has something to remove: of hard links the first."""
-    seen = set()
+    """Yield each file of `plan` that has something to remove and no checksum beside it: of hard links the first."""
+    seen = set(_with_checksum(plan))
     for path, entry, _ in plan:
         if isinstance(entry, Copy) and entry.inode not in seen and entry.size <= _MAX_SIZE:
             seen.add(entry.inode)
@@ -69,6 +69,17 @@ def to_strip(plan: BundlePlan) -> Iterator[StripCandidate]:
                 continue
             if what is not None:
                 yield StripCandidate(path, entry, what)
+
+
+def _with_checksum(plan: BundlePlan) -> Iterator[tuple[int, int]]:
+    """Yield the inodes of what in FIPS mode compares itself with `.NAME.hmac` beside it, or NSS's `STEM.chk`."""
+    for path, _, _ in plan:
+        stem, extension = os.path.splitext(path.name)
+        if extension in (".hmac", ".chk"):
+            checked = stem.removeprefix(".") if extension == ".hmac" else f"{stem}.so"
+            item, _ = plan.reached(path.parent.joined(checked))
+            if item is not None and isinstance(item.entry, Copy):
+                yield item.entry.inode
 
 
 def strip(
