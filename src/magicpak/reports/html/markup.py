@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 
 from magicpak.text import printable
 
@@ -21,7 +21,12 @@ class Markup(str):
 
 def escape(text: str) -> Markup:
     """Return `text` as markup, in its printable form and escaped, unless it is markup already."""
-    return text if isinstance(text, Markup) else Markup(printable(text).translate(_ESCAPES))
+    return text if isinstance(text, Markup) else _escaped(text)
+
+
+@lru_cache(maxsize=1 << 14)  # a page has the same paths, names and classes again and again
+def _escaped(text: str) -> Markup:
+    return Markup(printable(text).translate(_ESCAPES))
 
 
 def join(parts: Iterable[str], separator: str = "") -> Markup:
@@ -70,6 +75,7 @@ def shorten(text: str, width: float, minimum: int = 7) -> str | None:
     return f"{printable(text)[:letters]}…" if letters >= minimum and printable(text).isascii() else None
 
 
+@cache
 def _name(keyword: str) -> str:
     return keyword.rstrip("_").replace("_", "-")
 
