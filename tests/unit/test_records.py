@@ -7,7 +7,7 @@ from license_expression import get_spdx_licensing
 from packageurl import PackageURL
 
 from magicpak.files.directory import DirectoryView
-from magicpak.packages.copyright import Terms, terms_of
+from magicpak.packages.copyright import MAX_LICENCES, Terms, terms_of
 from magicpak.packages.database import Package
 from magicpak.packages.os_release import OsRelease, os_release
 from magicpak.records.licence_expressions import LicenceExpression, Licences
@@ -163,6 +163,13 @@ def test_a_copyright_file_says_what_files_are_under(text: str, terms: Terms, tmp
     assert terms_of(LIBC._replace(name="other"), DirectoryView(str(tmp_path))) == Terms()
 
 
+def test_a_copyright_file_of_very_many_licences_has_some(tmp_path: Path) -> None:
+    path = tmp_path / "usr/share/doc/libc6/copyright"
+    path.parent.mkdir(parents=True)
+    path.write_text(MACHINE_READABLE + "".join(f"\nFiles: a\nLicense: l{number}\n" for number in range(100_000)))
+    assert len(terms_of(LIBC, DirectoryView(str(tmp_path))).licences) == MAX_LICENCES
+
+
 @pytest.mark.parametrize(
     ("text", "maintainer"),
     [
@@ -170,6 +177,7 @@ def test_a_copyright_file_says_what_files_are_under(text: str, terms: Terms, tmp
         ("<a@b.org>", Maintainer("a@b.org", "a@b.org")),
         ("A B", Maintainer("A B")),
         ("A B <not an address>", Maintainer("A B")),
+        (" " * 100_000 + "A" + " " * 100_000, Maintainer("A")),
     ],
 )
 def test_a_maintainer_has_a_name_and_perhaps_an_address(text: str, maintainer: Maintainer) -> None:

@@ -6,6 +6,7 @@ licences in directories (Fedora's packaging guidelines, License Text).
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from magicpak.files.view import HOST, read_file
@@ -19,6 +20,9 @@ COMMON = "/usr/share/common-licenses"
 
 MAX_COPYRIGHT = 1 << 22
 """Bytes of one file: the longest of Debian has 2 MB."""
+
+MAX_LICENCES = 1000
+"""Licences of one package that count: that of ffmpeg has 30."""
 
 _FORMAT = re.compile(
     r"^Format(?:-Specification)?:.*(?:copyright-format|dep5|dep-5|CopyrightFormat)", re.IGNORECASE | re.MULTILINE
@@ -52,7 +56,8 @@ def terms_of(package: Package, files: "SourceView" = HOST) -> Terms:
     except OSError:
         return Terms()
     text = content.decode(errors="replace").replace("\r\n", "\n")
-    return Terms(tuple(dict.fromkeys(_licences(text))), tuple(dict.fromkeys(_REFERENCE.findall(text))))
+    licences = islice(dict.fromkeys(_licences(text)), MAX_LICENCES)
+    return Terms(tuple(licences), tuple(dict.fromkeys(_REFERENCE.findall(text))))
 
 
 def _licences(text: str) -> Iterator[str]:

@@ -7,7 +7,6 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 _ADDRESS = re.compile(r"[A-Za-z0-9._%+=~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
-_MAINTAINER = re.compile(r"\s*(.*?)\s*<([^<>]*)>.*")
 _PAGE = re.compile(r"(?:https?|ftp)://[A-Za-z0-9.-]+(?::[0-9]+)?(?:/[A-Za-z0-9._~:/?#@!$&'*+,;=%-]*)?")
 
 
@@ -24,9 +23,9 @@ class Maintainer(NamedTuple):
     @classmethod
     def of(cls, text: str) -> "Maintainer":
         """Return the one that `text` names, such as `Name <address>`."""
-        parts = _MAINTAINER.fullmatch(text)
-        name, address = (parts[1], parts[2]) if parts else (text, "")
-        return cls(utf8(name or address).strip(), address if _ADDRESS.fullmatch(address) else "")
+        name, _, rest = text.strip().partition("<")
+        address = rest.partition(">")[0]
+        return cls(utf8(name.strip() or address), address if _ADDRESS.fullmatch(address) else "")
 
 
 def page(text: str) -> str:
