@@ -1,20 +1,24 @@
 """The stages of a run, each with what the options say about it. A stage is imported only in a run that has it."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from magicpak.files.view import HOST
+from magicpak.log import Log
 from magicpak.options import SUGGESTED, ListOptions, Options
 from magicpak.stages.planning import Planning
 from magicpak.stages.writing import Writing
 
 if TYPE_CHECKING:
+    from magicpak.base.base import Base
     from magicpak.files.source import SourceView
     from magicpak.needs.rows import WantedNeed
     from magicpak.outputs.image_config import ImageSettings
+    from magicpak.resolve.inputs import Inputs
     from magicpak.stages.compression import Compression
     from magicpak.stages.needs_listing import NeedsListing
+    from magicpak.stages.onto import OntoBase
     from magicpak.stages.recording import Recording
     from magicpak.stages.reporting import Reporting
     from magicpak.stages.stripping import Stripping
@@ -39,8 +43,30 @@ def needs(options: Options) -> "Sequence[WantedNeed]":
     return wanted_needs([each for each in options.with_ if each != SUGGESTED], need_rows(options.with_file))
 
 
-def planning(options: Options, needs: "Sequence[WantedNeed]", files: "SourceView", private: Sequence[str]) -> Planning:
-    """Return the stage that makes the plan."""
+def onto(options: Options, inputs: "Inputs", private: Callable[[], str], log: Log) -> "OntoBase":
+    """Return the stage that lays the plan onto the base, which is read. Raises MagicpakError.
+
+    `private` returns the path of a new private directory, which must outlive the bundle.
+    """
+    from magicpak.base.find import find_base
+    from magicpak.elf.platform import platform_of
+    from magicpak.stages.onto import OntoBase
+
+    log.doing("reading the base")
+    platform = platform_of(inputs.programs[0].file.facts) if inputs.programs else None
+    base = find_base(options.onto, platform, private)
+    log.warn_all(base.warnings)
+    return OntoBase(base, options.onto_replace)
+
+
+def planning(
+    options: Options,
+    needs: "Sequence[WantedNeed]",
+    files: "SourceView",
+    private: Sequence[str],
+    base: "Base | None",
+) -> Planning:
+    """Return the stage that makes the plan, for a `base`, if there is one."""
     return Planning(
         options.layout,
         options.output_path,
@@ -52,6 +78,7 @@ def planning(options: Options, needs: "Sequence[WantedNeed]", files: "SourceView
         dynamic_env(options),
         files,
         private,
+        base,
     )
 
 

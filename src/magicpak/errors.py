@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from enum import IntEnum
 
-from magicpak.text import printable
+from magicpak.text import printable, shell_line
 
 
 class ExitCode(IntEnum):
@@ -121,6 +121,30 @@ class PlanConflict(MagicpakError):
     def __init__(self, path: str, first: str, second: str, hint: str | None = None) -> None:
         message = f"conflict at {printable(path)} in the bundle: {first}; and {second}"
         super().__init__(message, hints=[hint] if hint else [])
+
+
+class BaseDiffers(MagicpakError):
+    """The bundle and the base `name` have different things at the same paths, with a line for each.
+
+    `path` is one that can be excluded.
+    """
+
+    _MOST = 10
+
+    def __init__(self, name: str, lines: Sequence[str], path: str | None = None, *, replaceable: bool = False) -> None:
+        where = "the same path" if len(lines) == 1 else f"{len(lines)} paths"
+        more = len(lines) - self._MOST
+        hints = []
+        if path is not None:
+            option = shell_line(["--exclude", path])
+            hints.append(f"to keep what the base has, exclude it from the bundle: {option}")
+        if replaceable:
+            hints.append("to let the bundle's files take its place: --onto-replace")
+        super().__init__(
+            f"the bundle and {printable(name)} have different files at {where}",
+            details=[*lines[: self._MOST], *([f"and {more} more"] if more > 0 else [])],
+            hints=hints,
+        )
 
 
 class SourceChanged(MagicpakError):

@@ -74,6 +74,8 @@ class Options(NamedTuple):
     with_file: str | None = None
     install_to: str | None = None
     layout: Layout = Layout.HOST
+    onto: tuple[str, ...] = ()
+    onto_replace: bool = False
     all_packages: bool = False
     resolver: Resolver = Resolver.AUTO
     compiler: str | None = None
@@ -136,6 +138,7 @@ class Options(NamedTuple):
             "dynamic": ("--dynamic", self.dynamic),
             "strip": ("--strip", self.strip),
             "upx_arg": ("--compress", self.compress),
+            "onto": ("--onto", bool(self.onto)),
             "test": ("--test", self.test),
             "busybox": ("--test and --test-command", self.test and self.test_command is not None),
         }
@@ -153,7 +156,7 @@ _OF_IMAGES = ("entrypoint", "cmd", "env", "user", "workdir", "expose", "label", 
 
 
 class CheckOptions(NamedTuple):
-    """A command line with `--check`: the directory, programs by their paths in it (none: all), `--symbols`, upx."""
+    """A command line with `--check`: the directory, and programs by their paths in it (none: all)."""
 
     directory: str
     programs: tuple[str, ...] = ()
@@ -161,6 +164,7 @@ class CheckOptions(NamedTuple):
     upx: str = "upx"
     upx_timeout: float = 600.0
     log_level: LogLevel = LogLevel.WARN
+    onto: tuple[str, ...] = ()
 
 
 class ListOptions(NamedTuple):

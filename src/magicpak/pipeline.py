@@ -104,14 +104,8 @@ class _Run:
         options, files, log = self._options, self._files, self._log
         elf = ElfCache(files, upx=options.upx, upx_timeout=options.upx_timeout)
         inputs = find_inputs(options.inputs, options.install_to, options.layout, elf, files)
-        loaders = Loaders(
-            options.resolver,
-            options.compiler,
-            options.library_path,
-            elf,
-            self._new_private_directory,
-            hwcaps=options.hwcaps,
-        )
+        how = options.resolver, options.compiler, options.library_path
+        loaders = Loaders(*how, elf, self._new_private_directory, hwcaps=options.hwcaps)
         self._stack.callback(loaders.close)
         log.doing("looking for libraries:", lambda: count_noun(len(elf.by_inode), "file"))
         resolved = [resolve_program(program, loaders) for program in inputs.programs]
@@ -120,13 +114,18 @@ class _Run:
             raise error
         if options.dynamic and error is None:
             self.traced = assembly.tracing(options).run(inputs.all, self._new_private_directory, log)
-        planning = assembly.planning(options, self._needs, files, self._private)
+        onto = assembly.onto(options, inputs, self._new_private_directory, log) if options.onto else None
+        base = onto.base if onto else None
+        planning = assembly.planning(options, self._needs, files, self._private, base)
         if SUGGESTED in options.with_:
             planning = assembly.suggesting(options, files).added_to(planning, inputs, resolved, loaders)
         result = planning.run(inputs, resolved, self.traced, loaders, log)
         if error is None:
             result = result._replace(plan=self._smaller(result, stripping, compression, elf))
         result = result._replace(private=self._private)
+        if onto is not None:
+            result, conflict = onto.run(result, log)
+            error = error or conflict
         verdict = _verify(result, loaders, options.output_path, log) if options.verify and error is None else None
         log.warn_all(_unpack_warnings(elf, result, traced=options.dynamic))
         self.suggestions = _suggestions(options, result, loaders, log)

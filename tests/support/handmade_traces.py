@@ -125,7 +125,7 @@ def bundled(
     place_inputs(stage.programs, mirror)
     collected = BundlePlan().adding(mirror.take())
     read = ReadCaches(stage.brought.caches, collected)
-    plan, warnings = with_loader_config(collected, (), placed, stage.loaders.elf, read)
+    plan, warnings, _ = with_loader_config(collected, (), placed, stage.loaders.elf, read)
 
     def proof(plan: BundlePlan) -> Sequence[Problem]:
         return PlanChecker(plan, placed, stage.loaders).check_all(output or "/nowhere")[1]

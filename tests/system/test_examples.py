@@ -140,6 +140,18 @@ def test_several_executables_on_a_base_image_with_links_into_usr(image: str) -> 
     assert printed(image, "xz", "--version").startswith("xz (XZ Utils)")
 
 
+@built("merge")
+def test_two_bundles_in_one_image(image: str) -> None:
+    assert printed(image, "jq", "-r", ".answer", stdin=b'{"answer": "one"}') == "one\n"
+    assert printed(image, "sqlite3", ":memory:", "select 6 * 7") == "42\n"
+
+
+@built("onto-distroless")
+def test_a_bundle_on_a_base_image_like_distroless(image: str) -> None:
+    assert printed(image, ".answer", stdin=b'{"answer": 42}') == "42\n"
+    assert ran(image, options=["--entrypoint", "/bin/sh"]).code == 127
+
+
 @built("rust")
 def test_rust_in_several_stages(image: str) -> None:
     assert printed(image, "1", "2", "39") == "42\n"

@@ -170,18 +170,22 @@ def _is_implied(item: Item) -> bool:
 
 def describe_item(item: Item) -> str:
     """Return what `item` is and why it is there, for a message."""
-    match item.entry:
+    return f"{describe_entry(item.entry)} ({item.because})"
+
+
+def describe_entry(entry: Entry) -> str:
+    """Return what `entry` is, for a message."""
+    match entry:
         case Copy(source=source):
-            what = f"the file {printable(source)}"
+            return f"the file {printable(source)}"
         case Link(target=target):
-            what = f"a link to {printable(target)}"
+            return f"a link to {printable(target)}"
         case Directory():
-            what = "a directory"
+            return "a directory"
         case Fifo():
-            what = "a named pipe"
+            return "a named pipe"
         case Content():
-            what = "a file made by magicpak"
-    return f"{what} ({item.because})"
+            return "a file made by magicpak"
 
 
 def made_directory(path: str) -> Directory:

@@ -64,7 +64,7 @@ def _check(options: CheckOptions) -> int:
     from magicpak.stages.verification import DirectoryChecking
 
     upx = options.upx, options.upx_timeout
-    checking = DirectoryChecking(options.directory, options.programs, options.symbols, *upx)
+    checking = DirectoryChecking(options.directory, options.programs, options.symbols, *upx, options.onto)
     lines, error = checking.run(Log(options.log_level))
     _print("".join(f"{printable(line)}\n" for line in lines).encode("utf-8", "backslashreplace"))
     if error is not None:

@@ -6,6 +6,7 @@ import click
 
 from magicpak import __version__
 from magicpak.bundle.entry import Layout
+from magicpak.cli.base_options import base_options
 from magicpak.cli.grouped_help import LAST_GROUP, GroupedCommand, option_group
 from magicpak.cli.image_options import image_options
 from magicpak.cli.validation import (
@@ -102,6 +103,7 @@ def _print_licences(context: click.Context, _option: click.Parameter, wanted: bo
     is_flag=True,
     help="For scripts: add all packages of the interpreter's environment, not only those they import.",
 )
+@base_options
 @_output(
     "--format",
     type=click.Choice(Format, case_sensitive=False),

@@ -24,7 +24,7 @@ Values = Mapping[str, Any]
 """The values of arguments and options by their names in Python, as click passes them."""
 
 _ANYWHERE = ("inputs", "output", "log_level", "verbose")
-_WITH_CHECK = (*_ANYWHERE, "check", "symbols", "upx", "upx_timeout")
+_WITH_CHECK = (*_ANYWHERE, "check", "symbols", "upx", "upx_timeout", "onto")
 _WITH_LIST = (*_ANYWHERE, "with_list", "with_", "with_file", "root")
 
 
@@ -60,7 +60,7 @@ def check_options(values: Values, context: click.Context) -> CheckOptions:
     _refuse_others(context, "--check", _WITH_CHECK)
     programs = _all_arguments(values)
     upx = values["upx"], values["upx_timeout"]
-    return CheckOptions(values["check"], programs, values["symbols"], *upx, log_level=_log_level(values))
+    return CheckOptions(values["check"], programs, values["symbols"], *upx, _log_level(values), values["onto"])
 
 
 def bundle_options(values: Values, context: click.Context) -> Options:

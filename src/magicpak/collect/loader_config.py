@@ -2,34 +2,41 @@
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from functools import cached_property
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from magicpak.bundle.entry import Attributes, Content, Copy, Directory
-from magicpak.bundle.exclude import exclude
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Because, BundlePlan, Item, made_directory
 from magicpak.collect.libraries import Placed
 from magicpak.collect.read_cache import ReadCaches
+from magicpak.collect.system_search import SystemSearch
 from magicpak.elf.cache import ElfCache
-from magicpak.elf.errors import ElfError
-from magicpak.elf.facts import DF_1_NODEFLIB, ElfFacts
+from magicpak.elf.facts import DF_1_NODEFLIB
 from magicpak.errors import MagicpakError
 from magicpak.files.view import HOST
 from magicpak.ldso.cache import CacheEntry, make_cache
 from magicpak.ldso.interpreter import GLIBC_CACHE, Glibc, Interpreter, Musl
 from magicpak.ldso.loader import Need, Rule
-from magicpak.ldso.machines import Machine, machine_of
+from magicpak.ldso.machines import machine_of
 from magicpak.ldso.musl import DEFAULT_PATH, path_file
 from magicpak.ldso.search import hwcaps_level
 from magicpak.text import printable
 
 if TYPE_CHECKING:
+    from magicpak.base.base import Base
     from magicpak.files.source import SourceView
 
 _NONE = ReadCaches()
 _FOR_LOADERS = Because("lets the loader find the same libraries as on the host")
+
+
+class LoaderConfig(NamedTuple):
+    """A plan with the files for loaders, a warning for each, and their paths."""
+
+    plan: BundlePlan
+    warnings: Sequence[str] = ()
+    paths: Collection[BundlePath] = ()
 
 
 def with_loader_config(
@@ -39,24 +46,30 @@ def with_loader_config(
     elf: ElfCache,
     read: ReadCaches = _NONE,
     files: "SourceView" = HOST,
-) -> tuple[BundlePlan, list[str]]:
-    """Return `plan` with the files that its loaders need to find what they find here, and a warning for each.
+    base: "Base | None" = None,
+) -> LoaderConfig:
+    """Return `plan` with the files that its loaders need to find what they find here.
 
     They replace a copy of the host's own ld.so.cache that was included, or that programs `read`. What the patterns
-    `excluded` match is in the way of nothing. `elf` has the ELF files among `files`. Raises MagicpakError where no such
-    file helps.
+    `excluded` match is in the way of nothing. `elf` has the ELF files among `files`. With a `base`, loaders look at
+    the plan on it, and the files have what those of the base say. Raises MagicpakError where no such file
+    helps.
     """
-    items = _loader_config_items(all_placed, _DefaultDirectories(plan, excluded, elf, files), read)
+    search = SystemSearch(plan, excluded, elf, files, base)
+    items = _loader_config_items(all_placed, search, read)
     if not items:
-        return plan, []
+        return LoaderConfig(plan)
     paths = {item.path for item in items}
     plan = plan.without(lambda item: item.path in paths and isinstance(item.entry, Copy))
     made = [parent for item in items for parent in _parents(item.path, item.because) if parent.path not in plan]
-    warnings = [
-        f"created {printable(item.path)} {_purpose(item)}; copied onto a base image, it replaces the image's own"
-        for item in items
-    ]
-    return plan.adding([*made, *items]), warnings
+    warnings = [f"created {printable(item.path)} {_purpose(item)}; {_instead(item, search)}" for item in items]
+    return LoaderConfig(plan.adding([*made, *items]), warnings, paths)
+
+
+def _instead(item: Item, search: SystemSearch) -> str:
+    if search.base_item(item.path) is not None:
+        return "it has what the base's own says, and replaces it"
+    return "copied onto a base image, it replaces the image's own"
 
 
 def _purpose(item: Item) -> str:
@@ -73,7 +86,7 @@ def _parents(path: BundlePath, because: Because) -> list[Item]:
     return [*_parents(parent, because), Item(parent, directory, because)]
 
 
-def _loader_config_items(all_placed: Sequence[Placed], defaults: "_DefaultDirectories", read: ReadCaches) -> list[Item]:
+def _loader_config_items(all_placed: Sequence[Placed], search: SystemSearch, read: ReadCaches) -> list[Item]:
     """Return the files without which the loaders in the bundle would not find what they find here.
 
     A cache that programs `read` is made in any case. It lists all that loaders find by name, whether they need it for
@@ -88,18 +101,19 @@ def _loader_config_items(all_placed: Sequence[Placed], defaults: "_DefaultDirect
         if interpreter is None:
             continue
         if isinstance(interpreter.built_in, Musl):
-            directories = _musl_directories(placed, defaults)
+            path = path_file(interpreter.path, interpreter.built_in.arch)
+            directories = _musl_directories(placed, search, search.musl_path(path) or DEFAULT_PATH.split(":"))
             if directories:
-                paths.setdefault(path_file(interpreter.path, interpreter.built_in.arch), []).extend(directories)
+                paths.setdefault(path, []).extend(directories)
             continue
-        entries = _cache_entries(placed, interpreter, defaults, read)
+        entries = _cache_entries(placed, interpreter, search, read)
         if entries:
             path = _cache_path(interpreter, entries)
             caches.setdefault(path, []).extend(entries)
             little[path] = interpreter.facts.kind.little
     result = []
     for path, entries in caches.items():
-        more = read.entries_of(copies[path], entries) if path in copies else []
+        more = read.entries_of(copies[path], entries) if path in copies else search.base_entries(path, entries)
         because = copies[path].because if path in copies else _FOR_LOADERS
         data = make_cache(list(dict.fromkeys([*entries, *more])), little=little[path])
         result.append(_content(path, data, because))
@@ -107,57 +121,6 @@ def _loader_config_items(all_placed: Sequence[Placed], defaults: "_DefaultDirect
         text = "\n".join(dict.fromkeys(directories)) + "\n"
         result.append(_content(path, os.fsencode(text), _FOR_LOADERS))
     return result
-
-
-class _DefaultDirectories:
-    """What loaders find in the default directories of `plan`; `elf` has the ELF files among `files`.
-
-    What the patterns `excluded` match is in the way of nothing.
-    """
-
-    def __init__(self, plan: BundlePlan, excluded: Sequence[str], elf: ElfCache, files: "SourceView") -> None:
-        self._plan = plan
-        self._excluded = excluded
-        self._elf = elf
-        self._files = files
-        self._ends: dict[str, BundlePath] = {}
-
-    def lead_to(
-        self, name: str, place: str, directories: Sequence[str], requester: ElfFacts, machine: Machine | None = None
-    ) -> bool:
-        """Return whether the file at `place` is the first in `directories` that is named `name`.
-
-        A file that `machine` does not accept for `requester` is skipped; without one, as by musl, none is.
-        """
-        above, own_name = os.path.split(place)
-        wanted = self._end(above).joined(own_name)
-        for directory in directories:
-            path = self._end(directory).joined(name)
-            if path == wanted:
-                return True
-            if path not in self._plan or (machine is not None and self._is_skipped(path, requester, machine)):
-                continue
-            if path in self._kept and wanted in self._kept:
-                return bool(self._plan.is_same_file(path, place))
-        return False
-
-    @cached_property
-    def _kept(self) -> BundlePlan:
-        return exclude(self._plan, self._excluded).plan
-
-    def _end(self, directory: str) -> BundlePath:
-        if directory not in self._ends:
-            self._ends[directory] = self._plan.reached(directory)[1]
-        return self._ends[directory]
-
-    def _is_skipped(self, path: str, requester: ElfFacts, machine: Machine) -> bool:
-        item = self._plan.reached(path)[0]
-        if item is None or not isinstance(item.entry, Copy):
-            return item is None
-        try:
-            return not machine.accepts(requester, self._elf.get(self._files.inside(item.entry.source) or "").facts)
-        except (OSError, ElfError):  # at what is not an ELF file the loader stops
-            return False
 
 
 def _content(path: str, data: bytes, because: Because) -> Item:
@@ -174,7 +137,7 @@ def _cache_path(interpreter: Interpreter, entries: Sequence[CacheEntry]) -> str:
 
 
 def _cache_entries(
-    placed: Placed, interpreter: Interpreter, defaults: _DefaultDirectories, read: ReadCaches
+    placed: Placed, interpreter: Interpreter, search: SystemSearch, read: ReadCaches
 ) -> list[CacheEntry]:
     """Return what the cache of one closure must have, and all that it can have where programs `read` it."""
     machine = machine_of(interpreter.facts.kind)
@@ -185,7 +148,7 @@ def _cache_entries(
     entries: list[CacheEntry] = []
     for need, place in _found_system_wide(placed):
         by = need.by.facts
-        is_found = not by.flags_1 & DF_1_NODEFLIB and defaults.lead_to(need.name, place, directories, by, machine)
+        is_found = not by.flags_1 & DF_1_NODEFLIB and search.lead_to(need.name, place, directories, by, machine, cache)
         if is_found and not read.lists(cache, place):
             continue
         if not is_found:
@@ -221,14 +184,13 @@ def _refuse_unusable(need: Need, place: str, defaults: Sequence[str]) -> None:
         raise MagicpakError(message, hints=["give it a RUNPATH: patchelf --set-rpath"])
 
 
-def _musl_directories(placed: Placed, defaults: _DefaultDirectories) -> list[str]:
-    """Return the search path that this closure needs, in musl's order; empty where its default is enough."""
-    default_path = DEFAULT_PATH.split(":")
+def _musl_directories(placed: Placed, search: SystemSearch, default_path: Sequence[str]) -> list[str]:
+    """Return the search path that this closure needs, in musl's order; empty where `default_path` is enough."""
     needs = dict(_found_system_wide(placed))
     for need, place in placed.places.items():  # an `$ORIGIN` that is the root is nothing to musl
         if need.found is not None and "/" not in need.name and os.path.dirname(place) == "/":
             needs[need] = str(place)
-    if all(defaults.lead_to(need.name, place, default_path, need.by.facts) for need, place in needs.items()):
+    if all(search.lead_to(need.name, place, default_path, need.by.facts) for need, place in needs.items()):
         return []
     used = {os.path.dirname(place) for place in needs.values()}
     loader = placed.resolved.loader

@@ -11,6 +11,8 @@ from magicpak.files.view import HOST
 from magicpak.resolve.inputs import Inputs
 
 if TYPE_CHECKING:
+    from magicpak.base.base import Base
+    from magicpak.bundle.laid import Laid
     from magicpak.collect.scripts import PlacedScript
     from magicpak.files.source import SourceView
 
@@ -22,7 +24,8 @@ class Result(NamedTuple):
     `placed` are the closures of the INPUTs, of what runs the scripts among them, and of what is included or was used;
     `named` are the places of the files that a pattern of `--include` itself matches; `exclusion` is what was excluded.
     In `plan`, stripped and packed files have taken the place of the originals. `private` are the temporary
-    directories with copies that were made for this run. `files` is where everything was looked up.
+    directories with copies that were made for this run. `files` is where everything was looked up. `loader_files` are
+    the paths of what was made for loaders. With a `base`, `laid` is the plan on it, `plan` only what the base lacks.
     """
 
     inputs: Inputs
@@ -33,3 +36,11 @@ class Result(NamedTuple):
     plan: BundlePlan
     private: Sequence[str] = ()
     files: "SourceView" = HOST
+    loader_files: Collection[BundlePath] = ()
+    base: "Base | None" = None
+    laid: "Laid | None" = None
+
+    @property
+    def whole(self) -> BundlePlan:
+        """What programs will see: the plan, or the base with it."""
+        return self.laid.union if self.laid is not None else self.plan

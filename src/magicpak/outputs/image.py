@@ -5,10 +5,11 @@ from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import NamedTuple
 
+from magicpak.bundle.image import BaseImage, BaseLayer
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan, Item
 from magicpak.bundle.platform import Platform
-from magicpak.errors import OutputNotUsable, reason
+from magicpak.errors import OutputNotUsable, SourceChanged, reason
 from magicpak.outputs.blob import BLOBS, BlobFile, write_blob, write_file
 from magicpak.outputs.copy import CHUNK
 from magicpak.outputs.destination import destination_for
@@ -22,7 +23,7 @@ from magicpak.outputs.output import Inspect, WriteResult
 from magicpak.outputs.sink import AnySink, GzipSink, HashSink
 from magicpak.outputs.tar import TarWriter
 from magicpak.outputs.tar_header import END, Kind, Member, header, padding
-from magicpak.process.signals import deferred
+from magicpak.process.signals import deferred, raise_if_interrupted
 from magicpak.process.tempdirs import DIRECTORY, private_directory
 from magicpak.text import printable
 
@@ -32,11 +33,16 @@ _LAYOUT = ("oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
 
 
 class ImageDescription(NamedTuple):
-    """What an image says of itself, what it runs on, and the paths in its first layer, if it has two."""
+    """What an image says of itself, what it runs on, and the paths in its first layer, if it has two.
+
+    Below come the layers of another image, `base`, or one layer with the items `below`.
+    """
 
     settings: ImageSettings
     platform: Platform
     lower: Collection[BundlePath] = ()
+    base: BaseImage | None = None
+    below: Sequence[Item] = ()
 
 
 Describe = Callable[[], ImageDescription]
@@ -113,12 +119,15 @@ class ImageOutput:
 
     def _write_layout(self, items: Sequence[Item], times: TimePolicy, root: int) -> None:
         """Write a layout with one image into the directory `root`. Raises OSError and MagicpakError."""
-        settings, platform, lower = self._describe()
+        settings, platform, lower, base, below = self._describe()
         for directory in BLOBS:
             os.mkdir(directory, dir_fd=root)
-        layers = [self._write_layer(layer, root) for layer in split(items, lower)]
+        layers = [_copy_layer(layer, root) for layer in base.layers] if base is not None else []
+        if below:
+            layers.append(self._write_layer(below, root, []))
+        layers += [self._write_layer(layer, root, self._tars) for layer in split(items, lower)] if items else []
         created = times.default // _NS
-        config_blob = write_blob(root, config(settings, platform, layers, created))
+        config_blob = write_blob(root, config(settings, platform, layers, created, base))
         manifest_blob = write_blob(root, manifest(config_blob, layers))
         name = settings.tag
         tag = self._destined.tag or (name and name.rpartition(":")[2])
@@ -127,18 +136,33 @@ class ImageOutput:
         if self._destined.format is Format.DOCKER:
             write_file(root, "manifest.json", docker_manifest(config_blob, layers, name))
 
-    def _write_layer(self, items: Sequence[Item], root: int) -> Layer:
-        """Write a layer, for a registry compressed, for docker load as it is. Raises OSError and MagicpakError.
+    def _write_layer(self, items: Sequence[Item], root: int, tars: list[TarWriter]) -> Layer:
+        """Write a layer, for a registry compressed, for docker load as it is, and add its writer to `tars`.
+
+        Raises OSError and MagicpakError.
 
         What has no time is as young as the youngest file of the layer, which another layer does not change.
         """
         compressed = self._destined.format is Format.OCI
         file = BlobFile(root)
         whole = HashSink(GzipSink(file.sink) if compressed else file.sink)
-        self._tars.append(TarWriter(whole.write, TimePolicy.of(items, self._source_date_epoch)))
-        self._tars[-1].write(items)
+        tars.append(TarWriter(whole.write, TimePolicy.of(items, self._source_date_epoch)))
+        tars[-1].write(items)
         whole.flush()
         return Layer(file.close(), whole.digest, compressed)
+
+
+def _copy_layer(layer: BaseLayer, root: int) -> Layer:
+    """Copy a layer of another image as it is. Raises OSError, and SourceChanged where it has changed."""
+    file = BlobFile(root)
+    with open(layer.path, "rb", buffering=0) as source:
+        while data := source.read(CHUNK):
+            raise_if_interrupted()
+            file.sink.write(data)
+    blob = file.close()
+    if blob.digest != layer.digest:
+        raise SourceChanged(layer.path, "was written to")
+    return Layer(blob, layer.diff_id, layer.compressed)
 
 
 def _pack(root: int, sink: AnySink) -> None:

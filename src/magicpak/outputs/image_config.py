@@ -4,12 +4,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from magicpak.bundle.image import BaseImage
 from magicpak.bundle.platform import Platform
 from magicpak.errors import InvalidUsage
 from magicpak.outputs.blob import Blob
+from magicpak.outputs.inherited import history, inherited
 from magicpak.text import printable, timestamp
 
-_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # what docker build gives an image
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # what docker build gives an image
 _TYPE = "application/vnd.oci.image"
 _TAG, _CONTAINERD_NAME = "org.opencontainers.image.ref.name", "io.containerd.image.name"
 
@@ -41,16 +43,18 @@ class Layer(NamedTuple):
     compressed: bool
 
 
-def config(settings: ImageSettings, platform: Platform, layers: Sequence[Layer], seconds: int) -> bytes:
-    """Return the config of an image that was created `seconds` after the epoch. Raises InvalidUsage."""
+def config(
+    settings: ImageSettings, platform: Platform, layers: Sequence[Layer], seconds: int, base: BaseImage | None = None
+) -> bytes:
+    """Return the config of an image that was created `seconds` after the epoch, on `base`. Raises InvalidUsage."""
     created = timestamp(seconds)
     return _encoded(
         {
             **_platform(platform),
             "created": created,
-            "config": _run_config(settings),
+            "config": _run_config(settings, inherited(base)),
             "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in layers]},
-            "history": [{"created": created, "created_by": "magicpak"} for _ in layers],
+            "history": history(base, [{"created": created, "created_by": "magicpak"}] * len(layers)),
         }
     )
 
@@ -94,17 +98,20 @@ def _platform(platform: Platform) -> Json:
     return {"architecture": platform.architecture, "os": "linux", **variant}
 
 
-def _run_config(settings: ImageSettings) -> Json:
-    env = [f"{name}={value}" for name, value in settings.env.items()]
+def _run_config(settings: ImageSettings, base: Json) -> Json:
+    """Return how the image is run: as `settings` say, otherwise as `base` does; a new entrypoint has its own Cmd."""
+    env = dict(pair.partition("=")[::2] for pair in base.get("Env", ())) | dict(settings.env)
+    env = env if "PATH" in env else {"PATH": _PATH, **env}
     values: Json = {
-        "User": settings.user,
-        "ExposedPorts": {port: {} for port in settings.expose},
-        "Env": env if "PATH" in settings.env else [_PATH, *env],
+        **{key: value for key, value in base.items() if settings.entrypoint is None or key != "Cmd"},
+        "User": settings.user or base.get("User"),
+        "ExposedPorts": {**(base.get("ExposedPorts") or {}), **{port: {} for port in settings.expose}},
+        "Env": [f"{name}={value}" for name, value in env.items()],
         "Entrypoint": settings.entrypoint,
         "Cmd": settings.cmd,
-        "WorkingDir": settings.workdir or "/",
-        "Labels": dict(settings.label),
-        "StopSignal": settings.stop_signal,
+        "WorkingDir": settings.workdir or base.get("WorkingDir") or "/",
+        "Labels": {**(base.get("Labels") or {}), **settings.label},
+        "StopSignal": settings.stop_signal or base.get("StopSignal"),
     }
     return {key: value for key, value in values.items() if value}
 

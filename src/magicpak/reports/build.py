@@ -52,7 +52,16 @@ def build_document(
         packages=packages.all() if packages else None,
         suggestions=tuple(map(_suggestion, suggestions)),
         root=result.files.physical(ROOT),
+        onto=_base(result),
     )
+
+
+def _base(result: Result) -> doc.ReportBase | None:
+    if result.base is None or result.laid is None:
+        return None
+    shared = {place for place in result.laid.places.values() if place not in result.plan}
+    files = [item.path for item in result.laid.union if item.path in shared and _type(item.entry) == "file"]
+    return doc.ReportBase(result.base.name, tuple(files))
 
 
 class _Packages:

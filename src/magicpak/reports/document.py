@@ -198,6 +198,13 @@ class ReportChanges(NamedTuple):
     files: tuple[ReportFileChange, ...]
 
 
+class ReportBase(NamedTuple):
+    """What the bundle was laid onto: its name, and the paths of the files that stand for some of the bundle."""
+
+    name: str
+    files: tuple[str, ...]
+
+
 class Document(NamedTuple):
     """A whole report.
 
@@ -222,3 +229,4 @@ class Document(NamedTuple):
     suggestions: tuple[ReportSuggestion, ...] = ()
     root: str = "/"
     changes: ReportChanges | None = None
+    onto: ReportBase | None = None

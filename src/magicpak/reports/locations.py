@@ -16,7 +16,7 @@ class Locations:
 
     def __init__(self, result: Result) -> None:
         self._files = result.files
-        self._plan = result.plan
+        self._plan = result.whole
         self._private = tuple(f"{directory}/" for directory in result.private)
         self._by_source: dict[str, str] = {}
         self._reached: dict[str, str | None] = {}

@@ -69,6 +69,7 @@ class _Tree:
         self._entries = Entries(document.entries)
         self._searched = {each.name: each.searched for each in reversed(document.missing)}
         self._shown: set[str] = set()
+        self._of_base = frozenset(document.onto.files if document.onto else ())
 
     def lines(self) -> Iterator[str]:
         for process in self._document.processes:
@@ -111,7 +112,9 @@ class _Tree:
     def _root(self, root: ReportObject, also: list[str]) -> str:
         entry = self._entries.get(root.path or "")
         if entry is None:
-            return f"{self._style.bold(printable(root.file))}  {self._absent()}{self._also(also)}"
+            in_base = root.path if root.path in self._of_base else None
+            name = self._style.bold(printable(in_base or root.file))
+            return f"{name}  {self._absent(in_base)}{self._also(also)}"
         return f"{self._style.bold(printable(entry.path))}  {entry.size_in_words}  {entry.reason}{self._also(also)}"
 
     def _repeated_root(self, root: ReportObject) -> str:
@@ -135,9 +138,10 @@ class _Tree:
         if need.found is None:
             return self._style.red(f"{name} => {self._why_missing(need)}")
         entry = self._entries.get(need.path or "")
-        place = printable(entry.path if entry else need.found)
+        in_base = need.path if need.path in self._of_base else None
+        place = printable(entry.path if entry else in_base or need.found)
         rule = self._style.dim(f"[{need.rule}]")
-        size = entry.size_in_words if entry else self._absent()
+        size = entry.size_in_words if entry else self._absent(in_base)
         label = name if name == place else f"{name} => {place}"
         return f"{label}  {rule}  {size}{self._also(node.also)}"
 
@@ -150,8 +154,8 @@ class _Tree:
     def _also(self, names: list[str]) -> str:
         return self._style.dim(f"  also needs {', '.join(map(printable, names))}") if names else ""
 
-    def _absent(self) -> str:
-        return self._style.yellow("not in the bundle")
+    def _absent(self, in_base: str | None) -> str:
+        return self._style.yellow("not in the bundle") if in_base is None else self._style.dim("in the base")
 
     def _others(self) -> Iterator[str]:
         """Yield a line for each entry that is not in the tree, without directories that contain other entries."""
@@ -184,6 +188,8 @@ class _Tree:
         totals = self._document.totals
         parts = [count_noun(totals.files, "file"), format_size(totals.size)]
         parts += [count_noun(totals.links, "link")] if totals.links else []
+        onto = self._document.onto
+        parts += [f"{count_noun(len(onto.files), 'file')} of the base {printable(onto.name)}"] if onto else []
         missing = len({each.name for each in self._document.missing})
         return ", ".join(parts) + (self._style.red(f", {missing} missing") if missing else "")
 

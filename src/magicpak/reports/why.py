@@ -72,6 +72,9 @@ class Why:
         flag = next(filter(None, map(self._exclude_flag, named or [path])), None)
         if flag is not None:
             return f"excluded by {flag}"
+        onto = self._document.onto
+        if onto is not None and path in {*onto.files, *(BundlePath(each).name for each in onto.files)}:
+            return f"the base {printable(onto.name)} has it"
         for each in self._document.missing:
             if path in (each.name, BundlePath(each.name).name):
                 return f"not found, needed by {', which is needed by '.join(map(printable, each.needed_by))}"

@@ -24,6 +24,7 @@ from magicpak.resolve.libraries import Resolved
 from magicpak.text import count_noun
 
 if TYPE_CHECKING:
+    from magicpak.base.base import Base
     from magicpak.collect.include import IncludeMatches
     from magicpak.collect.scripts import PlacedScript, ScriptItems
     from magicpak.collect.with_needs import NeedItems
@@ -63,23 +64,21 @@ class Planning(NamedTuple):
     env: Mapping[str, str]
     files: "SourceView"
     private: Sequence[str]
+    base: "Base | None" = None
 
     def run(
         self, inputs: Inputs, resolved: Sequence[Resolved], runs: "Sequence[TracedRun]", loaders: Loaders, log: Log
     ) -> Result:
-        """Return the plan of `inputs`, whose programs need `resolved`, and which have used what `runs` saw.
-
-        Raises CannotRead.
-        """
+        """Return the plan of `inputs`, which need `resolved`, and have used what `runs` saw. Raises CannotRead."""
         mirror, traced = self._collect_used(inputs, resolved, runs, loaders, log)
         found = self._collect(inputs, resolved, traced, loaders, mirror, log)
         log.doing("planning")
         collected, used = _with_moved(BundlePlan().adding(mirror.take()), found.moved, inputs, traced, log)
         read = self._read_caches(collected, traced.caches if traced else ())
         placed = [*found.placed, *(each for group in found.moved for each in group.placed)]
-        before, warnings = with_loader_config(collected, self.exclude, placed, loaders.elf, read, self.files)
-        log.warn_all((*mirror.host.warnings(), *warnings, *relative_path_warnings(found.placed)))
-        exclusion = exclude(before, self.exclude)
+        configured = with_loader_config(collected, self.exclude, placed, loaders.elf, read, self.files, self.base)
+        log.warn_all((*mirror.host.warnings(), *configured.warnings, *relative_path_warnings(found.placed)))
+        exclusion = exclude(configured.plan, self.exclude)
         named = {location.bundle for location in found.matches.named} if found.matches else ()
         result = Result(inputs, found.placed, found.scripts, named, exclusion, exclusion.plan, self.private, self.files)
         if any(need.row.of_bundle for need in self.needs):
@@ -89,7 +88,7 @@ class Planning(NamedTuple):
         _report_exclusion(found.unreadable, result.exclusion, log)
         log.warn_all(self._secret_warnings(result.plan, used, inputs) if used else ())
         log.info(f"planned {count_noun(len(result.plan), 'entry')}")
-        return result
+        return result._replace(loader_files=configured.paths)
 
     def _secret_warnings(self, plan: BundlePlan, used: Mapping[BundlePath, str], inputs: Inputs) -> Sequence[str]:
         from magicpak.dynamic.secrets import secret_warnings

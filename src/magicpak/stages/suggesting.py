@@ -36,7 +36,7 @@ class Suggesting(NamedTuple):
     def run(self, result: Result, loaders: Loaders) -> list[Suggestion]:
         """Return what the INPUTs of `result` show that they need and the bundle lacks. Raises ToolFailed."""
         resolved = [each.resolved for each in result.placed if each.program is not None]
-        return self._suggestions(result.inputs, resolved, result.plan, loaders)
+        return self._suggestions(result.inputs, resolved, result.whole, loaders)
 
     def added_to(self, planning: Planning, inputs: Inputs, resolved: Sequence[Resolved], loaders: Loaders) -> Planning:
         """Return `planning` with all that is suggested for `inputs`, which need `resolved`. Raises ToolFailed.

@@ -33,7 +33,7 @@ class Trial(NamedTuple):
 
         `runs` are those that were traced on the host, None where there were none.
         """
-        plan = result.plan
+        plan = result.whole
         commands = trial_commands(self.command, [each.place for each in result.inputs.all], plan, self.busybox)
         expectations = self.expectations._replace(run_as=run_as_for(self.user, plan))
         made = None if runs is None else _made_by(runs)

@@ -1,15 +1,18 @@
 """What is missing in a finished plan, or with `--check` in a directory."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
 from magicpak.collect.result import Result
 from magicpak.errors import LibrariesMissing
 from magicpak.ldso.factory import Loaders
 from magicpak.log import Log
+from magicpak.process.tempdirs import private_directory
 from magicpak.text import count_noun, printable
 
 if TYPE_CHECKING:
+    from magicpak.base.base import Base
     from magicpak.verify.severity import Verdict
 
 
@@ -25,7 +28,8 @@ class Verification(NamedTuple):
         """
         from magicpak.verify.plan import PlanChecker
 
-        checker = PlanChecker(result.plan, result.placed, loaders, result.files)
+        own = None if result.laid is None else frozenset(result.laid.places.values())
+        checker = PlanChecker(result.whole, result.placed, loaders, result.files, own)
         log.doing("verifying:", lambda: count_noun(len(checker), "program"))
         count, problems = checker.check_all(self.output, [each.place for each in result.inputs.scripts])
         log.warn_all(checker.warnings)
@@ -39,10 +43,12 @@ class Verification(NamedTuple):
 
         effects = None
         if result.exclusion.removed:
-            before = PlanChecker(result.exclusion.before, result.placed, loaders, result.files)
+            whole = result.exclusion.before
+            whole = whole if result.base is None else result.base.lay(whole, result.loader_files).union
+            before = PlanChecker(whole, result.placed, loaders, result.files)
             effects = ExclusionEffects(result.exclusion, before)
-        scripts = {result.plan.reached(each.place)[1] for each in result.inputs.scripts}
-        verdict = judge(problems, result.plan, scripts, result.named, severities(result.placed, loaders.elf), effects)
+        scripts = {result.whole.reached(each.place)[1] for each in result.inputs.scripts}
+        verdict = judge(problems, result.whole, scripts, result.named, severities(result.placed, loaders.elf), effects)
         log.warn_all(verdict.warnings)
         for line in verdict.infos:
             log.info(line)
@@ -50,13 +56,14 @@ class Verification(NamedTuple):
 
 
 class DirectoryChecking(NamedTuple):
-    """The directory, the programs by their paths in it (none: all), `--symbols`, and how upx unpacks."""
+    """The directory, the programs by their paths in it (none: all), `--symbols`, how upx unpacks, and `--onto`."""
 
     directory: str
     programs: Sequence[str]
     symbols: bool
     upx: str
     upx_timeout: float
+    onto: Sequence[str] = ()
 
     def run(self, log: Log) -> tuple[list[str], LibrariesMissing | None]:
         """Return a line for each thing that keeps a program from starting, its path first; and the error, if any.
@@ -68,7 +75,9 @@ class DirectoryChecking(NamedTuple):
         log.doing(f"checking {self.directory}")
         try:
             upx = self.upx, self.upx_timeout
-            checked = check_directory(self.directory, self.programs, *upx, symbols=self.symbols)
+            with ExitStack() as stack:
+                base = self._base(lambda: stack.enter_context(private_directory()), log) if self.onto else None
+                checked = check_directory(self.directory, self.programs, *upx, symbols=self.symbols, base=base)
         finally:
             log.rest()
         log.warn_all(checked.warnings)
@@ -79,3 +88,10 @@ class DirectoryChecking(NamedTuple):
         bad = len({each.subject for each in checked.problems})
         error = LibrariesMissing(f"{bad} of {executables} in {directory} would not start")
         return [f"{each.subject}: {each.message}" for each in checked.problems], error
+
+    def _base(self, private: Callable[[], str], log: Log) -> "Base":
+        from magicpak.base.find import find_base
+
+        base = find_base(self.onto, None, private)
+        log.warn_all(base.warnings)
+        return base

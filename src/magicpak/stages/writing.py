@@ -1,13 +1,15 @@
 """Writes the plan to OUTPUT, in the form that was asked for."""
 
+import os
 from typing import TYPE_CHECKING
 
-from magicpak.bundle.plan import total_size
+from magicpak.bundle.entry import Copy
+from magicpak.bundle.plan import BundlePlan, total_size
 from magicpak.collect.result import Result
 from magicpak.errors import OutputNotUsable
 from magicpak.log import Log
 from magicpak.options import LogLevel
-from magicpak.outputs.directory import DirectoryOutput
+from magicpak.outputs.directory import DirectoryOutput, inspect_copy
 from magicpak.outputs.form import Destined, Format
 from magicpak.outputs.layers import Layers
 from magicpak.outputs.output import Inspect, Output, WriteResult
@@ -49,6 +51,9 @@ class Writing:
             for item in plan:
                 log.debug(f"{printable(item.path)}: {item.because}")
         log.doing_all("copying", lambda: self._output.copied, lambda: total_size(plan))
+        if result.laid is not None and inspect is not None:
+            inspect_copy(_readable(result.laid.union), inspect, self._source_date_epoch)
+            inspect = None
         written = self._output.write(plan, inspect)
         log.warn_all(written.warnings)
         log.info(f"wrote {count_noun(written.files, 'file')}, {format_size(written.size)}")
@@ -83,7 +88,17 @@ class Writing:
         if image.entrypoint is None:
             image = image._replace(entrypoint=[result.inputs.all[0].place])
         lower = _of_packages(result, log) if self._layers is Layers.PACKAGE else ()
-        return ImageDescription(image, platform, lower)
+        base = result.base
+        if base is None:
+            return ImageDescription(image, platform, lower)
+        return ImageDescription(image, platform, lower, base.image, () if base.image else tuple(base.plan))
+
+
+def _readable(union: BundlePlan) -> BundlePlan:
+    """Return `union` without what only root may read: an ordinary user tests it without that."""
+    if os.geteuid() == 0:
+        return union
+    return union.without(lambda item: isinstance(item.entry, Copy) and not os.access(item.entry.source, os.R_OK))
 
 
 def _of_packages(result: Result, log: Log) -> "frozenset[BundlePath]":
@@ -102,6 +117,6 @@ def _of_packages(result: Result, log: Log) -> "frozenset[BundlePath]":
 def _absent(image: "ImageSettings", result: Result) -> list[str]:
     """Return a warning for a program that the image would start, by its absolute path, and does not have."""
     command = [*image.entrypoint, *image.cmd] if image.entrypoint is not None else []
-    if not command or not command[0].startswith("/") or result.plan.reached(command[0])[0] is not None:
+    if not command or not command[0].startswith("/") or result.whole.reached(command[0])[0] is not None:
         return []
     return [f"{printable(command[0])}, which the image starts, is not in the bundle"]

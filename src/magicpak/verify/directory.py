@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from magicpak.bundle.path import BundlePath
 from magicpak.elf.cache import ElfCache
@@ -19,6 +19,10 @@ from magicpak.verify.links import dangling_warnings, is_filled_at_run_time
 from magicpak.verify.problems import Problem
 from magicpak.verify.programs import ProgramChecker
 
+if TYPE_CHECKING:
+    from magicpak.base.base import Base
+    from magicpak.verify.union_view import UnionView
+
 MAX_NAMED = 3
 
 
@@ -31,18 +35,24 @@ class DirectoryCheck(NamedTuple):
 
 
 def check_directory(
-    directory: str, programs: Sequence[str], upx: str = "upx", upx_timeout: float = 600, *, symbols: bool = False
+    directory: str,
+    programs: Sequence[str],
+    upx: str = "upx",
+    upx_timeout: float = 600,
+    *,
+    symbols: bool = False,
+    base: "Base | None" = None,
 ) -> DirectoryCheck:
     """Return the result for `programs` in `directory`, by their paths there; for all in it where none is named.
 
     `upx` unpacks what is packed, in `upx_timeout` seconds. With `symbols` the symbols that each needs must be defined,
-    too. Raises InvalidUsage where there is no directory,
-    InputNotBundleable for what is not a program in it, and OSError.
+    too. With a `base`, the directory is copied onto that. Raises InvalidUsage where there is no directory,
+    InputNotBundleable for what is not a program in it, BaseDiffers, and OSError.
     """
     if not os.path.isdir(directory):
         why = "is not a directory" if os.path.lexists(directory) else "does not exist"
         raise InvalidUsage(f"--check {printable(directory)} {why}")
-    view = DirectoryView(directory)
+    view = DirectoryView(directory) if base is None else _view_onto(directory, base)
     loaders = emulated_loaders(ElfCache(view, upx, upx_timeout))
     checker = ProgramChecker(view, loaders, *([SymbolCheck(view).problems] if symbols else []))
     if programs:
@@ -61,6 +71,12 @@ def check_directory(
         *_dangling_links(view),
     )
     return DirectoryCheck(count, tuple(found), warnings)
+
+
+def _view_onto(directory: str, base: "Base") -> "UnionView":
+    from magicpak.verify.union_view import UnionView
+
+    return UnionView(directory, base)
 
 
 def _check_named(path: str, directory: str, checker: ProgramChecker) -> Sequence[Problem]:
@@ -92,7 +108,7 @@ def _packed(checker: ProgramChecker) -> Iterator[str]:
         yield f"skipped {printable(path)}: it is packed by upx, and what it needs is not known ({why})"
 
 
-def _dangling_links(view: DirectoryView) -> list[str]:
+def _dangling_links(view: "DirectoryView | UnionView") -> list[str]:
     """Return a line on the links that lead to nothing, but for those into what is filled at run time."""
     dangling = []
     for link in view.links():

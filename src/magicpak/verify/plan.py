@@ -1,6 +1,6 @@
 """Everything that must hold in a finished plan."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -24,13 +24,18 @@ class PlanChecker:
     """Checks a plan with the programs and libraries that were resolved for it in `files`; `loaders` are those there.
 
     After `check_all`, `unknown_loaders` are the interpreters that are not known, `packed` the programs that are not
-    checked, `warnings` lines worth a warning.
+    checked, `warnings` lines worth a warning. Of a plan with a base, only what is at the places `own` is checked.
     """
 
     def __init__(
-        self, plan: BundlePlan, placed: Sequence[Placed], loaders: Loaders, files: "SourceView" = HOST
+        self,
+        plan: BundlePlan,
+        placed: Sequence[Placed],
+        loaders: Loaders,
+        files: "SourceView" = HOST,
+        own: Collection[BundlePath] | None = None,
     ) -> None:
-        self._view = PlanView(plan)
+        self._view = PlanView(plan, own)
         self._elf = PlanElfCache(self._view, loaders.elf)
         self._programs = ProgramChecker(self._view, loaders.elsewhere(self._elf), self._substitutes)
         self._inputs = [each.resolved.closure.program for each in placed if each.program is not None]

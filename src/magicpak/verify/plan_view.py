@@ -1,7 +1,7 @@
 """A plan as the root that it will be: links as planned, files read where they are copied from."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from magicpak.bundle.entry import Content, Copy, Directory, Entry, Fifo, Link
@@ -23,11 +23,15 @@ class DanglingLink(NamedTuple):
 
 
 class PlanView(RootView):
-    """The finished plan taken as its own root."""
+    """The finished plan taken as its own root.
 
-    def __init__(self, plan: BundlePlan) -> None:
+    Where it has a base, `own` are the places of what is not the base's alone: programs and links to look at.
+    """
+
+    def __init__(self, plan: BundlePlan, own: Collection[BundlePath] | None = None) -> None:
         super().__init__()
         self._plan = plan
+        self._own = own
 
     def entry(self, path: str) -> Entry | None:
         """Return the entry that `path` leads to; None for the root itself. Raises OSError."""
@@ -63,8 +67,9 @@ class PlanView(RootView):
 
     def executables(self) -> Iterator[BundlePath]:
         """Yield the files that somebody may execute, in order."""
-        for item in self._plan.where(_is_executable):
-            yield item.path
+        for item in self.own_items():
+            if _is_executable(item):
+                yield item.path
 
     def has(self, path: str) -> bool:
         """Return whether `path` leads to anything."""
@@ -77,11 +82,18 @@ class PlanView(RootView):
 
     def dangling_links(self) -> Iterator[DanglingLink]:
         """Yield the links that lead to nothing, in order."""
-        for item in self._plan.where(lambda item: isinstance(item.entry, Link)):
+        for item in self.own_items():
+            if not isinstance(item.entry, Link):
+                continue
             try:
                 self.reached(item.path)
             except OSError:
                 yield DanglingLink(item, self._plan.reached(item.path)[1])
+
+    def own_items(self) -> Iterable[Item]:
+        """Return the items to look at, in order."""
+        own = self._own
+        return self._plan if own is None else self._plan.where(lambda item: item.path in own)
 
     def target(self, place: BundlePath) -> str | None:
         """Return the text of the link at `place`, None for what is not a link. Raises FileNotFoundError for nothing."""

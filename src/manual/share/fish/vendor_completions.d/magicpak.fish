@@ -9,6 +9,8 @@ complete -c magicpak -l with-list -f -d 'Print all names for --with, what each w
 complete -c magicpak -s r -l install-to -x -a '(__fish_complete_directories)' -d 'Put the executable at PATH in the bundle, or into PATH if it ends with /.'
 complete -c magicpak -l layout -x -a 'host directories' -d 'Keep links to directories as on the host, or make them real directories, for base images where /lib is not a link. [default: host]'
 complete -c magicpak -l all-packages -f -d 'For scripts: add all packages of the interpreter\'s environment, not only those they import.'
+complete -c magicpak -l onto -r -F -d 'Leave out what BASE has, and follow its layout. It is a directory with the files of the base image, oci:DIR[:TAG], or an archive of an image.'
+complete -c magicpak -l onto-replace -f -d 'Replace files of BASE that differ from those of the bundle.'
 complete -c magicpak -l format -x -a 'dir tar oci docker' -d 'Write a directory, a tar archive, an OCI image, or an image for docker load. [default: by the name: *.tar, *.tar.gz, *.tgz; *.oci.tar, oci:DIR[:TAG]; *.docker.tar, image.tar; otherwise dir]'
 complete -c magicpak -l entrypoint -x -d 'Words or a JSON array, like --cmd; empty for none. [default: the path of the first INPUT]'
 complete -c magicpak -l cmd -x -d 'Default arguments. No shell runs them.'
