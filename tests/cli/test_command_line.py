@@ -60,6 +60,7 @@ def test_the_help_is_grouped_by_purpose(help_text: str) -> None:
             "--layout",
             "--all-packages",
         ],
+        "Base image:": ["--onto", "--onto-replace"],
         "Output:": ["--format"],
         "Config of an image:": [
             "--entrypoint",

@@ -156,6 +156,24 @@ def test_a_test_runs_the_bundle_on_the_base(base: Path, here: Path) -> None:
     assert "+file" in ran.stderr
 
 
+@pytest.mark.usefixtures("prog")
+def test_users_of_both_are_in_one_file(here: Path) -> None:
+    (here / "base" / "etc").mkdir(parents=True)
+    (here / "base" / "etc" / "passwd").write_text("own:x:7:7::/:\nroot:x:0:0:base:/:/sh")
+    done("prog", "out", "--onto", "base", "--with", "users", cwd=here)
+    lines = (here / "out" / "etc" / "passwd").read_text().splitlines()
+    assert lines[:2] == ["own:x:7:7::/:", "root:x:0:0:base:/:/sh"]
+    assert [line.split(":")[0] for line in lines[2:]] == ["nobody"]
+
+
+@pytest.mark.usefixtures("prog")
+def test_a_user_with_two_numbers_is_a_conflict(here: Path) -> None:
+    (here / "base" / "etc").mkdir(parents=True)
+    (here / "base" / "etc" / "passwd").write_text("nobody:x:7:7::/:\n")
+    ran = magicpak("prog", "out", "--onto", "base", "--with", "users", cwd=here)
+    assert (ran.code, "--exclude /etc/passwd" in ran.stderr) == (1, True)
+
+
 LIBRARY = "int answer(void) { return 42; }\n"
 CALLER = "int answer(void);\nint main(void) { return answer() != 42; }\n"
 

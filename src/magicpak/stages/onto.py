@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from magicpak.base.base import Base
+from magicpak.base.users import with_users_of
 from magicpak.bundle.entry import Content, Copy
 from magicpak.bundle.laid import BaseConflict
 from magicpak.bundle.plan import describe_entry, describe_item
@@ -21,7 +22,8 @@ class OntoBase(NamedTuple):
     def run(self, result: Result, log: Log) -> tuple[Result, BaseDiffers | None]:
         """Return `result` with the plan laid onto the base, and the error for what both have. Raises CannotRead."""
         log.doing(f"laying onto {self.base.name}")
-        laid = self.base.lay(result.plan, result.loader_files)
+        plan, users = with_users_of(self.base.plan, result.plan)
+        laid = self.base.lay(plan, {*result.loader_files, *users})
         new = sum(isinstance(item.entry, Copy | Content) for item in laid.delta)
         have = f"{count_noun(laid.shared, 'file')} {'is' if laid.shared == 1 else 'are'} there already"
         log.info(f"laid onto {printable(self.base.name)}: {have}, {new} {'is' if new == 1 else 'are'} new")
