@@ -14,6 +14,7 @@ RECIPES = transcripts.sections((DOCS / "recipes.md").read_text())
 OTHERS = {
     name: list(transcripts.steps((DOCS / name).read_text()))
     for name in (
+        "bases.md",
         "comparison.md",
         "cross.md",
         "explaining.md",

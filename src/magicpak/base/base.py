@@ -15,7 +15,7 @@ from magicpak.text import list_names
 class Base(NamedTuple):
     """What the bundle will be laid onto: its `name`, and everything in it, each file with its place on this host.
 
-    `unreadable` are the paths of directories that we may not list. An `image` has layers and a config.
+    `unreadable` are the paths of what we cannot look at. An `image` has layers and a config.
     """
 
     name: str

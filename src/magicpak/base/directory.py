@@ -1,5 +1,6 @@
 """A directory as a base: whoever has made it, nothing in it leads out of it."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -9,13 +10,15 @@ from magicpak.base.compare import FileComparer
 from magicpak.bundle.entry import Copy, Directory, Entry, Fifo, Link
 from magicpak.bundle.path import ROOT, BundlePath
 from magicpak.bundle.plan import Because, BundlePlan, Item
-from magicpak.errors import CannotRead, MagicpakError, read_failure
+from magicpak.errors import CannotRead, MagicpakError
 from magicpak.files.host import attributes_of
 from magicpak.files.view import KERNEL_DIRECTORIES, link_text, real_path
 from magicpak.text import printable
 
 MAX_ENTRIES = 2_000_000
 """What a base can have: fifty times what a usual system has, in two gigabytes of memory."""
+
+_UNREADABLE = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
 
 
 def directory_base(path: str) -> Base:
@@ -42,18 +45,25 @@ def _below(root: str, unreadable: list[str]) -> Iterator[tuple[BundlePath, Entry
         try:
             with os.scandir(f"{root}{above}") as listing:
                 children = list(listing)
-        except PermissionError:
-            unreadable.append(f"{root}{above}")
+        except FileNotFoundError:  # it is gone
             continue
         except OSError as error:
-            raise CannotRead(f"{root}{above}", error) from None
+            if error.errno not in _UNREADABLE:
+                raise CannotRead(f"{root}{above}", error) from None
+            unreadable.append(f"{root}{above}")
+            continue
         for child in children:
             place = above.joined(child.name)
             path = f"{root}{place}"
             try:
                 entry = _entry(path, child.stat(follow_symlinks=False))
+            except FileNotFoundError:
+                continue
             except OSError as error:
-                raise read_failure(path, error) from None
+                if error.errno not in _UNREADABLE:
+                    raise CannotRead(path, error) from None
+                unreadable.append(path)
+                continue
             if entry is None:
                 continue
             yield place, entry
