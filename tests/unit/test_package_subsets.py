@@ -5,6 +5,8 @@ from pathlib import Path
 from debian.deb822 import Deb822
 
 from magicpak.files.directory import DirectoryView
+from magicpak.needs.found import NeedFiles
+from magicpak.needs.of_bundle import licences
 from magicpak.packages.database import Package
 from magicpak.packages.details import PackageDetails, package_details
 from magicpak.packages.subset import HeldFile, Subset, subset
@@ -70,6 +72,15 @@ def test_of_dpkg_each_package_is_installed_with_the_sums_of_its_files(tmp_path: 
         (),
     )
     assert Deb822(first)["Description"] == "the library\n Status: no field"
+
+
+def test_a_package_whose_name_is_a_path_is_left_out(tmp_path: Path) -> None:
+    root = made(tmp_path, var__lib__dpkg__status=STATUS.replace("libc6", "../../../etc/libc6"), etc__libc6="x")
+    path = LIBC._replace(name="../../../etc/libc6")
+    assert subset({path: held("/usr/lib/libc.so")}, root) == Subset({}, (), ())
+    assert licences([path, MUSL._replace(name="../../../etc")], root) == NeedFiles(
+        trees=[], warnings=["2 packages without a file of its licence on this host: ../../../etc, ../../../etc/libc6"]
+    )
 
 
 def test_of_a_distroless_image_the_same_comes_out(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def licences(packages: Collection[Package], files: "SourceView") -> NeedFiles:
     found, missing = dict[str, None](), list[str]()
     for package in sorted(packages):
         path = licence_path(package)
-        if not files.exists(path):
+        if not package.is_file_name or not files.exists(path):
             missing.append(package.name)
             continue
         texts = [f"{COMMON}/{name}" for name in terms_of(package, files).common] if package.manager == "dpkg" else []

@@ -22,6 +22,11 @@ class Package(NamedTuple):
     architecture: str
     """Empty if the manager does not say."""
 
+    @property
+    def is_file_name(self) -> bool:
+        """Whether the name is that of a file, too: a database of somebody else can have others."""
+        return "/" not in self.name and not self.name.startswith(".")
+
 
 PathNames = tuple[bytes, ...]
 """The names that a database may have of one path: its own first, then those by links, of which the first counts."""

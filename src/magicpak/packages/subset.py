@@ -46,7 +46,7 @@ def subset(held: Mapping[Package, Sequence[HeldFile]], files: "SourceView" = HOS
     of_apk: list[bytes] = []
     for package in sorted(held):
         paragraph = known.by_package[package].paragraph if package in known.by_package else b""
-        if package.manager == "dpkg" and paragraph:
+        if package.manager == "dpkg" and paragraph and package.is_file_name:
             path = f"{dpkg.DIRECTORY}/status.d/{package.name}"
             path = path if path not in made else f"{path}:{package.architecture}"
             made[path] = _installed(paragraph)
