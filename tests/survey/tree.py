@@ -37,11 +37,22 @@ for each in null zero random urandom tty; do
   rm -f "$root/dev/$each"; cp -a "/dev/$each" "$root/dev/$each"
 done
 ln -sfn /proc/self/fd "$root/dev/fd"
+ln -sfn /proc/self/fd/0 "$root/dev/stdin"
+ln -sfn /proc/self/fd/1 "$root/dev/stdout"
+ln -sfn /proc/self/fd/2 "$root/dev/stderr"
+mkdir -p "$root/dev/shm" "$root/dev/pts"
+mount -t devpts devpts "$root/dev/pts" -o newinstance,ptmxmode=0666,mode=620
+ln -sfn pts/ptmx "$root/dev/ptmx"
+mount -t tmpfs shm "$root/dev/shm"
 mount -t proc none "$root/proc"
 mount --bind "$root/proc/sys" "$root/proc/sys"
 mount -o remount,bind,ro "$root/proc/sys"
 test ! -e "$root/proc/sysrq-trigger" || mount --bind /dev/null "$root/proc/sysrq-trigger"
 hostname survey
+mkdir -p "$root/etc"
+echo '127.0.0.1 localhost' > "$root/etc/hosts"
+echo survey > "$root/etc/hostname"
+: > "$root/etc/resolv.conf"
 exec setpriv --bounding-set "-all$CAPABILITIES" --inh-caps=-all \\
   env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C chroot "$root" "$@"
 """

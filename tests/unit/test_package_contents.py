@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from magicpak.files.directory import DirectoryView
+from magicpak.packages.contents import own_contents
+from magicpak.packages.database import Package
 from support.package_roots import package_contents
 
 DPKG = {
@@ -111,3 +114,31 @@ def test_apk_has_files_directories_and_needs_by_names_of_many_kinds(database: st
         *own, "/usr/lib", "/usr/lib/libtool.so.1", "/bin", "/bin/busybox", "/usr/share/data", "/usr/share/data/x",
     ]  # fmt: skip
     assert package_contents(["tools"], str(tmp_path)).unknown == ["tools"]
+
+
+def test_the_parts_of_a_package_are_its_own_and_programs_are_of_what_it_needs(tmp_path: Path) -> None:
+    needs = {
+        "app": "app-data, libapp-perl, tool",
+        "app-data": "viewer",
+        "libapp-perl": "",
+        "tool": "far",
+        "far": "farther",
+        "viewer": "",
+        "farther": "",
+    }
+    info = tmp_path / "var/lib/dpkg/info"
+    info.mkdir(parents=True)
+    paragraphs = [
+        f"Package: {name}\nStatus: install ok installed\nVersion: 1\nArchitecture: amd64\nDepends: {depends}"
+        for name, depends in needs.items()
+    ]
+    (tmp_path / "var/lib/dpkg/status").write_text("\n\n".join(paragraphs) + "\n")
+    for name in needs:
+        (info / f"{name}.list").write_text(f"/usr/share/{name}/x\n/usr/bin/{name}\n/usr/share/doc/{name}/copyright\n")
+    found = own_contents(Package("dpkg", "app", "1", "amd64"), DirectoryView(str(tmp_path)))
+    own = ["app", "app-data", "libapp-perl"]
+    assert sorted(found.paths) == sorted(
+        [*(f"/usr/share/{each}/x" for each in own), *(f"/usr/bin/{each}" for each in own)]
+    )
+    assert sorted(found.programs) == sorted(f"/usr/bin/{each}" for each in (*own, "tool", "far", "viewer"))
+    assert own_contents(Package("dpkg", "none", "1", "amd64"), DirectoryView(str(tmp_path))).paths == ()

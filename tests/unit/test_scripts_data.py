@@ -21,10 +21,10 @@ class HostOfModes(Sources):
         for path, mode in modes.items():
             above, _, name = path.rpartition("/")
             self._names[above] = self._names.get(above, frozenset()) | {name}
-            self._kinds[path] = mode
+            self._statuses[path] = mode, 0
 
-    def _kind(self, path: str) -> int:
-        return self._kinds.get(path, 0)
+    def _status(self, path: str) -> tuple[int, int]:
+        return self._statuses.get(path, (0, 0))
 
 
 @pytest.mark.parametrize(

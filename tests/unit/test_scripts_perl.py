@@ -322,3 +322,16 @@ def test_a_script_of_too_many_parts_is_left_unread_with_a_warning(tree: PerlTree
     assert tree.sources.warnings() == [
         f"{tree.root}/bin/script is not read for what it needs: it has more than {MAX_PARTS} statements and strings"
     ]
+
+
+def test_a_constant_is_a_program_where_that_is_expected_or_it_has_arguments(tree: PerlTree) -> None:
+    tree.sources.expect(["git", "less"], [])
+    code = "run([ 'sort', $file ]); which('git'); $x = 'gzip -d'; for (qw(less tar)) {} print 'tar of a thing';"
+    assert sorted(tree.programs(code)) == ["git", "gzip", "less", "sort"]
+
+
+def test_a_module_that_another_names_counts_only_if_the_packages_of_the_system_need_it(tree: PerlTree) -> None:
+    tree.add("A.pm", "eval { require B }; eval { require C }; 1;")
+    paths = [tree.add(name) for name in ("B.pm", "C.pm", "D.pm")]
+    tree.sources.expect([], [], paths[:1])
+    assert tree.files("use A; use D;") == ["A.pm", "B.pm", "D.pm"]

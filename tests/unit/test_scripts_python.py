@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from magicpak.scripts.needs import ScriptFile, ScriptNeeds
-from magicpak.scripts.python.code import imported_names, read_code
+from magicpak.scripts.python.code import read_code
 from magicpak.scripts.python.companions import companions, shared_data
 from magicpak.scripts.python.home import find_python
+from magicpak.scripts.python.import_lines import imported_names
 from magicpak.scripts.python.language import Python
 from magicpak.scripts.python.path import search_path
 from magicpak.scripts.python.values import UNKNOWN, known_path
@@ -63,8 +64,8 @@ class Existing(Sources):
         super().__init__()
         self._mode = stat.S_IFDIR | 0o755 if are_directories else stat.S_IFREG | 0o644
 
-    def _kind(self, path: str) -> int:
-        return self._kinds.setdefault(path, self._mode)
+    def _status(self, path: str) -> tuple[int, int]:
+        return self._statuses.setdefault(path, (self._mode, 0))
 
 
 def installed(tree: Tree, prefix: str = "usr", lib: str = "lib", name: str = "python3.12") -> None:
@@ -384,9 +385,60 @@ def test_c_modules_are_those_of_the_version(tree: Tree, tmp_path: Path, name: st
 
 def test_a_c_module_of_the_top_level_that_another_names_comes_in(tree: Tree, tmp_path: Path) -> None:
     installed(tree)
-    tree({"app/run": "import tool", f"{SITE}/tool/__init__.py": "", f"{SITE}/tool/_x.abi3.so": "\0_backend\0_no\0"})
-    tree({f"{SITE}/_backend.abi3.so": "", f"{SITE}/_other.abi3.so": "", f"{SITE}/_no.py": ""})
-    assert files(tmp_path) == [f"{SITE}/tool", f"{SITE}/_backend.abi3.so"]
+    tree({"app/run": "import tool, a", f"{SITE}/tool/__init__.py": "", f"{SITE}/tool/_x.abi3.so": "\0_backend\0_no\0"})
+    tree({f"{SITE}/_backend.abi3.so": "", f"{SITE}/_other.abi3.so": "", f"{SITE}/_no.py": "", f"{SITE}/a.py": ""})
+    assert sorted(files(tmp_path)) == [f"{SITE}/_backend.abi3.so", f"{SITE}/a.py", f"{SITE}/tool"]
+
+
+def test_what_c_modules_of_the_script_itself_name_comes_in(tree: Tree, tmp_path: Path) -> None:
+    installed(tree)
+    tree({"app/run": "import run", f"{SITE}/run/__init__.py": "", f"{SITE}/run/fast.abi3.so": "\0numbers2\0nothing\0"})
+    tree({f"{SITE}/numbers2/__init__.py": "", f"{SITE}/other/__init__.py": ""})
+    assert sorted(files(tmp_path)) == [f"{SITE}/numbers2", f"{SITE}/run"]
+
+
+def test_a_c_module_of_a_namespace_names_others_of_it_in_full(tree: Tree, tmp_path: Path) -> None:
+    installed(tree)
+    tree({"app/run": "import a, q.core", f"{SITE}/a.py": ""})
+    tree({f"{SITE}/q/core.abi3.so": "\0q.sip\0", f"{SITE}/q/sip.abi3.so": "", f"{SITE}/q/other.abi3.so": ""})
+    assert sorted(files(tmp_path)) == [f"{SITE}/a.py", f"{SITE}/q/core.abi3.so", f"{SITE}/q/sip.abi3.so"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import ctypes\nfor v in 1, 2:\n    ctypes.cdll.LoadLibrary(f'libkey.so.{v}')",
+        "import ctypes\nnames = ['libkey.so.1']\nctypes.CDLL(names[0])",
+        "import ctypes.util\nlocate_library(('key', 'libkey'), ctypes.util.find_library)",
+    ],
+)
+def test_libraries_whose_names_are_constants_somewhere_come_in(code: str, tree: Tree, tmp_path: Path) -> None:
+    installed(tree)
+    tree({"app/run": code, "usr/lib/libkey.so.1": ""})
+    assert "usr/lib/libkey.so.1" in files(tmp_path)
+
+
+def test_code_that_another_script_gives_is_read_in_place_of_a_file(tree: Tree, tmp_path: Path) -> None:
+    installed(tree)
+    tree({"app/run": "import no", f"{SITE}/tool/__main__.py": "import b", f"{SITE}/b.py": "", f"{SITE}/no.py": ""})
+    script = ScriptFile(f"{tmp_path}/app/run", f"{tmp_path}/usr/bin/python3", code="__import__('tool.__main__')")
+    found = Python().script(script, Sources(), whole=False).files
+    assert f"{SITE}/b.py" in [each.path.removeprefix(f"{tmp_path}/") for each in found]
+    assert f"{SITE}/no.py" not in [each.path.removeprefix(f"{tmp_path}/") for each in found]
+
+
+def test_what_a_module_can_do_without_counts_only_if_the_packages_of_the_system_need_it(
+    tree: Tree, tmp_path: Path
+) -> None:
+    installed(tree)
+    tree({"app/run": "import run, lib", f"{SITE}/run.py": "try:\n    import mine\nexcept ImportError: pass"})
+    tree({f"{SITE}/lib.py": "import always\ntry:\n    import some, other\nexcept ImportError: pass"})
+    tree({f"{SITE}/{name}.py": "" for name in ("mine", "always", "some", "other")})
+    sources = Sources()
+    sources.expect([], [], [f"{tmp_path}/{SITE}/some.py"])
+    script = ScriptFile(f"{tmp_path}/app/run", f"{tmp_path}/usr/bin/python3")
+    found = [Path(each.path).stem for each in Python().script(script, sources, whole=False).files]
+    assert sorted(found) == ["always", "lib", "mine", "run", "some"]
 
 
 def test_a_distribution_brings_what_it_requires_and_not_what_it_can_do_without(tree: Tree, tmp_path: Path) -> None:
@@ -449,7 +501,7 @@ def test_a_script_that_names_its_distribution_starts_at_its_entry_points(tree: T
     tree({f"{SITE}/my_tool-1.egg-info/entry_points.txt": "[console_scripts]\nrun = mine.main:start\n"})
     tree({f"{SITE}/my_tool-1.egg-info/top_level.txt": "mine\n", f"{SITE}/mine/__init__.py": ""})
     tree({f"{SITE}/mine/main.py": "import other", f"{SITE}/other.py": ""})
-    assert files(tmp_path) == [f"{SITE}/mine", f"{SITE}/my_tool-1.egg-info", f"{SITE}/other.py"]
+    assert sorted(files(tmp_path)) == [f"{SITE}/mine", f"{SITE}/my_tool-1.egg-info", f"{SITE}/other.py"]
 
 
 def typelib(dependencies: str, libraries: str) -> bytes:

@@ -53,7 +53,7 @@ def commands(text: str) -> list[str]:
         ("cat <<A <<-'B'; c\n$(d)\n`e` no\nA\n$(no)\n\tB\nf", ["cat", "c", "d", "e", "f"]),
         ("a <<< b <(c) >(d)", ["c", "d", "a ? ?"]),
         ("a @(b|c)d *.e ?", ["a @?d ?.e ?"]),
-        ("a $'b' $\"c\" $1 ${#d} ${e%/*}", ["a b c $1 ? ?"]),
+        ("a $'b' $\"c\" $1 ${#d} ${e%/*}", ["a b c $1 ? $e"]),
         ("time -p a; ! b; coproc c", ["a", "b", "c"]),
         ("a 'unfinished", ["a unfinished"]),
         ("a $(unfinished", ["unfinished", "a ?"]),
@@ -102,6 +102,8 @@ def programs(host: Path, text: str) -> str:
         ('A=\'eval "$A"; b\'; eval "$A"', "b"),
         ("sh -c 'a | b'; eval 'c'; trap 'd' EXIT; find . -name x -exec e {} \\;", "a b c d e"),
         ("echo a | b; print a", "b"),
+        ("x=(1 $(a) b); y=(`c`)", "a c"),
+        ('x=pre-a; "${x#pre-}"; y=b.sh; "${y%.*}"; z=p/q/c; ${z##*/}; w=d-e-f; ${w%%-*}', "a b c d"),
         ("$1; $x/a; ./a; $(a) x; `echo b` c; <(d) e", "a d"),
         ('$(a) -x; `b` -y; "$(c | d)"; <(e) f; x$(g', "a b c d e g"),
     ],
@@ -156,3 +158,32 @@ def test_pkg_config_finds_what_it_describes(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(sources, "is_directory", found.__contains__)
     needs = Shell().script(ScriptFile(f"{tmp_path}/script", "/bin/sh"), sources, whole=False)
     assert [each.path for each in needs.files] == found
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "before"),
+    [
+        ("python3 -m tool.run", "__import__('tool.run.__main__')", ["-m", "tool.run"]),
+        ("exec python3 -Ec 'import a' x", "import a", ["-Ec", "x"]),
+        ("perl -MB -ne 'use A' x", "use A", ["-MB", "-ne", "x"]),
+        ("ruby -e 'require %q(a)'", "require %q(a)", ["-e"]),
+    ],
+)
+def test_code_on_the_command_line_of_an_interpreter_is_a_script(
+    line: str, code: str, before: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("python3", "perl", "ruby"):
+        (tmp_path / name).write_text("")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "script").write_text(line)
+    found = Shell().script(ScriptFile(f"{tmp_path}/script", "/bin/sh"), Sources(), whole=False).scripts
+    assert [(each.code, list(each.arguments)) for each in found] == [(code, before)]
+
+
+def test_words_are_programs_where_they_are_expected(host: Path) -> None:
+    (host / "script").write_text("for each in a b; do which $each; done; x='c -v'; echo d")
+    sources = Sources()
+    sources.expect(["a", "c", "d", "nothing"], [])
+    needs = Shell().script(ScriptFile(f"{host}/script", "/bin/sh"), sources, whole=False)
+    assert sorted(os.path.basename(each.path) for each in needs.programs) == ["a", "c", "d"]

@@ -1,11 +1,12 @@
 """What scripts need: their interpreters, the library of each interpreter, and what the scripts reach from there."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Because
+from magicpak.collect.executed import executed_needs
 from magicpak.collect.include import elf_files_among, make_directory
 from magicpak.collect.include_libraries import resolve_included
 from magicpak.collect.mirror import Mirror
@@ -13,18 +14,22 @@ from magicpak.collect.programs import ProgramCollector
 from magicpak.collect.trees import TooManyLinks, TooMuch, TreeCollector
 from magicpak.elf.cache import ElfCache
 from magicpak.elf.errors import ElfError
+from magicpak.errors import ToolFailed
 from magicpak.files.cli_path import HOST_ROOT, CliPath, Location
 from magicpak.ldso.factory import Loaders
 from magicpak.resolve.inputs import Program, ScriptInput
 from magicpak.resolve.libraries import Resolved
+from magicpak.scripts.jars import class_path
 from magicpak.scripts.languages import language_of
 from magicpak.scripts.needs import Language, Requirement, ScriptFile, ScriptNeeds
+from magicpak.scripts.packaged import MAX_OF_EXECUTED, MAX_PACKAGE, packaged_scripts
 from magicpak.scripts.sources import Sources
 from magicpak.scripts.state import WRITTEN_TO
 from magicpak.text import printable
 
 if TYPE_CHECKING:
     from magicpak.files.source import SourceView
+_Key = tuple[str, str, str]
 
 _NAMES = {"java": ("java", "users")}
 """Programs without a reader of their own, and what they need of `--with`: java looks up the user's home directory."""
@@ -72,6 +77,7 @@ def collect_scripts(
         collector.programs.place_interpreter(each.path, Location(BundlePath(each.real), each.place), each.script)
     for location in included:
         collector.programs.interpret(location)
+    collector.add_packages([each.real for each in inputs])
     collector.read_all()
     collector.make_directories()
     programs = collector.programs.resolved
@@ -97,6 +103,11 @@ def interpreters(
     return found
 
 
+def _key(script: ScriptFile) -> _Key:
+    """Return by what `script` is read once."""
+    return script.path, script.interpreter, script.code or ""
+
+
 class _ScriptCollector:
     """Reads scripts, those that others execute among them, each once, and collects what they need."""
 
@@ -111,22 +122,64 @@ class _ScriptCollector:
         self._whole = whole
         self._languages: dict[str, Language] = {}
         self._interpreters: set[str] = set()
-        self._given: dict[tuple[str, str], ScriptFile] = {}
+        self._given: dict[_Key, ScriptFile] = {}
         self._warnings: list[str] = []
+        self._examined: set[str] = set()
+        self._packaged: set[str] = set()
+
+    def add_packages(self, inputs: Collection[str]) -> None:
+        """Collect what the packages have that own the scripts at the real paths `inputs`."""
+        self._add_packages([file for at, file in self.programs.scripts.items() if at.host in inputs], MAX_PACKAGE)
+
+    def _add_packages(self, scripts: Sequence[ScriptFile], most: int) -> None:
+        self._packaged |= {script.path for script in scripts}
+        found = packaged_scripts(scripts, self._sources, most)
+        self._sources.expect((os.path.basename(path) for path in found.programs), found.own, found.modules)
+        self._add(found.needs)
 
     def read_all(self) -> None:
         """Collect what the scripts need that are there, and those that this adds."""
-        read: set[tuple[str, str]] = set()
+        read: set[_Key] = set()
         while found := {key: script for key, script in self._scripts().items() if key not in read}:
+            executed = [each for each in found.values() if each.path not in self._packaged]
+            self._add_packages(executed, MAX_OF_EXECUTED)
             for script in found.values():
                 language = self._language(script.interpreter)
                 if language is not None:
                     self._add(language.script(script, self._sources, whole=self._whole))
             read |= found.keys()
+            self._add_needs_of_programs()
 
-    def _scripts(self) -> dict[tuple[str, str], ScriptFile]:
+    def _add_needs_of_programs(self) -> None:
+        """Collect what the programs need that scripts execute, and what is in the class paths of jar files."""
+        resolved = {each.closure.program.path: each for each in self.programs.resolved}
+        new = [each for path, each in resolved.items() if path not in self._examined]
+        self._examined |= resolved.keys()
+        found = executed_needs(new, self._sources)
+        self.names |= {name: of for name, of in found.names.items() if name not in self.names}
+        for path, program in found.paths.items():
+            self._add_named(path, program)
+
+        for jar in [each for each in self._jars() if each not in self._examined]:
+            self._examined.add(jar)
+            for path in class_path(jar, self._sources):
+                self._add_named(path, jar)
+
+    def _jars(self) -> Iterator[str]:
+        for item in self._mirror.after(self._before):
+            if item.path.endswith(".jar"):
+                yield item.path
+
+    def _add_named(self, path: str, program: str) -> None:
+        because = Because("named by", program)
+        if self._sources.is_executable(path) and not self._sources.head(path).startswith(b"\x7fELF"):
+            self._add(ScriptNeeds(programs=[Requirement(path, because)]))
+        else:
+            self._add(ScriptNeeds(files=[Requirement(path, because)]))
+
+    def _scripts(self) -> dict[_Key, ScriptFile]:
         """Return the scripts that are executed, and those that interpreters are given."""
-        return {(each.path, each.interpreter): each for each in self.programs.scripts.values()} | self._given
+        return {_key(each): each for each in self.programs.scripts.values()} | self._given
 
     def make_directories(self) -> None:
         """Collect the directories that any script may write to, which an image has only if its bundle has."""
@@ -160,16 +213,26 @@ class _ScriptCollector:
             self._add_file(file)
         for directory in needs.directories:
             make_directory(directory.path, self._mirror, directory.because)
-        for program in needs.programs:
+        for program in filter(self._is_understood, needs.programs):
             self.programs.place(program.path, program.because)
             self._language(program.path)
             for name in _NAMES.get(os.path.basename(self._sources.real(program.path)), ()):
                 self.names.setdefault(name, program.path)
         for script in needs.scripts:
-            self._given.setdefault((script.path, script.interpreter), script)
+            self._given.setdefault(_key(script), script)
         self.names |= {name: of for name, of in needs.names.items() if name not in self.names}
         self._warnings += needs.warnings
         self.hints += needs.hints
+
+    def _is_understood(self, program: Requirement) -> bool:
+        """Return whether the loader of `program` is known: of what a script only names, another is no failure."""
+        real = BundlePath(self._sources.real(program.path))
+        try:
+            self.programs.resolve(Location(real, real))
+        except ToolFailed as error:
+            self._warnings.append(f"{printable(program.path)} is not included: {error}")
+            return False
+        return True
 
     def _add_file(self, file: Requirement) -> None:
         try:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from magicpak import resources
@@ -114,6 +114,7 @@ class SignTable(NamedTuple):
     named: NamedFiles
 
 
+@cache
 def read_signs() -> SignTable:
     """Return the table, in its order."""
     import tomllib

@@ -11,6 +11,7 @@ GoogleContainerTools/distroless).
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from magicpak.packages.database import DatabaseReader, InstalledPackages, Ownership, Package, PathNames, all_names
@@ -79,9 +80,16 @@ def installed(files: "SourceView") -> InstalledPackages:
         provided |= {each: package for names in _relations(paragraph, _PROVIDES) for each in names}
     diversions = _diversions(reader)
 
+    @cache
+    def lists_of() -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for each in _list_names(reader):
+            found.setdefault(each.partition(":")[0], []).append(each)
+        return found
+
     def files_of(package: str) -> list[str]:
         name = package.partition(":")[0]
-        lists = [each for each in _list_names(reader) if each.partition(":")[0] == name]
+        lists = lists_of().get(name)
         if not lists:
             return []
         path = f"{DIRECTORY}/info/{package if package in lists else lists[0]}{_LIST}"

@@ -21,11 +21,7 @@ def embedded_paths(program: str, library: str, sources: Sources) -> dict[str, No
 
 
 def _strings(file: str, sources: Sources) -> Iterator[str]:
-    try:
-        data = sources.head(file, MAX_BINARY)
-    except OSError:
-        return
-    for match in _STRING.finditer(data):
+    for match in _STRING.finditer(sources.head(file, MAX_BINARY)):
         yield from match[0].decode("ascii").rstrip("/").split(":")
 
 

@@ -1,5 +1,7 @@
 """What readers of scripts find, put together."""
 
+import os
+
 from magicpak.bundle.plan import Because
 from magicpak.scripts.data_paths import application_of, own_data
 from magicpak.scripts.needs import Requirement, ScriptNeeds
@@ -22,7 +24,17 @@ class CollectedNeeds:
 
     def add_users(self, of: str) -> None:
         """Add the users and groups that every system has: `of` looks some up."""
-        self._names.setdefault("users", of)
+        self.add_name("users", of)
+
+    def add_name(self, name: str, of: str) -> None:
+        """Add what `--with name` does, which `of` needs."""
+        self._names.setdefault(name, of)
+
+    def add_word(self, word: str, of: str) -> None:
+        """Add the program that the constant `word` names, as far as one can tell."""
+        program = self._sources.expected(word)
+        if program is not None:
+            self._programs.setdefault(program, Because("named by", of))
 
     def needs(self) -> ScriptNeeds:
         """Return all of it; what is below a directory that is needed as a whole is not named again."""
@@ -60,6 +72,8 @@ class Findings(CollectedNeeds):
         elif is_state(path, self._sources):
             self._directories.setdefault(path.rstrip("/"), Because("named by", of))
         elif path != of and "bin" in path.split("/") and self._sources.is_executable(path):
+            if self._sources.expected(os.path.basename(path)):
+                self._programs.setdefault(path, Because("named by", of))
             self._hints.setdefault(path, f"{printable(of)} may execute it")
 
     def add_library(self, directory: str, of: str) -> bool:

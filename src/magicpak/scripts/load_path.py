@@ -68,6 +68,7 @@ class LoadPath(ABC, Generic[Facts]):
         """Read what is below `directory`, which nothing need execute."""
 
     def _read_later(self, file: str, *, is_executed: bool) -> None:
+        is_executed = is_executed or self._sources.is_own(file)
         if (file, is_executed) not in self._seen:
             self._seen.add((file, is_executed))
             self._waiting.append((file, is_executed))

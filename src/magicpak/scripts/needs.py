@@ -12,13 +12,15 @@ class ScriptFile(NamedTuple):
 
     `path` is the absolute path by which it is executed, `interpreter` that of the program that reads it: what env(1)
     finds, if it is started by env. Their links are unresolved. `arguments` are those of the interpreter before the
-    script's path, `environment` are the variables that env sets.
+    script's path, `environment` are the variables that env sets. `code` is what the script at `path`, of another
+    language, has the interpreter run instead: what follows -e, or -c.
     """
 
     path: str
     interpreter: str
     arguments: Sequence[str] = ()
     environment: Mapping[str, str] = {}
+    code: str | None = None
 
 
 class Requirement(NamedTuple):

@@ -154,13 +154,18 @@ class _SourceReader:
         for name in found.imports:
             self._import(name, path)
         for name in found.beside:
-            self._add_beside(os.path.normpath(f"{directory}/{name.lstrip('/')}"), path)
+            beside = os.path.normpath(f"{directory}/{name.lstrip('/')}")
+            self._add_beside(beside, path)
+            if beside.endswith(self._syntax.suffixes):
+                self._import(beside, path)
         for line in (*found.lines, *found.pipelines):
             needs = read_command_line(line, path, self._sources, by_shell=line in found.lines)
             self.files |= {each.path: each for each in needs.files if each.path not in self.files}
             self.programs |= {each.path: each for each in needs.programs if each.path not in self.programs}
         for word in [*found.words, *(["/bin/sh"] if found.has_lines else [])]:
             self._add_program(word, path)
+        for program in filter(None, map(self._sources.expected, found.texts)):
+            self._add_program(program, path)
         for each in found.paths:
             if own_data(each, self._sources):
                 self._add_file(each, Because("named by", path))

@@ -14,6 +14,7 @@ SYNTAX = SourceSyntax(
     imports=rf"\brequire\s*(?:[(,]\s*)?{STRING}|\bpackage\.c?path\s*=\s*{STRING}",
     lines=rf"\b(?:os\.execute|io\.popen)\s*(?:\(\s*)?{VALUE}",
     executing=r"\bexecute\b|\bpopen\b",
+    suffixes=(".lua",),
 )
 
 

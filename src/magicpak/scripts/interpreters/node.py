@@ -25,6 +25,7 @@ SYNTAX = SourceSyntax(
     words=rf"\b(?:spawn|spawnSync|execFile|execFileSync|execa|execaSync)\s*\(\s*{_NAMED}",
     assignments=rf"\b(?P<name>[A-Za-z_$][\w$]*)\s*=\s*{STRING}",
     executing=r"child_process|\bexeca\b|cross-spawn|shelljs",
+    suffixes=(".js", ".cjs", ".mjs"),
 )
 
 _BUILT_IN = re.compile(

@@ -20,6 +20,7 @@ SYNTAX = SourceSyntax(
     lines=rf"\b(?:exec|shell_exec|system|passthru|popen|proc_open)\s*\(\s*{_NAMED}|(?:=|\(|return|echo)\s*`([^`\n]+)`",
     words=rf"\bpcntl_exec\s*\(\s*{_NAMED}|\bnew\s+Process\s*\(\s*\[\s*{STRING}",
     assignments=rf"\$(?P<name>[A-Za-z_]\w*)\s*=\s*{STRING}",
+    suffixes=(".php", ".inc"),
 )
 
 _SETTINGS = (

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from magicpak.scripts.command_words import command_words
+
 _DOUBLE = r"[^\"\\\n]*(?:\\.[^\"\\\n]*)*"
 _SINGLE = r"[^'\\\n]*(?:\\.[^'\\\n]*)*"
 _DOUBLE_OF_LINES = r"[^\"\\]*(?:\\[\s\S][^\"\\]*)*"
@@ -39,7 +41,8 @@ class SourceSyntax(NamedTuple):
     `kept` is what no comment begins in, such as strings. Of a match of the others, the last group is what counts:
     of `imports` the name of a module, of `beside` a path relative to the directory of the file, of `lines` the commands
     that a shell executes, of `pipelines` those that are executed without one, of `words` a program. All but imports and
-    paths are looked for only in files that contain `executing`.
+    paths are looked for only in files that contain `executing`. What is `beside` is imported if it ends in one of
+    `suffixes`.
     """
 
     comments: str
@@ -51,10 +54,15 @@ class SourceSyntax(NamedTuple):
     words: str = ""
     assignments: str = ASSIGNMENT
     executing: str = ""
+    suffixes: tuple[str, ...] = ()
 
 
 class Mentions(NamedTuple):
-    """What a source file names. `has_lines` is true if it executes a shell, whether with a constant or not."""
+    """What a source file names.
+
+    `texts` are strings that can be names of programs, or begin as commands do. `has_lines` is true if it executes a
+    shell, whether with a constant or not.
+    """
 
     imports: list[str]
     beside: list[str]
@@ -62,6 +70,7 @@ class Mentions(NamedTuple):
     pipelines: list[str]
     words: list[str]
     paths: list[str]
+    texts: list[str]
     has_lines: bool
 
 
@@ -81,6 +90,7 @@ def mentions(text: str, syntax: SourceSyntax) -> Mentions:
         pipelines=_texts(pipelines, assigned),
         words=_texts(words, assigned),
         paths=list(dict.fromkeys(match[0].rstrip("/.,") for match in _PATH.finditer(code))),
+        texts=list(dict.fromkeys(command_words(code))) if is_executing else [],
         has_lines=bool(lines),
     )
 

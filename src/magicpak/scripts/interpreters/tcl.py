@@ -25,6 +25,7 @@ SYNTAX = SourceSyntax(
         r"|\bauto_execok\s+[\"{]?([\w./+-]+)"
     ),
     assignments="",
+    suffixes=(".tcl", ".tm"),
 )
 
 _LIBRARY = (

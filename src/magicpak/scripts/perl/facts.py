@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from magicpak.scripts.call_tokens import UNKNOWN, inside
 from magicpak.scripts.command_line import executed
+from magicpak.scripts.command_words import command_words
 from magicpak.scripts.perl.expressions import PerlToken, Scope, tokens
 from magicpak.scripts.perl.syntax import PerlText
 from magicpak.scripts.quoted_text import Keyword, Quoted
@@ -22,6 +23,7 @@ _NAME = re.compile(r"[A-Za-z_]\w*(?:::\w+)*")
 _QUALIFIED = re.compile(r"[A-Za-z_]\w*(?:::\w+)+")
 _NAMESPACE = re.compile(r"([A-Za-z_]\w*(?:::\w+)*)::(?:\0.*)?", re.DOTALL)
 _COMPILED = re.compile(rb"(?<=\0)[A-Za-z]\w*(?:::\w+)+(?=\0)")
+_WORD = re.compile(r"[a-z][\w.+-]{1,40}")
 _VERSION = re.compile(r"v?\d")
 _SHELL_CHARACTERS = frozenset("$&*(){}[]'\";\\|?<>~`\n")  # doio.c, do_exec3
 _ENDS = ("or", "and", "if", "unless", "?")
@@ -51,8 +53,10 @@ class PerlFacts:
         self.shares: dict[str, None] = {}
         self.programs: dict[str, None] = {}
         self.paths: dict[str, None] = {}
+        self.words: dict[str, None] = {}
         self.looks_up_users = False
         self._read(code, known, 0)
+        self._add(self.words, command_words(code))
 
     @classmethod
     def of_library(cls, data: bytes) -> "PerlFacts":
@@ -89,7 +93,9 @@ class PerlFacts:
         if quoted.kind == "qx":
             self._shell(scope.string(quoted))
         elif quoted.kind == "qw":
-            self._add(self.modules, (word for word in quoted.text.split() if _QUALIFIED.fullmatch(word)))
+            words = quoted.text.split()
+            self._add(self.modules, filter(_QUALIFIED.fullmatch, words))
+            self._add(self.words, filter(_WORD.fullmatch, words))
         elif "/" in quoted.text or "::" in quoted.text or "$" in quoted.text:
             value = scope.string(quoted)
             if value.startswith("/") and UNKNOWN not in value:

@@ -51,7 +51,7 @@ class Perl:
         for name in named:
             modules.use(name, script.path)
         modules.require("sitecustomize.pl", script.path)
-        modules.follow(read_facts(script.path, script.path, sources))
+        modules.follow(read_facts(script.path, script.path, sources, script.code))
         return findings.needs()
 
     def _path(self, interpreter: str, sources: Sources) -> ModulePath:

@@ -54,6 +54,8 @@ class PerlModules(LoadPath[PerlFacts]):
             self._findings.add_program(program, file)
         if is_executed and "Pod::Usage" in facts.modules:  # which has perldoc print a whole manual
             self._findings.add_program(f"{self._path.home}/perldoc", file)
+        for word in facts.words if is_executed else ():
+            self._findings.add_word(word, file)
         for path in facts.paths if is_executed else ():
             self._findings.add_path(path, file)
         if is_executed and facts.looks_up_users:
@@ -65,6 +67,8 @@ class PerlModules(LoadPath[PerlFacts]):
         files = {
             each: path for each in directories if self._sources.is_file(path := _followed(each + name, self._sources))
         }
+        if not self._sources.is_own(of) and of != self._script:
+            files = {each: path for each, path in files.items() if self._is_counted(each, path)}
         if not files:
             self._missing.setdefault(name, of)
         for directory, path in files.items():
@@ -74,6 +78,10 @@ class PerlModules(LoadPath[PerlFacts]):
                 self._findings.add_file(path, _USED, of)
         if any(directory[:-1] not in self._path.standard for directory in files) and name.endswith(".pm"):
             self._add_namespace(name[:-3], of)
+
+    def _is_counted(self, directory: str, path: str) -> bool:
+        """Return whether the module at `path`, which another module names, is of the library, or needed by packages."""
+        return directory[:-1] in self._path.standard or not self._sources.is_optional(path)
 
     def _add_namespace(self, name: str, of: str) -> None:
         """Add the modules below the module at `name`, which are read too, its compiled part, and its shared files."""
@@ -105,11 +113,14 @@ def _followed(path: str, sources: Sources) -> str:
     return sources.real(above + parent) + rest if parent and rest.startswith("/") else path
 
 
-def read_facts(file: str, script: str, sources: Sources) -> PerlFacts:
-    """Return what `file` says that it needs: nothing where it cannot be read, which is a warning."""
-    data = sources.read(file) or b""
-    if data.startswith(b"\x7fELF"):
-        return PerlFacts.of_library(data)
+def read_facts(file: str, script: str, sources: Sources, given: str | None = None) -> PerlFacts:
+    """Return what `file`, or the code `given` in it, says that it needs.
+
+    That is nothing where it cannot be read, which is a warning.
+    """
+    if file.endswith(".so"):
+        return PerlFacts.of_library(sources.binary(file))
+    data = (sources.read(file) or b"") if given is None else given.encode(errors="surrogateescape")
     end = -1 if b"SelfLoader" in data else data.find(b"\n__END__")
     code = data if end < 0 else data[:end]
     if b"\0" in code:

@@ -8,23 +8,16 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from magicpak.scripts.python.commands import NamedProgram, dotted, executions
+from magicpak.scripts.python.import_lines import imported_from
 from magicpak.scripts.python.values import UNKNOWN, Values
 
 _MAX_TOKENS = 250_000
 """Those of a module of one MiB. A tree takes up to 700 bytes for each, and 10 µs."""
 _TOKEN = re.compile(rb"\w+|[^\w\s]")
 
-_IMPORT = re.compile(rb"import")
-"""What each _STATEMENT has: to look for it first takes a tenth of the time."""
-_STATEMENT = re.compile(
-    rb"""(?:[^#'"\n]*[;:])?[ \t]*(?:"""
-    rb"""from[ \t]+(\.*[\w.]*)[ \t]+import\b[ \t]*(\([^()]{0,2000}|[^\n#;]*)|import[ \t]+([^\n#;]+))"""
-)
-_CALLING = (b"import_module", b"__import__", b"run_module", b"load_entry_point")
-_CALLED = re.compile(rb"""(?:%s)[ \t]*\(\s*["']([\w.]+)["']""" % b"|".join(_CALLING))
-_NAMES = re.compile(r"(\w+)(?:\s+as\s+\w+)?")
+_WORD = re.compile(r"[a-z][\w.+-]{1,40}(?:$| [^\n]{1,8})")
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-_IMPORTERS = {"import_module", "__import__", "run_module", "importlib_import_module"}
+_IMPORTERS = {"import_module", "__import__", "run_module", "importlib_import_module", "find_spec", "import_patched"}
 _ENTRY_POINTS = {"load_entry_point", "importlib_load_entry_point", "distribution", "require"}
 _SEARCH_ADDED = {"sys.path.insert": 1, "sys.path.append": 0, "site.addsitedir": 0}
 
@@ -38,7 +31,8 @@ class PythonCode(NamedTuple):
 
     `imports` are full names of modules, and of what is imported from them; `started` are those that a function is given
     by name. `distributions` are names whose entry points are looked up. `search` are directories added to sys.path,
-    `paths` absolute paths, the last part of which may be unknown, both in the order of the code.
+    `paths` absolute paths, the last part of which may be unknown, both in the order of the code. `words` are constants
+    that can be names of programs, or begin as commands do.
     """
 
     imports: frozenset[str] = frozenset()
@@ -47,6 +41,7 @@ class PythonCode(NamedTuple):
     executions: tuple[NamedProgram, ...] = ()
     search: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
+    words: frozenset[str] = frozenset()
 
 
 def parse(data: bytes) -> ast.Module:
@@ -65,40 +60,6 @@ def parse(data: bytes) -> ast.Module:
         if isinstance(error, SyntaxError):
             raise
         raise UnreadCode("is not text") from None
-
-
-def imported_names(data: bytes, package: str = "") -> frozenset[str]:
-    """Return the full names that lines of `data` seem to import: those of documentation are among them.
-
-    It is much faster than to parse it, and reads every version of Python. `package` is the name of the package that the
-    module is in.
-    """
-    found: set[str] = set()
-    for statement in _statements(data):
-        origin, names, modules = statement.groups(b"")
-        if origin:
-            module = os.fsdecode(origin)
-            level = len(module) - len(module.lstrip("."))
-            listed = _NAMES.findall(os.fsdecode(names)) or ["*"]
-            found.update(_imported_from(module[level:], listed, level, package))
-        found.update(os.fsdecode(each.split()[0]) for each in modules.split(b",") if each.strip())
-    if any(word in data for word in _CALLING):
-        found.update(map(os.fsdecode, _CALLED.findall(data)))
-    return frozenset(found)
-
-
-def _statements(data: bytes) -> Iterator[re.Match[bytes]]:
-    """Yield the lines of `data` that import, up to the end of a list in parentheses; each line is looked at once."""
-    end = 0
-    for word in _IMPORT.finditer(data):
-        position = word.start()
-        if position >= end:
-            start = data.rfind(b"\n", 0, position) + 1
-            match = _STATEMENT.match(data, start) if start >= end else None
-            end = data.find(b"\n", match.end() if match else position)
-            end = len(data) if end < 0 else end
-            if match:
-                yield match
 
 
 class Imports(NamedTuple):
@@ -155,7 +116,19 @@ def read_code(data: bytes, path: str, package: str = "") -> PythonCode:
     started |= {f"{each.program}.__main__" for each in found if each.is_module}
     ways = tuple(dict.fromkeys(os.path.normpath(each) for each in search if each[:1] == "/" and UNKNOWN not in each))
     run = tuple(each for each in found if not each.is_module)
-    return PythonCode(imports, frozenset(started), frozenset(distributions), run, ways, tuple(_paths(nodes, values)))
+    paths, words = tuple(_paths(nodes, values)), frozenset(_words(nodes))
+    return PythonCode(imports, frozenset(started), frozenset(distributions), run, ways, paths, words)
+
+
+def _words(nodes: list[ast.AST]) -> Iterator[str]:
+    for node in nodes:
+        match node:
+            case ast.Constant(value=str(text)) if word := _WORD.match(text):
+                yield word[0]
+            case ast.List(elts=[ast.Constant(value=str(text)), *_]) if word := _WORD.fullmatch(text):
+                yield f"{word[0]} -"
+            case _:
+                pass
 
 
 def _reached(tree: ast.Module) -> Iterator[ast.AST]:
@@ -197,19 +170,10 @@ def _imports(node: ast.AST, package: str) -> Iterator[str]:
         case ast.Import(names=names):
             yield from (each.name for each in names)
         case ast.ImportFrom(module=module, names=names, level=level):
-            yield from _imported_from(module or "", [each.name for each in names], level, package)
+            yield from imported_from(module or "", [each.name for each in names], level, package)
         case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=[ast.Constant(value=str(text)), *_]):
             if name in _IMPORTERS and text and not text.startswith("."):
                 yield text
-
-
-def _imported_from(module: str, names: list[str], level: int, package: str) -> Iterator[str]:
-    parts = package.split(".") if package else []
-    if level > len(parts):
-        return
-    above = parts[: len(parts) - level + 1] if level else []
-    origin = ".".join([*above, *([module] if module else [])])
-    yield from (origin if name == "*" else f"{origin}.{name}" for name in names)
 
 
 def _local_names(node: ast.AST) -> Iterator[tuple[str, str]]:

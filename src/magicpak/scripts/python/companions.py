@@ -11,7 +11,10 @@ from magicpak.scripts.sources import Sources
 _LOADING = (b"ibrary(", b"DLL(", b"dlopen(")
 _LOADED = re.compile(rb"""(?:ibrary|DLL|dlopen)\(\s*["'](lib[\w.+-]*\.so[\w.]*)["']""")
 
-_SOUGHT = re.compile(rb"""(?:ibrary|DLL|dlopen)\(\s*["']([\w+-]+)["']""")  # find_library, and what packages wrap it in
+_NAMED = re.compile(rb"""["'](?:[^"'\n]{0,99}/)?(lib[\w+-]+\.so)(?:\.[\w.{}%]*)?["']""")
+_SOUGHT = re.compile(
+    rb"""(?:ibrary|DLL|dlopen)\(\s*[(\[]?\s*["']([\w+-]+(?:\.\d+)*)["']"""
+)  # find_library, and what packages wrap it in
 _LDCONFIG, _CACHE = "/sbin/ldconfig", "/etc/ld.so.cache"
 
 
@@ -31,9 +34,12 @@ class _Companions(NamedTuple):
 _MAGIC = ("/etc/magic", "/usr/share/misc/magic.mgc", "/usr/lib/file/magic.mgc", "/usr/share/misc/magic")
 _APT = ("/etc/debian_version", "/etc/apt/apt.conf.d", "/usr/share/dpkg", "/var/lib/dpkg/status", "/var/lib/dpkg/arch")
 
+_CERTIFICATES = ("/etc/ssl/certs", "/usr/lib/ssl/certs", "/usr/lib/ssl/cert.pem")
+
 _OF_PACKAGES = {
     "cryptography": _Companions(libraries=("ossl-modules/legacy.so",)),  # it loads the provider when it is imported
     "apt_pkg": _Companions(data=_APT, programs=("/usr/bin/dpkg",)),  # libapt-pkg takes a system without them for none
+    "pygit2": _Companions(data=_CERTIFICATES),  # which it passes on when it is imported, and fails without
     "pytz": _Companions(unless="zoneinfo", data=("/usr/share/zoneinfo",)),  # Debian's has none of its own
     "_distutils_hack": _Companions(beside=("distutils-precedence.pth",)),  # which starts it
     "distro": _Companions(data=("/etc/os-release", "/usr/lib/os-release")),  # all that it is for
@@ -68,6 +74,9 @@ def loaded_libraries(data: bytes, directories: list[str], sources: Sources) -> t
     is_loading = any(word in data for word in _LOADING)
     names = sorted({os.fsdecode(name) for name in _LOADED.findall(data)}) if is_loading else []
     opened = [path for name in names for path in _found(name, directories, sources)]
+    if is_loading and b"ctypes" in data:
+        named = sorted({os.fsdecode(stem) for stem in _NAMED.findall(data)})
+        opened += [path for stem in named for path in _all_versions(stem, directories, sources)]
     stems = sorted({os.fsdecode(stem) for stem in _SOUGHT.findall(data)}) if b"ctypes" in data else []
     sought = [path for stem in stems for path in _versions(stem, directories, sources)]
     if sought and sources.is_file(_CACHE) and sources.program(_LDCONFIG):
@@ -82,6 +91,15 @@ def _versions(stem: str, directories: list[str], sources: Sources) -> Iterator[s
         names = sorted(filter(form.fullmatch, sources.names(directory)))
         if names:
             yield os.path.join(directory, names[-1])
+            return
+
+
+def _all_versions(name: str, directories: list[str], sources: Sources) -> Iterator[str]:
+    """Yield the library `name` with any version, and without one, in the first directory that has any."""
+    for directory in directories:
+        names = sorted(each for each in sources.names(directory) if each == name or each.startswith(f"{name}."))
+        if names:
+            yield from (os.path.join(directory, each) for each in names if ".py" not in each)
             return
 
 

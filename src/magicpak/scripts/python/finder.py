@@ -16,8 +16,6 @@ _LONGEST_OF_NAMESPACE = 1500
 """Bytes of the file of a package that is only a namespace; a longer one has code besides."""
 _MAX_FILES = 50_000
 """Files of one package: the largest there are have 10,000."""
-_MAX_EXTENSION = 32 << 20
-"""Bytes of a C module that are searched for names."""
 _MAX_DEPTH = 20
 _ASIDE = {
     "tests",
@@ -88,8 +86,13 @@ class UnitFinder:
                 if name.endswith(_SOURCE) and not _ASIDE_FILE.fullmatch(name):
                     yield os.path.join(directory, name), package
 
-    def named_by_extensions(self, unit: Unit) -> set[str]:
-        """Return the C modules of the top level, like _cffi_backend, that C modules of `unit` have the names of."""
+    def named_by_extensions(self, unit: Unit, *, is_own: bool = False) -> set[str]:
+        """Return the C modules of the top level, like _cffi_backend, that C modules of `unit` have the names of.
+
+        Modules of the same package count, too, by their full names.
+
+        Of a unit that `is_own`, its C modules are its code, and all modules count that they have the names of.
+        """
         wanted = {
             stem.encode(): stem
             for entry in self._search.entries
@@ -97,12 +100,17 @@ class UnitFinder:
             for stem, name in self._stems_of(entry.directory).items()
             if (stem.startswith("_") or stem.endswith("__mypyc")) and name.endswith(".so")
         }
+        if is_own:
+            wanted |= {name.encode(): name for entry in self._search.entries for name in self.top_level(entry)}
         found: set[str] = set()
-        for directory, _, names in self._directories(unit) if wanted else ():
-            for name in names:
-                if name.endswith(".so"):
-                    data = self._extension(os.path.join(directory, name))
-                    found.update(stem for text, stem in wanted.items() if b"\0%s\0" % text in data)
+        first = re.escape(unit.name.partition(".")[0].encode())
+        inside = re.compile(rb"(?<=\0)%s(?:\.[A-Za-z_]\w*)+(?=\0)" % first)
+        libraries = (f"{directory}/{name}" for directory, _, names in self._directories(unit) for name in names)
+        for path in libraries:
+            if path.endswith(".so"):
+                data = self._sources.binary(path)
+                found.update(stem for text, stem in wanted.items() if b"\0%s\0" % text in data)
+                found.update(map(os.fsdecode, inside.findall(data)))
         return found
 
     def _directories(self, unit: Unit) -> list[tuple[str, str, list[str]]]:
@@ -128,12 +136,6 @@ class UnitFinder:
             below = [each for each in names if each.isidentifier() and each not in _ASIDE | _OF_OTHERS]
             places = [(os.path.join(directory, each), f"{package}.{each}") for each in reversed(below)]
             waiting += [place for place in places if self._sources.is_directory(place[0])]
-
-    def _extension(self, path: str) -> bytes:
-        try:
-            return self._sources.head(path, _MAX_EXTENSION)
-        except OSError:
-            return b""
 
     def on_the_way(self, unit: Unit, name: str) -> Iterator[tuple[str, str]]:
         """Yield the source files that an import of the full name `name`, which is in `unit`, executes.

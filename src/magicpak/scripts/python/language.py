@@ -1,7 +1,6 @@
 """Scripts of Python: the standard library, the packages that they reach by imports, the programs they execute."""
 
 from magicpak.bundle.plan import Because
-from magicpak.files.script import HEAD
 from magicpak.scripts.needs import Requirement, ScriptFile, ScriptNeeds
 from magicpak.scripts.python.home import PythonHome, find_python
 from magicpak.scripts.python.library import library_files
@@ -33,7 +32,7 @@ class Python:
     def script(self, script: ScriptFile, sources: Sources, *, whole: bool) -> ScriptNeeds:
         """Return the packages that `script` reaches, the programs that it executes, and its data."""
         home = self._home(script.interpreter, sources)
-        if home is None or _is_zip(script.path, sources):
+        if home is None or (script.code is None and _is_zip(script.path, sources)):
             return ScriptNeeds()
         return PythonReach(script, home, sources).needs(whole=whole)
 
@@ -45,7 +44,4 @@ class Python:
 
 def _is_zip(path: str, sources: Sources) -> bool:
     """Return whether the script at `path` is a zip file after its first line: an application that holds its modules."""
-    try:
-        return sources.head(path, HEAD).partition(b"\n")[2].startswith(_ZIP)
-    except OSError:
-        return False
+    return sources.head(path).partition(b"\n")[2].startswith(_ZIP)

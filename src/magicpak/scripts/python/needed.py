@@ -37,6 +37,8 @@ class PythonNeeds(CollectedNeeds):
                 self._hints.setdefault(program, f"{printable(path)} may execute it")
         if any(name.partition(".")[0] in _LOOK_UP_USERS for name in code.imports):
             self.add_users(path)
+        for word in sorted(code.words):
+            self.add_word(word, path)
         for named in code.paths:
             if is_state(named, self._sources):
                 self._directories.setdefault(named, Because("named in", path))

@@ -6,12 +6,14 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from magicpak.bundle.plan import Because
+from magicpak.scripts.command_words import command_words
 from magicpak.scripts.needs import ScriptFile, ScriptNeeds
-from magicpak.scripts.python.code import PythonCode, UnreadCode, imported_names, imports_of, parse, read_code
+from magicpak.scripts.python.code import PythonCode, UnreadCode, imports_of, parse, read_code
 from magicpak.scripts.python.companions import companions, library_directories, loaded_libraries, shared_data
 from magicpak.scripts.python.distributions import Distributions
 from magicpak.scripts.python.finder import Unit, UnitFinder
 from magicpak.scripts.python.home import PythonHome
+from magicpak.scripts.python.import_lines import imported_names
 from magicpak.scripts.python.library import files_aside
 from magicpak.scripts.python.needed import PythonNeeds
 from magicpak.scripts.python.own import OwnPackages
@@ -81,6 +83,8 @@ class PythonReach:
             self._read_module(module)
         for path, because in self._typelibs.files():
             self._needed.add_file(path, because)
+        if self._typelibs.reads_settings():
+            self._needed.add_name("gio", self._script.path)
         return self._needed.needs()
 
     def _follow_script(self) -> None:
@@ -88,6 +92,7 @@ class PythonReach:
         named = [each for name in sorted(self._code.distributions) if (each := self._distributions.named(name))]
         imports = {*self._code.imports, *self._code.started, *_AT_START}
         for each in named:
+            self._needed.add_file(each.path, Because("named by", self._script.path))
             imports |= each.top_level | set(self._distributions.entry_points(each).values())
         self._import(imports, Because("imported by", self._script.path))
         found = {unit.path: unit for each in sorted(imports) if (unit := self._finder.find(each))}
@@ -95,6 +100,7 @@ class PythonReach:
         self._own = OwnPackages(self._script, units, named, self._finder, self._distributions)
         for unit in self._own.units:
             self._guess(unit)
+            self._import(self._finder.named_by_extensions(unit, is_own=True), Because("imported by", unit.path))
 
     def _add_installed(self) -> None:
         because = Because("the packages of", self._script.interpreter)
@@ -106,7 +112,8 @@ class PythonReach:
 
     def _read_script(self) -> PythonCode:
         path = self._script.path
-        data = self._sources.read(path)
+        code = self._script.code
+        data = self._sources.read(path) if code is None else code.encode(errors="surrogateescape")
         if data is None:
             return PythonCode()
         self._note_libraries(data, path)
@@ -171,12 +178,13 @@ class PythonReach:
         for found in shared_data(data, unit.name, self._sources):
             self._needed.add_file(found, Because("named in", path))
         names = imported_names(data, package)
-        if self._own.act_in(unit, is_reached=module.is_reached) and _ACTS.search(data) and self._left >= len(data):
+        acts = _ACTS.search(data) or self._sources.expects(data)
+        if acts and self._own.act_in(unit, is_reached=module.is_reached) and self._left >= len(data):
             self._left -= len(data)
             try:
                 code = read_code(data, path, package)
             except (UnreadCode, SyntaxError):
-                code = PythonCode()
+                code = PythonCode(words=frozenset(command_words(data.decode(errors="replace"))))
             self._import(code.started, Because("imported by", path))
             self._needed.add_actions(code, path, are_certain=self._own.is_small(unit))
         self._import(self._confirmed(names, data, module), Because("imported by", path))
@@ -205,7 +213,15 @@ class PythonReach:
         distributions = self._distributions.of_module(module.unit.name) if not self._own.have(module.unit) else []
         is_said = any(self._distributions.required(each) for each in distributions)
         counted = found.at_once | (found.tried if module.is_reached else set())
-        return (set(names) - new) | (new & (counted | (found.later if module.is_reached and not is_said else set())))
+        counted |= found.later if module.is_reached and not is_said else set()
+        required = found.at_once if module.is_reached else set()
+        if not self._own.have(module.unit):
+            counted -= {name for name in new - required if self._is_optional(name)}
+        return (set(names) - new) | (new & counted)
+
+    def _is_optional(self, name: str) -> bool:
+        unit = self._finder.find(name)
+        return unit is not None and not self._is_standard(unit.entry) and self._sources.is_optional(unit.path)
 
     def _is_of_new_unit(self, name: str) -> bool:
         unit = self._finder.find(name)

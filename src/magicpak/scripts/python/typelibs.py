@@ -39,6 +39,10 @@ class Typelibs:
             for each in (name.removeprefix(_PREFIX).partition(".")[0], *_ALWAYS):
                 self._imported.setdefault(each, because)
 
+    def reads_settings(self) -> Because | None:
+        """Return what imports a library whose programs read compiled settings, and end where there are none."""
+        return self._imported.get("Gtk")
+
     def files(self) -> Iterator[tuple[str, Because]]:
         """Yield the typelibs, those that they depend on, and their libraries."""
         waiting = [(name, self._versions.get(name, ""), why) for name, why in self._imported.items()]
@@ -70,10 +74,7 @@ class Typelibs:
 
     def _texts(self, path: str, place: int, separator: str) -> list[str]:
         """Return the parts of the text that the header of the typelib at `path` has at `place`."""
-        try:
-            data = self._sources.head(path, _MAX_TYPELIB)
-        except OSError:
-            return []
+        data = self._sources.head(path, _MAX_TYPELIB)
         if not data.startswith(_MAGIC) or len(data) < _LIBRARIES + 4:
             return []
         (start,) = struct.unpack_from("=I", data, place)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from magicpak.scripts.call_tokens import UNKNOWN, inside
 from magicpak.scripts.command_line import executed
+from magicpak.scripts.command_words import command_words
 from magicpak.scripts.quoted_text import Keyword, Quoted
 from magicpak.scripts.ruby.expressions import RubyScope, RubyToken, tokens
 from magicpak.scripts.ruby.syntax import RubyText
@@ -15,6 +16,9 @@ MAX_PARTS = 20_000
 
 _SHELL_CHARACTERS = frozenset("*?{}[]<>()~&|\\$;'`\"\n#=%")  # process.c, rb_exec_fillarg
 _BINSTUB = re.compile(r"Gem\.\w*bin_path")
+
+
+_WORD = re.compile(r"[a-z][\w.+-]{1,40}")
 
 
 class TooManyCalls(Exception):
@@ -34,9 +38,11 @@ class RubyFacts:
         self.gems: dict[str, None] = {}
         self.programs: dict[str, None] = {}
         self.paths: dict[str, None] = {}
+        self.words: dict[str, None] = {}
         self.uses_bundler = False
         self.looks_up_users = False
         self._home = known["__dir__"]
+        self._add(self.words, command_words(code))
         text = RubyText(code)
         scope = RubyScope(text, known, real)
         parts: list[Quoted | Keyword] = []
@@ -52,6 +58,8 @@ class RubyFacts:
                 self._call(scope, part)
             elif part.kind == "qx":
                 self._shell(scope.string(part))
+            elif part.kind == "qw":
+                self._add(self.words, filter(_WORD.fullmatch, part.text.split()))
             elif part.kind in ("q", "qq"):
                 self._add(self.paths, (value for value in [scope.string(part)] if value.startswith("/")))
 

@@ -15,6 +15,7 @@ MAX_FILES = 20_000
 """Files of one gem that are looked at: the largest have some thousands."""
 
 _NOT_RUN = ("/spec/", "/test/", "/tests/", "/features/", "/doc/", "/docs/", "/benchmarks/")
+_OF_TERMINALS = ("curses", "readline", "reline")
 _USED = "required by"
 
 
@@ -48,6 +49,8 @@ class Features(LoadPath[RubyFacts]):
 
     def require(self, name: str, of: str) -> None:
         """Add the files for the feature `name`, an absolute path or one of $LOAD_PATH, and the gems that have it."""
+        if name in _OF_TERMINALS:
+            self._findings.add_name("terminfo", of)
         names = [name] if name.endswith((".rb", ".so")) else [f"{name}.rb", f"{name}.so", name]
         found = False
         for file in names:
@@ -98,6 +101,8 @@ class Features(LoadPath[RubyFacts]):
             self.add_gems(name, file)
         for program in facts.programs if is_executed else ():
             self._findings.add_program(program, file)
+        for word in facts.words if is_executed else ():
+            self._findings.add_word(word, file)
         for path in facts.paths if is_executed else ():
             self._findings.add_path(path, file)
         if is_executed and facts.looks_up_users:
@@ -140,9 +145,12 @@ class Features(LoadPath[RubyFacts]):
             super()._read_later(file, is_executed=is_executed)
 
 
-def read_facts(file: str, home: RubyHome, sources: Sources) -> RubyFacts:
-    """Return what `file` says that it needs: nothing where it cannot be read, which is a warning."""
-    data = sources.read(file) or b""
+def read_facts(file: str, home: RubyHome, sources: Sources, given: str | None = None) -> RubyFacts:
+    """Return what `file`, or the code `given` in it, says that it needs.
+
+    That is nothing where it cannot be read, which is a warning.
+    """
+    data = (sources.read(file) or b"") if given is None else given.encode(errors="surrogateescape")
     end = data.find(b"\n__END__")
     code = data if end < 0 else data[:end]
     known = {f"RbConfig {name}": value for name, value in home.config.items()}

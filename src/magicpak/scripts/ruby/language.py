@@ -45,7 +45,7 @@ class Ruby:
         findings = Findings(sources)
         environment: Mapping[str, str] = {**os.environ, **script.environment}
         own = gem_paths_of(environment, home.version, sources.real(script.path), sources)
-        facts = read_facts(script.path, home, sources)
+        facts = read_facts(script.path, home, sources, script.code)
         gemfile = _gemfile(script.path, sources) if facts.uses_bundler else None
         if gemfile is not None:
             own += _bundled(gemfile, home.version, sources)

@@ -1,6 +1,7 @@
 """Shell scripts: the programs that they execute, and the files that they read, where constant words name them."""
 
 import os
+import re
 from collections.abc import Container, Iterator, Sequence
 
 from magicpak.bundle.plan import Because
@@ -11,13 +12,15 @@ from magicpak.scripts.shell.builtins import BUILTINS
 from magicpak.scripts.shell.syntax import parse_shell
 from magicpak.scripts.shell.variables import UNKNOWN, ShellVariables
 from magicpak.scripts.shell.words import ShellCommandLine, ShellVariable, TooDeepError, Word
-from magicpak.scripts.shell.wrappers import WRAPPERS, before_code, wrapped
+from magicpak.scripts.shell.wrappers import WRAPPERS, before_code, given_code, wrapped
 from magicpak.scripts.sources import Sources
 from magicpak.scripts.state import is_state
 
 MAX_SHELL = 1 << 20
 """Bytes of a shell script that are read: configure, which is made by a program, has about this."""
 
+_LIBRARY = re.compile(r"lib[\w.+-]+\.so(?:\.\d+)*")
+_MAX_NAMES = 200  # words of one value
 _MAX_SOURCED = 100  # files that a script reads with `.`
 
 _INTERPRETED = {"eval", "trap"}
@@ -171,6 +174,10 @@ class _ShellReader:
         row = language_of(program, self._sources) if program is not None and os.path.isabs(program) else None
         if row is None or program is None or name == "busybox":
             return
+        for code in given_code(row.name, words):
+            constant = [word for word in words if word is not None and word != code]
+            script = ScriptFile(self._path, program, constant, code=code)
+            self.scripts.setdefault((code, program), script)
         for word in before_code(row.name, words):
             if word.startswith("/") and self._sources.is_file(word):
                 self.scripts.setdefault((word, program), ScriptFile(word, program))
@@ -197,6 +204,8 @@ class _ShellReader:
         """Collect the files and directories that `word` is the path of, also behind `--option=` and in a list."""
         for value in self._variables.values(word):
             if "/" not in value:
+                self._expected(value)
+                self._library(value)
                 continue
             for part in value[value.index("/") :].split(":") if value.startswith("-") else value.split(":"):
                 path = part if ".." in part.split("/") else os.path.normpath(part)
@@ -204,6 +213,19 @@ class _ShellReader:
                     self.directories.setdefault(path, Requirement(path, Because("named by", self._path)))
                 elif own_data(path, self._sources):
                     self.files.setdefault(path, Requirement(path, Because("named by", self._path)))
+
+    def _library(self, value: str) -> None:
+        """Collect the library `value`, which LD_PRELOAD can name (ld.so(8))."""
+        found = self._sources.library(value) if _LIBRARY.fullmatch(value) else None
+        if found is not None:
+            self.files.setdefault(found, Requirement(found, Because("named by", self._path)))
+
+    def _expected(self, value: str) -> None:
+        """Collect the programs whose names are among the words `value`, as far as one can tell."""
+        for name in value.split()[:_MAX_NAMES]:
+            found = self._sources.expected(name)
+            if found is not None:
+                self.programs.setdefault(found, Requirement(found, Because("named by", self._path)))
 
 
 def _descriptions(sources: Sources) -> Iterator[str]:

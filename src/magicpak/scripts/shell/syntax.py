@@ -49,6 +49,7 @@ class _Parser(WordReader):
         super().__init__(text, depth)
         self.found = found
         self.functions = functions
+        self.is_array = False  # words that are no commands, but for those in substitutions
         self._heredocs: list[_HereDocument] = []
         self._assignments: list[tuple[str, Word]] = []
         self._words: list[Word] = []
@@ -149,7 +150,7 @@ class _Parser(WordReader):
             command = ShellCommandLine(tuple((name, word) for word in self._words[1:]), (), is_loop=True)
         self._is_list = False
         self._assignments, self._words, self._targets = [], [], []
-        if not (command.assignments or command.words or command.targets):
+        if self.is_array or not (command.assignments or command.words or command.targets):
             return []
         self.found.append(command)
         return [command]
@@ -170,14 +171,12 @@ class _Parser(WordReader):
     def _begin_case(self) -> None:
         self._skip_blank()
         self.word()
-        match = re.compile(r"\s*in\b").match(self.text, self.at)
-        if match is not None:
+        if match := re.compile(r"\s*in\b").match(self.text, self.at):
             self.at = match.end()
             self._cases.append(True)
 
     def _skip_blank(self) -> None:
-        if blank := _BLANK.match(self.text, self.at):
-            self.at = blank.end()
+        self.at = blank.end() if (blank := _BLANK.match(self.text, self.at)) else self.at
 
     def _skip_condition(self) -> None:
         """Read `[[ … ]]`, whose operators are not those of commands."""
@@ -232,18 +231,19 @@ class _Parser(WordReader):
 
     def substitution(self) -> tuple[ShellCommandLine, ...]:
         """Read the commands up to the next unquoted `)`, and that."""
-        return self._nested(self.found, self.functions)
+        return self._nested()
 
     def skip_list(self) -> None:
         """Skip words up to the next unquoted `)`, and that."""
-        self._nested([], set())
+        self._nested(is_array=True)
 
     def commands_of(self, text: str) -> tuple[ShellCommandLine, ...]:
         """Return the commands of `text`, which is nested in this one."""
         return tuple(_Parser(text, self.depth + 1, self.found, self.functions).commands(""))
 
-    def _nested(self, found: list[ShellCommandLine], functions: set[str]) -> tuple[ShellCommandLine, ...]:
-        nested = _Parser(self.text, self.depth + 1, found, functions)
+    def _nested(self, *, is_array: bool = False) -> tuple[ShellCommandLine, ...]:
+        nested = _Parser(self.text, self.depth + 1, self.found, self.functions)
+        nested.is_array = is_array
         nested.at = self.at
         own = nested.commands(")")
         self.at = nested.at

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 
 from magicpak.scripts.shell.words import Piece, ShellCommandLine, ShellVariable, Substitution, Word
 from magicpak.scripts.sources import Sources
@@ -10,6 +11,7 @@ UNKNOWN = "\0"
 """Stands for the part of a text that only a run shows."""
 
 _MAX_VALUES = 16  # of one variable or word
+_MAX_CUT = 512  # characters of a value that a pattern is tried on
 _DECLARING = (("export",), ("readonly",), ("declare",), ("local",), ("typeset",))
 
 
@@ -46,6 +48,9 @@ class ShellVariables:
         match piece:
             case str():
                 return [piece]
+            case ShellVariable(name=name, cut=cut) if cut:
+                known = [value for value in self._values.get(name, []) if UNKNOWN not in value]
+                return list(dict.fromkeys(_cut(value, cut) for value in known)) or [UNKNOWN]
             case ShellVariable(name=name, default=default):
                 values = self._values.get(name, [])
                 values = values + [each for each in (self.texts(default) if default else ()) if each not in values]
@@ -78,6 +83,19 @@ class ShellVariables:
                 return self._sources.program(argument)
             case _:
                 return None
+
+
+def _cut(value: str, operation: str) -> str:
+    """Return `value` without what the pattern of `operation` matches, as in `##*/` (POSIX.1-2017, 2.6.2)."""
+    pattern = operation.lstrip(operation[0])
+    lengths = range(min(len(value), _MAX_CUT) + 1)
+    is_longest = operation[1] == operation[0]
+    for length in reversed(lengths) if is_longest else lengths:
+        if operation[0] == "#" and fnmatchcase(value[:length], pattern):
+            return value[length:]
+        if operation[0] == "%" and fnmatchcase(value[len(value) - length :], pattern):
+            return value[: len(value) - length]
+    return value
 
 
 def _is_worth(value: str) -> bool:

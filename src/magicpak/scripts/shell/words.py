@@ -12,6 +12,7 @@ _PLAIN = re.compile(r"[^\s\\'\"`$;&|()<>*?]+")
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _SPECIAL = re.compile(r"[0-9@*#?$!-]")
 _DEFAULT = re.compile(r"(\w+):?[-=]", re.ASCII)
+_CUT = re.compile(r"(\w+)((?:##?|%%?)[^'\"\\$`{}]{1,80})", re.ASCII)
 _DOUBLE = re.compile(r"[^\"\\$`]+")
 _BRACED = re.compile(r"[^}\\'\"`$]+")
 _IN_BODY = re.compile(r"[^\\$`]+")
@@ -21,10 +22,11 @@ _PARENTHESES = re.compile(r"[()]")
 
 
 class ShellVariable(NamedTuple):
-    """A variable, and what stands for it where it is not set (`${NAME:-default}`)."""
+    """A variable, and what stands for it where it is not set (`${NAME:-default}`), or what is cut off (`##*/`)."""
 
     name: str
     default: "Word | None" = None
+    cut: str = ""
 
 
 class Substitution(NamedTuple):
@@ -206,6 +208,8 @@ class WordReader(ABC):
         self.at += 1
         if default is not None:
             return ShellVariable(default[1], _joined(pieces))
+        if cut := _CUT.fullmatch(name):
+            return ShellVariable(cut[1], cut=cut[2])
         return ShellVariable(name) if re.fullmatch(r"\w+", name) else Unknown()
 
     def expansions(self) -> None:
