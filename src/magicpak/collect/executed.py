@@ -19,6 +19,10 @@ _SURE = frozenset({
 """Names of `--with` without which a program fails at once, or which are small; the others are for one of its uses."""
 
 
+_LOOK_UP_USERS = frozenset({"getpwuid", "getpwuid_r", "getpwnam", "getpwnam_r"})
+"""Functions that fail without users; what they are called for does not matter, since two users cost nothing."""
+
+
 class ExecutedNeeds(NamedTuple):
     """What programs need: names of `--with`, and paths, each with the program that needs it."""
 
@@ -46,3 +50,5 @@ def _names(program: SignedProgram, table: SignTable) -> Iterator[str]:
     for sign in table.signs:
         if sign.name in _SURE and not sign.env and program.shows(sign):
             yield sign.name
+    if any(not each.imports.isdisjoint(_LOOK_UP_USERS) for each in program.own):
+        yield "users"

@@ -3,6 +3,8 @@
 import os
 
 from magicpak.bundle.plan import Because
+from magicpak.files.view import is_below
+from magicpak.packages.contents import PROGRAMS
 from magicpak.scripts.data_paths import application_of, own_data
 from magicpak.scripts.needs import Requirement, ScriptNeeds
 from magicpak.scripts.sources import Sources
@@ -72,7 +74,7 @@ class Findings(CollectedNeeds):
         elif is_state(path, self._sources):
             self._directories.setdefault(path.rstrip("/"), Because("named by", of))
         elif path != of and "bin" in path.split("/") and self._sources.is_executable(path):
-            if self._sources.expected(os.path.basename(path)):
+            if is_below(path, PROGRAMS) or self._sources.expected(os.path.basename(path)):
                 self._programs.setdefault(path, Because("named by", of))
             self._hints.setdefault(path, f"{printable(of)} may execute it")
 

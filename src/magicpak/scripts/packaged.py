@@ -33,6 +33,9 @@ _FOR_OTHERS = re.compile(
 )
 """What packages have for the system, for desktops, shells and compilers."""
 
+MAX_PART = 1 << 18
+"""Bytes of a file that shell scripts read with a dot: the largest have a tenth."""
+
 _WORD = re.compile(rb"[\w.+-]+")
 
 
@@ -57,6 +60,7 @@ def packaged_scripts(scripts: Iterable[ScriptFile], sources: Sources, most: int)
     programs: dict[str, Requirement] = {}
     directories: dict[str, Requirement] = {}
     hints: list[str] = []
+    parts: list[ScriptFile] = []
     for script, name, contents in found:
         because = Because("of the same package as", script.path)
         wanted = [path for path in contents.paths if _is_for_script(path, sources)]
@@ -70,7 +74,12 @@ def packaged_scripts(scripts: Iterable[ScriptFile], sources: Sources, most: int)
         for path in contents.paths:
             if is_state(path, sources):
                 directories.setdefault(path, Requirement(path, because))
-    needs = ScriptNeeds(list(files.values()), list(programs.values()), (), hints, list(directories.values()))
+        row = language_of(script.interpreter, sources)
+        if row is not None and row.name == "shell":
+            parts += [ScriptFile(path, script.interpreter) for path in wanted if _is_of_shell(path, sources)]
+    needs = ScriptNeeds(
+        list(files.values()), list(programs.values()), (), hints, list(directories.values()), scripts=parts
+    )
     own = [path for _, _, contents in found for path in contents.paths]
     modules = frozenset[str]().union(*(contents.modules for _, _, contents in found if len(found) == len(of_script)))
     return PackagedScripts(needs, own, [path for _, _, contents in found for path in contents.programs], modules)
@@ -81,6 +90,15 @@ def _is_for_script(path: str, sources: Sources) -> bool:
     if is_below(path, PROGRAMS) or is_below(path, ("/var",)) or _FOR_OTHERS.fullmatch(path):
         return False
     return sources.is_file(path) and sources.is_public(path)
+
+
+def _is_of_shell(path: str, sources: Sources) -> bool:
+    """Return whether the file at `path` is one that a shell script may read, by its name."""
+    name = os.path.basename(path)
+    is_named = "." not in name or name.endswith((".bash", ".functions", ".inc", ".ksh", ".sh", ".subr"))
+    return (
+        is_named and sources.size(path) <= MAX_PART and not sources.head(path).startswith((b"\x7fELF", b"#!/usr/bin/p"))
+    )
 
 
 def _helpers(script: ScriptFile, paths: Iterable[str], sources: Sources) -> Iterator[str]:

@@ -5,7 +5,7 @@ import re
 
 from magicpak.scripts.sources import Sources
 
-WRITTEN_TO = ("/tmp", "/root")  # noqa: S108 - the bundle's, not the host's
+WRITTEN_TO = ("/tmp", "/var/tmp", "/root")  # noqa: S108 - the bundle's, not the host's
 """Where here-documents of a shell, mktemp(1) and libraries write temporary files, and the HOME of a container."""
 
 _STATE = re.compile(r"/(?:var/(?:cache|games|lib|log|mail|opt|spool|tmp|www)|srv)(?:/[^\0\n]*)?")

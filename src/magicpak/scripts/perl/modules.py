@@ -12,6 +12,9 @@ from magicpak.scripts.tree import files_below
 MAX_FILES = 20_000
 """Files of one namespace that are looked at: the largest of CPAN have some thousands."""
 
+_PAGERS = ("sensible-pager", "pager")
+"""Which Debian's perldoc tries."""
+
 _USED = "used by"
 
 
@@ -53,7 +56,8 @@ class PerlModules(LoadPath[PerlFacts]):
         for program in facts.programs if is_executed else ():
             self._findings.add_program(program, file)
         if is_executed and "Pod::Usage" in facts.modules:  # which has perldoc print a whole manual
-            self._findings.add_program(f"{self._path.home}/perldoc", file)
+            for name in (f"{self._path.home}/perldoc", *_PAGERS):
+                self._findings.add_program(name, file)
         for word in facts.words if is_executed else ():
             self._findings.add_word(word, file)
         for path in facts.paths if is_executed else ():
@@ -67,7 +71,7 @@ class PerlModules(LoadPath[PerlFacts]):
         files = {
             each: path for each in directories if self._sources.is_file(path := _followed(each + name, self._sources))
         }
-        if not self._sources.is_own(of) and of != self._script:
+        if of != self._script and not self._sources.is_own(of) and not self._sources.is_optional(of):
             files = {each: path for each, path in files.items() if self._is_counted(each, path)}
         if not files:
             self._missing.setdefault(name, of)

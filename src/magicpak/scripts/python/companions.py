@@ -43,6 +43,7 @@ _OF_PACKAGES = {
     "pytz": _Companions(unless="zoneinfo", data=("/usr/share/zoneinfo",)),  # Debian's has none of its own
     "_distutils_hack": _Companions(beside=("distutils-precedence.pth",)),  # which starts it
     "distro": _Companions(data=("/etc/os-release", "/usr/lib/os-release")),  # all that it is for
+    "git": _Companions(programs=("git",)),  # GitPython looks for it when it is imported
     "magic": _Companions(libraries=("libmagic.so.1",), data=_MAGIC),
 }
 

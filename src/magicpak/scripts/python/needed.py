@@ -1,6 +1,8 @@
 """The list of what a script of Python needs: files, programs and hints, each with the first reason that was found."""
 
 from magicpak.bundle.plan import Because
+from magicpak.files.view import is_below
+from magicpak.packages.contents import PROGRAMS
 from magicpak.scripts.data_paths import own_data
 from magicpak.scripts.findings import CollectedNeeds
 from magicpak.scripts.python.code import PythonCode
@@ -42,6 +44,9 @@ class PythonNeeds(CollectedNeeds):
         for named in code.paths:
             if is_state(named, self._sources):
                 self._directories.setdefault(named, Because("named in", path))
+                continue
+            if is_below(named, PROGRAMS) and self._sources.program(named):
+                self.add_program(named, Because("named in", path))
                 continue
             found = known_path(named)
             if found == path or not own_data(found, self._sources):
