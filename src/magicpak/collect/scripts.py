@@ -126,6 +126,7 @@ class _ScriptCollector:
         self._warnings: list[str] = []
         self._examined: set[str] = set()
         self._packaged: set[str] = set()
+        self._beside: list[Requirement] = []
 
     def add_packages(self, inputs: Collection[str]) -> None:
         """Collect what the packages have that own the scripts at the real paths `inputs`."""
@@ -135,7 +136,8 @@ class _ScriptCollector:
         self._packaged |= {script.path for script in scripts}
         found = packaged_scripts(scripts, self._sources, most)
         self._sources.expect((os.path.basename(path) for path in found.programs), found.own, found.modules)
-        self._add(found.needs)
+        self._add(found.needs._replace(files=()))
+        self._beside += found.needs.files
 
     def read_all(self) -> None:
         """Collect what the scripts need that are there, and those that this adds."""
@@ -149,6 +151,9 @@ class _ScriptCollector:
                     self._add(language.script(script, self._sources, whole=self._whole))
             read |= found.keys()
             self._add_needs_of_programs()
+        for file in self._beside:  # last: what is named has that for its reason
+            self._add_file(file)
+        self._add_needs_of_programs()
 
     def _add_needs_of_programs(self) -> None:
         """Collect what the programs need that scripts execute, and what is in the class paths of jar files."""
