@@ -160,7 +160,8 @@ def test_a_copyright_file_says_what_files_are_under(text: str, terms: Terms, tmp
     path.parent.mkdir(parents=True)
     path.write_bytes(text.encode())
     assert terms_of(LIBC, DirectoryView(str(tmp_path))) == terms
-    assert terms_of(LIBC._replace(name="other"), DirectoryView(str(tmp_path))) == Terms()
+    for name in ("other", "a\0b", "../doc/libc6"):
+        assert terms_of(LIBC._replace(name=name), DirectoryView(str(tmp_path))) == Terms()
 
 
 def test_a_copyright_file_of_very_many_licences_has_some(tmp_path: Path) -> None:

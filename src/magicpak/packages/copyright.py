@@ -51,6 +51,8 @@ def licence_path(package: Package) -> str:
 
 def terms_of(package: Package, files: "SourceView" = HOST) -> Terms:
     """Return what the copyright file of `package` says, in `files`; one that cannot be read says nothing."""
+    if not package.is_file_name:
+        return Terms()
     try:
         content = read_file(files, licence_path(package), MAX_COPYRIGHT)
     except OSError:

@@ -25,7 +25,7 @@ class Package(NamedTuple):
     @property
     def is_file_name(self) -> bool:
         """Whether the name is that of a file, too: a database of somebody else can have others."""
-        return "/" not in self.name and not self.name.startswith(".")
+        return not {"/", "\0"} & set(self.name + self.architecture) and not self.name.startswith(".")
 
 
 PathNames = tuple[bytes, ...]
