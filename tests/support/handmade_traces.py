@@ -12,7 +12,7 @@ from magicpak.bundle.plan import BundlePlan
 from magicpak.collect.libraries import place_inputs, place_libraries
 from magicpak.collect.loader_config import with_loader_config
 from magicpak.collect.mirror import Mirror
-from magicpak.collect.read_cache import ReadCaches
+from magicpak.collect.system_search import ReadCaches
 from magicpak.dynamic.host_before import changes_of
 from magicpak.dynamic.items import TracedItems, collect_traced
 from magicpak.elf.cache import ElfCache

@@ -1,6 +1,6 @@
-"""The options that say what an image is: what it starts, as whom, where, and its layers."""
+"""The options that say what a bundle is laid onto, and what an image is: what it starts, as whom, where, its layers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -12,7 +12,19 @@ from magicpak.outputs.layers import Layers
 
 _image = option_group("Config of an image")
 
-_OPTIONS = (
+_base = option_group("Base image")
+
+_BASE_OPTIONS = (
+    _base(
+        "--onto",
+        metavar="BASE",
+        multiple=True,
+        help="Leave out what BASE has, and follow its layout. It is a directory with the files of the base image, "
+        "oci:DIR[:TAG], or an archive of an image.",
+    ),
+    _base("--onto-replace", is_flag=True, help="Replace files of BASE that differ from those of the bundle."),
+)
+_IMAGE_OPTIONS = (
     _image(
         "--entrypoint",
         metavar="COMMAND",
@@ -37,8 +49,17 @@ _OPTIONS = (
 )
 
 
+def base_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options on the base to the command that `function` becomes."""
+    return _with_options(function, _BASE_OPTIONS)
+
+
 def image_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options to the command that `function` becomes."""
-    for option in reversed(_OPTIONS):
+    """Add the options on the image to the command that `function` becomes."""
+    return _with_options(function, _IMAGE_OPTIONS)
+
+
+def _with_options(function: Callable[..., Any], options: Sequence[Callable[..., Any]]) -> Callable[..., Any]:
+    for option in reversed(options):
         function = option(function)
     return function

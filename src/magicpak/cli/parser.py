@@ -6,9 +6,8 @@ import click
 
 from magicpak import __version__
 from magicpak.bundle.entry import Layout
-from magicpak.cli.base_options import base_options
 from magicpak.cli.grouped_help import LAST_GROUP, GroupedCommand, option_group
-from magicpak.cli.image_options import image_options
+from magicpak.cli.image_options import base_options, image_options
 from magicpak.cli.validation import (
     EXIT_STATUS,
     IMAGE_PATH,

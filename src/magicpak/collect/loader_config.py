@@ -9,8 +9,7 @@ from magicpak.bundle.entry import Attributes, Content, Copy, Directory
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import Because, BundlePlan, Item, made_directory
 from magicpak.collect.libraries import Placed
-from magicpak.collect.read_cache import ReadCaches
-from magicpak.collect.system_search import SystemSearch
+from magicpak.collect.system_search import ReadCaches, SystemSearch
 from magicpak.elf.cache import ElfCache
 from magicpak.elf.facts import DF_1_NODEFLIB
 from magicpak.errors import MagicpakError

@@ -1,16 +1,18 @@
-"""What loaders find by the files and directories of the system, in a plan or in a base with it."""
+"""What loaders find by the files and directories of the system, in a plan or in a base with it.
+
+Caches of the host's loaders can be read by programs themselves, as by ldconfig(8): the bundle gets its own.
+"""
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from magicpak.bundle.entry import Copy
 from magicpak.bundle.exclude import exclude
 from magicpak.bundle.path import BundlePath
 from magicpak.bundle.plan import BundlePlan, Item
-from magicpak.collect.read_cache import ReadCaches
 from magicpak.elf.cache import ElfCache
 from magicpak.elf.errors import ElfError
 from magicpak.elf.facts import ElfFacts
@@ -23,6 +25,42 @@ if TYPE_CHECKING:
     from magicpak.files.source import SourceView
 
 _MAX_PATH_FILE = 1 << 16  # bytes
+
+
+class ReadCaches(NamedTuple):
+    """The paths of such caches, and the plan as it will be, of which those in the bundle list the libraries."""
+
+    paths: Collection[BundlePath] = ()
+    plan: BundlePlan = BundlePlan()
+
+    def copies(self) -> dict[str, Item]:
+        """Return the copies of these caches in the plan, by their paths."""
+        return {path: item for path in self.paths if (item := self.plan.get(path)) is not None}
+
+    def lists(self, cache: str | None, library: str) -> bool:
+        """Return whether `cache` is one of these, and lists what is at the path `library`."""
+        return cache in self.paths and self.plan.reached(library)[0] is not None
+
+    def entries_of(self, copy: Item, known: Sequence[CacheEntry]) -> list[CacheEntry]:
+        """Return what the cache of the host of which `copy` is one says of libraries in the plan, but of `known` names.
+
+        Of several for one name and processor the first counts, as for the loader.
+        """
+        names = {(entry.name, entry.flags) for entry in known}
+        try:
+            data = read_host_file(copy.entry.source, MAX_CACHE + 1) if isinstance(copy.entry, Copy) else b""
+        except OSError:
+            return []
+        first: dict[tuple[str, int, str | None], CacheEntry] = {}
+        for entry in (each for entries in parse_cache(data).values() for each in entries):
+            is_legacy = entry.hwcaps == ""  # for a processor that cannot be named any more
+            if (
+                not is_legacy
+                and (entry.name, entry.flags) not in names
+                and self.plan.reached(entry.path)[0] is not None
+            ):
+                first.setdefault((entry.name, entry.flags, entry.hwcaps), entry)
+        return list(first.values())
 
 
 class SystemSearch:

@@ -10,8 +10,8 @@ from magicpak.bundle.plan import BundlePlan
 from magicpak.collect.libraries import Placed, place_inputs, place_libraries, relative_path_warnings
 from magicpak.collect.loader_config import with_loader_config
 from magicpak.collect.mirror import Mirror
-from magicpak.collect.read_cache import ReadCaches
 from magicpak.collect.result import Result
+from magicpak.collect.system_search import ReadCaches
 from magicpak.errors import MagicpakError
 from magicpak.files.cli_path import Location
 from magicpak.files.host import Host
