@@ -57,8 +57,9 @@ class TarStream:
                         raise_if_interrupted()
                         self._left = member.size + _MAX_HEADER
                         yield member, archive.extractfile(member) if member.isreg() else None
+                self._left = MAX_SIZE
                 while self.read(CHUNK):  # what comes after the end counts for the digest
-                    pass
+                    raise_if_interrupted()
         except OSError as error:
             raise MagicpakError(f"cannot read {printable(self._name)}: {reason(error)}") from None
         except (tarfile.TarError, EOFError, zlib.error, ValueError, KeyError) as error:
@@ -71,7 +72,7 @@ class TarStream:
         self._hash.update(data)
         self._left -= len(data)
         self._total += len(data)
-        if (self._left < 0 and data.strip(b"\0")) or self._total > MAX_SIZE:
+        if self._left < 0 or self._total > MAX_SIZE:
             most = format_size(MAX_SIZE if self._total > MAX_SIZE else _MAX_HEADER)
             raise MagicpakError(f"{printable(self._name)} has more than {most} where an image has less")
         return data
