@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from magicpak.cli.parser import command
-from manual import completions, man, needs, reference
+from manual import completions, man, needs, reference, tables
 from manual.command_line import command_line
 
 ROOT = Path(__file__).parent.parent.parent
@@ -22,6 +22,7 @@ def generated() -> Mapping[Path, str]:
     return {
         OPTIONS: options,
         NEEDS: needs.page(NEEDS.read_text()),
+        tables.NEEDS / "tables.py": tables.module(),
         SHARE / "man/man1/magicpak.1": man.page(parsed, options, EXIT_CODES.read_text()),
         SHARE / "bash-completion/completions/magicpak": completions.bash(parsed),
         SHARE / "zsh/site-functions/_magicpak": completions.zsh(parsed),

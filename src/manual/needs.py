@@ -2,12 +2,12 @@
 
 import re
 
-from magicpak.needs.rows import need_rows
+from manual.tables import own_rows
 
 _HEAD = "| name | what it adds |\n|---|---|\n"
 
 
 def page(now: str) -> str:
     """Return the new text of docs/needs.md, whose current text is `now`."""
-    rows = "".join(f"| `{row.usage}` | {row.summary} |\n" for row in need_rows().values())
+    rows = "".join(f"| `{row.usage}` | {row.summary} |\n" for row in own_rows().values())
     return re.sub(re.escape(_HEAD) + r"(?:\|.*\n)*", lambda _: _HEAD + rows, now)

@@ -72,11 +72,9 @@ def magicpak(
 
 
 _AS_NOBODY = f"""
-import ctypes, difflib, functools, importlib, os, pkgutil, shlex, tomllib, traceback
+import ctypes, difflib, importlib, os, pkgutil, shlex, tomllib, traceback
 import structlog, wcmatch.fnmatch, wcmatch.glob
-import magicpak.__main__, magicpak.resources
-magicpak.resources.read = functools.cache(magicpak.resources.read)
-magicpak.resources.read("needs/needs.toml")
+import magicpak.__main__
 for module in pkgutil.walk_packages(magicpak.__path__, "magicpak."):
     importlib.import_module(module.name)
 if os.geteuid() == 0:

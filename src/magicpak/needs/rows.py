@@ -1,15 +1,13 @@
-"""The table of what `--with` knows: a row for each name, read from TOML, and what a command line asks of it."""
+"""The table of what `--with` knows: a row for each name, and what a command line asks of it."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from magicpak import resources
 from magicpak.errors import InvalidUsage, reason
 from magicpak.files.view import read_host_file
 from magicpak.text import printable
 
-TABLE = "needs/needs.toml"
 MAX_TABLE = 1 << 20
 """Bytes of a user's table: ours, with some forty rows, has 10 KB."""
 
@@ -70,19 +68,34 @@ _FIELDS = {
     "programs": list,
     "with": list,
 }
-_OWN_FIELDS = {**_FIELDS, "made": str, "of_bundle": str}
+OWN_FIELDS = {**_FIELDS, "made": str, "of_bundle": str}
+"""The fields of our own rows."""
 
 
 def need_rows(file: str | None = None) -> dict[str, NeedRow]:
     """Return the rows by their names: ours, and those of the user's `file`, which replace ours. Raises InvalidUsage."""
-    rows = _rows((resources.read(TABLE) or b"").decode(), TABLE, _OWN_FIELDS)
-    if file is not None:
-        rows |= _rows(_content(file), file, _FIELDS)
-    for row in rows.values():
+    from magicpak.needs.tables import ROWS
+
+    rows = {row.name: row for row in [NeedRow(**fields) for fields in ROWS]}
+    return rows if file is None else rows_of(_content(file), file, _FIELDS, rows)
+
+
+def rows_of(text: str, file: str, fields: Mapping[str, type], rows: Mapping[str, NeedRow] = {}) -> dict[str, NeedRow]:
+    """Return `rows`, and those of the TOML `text` of `file`, whose rows have `fields`. Raises InvalidUsage."""
+    import tomllib
+
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _invalid(file, str(error)) from None
+    except RecursionError:
+        raise _invalid(file, "its values are nested too deeply") from None
+    all_rows = {**rows, **{name: _row(name, table, file, fields) for name, table in tables.items()}}
+    for row in all_rows.values():
         for name in row.also:
-            if name not in rows:
-                raise _invalid(file or TABLE, f"[{row.name}] is with {name}, which has no row")
-    return rows
+            if name not in all_rows:
+                raise _invalid(file, f"[{row.name}] is with {name}, which has no row")
+    return all_rows
 
 
 def wanted_needs(values: Iterable[str], rows: Mapping[str, NeedRow]) -> list[WantedNeed]:
@@ -120,18 +133,6 @@ def _add_companions(need: WantedNeed, rows: Mapping[str, NeedRow], wanted: dict[
         if name not in wanted:
             wanted[name] = WantedNeed(rows[name], need.flag, optional=True)
             _add_companions(wanted[name], rows, wanted)
-
-
-def _rows(text: str, file: str, fields: Mapping[str, type]) -> dict[str, NeedRow]:
-    import tomllib
-
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise _invalid(file, str(error)) from None
-    except RecursionError:
-        raise _invalid(file, "its values are nested too deeply") from None
-    return {name: _row(name, table, file, fields) for name, table in tables.items()}
 
 
 def _row(name: str, table: Any, file: str, fields: Mapping[str, type]) -> NeedRow:  # noqa: ANN401 - what TOML has

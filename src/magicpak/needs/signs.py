@@ -6,7 +6,6 @@ from fnmatch import fnmatchcase
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from magicpak import resources
 from magicpak.files.view import HOST, is_below
 from magicpak.ldso.closure import Closure
 from magicpak.ldso.loader import Loaded
@@ -15,7 +14,6 @@ from magicpak.needs.strings import ElfContent
 if TYPE_CHECKING:
     from magicpak.files.source import SourceView
 
-_FILE = "needs/signs.toml"
 _SYSTEM = ("/lib", "/lib32", "/lib64", "/libx32", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libx32")
 
 
@@ -117,14 +115,9 @@ class SignTable(NamedTuple):
 @cache
 def read_signs() -> SignTable:
     """Return the table, in its order."""
-    import tomllib
+    from magicpak.needs.tables import NAMED, SIGNS
 
-    table = resources.read(_FILE)
-    if table is None:
-        raise FileNotFoundError(_FILE)
-    content = tomllib.loads(table.decode())
-    signs = [Sign(name=block.pop("with"), **block) for block in content["sign"]]
-    return SignTable(signs, NamedFiles(**content["named"]))
+    return SignTable([Sign(**block) for block in SIGNS], NamedFiles(**NAMED))
 
 
 def _is_in(content: ElfContent, sign: Sign) -> bool:
