@@ -1,17 +1,21 @@
 """What small made ELF files are taken to need, by what they import and by their strings."""
 
+import struct
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
 
 from magicpak.elf.facts import ElfTarget
+from magicpak.elf.image import PT_LOAD
 from magicpak.elf.reader import read_path
+from magicpak.files.view import HOST
 from magicpak.ldso.closure import Closure
 from magicpak.ldso.loader import Found, Loaded, Need, Rule
 from magicpak.needs import named, strings
 from magicpak.needs.rows import need_rows
-from magicpak.needs.signs import NamedFiles, Sign, SignedProgram, read_signs
+from magicpak.needs.signs import NamedFiles, Sign, SignedProgram, is_match, read_signs
 from magicpak.needs.strings import ElfContent
 from magicpak.needs.suggest import Suggestion, suggestions
 from support.bundle_with import BundleWith
@@ -259,3 +263,67 @@ def test_libraries_that_dlopen_may_load_are_looked_for_beside_those_that_are_loa
     for imports, found in ((["dlopen"], [f"{tmp_path}/libplugin.so.2"]), ([], [])):
         app = program(tmp_path, imports, texts, libraries={"libapp.so.1": ()})
         assert [each.path for each in named.named_files(app, TABLE.named, {})] == found
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "is_one"),
+    [
+        ("/etc/hosts", "/etc/host*", True),
+        ("/etc/host", "/etc/host*", True),
+        ("/etc/hos", "/etc/host*", False),
+        ("/etc/hosts", "/etc/hosts", True),
+        ("/etc/hosts.allow", "/etc/hosts", False),
+        ("libGLESv2.so.2", "libGLES*.so.*", True),
+        ("libGLES.so", "libGLES*.so.*", False),
+        ("aa", "a*a", True),
+        ("a", "a*a", False),
+        ("abab", "a*b*b", True),
+        ("ab", "a*b*b", False),
+        ("/my/password", "*passw*", True),
+        ("/my/paswd", "*passw*", False),
+        ("libQt5Gui.so.5", "libQt?Gui.so.*", True),
+        ("libQtGui.so.5", "libQt?Gui.so.*", False),
+        ("lib5", "lib[45]", True),
+        ("a\nb", "a*b", True),
+    ],
+)
+def test_a_name_matches_as_with_fnmatch(name: str, pattern: str, *, is_one: bool) -> None:
+    assert is_match(name, pattern) is fnmatchcase(name, pattern) is is_one
+
+
+@pytest.mark.parametrize(("kind", "order"), [(X86_64, "<"), (S390X, ">"), (I386, "<"), (PPC, ">")])
+def test_code_is_not_searched_where_constants_have_a_segment(tmp_path: Path, kind: ElfTarget, order: str) -> None:
+    elf = make_elf(kind=kind, code=b"\0LUA_INIT\0")
+    size = 56 if kind.bits == 64 else 32
+    at = 4 if kind.bits == 64 else 24
+    first = 64 if kind.bits == 64 else 52
+    headers = range(first, first + 4 * size, size)
+    second = [start for start in headers if struct.unpack_from(order + "I", elf, start)[0] == PT_LOAD][1]
+    changed = bytearray(elf)
+    struct.pack_into(order + "I", changed, second + at, 4)  # PF_R alone
+    (tmp_path / "mixed").write_bytes(elf)
+    (tmp_path / "apart").write_bytes(changed)
+    assert [ElfContent(str(tmp_path / name)).has("LUA_INIT") for name in ("mixed", "apart")] == [True, False]
+
+
+def test_a_directory_that_is_in_the_path_twice_is_as_it_comes_first(tmp_path: Path) -> None:
+    for name in ("one/tool-a", "one/tool-b", "two/tool-b"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    (tmp_path / "link").symlink_to("one")
+    one, two, link = (str(tmp_path / name) for name in ("one", "two", "link"))
+    found = named._programs_of(f"{one}:{two}::{link}", HOST)
+    assert found == {"tool-a": one, "tool-b": one}
+    assert named._programs_of(f"{link}:{tmp_path}/absent:{two}:{one}", HOST) == {"tool-a": link, "tool-b": link}
+
+
+def test_strings_are_the_same_whether_taken_in_windows_or_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [f"/{chr(97 + n % 26)}{'x' * (n % 40)}{n}" for n in range(2000)]
+    (tmp_path / "app").write_bytes(make_elf(code=b"\0".join(each.encode() for each in ("", *texts, "\x80", ""))))
+    whole = ElfContent(str(tmp_path / "app"))
+    assert [each for each in whole.strings if each in texts] == [each for each in whole.paths if each in texts] == texts
+    assert all(map(ElfContent(str(tmp_path / "app")).has_string, texts))
+    monkeypatch.setattr(strings, "_WINDOW", 64)
+    assert ElfContent(str(tmp_path / "app")).strings == whole.strings

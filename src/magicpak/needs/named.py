@@ -19,8 +19,6 @@ MAX_FILES = 1 << 10
 """Names for which the host is asked: a program that has more of them is hardly about one of them."""
 
 _VARIABLE = re.compile(r"[%$*?{<>\[\\]")
-_PATH = re.compile(r"/[a-z].+")
-_LIBRARY = re.compile(r"lib[\w+.-]+\.so\.[\d.]+")
 _PROGRAM_DIRECTORIES = tuple(f"{above}{name}" for above in ("/", "/usr/", "/usr/local/") for name in ("bin", "sbin"))
 _SEVERAL = 3
 """So many names in one directory are about the directory, and so many packers are no words of another meaning."""
@@ -50,7 +48,8 @@ def named_files(program: SignedProgram, table: NamedFiles, env: Mapping[str, str
 
 def _data(content: ElfContent, program: SignedProgram, table: NamedFiles) -> Iterable[str]:
     """Return the paths of data, and the directory of several in place of them."""
-    paths = {path for each in _strings(content, _PATH) if (path := _constant(each)) and content.files.exists(path)}
+    constant = filter(None, map(_constant, islice(content.paths, MAX_FILES)))
+    paths = set(filter(content.files.exists, constant))
     own: dict[str, set[str]] = defaultdict(set)
     for path in paths - program.searched:
         top = _top(path, table)
@@ -82,38 +81,35 @@ def _is_one(path: str, pattern: str) -> bool:
 
 
 def _programs(content: ElfContent, table: NamedFiles, env: Mapping[str, str]) -> Iterator[str]:
-    for path in _strings(content, _PATH):
+    for path in islice(content.paths, MAX_FILES):
         is_program = is_below(path, _PROGRAM_DIRECTORIES) and os.path.basename(path) not in table.ordinary
         if is_program and content.files.program(path):
             yield path
     there = _programs_of(env.get("PATH", os.defpath), content.files)
-    every = dict.fromkeys([*content.strings, *content.first_words])
-    words = [each for each in every if each in there and each not in content.imports]
+    words = [each for each in there if each in content.strings or each in content.first_words]
+    words = [each for each in words if each not in content.imports]
     packers = [each for each in words if each in table.packers]
     wanted = {*table.programs, *(packers if len(packers) >= _SEVERAL else ())}
-    yield from [there[each] for each in words if each in wanted or "-" in each]
+    yield from [os.path.join(there[each], each) for each in words if each in wanted or "-" in each]
 
 
 def _programs_of(search_path: str, files: "SourceView") -> dict[str, str]:
-    """Return the path of each name that is in a directory of `search_path`, the first for each."""
-    found: dict[str, str] = {}
+    """Return the directory of each name that is in one of `search_path`, the first for each."""
+    found, directories = dict[str, str](), dict[str, str]()
     for directory in filter(None, search_path.split(":")):
+        directories.setdefault(files.real(directory), directory)
+    for directory in reversed(directories.values()):
         with suppress(OSError):
-            for name in files.names(directory):
-                found.setdefault(name, os.path.join(directory, name))
+            found |= dict.fromkeys(files.names(directory), directory)
     return found
 
 
 def _libraries(content: ElfContent, program: SignedProgram) -> Iterator[str]:
     """Return the libraries that are in a directory in which the loader finds others, and that it does not load."""
-    for name in _strings(content, _LIBRARY):
+    for name in islice(content.libraries, MAX_FILES):
         if name in program.loaded:
             continue
         paths = (f"{directory}/{name}" for directory in program.library_directories)
         path = next(filter(content.files.is_file, paths), None)
         if path is not None:
             yield path
-
-
-def _strings(content: ElfContent, pattern: "re.Pattern[str]") -> list[str]:
-    return list(islice(filter(pattern.fullmatch, content.strings), MAX_FILES))

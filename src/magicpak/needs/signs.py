@@ -41,9 +41,18 @@ class Sign(NamedTuple):
 
 
 def is_match(name: str, pattern: str) -> bool:
-    """Return whether `name` matches `pattern`, which is compiled only where they begin alike: there are many."""
-    start = pattern.partition("*")[0].partition("?")[0]
-    return name.startswith(start) and fnmatchcase(name, pattern)
+    """Return whether `name` matches `pattern`; a regular expression is made only for `?` and `[`: there are many."""
+    start, *between = pattern.split("*")
+    if "?" in pattern or "[" in pattern:
+        return name.startswith(start.partition("?")[0].partition("[")[0]) and fnmatchcase(name, pattern)
+    if not between or not name.startswith(start):
+        return name == pattern
+    position = len(start)
+    for part in between[:-1]:
+        position = name.find(part, position) + len(part)
+        if position < len(part):
+            return False
+    return name.endswith(between[-1]) and position + len(between[-1]) <= len(name)
 
 
 class SignedProgram:
@@ -124,7 +133,7 @@ def _is_in(content: ElfContent, sign: Sign) -> bool:
     return (
         (not sign.imports or not content.imports.isdisjoint(sign.imports))
         and (not sign.beside or not content.imports.isdisjoint(sign.beside))
-        and (not sign.strings or any(each in content.strings for each in sign.strings))
+        and (not sign.strings or any(map(content.has_string, sign.strings)))
         and (not sign.bytes or any(map(content.has, sign.bytes)))
         and not any(map(content.has, sign.without))
     )
