@@ -284,6 +284,34 @@ def test_in_an_include_as_in_an_exclude_a_name_matches_or_not(pattern: str, name
         assert list(glob_paths(pattern, directory)) == [name] * exclusion("/" + pattern)("/" + name)
 
 
+@pytest.mark.parametrize("pattern", ["*", "?*", "*.[0-9]", "*.crt", "a*b?", "[ab]*", "[ab0]?", "+*", "*-*", "a[b]c*"])
+def test_patterns_of_names_match_without_wcmatch_what_they_match_with_it(tmp_path: Path, pattern: str) -> None:
+    for name in (
+        "a",
+        "b.0",
+        ".c.crt",
+        "d.crt",
+        "a.b",
+        "aXbY",
+        "abc",
+        "+",
+        "-",
+        "a\n-",
+        "b-",
+        "[ab]",
+        "B",
+        "\udcff.9",
+        "0.x",
+    ):
+        (tmp_path / name).touch()
+    (tmp_path / "dir.crt").mkdir()
+    (tmp_path / "b.dead").symlink_to("absent")
+    names = sorted(glob_paths(pattern, str(tmp_path)))
+    assert names == sorted(each.removeprefix("./") for each in glob_paths(f"./{pattern}", str(tmp_path)))
+    assert names != []
+    assert list(glob_paths(pattern, str(tmp_path / "absent"))) == []
+
+
 def test_a_pattern_is_literal_unless_it_has_a_wildcard() -> None:
     literal = [text for text in ("/a/b", "", "a{b}", "a\\b", "~", "!a", "a*", "a?", "[a", "a]") if is_literal(text)]
     assert literal == ["/a/b", "", "a{b}", "a\\b", "~", "!a", "a]"]
