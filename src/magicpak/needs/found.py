@@ -94,9 +94,9 @@ def find_need(need: WantedNeed, host: NeedHost) -> NeedFiles:
         found = found.joined(_required(patterns, need, places, whole=True))
     found = found.joined(NeedFiles(directories=row.mkdir)).joined(_programs(row, host))
     if row.made:
-        from magicpak.needs.made import MADE
+        from magicpak.needs.made import make
 
-        found = found.joined(MADE[row.made](need, host))
+        found = found.joined(make(need, host))
     if not found:
         raise NeedNotFound(need.flag, found.sought)
     return found

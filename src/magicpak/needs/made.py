@@ -1,41 +1,33 @@
-"""What is made for the bundle, or picked by a rule that no pattern can say: the functions that a row names."""
+"""What is made for the bundle, or picked by a rule that no pattern can say: which function does it, in which module.
 
-from collections.abc import Callable, Mapping
+Only that module is imported: some bring the readers of scripts.
+"""
 
-from magicpak.errors import InvalidUsage
-from magicpak.needs.charsets import gconv, locale
-from magicpak.needs.dlopened import dlopen
-from magicpak.needs.found import NeedFiles, NeedHost
-from magicpak.needs.libraries import library
-from magicpak.needs.package import package, package_and_dependencies
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from magicpak.needs.rows import WantedNeed
-from magicpak.needs.users import nss, users
-from magicpak.text import printable
 
-SHELL, _BUSYBOX = "/bin/sh", "busybox"
+if TYPE_CHECKING:
+    from magicpak.needs.found import NeedFiles, NeedHost
 
-
-def shell(need: WantedNeed, host: NeedHost) -> NeedFiles:
-    """Return the shell of the host, or with the argument `busybox` that as the shell. Raises InvalidUsage."""
-    if others := [each for each in need.arguments if each != _BUSYBOX]:
-        raise InvalidUsage(f"{printable(need.flag)}: {printable(others[0])} is not {_BUSYBOX}")
-    if need.has_default:
-        found = host.files.program(SHELL)
-        return NeedFiles(programs=[found] if found else [], sought=[SHELL])
-    busybox = host.files.program(_BUSYBOX)
-    if busybox is None:
-        return NeedFiles(sought=[f"{_BUSYBOX} in PATH"])
-    return NeedFiles(programs=[busybox], links={SHELL: busybox})
-
-
-MADE: Mapping[str, Callable[[WantedNeed, NeedHost], NeedFiles]] = {
-    "dlopen": dlopen,
-    "gconv": gconv,
-    "library": library,
-    "locale": locale,
-    "nss": nss,
-    "package": package,
-    "package_and_dependencies": package_and_dependencies,
-    "shell": shell,
-    "users": users,
+MADE = {
+    "dlopen": "dlopened",
+    "gconv": "charsets",
+    "library": "libraries",
+    "locale": "charsets",
+    "nss": "users",
+    "package": "package",
+    "package_and_dependencies": "package",
+    "shell": "shell",
+    "users": "users",
 }
+"""The functions that a row names, by the modules that have them."""
+
+
+def make(need: WantedNeed, host: "NeedHost") -> "NeedFiles":
+    """Return what the function that the row of `need` names finds or makes. Raises NeedNotFound and InvalidUsage."""
+    module = import_module(f"magicpak.needs.{MADE[need.row.made]}")
+    made: Callable[[WantedNeed, NeedHost], NeedFiles] = getattr(module, need.row.made)
+    return made(need, host)
