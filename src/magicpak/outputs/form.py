@@ -30,7 +30,7 @@ _IMAGE = "image"  # image.tar is for docker load, which takes nothing else
 _COMPRESSED = (".tar.gz", ".tgz")
 
 # The annotation org.opencontainers.image.ref.name, in the grammar of the OCI image specification (annotations.md).
-_TAG = re.compile(r"[A-Za-z0-9]+(?:(?:--|[-._:@+/])[A-Za-z0-9]+)*", re.ASCII)
+_TAG = r"[A-Za-z0-9]+(?:(?:--|[-._:@+/])[A-Za-z0-9]+)*"
 
 
 class Destined(NamedTuple):
@@ -75,7 +75,7 @@ def _stdout(form: Format | None) -> Destined:
 
 def _layout(output: str) -> Destined:
     path, _, tag = output.removeprefix(_OCI).partition(":")
-    if tag and not _TAG.fullmatch(tag):
+    if tag and not re.fullmatch(_TAG, tag, re.ASCII):
         message = f"{printable(tag)} is not a tag of an image"
         raise InvalidUsage(message, hints=["OUTPUT is oci:DIR or oci:DIR:TAG; DIR has no colon"])
     return Destined(output, Format.OCI, path, layout=True, tag=tag or None)
