@@ -350,4 +350,4 @@ def test_a_script_that_a_pattern_names_comes_with_what_runs_it(line: str, here: 
 def test_a_script_that_a_pattern_names_and_nothing_runs_is_a_warning(here: Path) -> None:
     executable(here / "tool", b"#!/no/interpreter\necho here\n")
     told = ["/tool will not start: its interpreter /no/interpreter (#!) cannot be read: No such file or directory"]
-    assert bundled(here, "tool", told=told) == ["root/", "tmp/", "tool"]
+    assert bundled(here, "tool", told=told) == ["root/", "tmp/", "tool", "var/", "var/tmp/"]
