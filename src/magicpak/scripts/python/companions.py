@@ -63,7 +63,7 @@ def companions(package: str, path: str, directories: list[str], sources: Sources
     files = [path for name in known.libraries for path in _found(name, directories, sources)]
     paths = [*known.data, *(os.path.join(os.path.dirname(path), name) for name in known.beside)]
     files += [path for path in paths if sources.is_file(path) or sources.is_directory(path)]
-    return files, [path for path in known.programs if sources.program(path)]
+    return files, list(filter(None, map(sources.program, known.programs)))
 
 
 def loaded_libraries(data: bytes, directories: list[str], sources: Sources) -> tuple[list[str], list[str]]:
