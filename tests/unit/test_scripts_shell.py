@@ -1,6 +1,7 @@
 """What is read in a shell script: its commands, and the programs and files that they name."""
 
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -148,6 +149,14 @@ def test_the_cost_is_linear_whatever_is_repeated(piece: str) -> None:
     """What is read again and again would take hours."""
     with suppress(TooDeepError):
         parse_shell(piece * (50_000 // len(piece)))
+
+
+def test_patterns_that_cut_values_are_tried_a_bounded_number_of_times(tmp_path: Path) -> None:
+    text = f"x={'ab' * 250}\n" + "".join(f"${{x##*{number}*b*c}}\n" for number in range(20_000))
+    (tmp_path / "script").write_text(text)
+    start = time.process_time()
+    Shell().script(ScriptFile(f"{tmp_path}/script", "/bin/sh"), Sources(), whole=False)
+    assert time.process_time() - start < 5
 
 
 def test_pkg_config_finds_what_it_describes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ UNKNOWN = "\0"
 """Stands for the part of a text that only a run shows."""
 
 _MAX_VALUES = 16  # of one variable or word
-_MAX_CUT = 512  # characters of a value that a pattern is tried on
+_MAX_CUT, _MAX_CUTS = 512, 1000  # characters of a value that a pattern is tried on; patterns of one script
 _DECLARING = (("export",), ("readonly",), ("declare",), ("local",), ("typeset",))
 
 
@@ -20,6 +20,7 @@ class ShellVariables:
 
     def __init__(self, path: str, sources: Sources) -> None:
         self._sources = sources
+        self._cuts = 0
         self._values: dict[str, list[str]] = {"0": [path], "BASH_SOURCE": [path]}
 
     def assign(self, commands: Sequence[ShellCommandLine]) -> Iterator[Word]:
@@ -49,7 +50,9 @@ class ShellVariables:
             case str():
                 return [piece]
             case ShellVariable(name=name, cut=cut) if cut:
-                known = [value for value in self._values.get(name, []) if UNKNOWN not in value]
+                self._cuts += 1
+                values = self._values.get(name, []) if self._cuts <= _MAX_CUTS else []
+                known = [value for value in values if UNKNOWN not in value]
                 return list(dict.fromkeys(_cut(value, cut) for value in known)) or [UNKNOWN]
             case ShellVariable(name=name, default=default):
                 values = self._values.get(name, [])
