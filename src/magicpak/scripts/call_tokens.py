@@ -1,6 +1,6 @@
 """The tokens of a call's arguments, in languages that nest them in brackets."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
 UNKNOWN = "\0"
@@ -47,3 +47,8 @@ def separated(given: Sequence[Token], by: Collection[str]) -> Iterator[Sequence[
 def deeper(token: CallToken) -> int:
     """Return 1 for an opening bracket, -1 for a closing one."""
     return 0 if token.kind else (token.text in ("(", "[", "{")) - (token.text in (")", "]", "}"))
+
+
+def add_known(to: dict[str, None], values: Iterable[str]) -> None:
+    """Add to `to` those of `values` that are known, and not empty."""
+    to.update((value, None) for value in values if value and UNKNOWN not in value)

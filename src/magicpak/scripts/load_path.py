@@ -7,7 +7,19 @@ from typing import Generic, TypeVar
 from magicpak.scripts.findings import Findings
 from magicpak.scripts.sources import Sources
 
-Facts = TypeVar("Facts")
+
+class LoadedFacts:
+    """What a file needs whatever its language, each once and in the order in which it is said."""
+
+    def __init__(self) -> None:
+        self.directories: dict[str, None] = {}
+        self.programs: dict[str, None] = {}
+        self.paths: dict[str, None] = {}
+        self.words: dict[str, None] = {}
+        self.looks_up_users = False
+
+
+Facts = TypeVar("Facts", bound=LoadedFacts)
 
 
 class LoadPath(ABC, Generic[Facts]):
@@ -60,12 +72,31 @@ class LoadPath(ABC, Generic[Facts]):
         """Return what `file` says that it needs."""
 
     @abstractmethod
-    def _add(self, file: str, facts: Facts, *, is_executed: bool) -> None:
-        """Add what `file` needs, and what it executes if it `is_executed` itself, as far as one can tell."""
+    def _load(self, file: str, facts: Facts) -> None:
+        """Add what `file` loads."""
 
     @abstractmethod
     def _read_below(self, directory: str) -> None:
         """Read what is below `directory`, which nothing need execute."""
+
+    def _add(self, file: str, facts: Facts, *, is_executed: bool) -> None:
+        """Add what `file` needs, and what it executes if it `is_executed` itself, as far as one can tell."""
+        self.search_first(facts.directories, file)
+        self._load(file, facts)
+        if not is_executed:
+            return
+        for program in (*facts.programs, *self._executed_by_loaded(facts)):
+            self._findings.add_program(program, file)
+        for word in facts.words:
+            self._findings.add_word(word, file)
+        for path in facts.paths:
+            self._findings.add_path(path, file)
+        if facts.looks_up_users:
+            self._findings.add_users(file)
+
+    def _executed_by_loaded(self, _facts: Facts) -> Iterable[str]:
+        """Return the programs that what a file loads is known to execute."""
+        return ()
 
     def _read_later(self, file: str, *, is_executed: bool) -> None:
         is_executed = is_executed or self._sources.is_own(file)

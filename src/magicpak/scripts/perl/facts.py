@@ -2,12 +2,13 @@
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
-from magicpak.scripts.call_tokens import UNKNOWN, inside
+from magicpak.scripts.call_tokens import UNKNOWN, add_known, inside
 from magicpak.scripts.command_line import executed
 from magicpak.scripts.command_words import command_words
+from magicpak.scripts.load_path import LoadedFacts
 from magicpak.scripts.perl.expressions import PerlToken, Scope, tokens
 from magicpak.scripts.perl.syntax import PerlText
 from magicpak.scripts.quoted_text import Keyword, Quoted
@@ -35,7 +36,7 @@ class TooManyParts(Exception):
     """A file has more than MAX_PARTS."""
 
 
-class PerlFacts:
+class PerlFacts(LoadedFacts):
     """What a file needs, each once and in the order in which it is said.
 
     `files` are required by path: those that are not absolute are looked for in @INC. `namespaces` are those of modules
@@ -44,19 +45,15 @@ class PerlFacts:
     """
 
     def __init__(self, code: str, known: Mapping[str, str], real: Callable[[str], str]) -> None:
+        super().__init__()
         self._real = real
         self._left = MAX_PARTS
         self.modules: dict[str, None] = {}
         self.files: dict[str, None] = {}
-        self.directories: dict[str, None] = {}
         self.namespaces: dict[str, None] = {}
         self.shares: dict[str, None] = {}
-        self.programs: dict[str, None] = {}
-        self.paths: dict[str, None] = {}
-        self.words: dict[str, None] = {}
-        self.looks_up_users = False
         self._read(code, known, 0)
-        self._add(self.words, command_words(code))
+        add_known(self.words, command_words(code))
 
     @classmethod
     def of_library(cls, data: bytes) -> "PerlFacts":
@@ -91,11 +88,11 @@ class PerlFacts:
 
     def _constant(self, scope: Scope, quoted: Quoted) -> None:
         if quoted.kind == "qx":
-            self._shell(scope.string(quoted))
+            add_known(self.programs, executed(scope.string(quoted), _SHELL_CHARACTERS))
         elif quoted.kind == "qw":
             words = quoted.text.split()
-            self._add(self.modules, filter(_QUALIFIED.fullmatch, words))
-            self._add(self.words, filter(_WORD.fullmatch, words))
+            add_known(self.modules, filter(_QUALIFIED.fullmatch, words))
+            add_known(self.words, filter(_WORD.fullmatch, words))
         elif "/" in quoted.text or "::" in quoted.text or "$" in quoted.text:
             value = scope.string(quoted)
             if value.startswith("/") and UNKNOWN not in value:
@@ -114,15 +111,15 @@ class PerlFacts:
             self._imported(scope, word, given)
         elif word in ("isa", "does"):  # an attribute of a class (perlclass(1)), or an operator
             named = inside(given) if given[0].text == "(" else given
-            self._add(self.modules, [each.text for each in named[:1] if each.kind == "word"])
+            add_known(self.modules, [each.text for each in named[:1] if each.kind == "word"])
         elif word == "@INC":
-            self._add(self.directories, scope.values(given))
+            add_known(self.directories, scope.values(given))
         elif word == "do":
             if given[0].text != "{":
-                self._add(self.files, scope.values(given)[:1])
+                add_known(self.files, scope.values(given)[:1])
         elif word in _SHARES:
             name = next(iter(scope.values(inside(given) if given[0].text == "(" else given)), UNKNOWN)
-            self._add(self.shares, [f"{_SHARES[word]}/{name.replace('::', '-')}"])
+            add_known(self.shares, [f"{_SHARES[word]}/{name.replace('::', '-')}"])
         else:
             self._executed(scope, word, given)
 
@@ -130,19 +127,19 @@ class PerlFacts:
         first, rest = given[0], given[1:]
         if first.kind != "word":
             if word == "require" and (first.kind or first.text == "("):
-                self._add(self.files, scope.values(inside(given) if first.text == "(" else given)[:1])
+                add_known(self.files, scope.values(inside(given) if first.text == "(" else given)[:1])
         elif word == "require" and len(rest) > 0 and rest[0].text in ("(", "->", "."):
-            self._add(self.files, scope.values(given)[:1])
-            self._add(self.modules, [first.text] if rest[0].text == "->" else [])
+            add_known(self.files, scope.values(given)[:1])
+            add_known(self.modules, [first.text] if rest[0].text == "->" else [])
         elif not _VERSION.match(first.text):
-            self._add(self.modules, [first.text])
+            add_known(self.modules, [first.text])
             if first.text == "lib":
-                self._add(self.directories, scope.values(inside(rest) if rest and rest[0].text == "(" else rest))
+                add_known(self.directories, scope.values(inside(rest) if rest and rest[0].text == "(" else rest))
             elif first.text in ("parent", "base", "if", "autouse", "aliased", "ok"):
                 words = (each.text for each in rest if each.kind == "word")
-                self._add(self.modules, filter(_NAME.fullmatch, (*scope.values(rest), *words)))
+                add_known(self.modules, filter(_NAME.fullmatch, (*scope.values(rest), *words)))
             elif first.text == "autodie":
-                self._add(self.modules, ["IPC::System::Simple"])
+                add_known(self.modules, ["IPC::System::Simple"])
 
     def _executed(self, scope: Scope, word: str, given: Sequence[PerlToken]) -> None:
         while given and not given[0].kind and given[0].text in ("(", "[", "{", "=>"):
@@ -155,16 +152,9 @@ class PerlFacts:
         if values[:1] == ["command"]:
             values = values[1:]
         if len(values) == 1 or (values and any(map(str.isspace, values[0]))):
-            self._shell(values[0])
+            add_known(self.programs, executed(values[0], _SHELL_CHARACTERS))
         elif values:
-            self._add(self.programs, values[:1])
-
-    def _shell(self, line: str) -> None:
-        self._add(self.programs, executed(line, _SHELL_CHARACTERS))
-
-    @staticmethod
-    def _add(to: dict[str, None], values: Iterable[str]) -> None:
-        to.update((value, None) for value in values if value and UNKNOWN not in value)
+            add_known(self.programs, values[:1])
 
 
 def _piped(values: list[str]) -> list[str]:

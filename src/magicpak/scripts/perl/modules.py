@@ -42,9 +42,8 @@ class PerlModules(LoadPath[PerlFacts]):
     def _facts_of(self, file: str) -> PerlFacts:
         return read_facts(file, self._script, self._sources)
 
-    def _add(self, file: str, facts: PerlFacts, *, is_executed: bool) -> None:
-        """Add what `file` needs, and what it executes if it `is_executed` itself, as far as one can tell."""
-        self.search_first(facts.directories, file)
+    def _load(self, file: str, facts: PerlFacts) -> None:
+        """Add what `file` loads."""
         for name in facts.modules:
             self.use(name, file)
         for required in facts.files:
@@ -53,17 +52,10 @@ class PerlModules(LoadPath[PerlFacts]):
             self._add_namespace(name.replace("::", "/"), file)
         for share in facts.shares:
             self._add_below(f"auto/share/{share}", file)
-        for program in facts.programs if is_executed else ():
-            self._findings.add_program(program, file)
-        if is_executed and "Pod::Usage" in facts.modules:  # which has perldoc print a whole manual
-            for name in (f"{self._path.home}/perldoc", *_PAGERS):
-                self._findings.add_program(name, file)
-        for word in facts.words if is_executed else ():
-            self._findings.add_word(word, file)
-        for path in facts.paths if is_executed else ():
-            self._findings.add_path(path, file)
-        if is_executed and facts.looks_up_users:
-            self._findings.add_users(file)
+
+    def _executed_by_loaded(self, facts: PerlFacts) -> Iterable[str]:
+        """Return what prints a whole manual for Pod::Usage."""
+        return (f"{self._path.home}/perldoc", *_PAGERS) if "Pod::Usage" in facts.modules else ()
 
     def require(self, name: str, of: str) -> None:
         """Add the file `name`, absolute or of @INC, from each directory that has it: the first of them is used."""

@@ -2,11 +2,12 @@
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from magicpak.scripts.call_tokens import UNKNOWN, inside
+from magicpak.scripts.call_tokens import add_known, inside
 from magicpak.scripts.command_line import executed
 from magicpak.scripts.command_words import command_words
+from magicpak.scripts.load_path import LoadedFacts
 from magicpak.scripts.quoted_text import Keyword, Quoted
 from magicpak.scripts.ruby.expressions import RubyScope, RubyToken, tokens
 from magicpak.scripts.ruby.syntax import RubyText
@@ -25,7 +26,7 @@ class TooManyCalls(Exception):
     """A file has more than MAX_PARTS."""
 
 
-class RubyFacts:
+class RubyFacts(LoadedFacts):
     """What a file needs, each once and in the order in which it is said.
 
     `features` are looked for in $LOAD_PATH and in gems, unless they are absolute paths. `uses_bundler` is whether gems
@@ -33,16 +34,12 @@ class RubyFacts:
     """
 
     def __init__(self, code: str, known: Mapping[str, str], real: Callable[[str], str]) -> None:
+        super().__init__()
         self.features: dict[str, None] = {}
-        self.directories: dict[str, None] = {}
         self.gems: dict[str, None] = {}
-        self.programs: dict[str, None] = {}
-        self.paths: dict[str, None] = {}
-        self.words: dict[str, None] = {}
         self.uses_bundler = False
-        self.looks_up_users = False
         self._home = known["__dir__"]
-        self._add(self.words, command_words(code))
+        add_known(self.words, command_words(code))
         text = RubyText(code)
         scope = RubyScope(text, known, real)
         parts: list[Quoted | Keyword] = []
@@ -57,27 +54,27 @@ class RubyFacts:
             if isinstance(part, Keyword):
                 self._call(scope, part)
             elif part.kind == "qx":
-                self._shell(scope.string(part))
+                add_known(self.programs, executed(scope.string(part), _SHELL_CHARACTERS))
             elif part.kind == "qw":
-                self._add(self.words, filter(_WORD.fullmatch, part.text.split()))
+                add_known(self.words, filter(_WORD.fullmatch, part.text.split()))
             elif part.kind in ("q", "qq"):
-                self._add(self.paths, (value for value in [scope.string(part)] if value.startswith("/")))
+                add_known(self.paths, (value for value in [scope.string(part)] if value.startswith("/")))
 
     def _call(self, scope: RubyScope, call: Keyword) -> None:
         given = list(tokens(scope.text, call.end))
         arguments = inside(given) if given and given[0] == RubyToken("", "(") else given
         values = scope.values(arguments)
         if call.word in ("require", "load"):
-            self._add(self.features, values[:1])
+            add_known(self.features, values[:1])
             self.uses_bundler = self.uses_bundler or values[:1] == ["bundler/setup"]
         elif call.word == "require_relative":
-            self._add(self.features, (os.path.join(self._home, value) for value in values[:1]))
+            add_known(self.features, (os.path.join(self._home, value) for value in values[:1]))
         elif call.word.endswith("autoload"):
-            self._add(self.features, values[1:2])
+            add_known(self.features, values[1:2])
         elif call.word in ("$:", "$LOAD_PATH"):
-            self._add(self.directories, (value for value in values if value.startswith("/")))
+            add_known(self.directories, (value for value in values if value.startswith("/")))
         elif call.word == "gem" or _BINSTUB.fullmatch(call.word):
-            self._add(self.gems, values[:1])
+            add_known(self.gems, values[:1])
         elif call.word.startswith("Etc."):
             self.looks_up_users = True
         elif call.word.startswith("Bundler."):
@@ -92,13 +89,6 @@ class RubyFacts:
         values = scope.values(inside(arguments) if is_list else arguments)
         has_options = any(each.kind == "word" and each.text.endswith(":") for each in arguments)
         if values and not is_list and (has_options or len(values) == 1 or any(map(str.isspace, values[0]))):
-            self._shell(values[0])
+            add_known(self.programs, executed(values[0], _SHELL_CHARACTERS))
         else:
-            self._add(self.programs, values[:1])
-
-    def _shell(self, line: str) -> None:
-        self._add(self.programs, executed(line, _SHELL_CHARACTERS))
-
-    @staticmethod
-    def _add(to: dict[str, None], values: Iterable[str]) -> None:
-        to.update((value, None) for value in values if value and UNKNOWN not in value)
+            add_known(self.programs, values[:1])

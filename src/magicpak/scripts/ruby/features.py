@@ -92,21 +92,12 @@ class Features(LoadPath[RubyFacts]):
         for name in self._gems.dependencies(gem):
             self.add_gems(name, gem.specification)
 
-    def _add(self, file: str, facts: RubyFacts, *, is_executed: bool) -> None:
-        """Add what `file` needs, and what it executes if it `is_executed` itself, as far as one can tell."""
-        self.search_first(facts.directories, file)
+    def _load(self, file: str, facts: RubyFacts) -> None:
+        """Add what `file` loads."""
         for feature in facts.features:
             self.require(feature, file)
         for name in facts.gems:
             self.add_gems(name, file)
-        for program in facts.programs if is_executed else ():
-            self._findings.add_program(program, file)
-        for word in facts.words if is_executed else ():
-            self._findings.add_word(word, file)
-        for path in facts.paths if is_executed else ():
-            self._findings.add_path(path, file)
-        if is_executed and facts.looks_up_users:
-            self._findings.add_users(file)
 
     def _add_file(self, path: str, directory: str, of: str) -> None:
         """Add the file at `path`, found below `directory` of $LOAD_PATH, and what is in the directory of its name."""
