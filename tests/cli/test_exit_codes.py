@@ -1,6 +1,5 @@
 import os
 import resource
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,12 +8,11 @@ import pytest
 from support.elf_files import X86_64_EXIT_0, make_elf
 from support.run_magicpak import (
     RunResult,
-    command,
-    environment,
     errors,
     executable,
     magicpak,
     magicpak_as_nobody,
+    magicpak_with_mounts,
     names,
     tree,
 )
@@ -239,16 +237,6 @@ def test_5_for_a_file_system_that_is_full_and_nothing_is_left_there(here: Path) 
         ' { "$@" || echo $? && find .; }'
     )
     (here / "mnt").mkdir()
-    ran = subprocess.run(
-        ["unshare", "--mount", "sh", "-c", line, "sh", *command(here / "prog", "new/out", "-i../big", "-rx")],
-        cwd=here,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert (ran.stdout, ran.stderr) == (
-        "5\n.\n",
-        f"error: output new/out cannot be written: {here}/big: No space left on device\n",
-    )
+    ran = magicpak_with_mounts(line, here / "prog", "new/out", "-i../big", "-rx", cwd=here)
+    told = f"error: output new/out cannot be written: {here}/big: No space left on device\n"
+    assert (ran.stdout, ran.stderr) == ("5\n.\n", told)

@@ -1,7 +1,6 @@
 import os
 import socket
 import stat
-import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,12 +10,11 @@ from support.elf_files import PPC, X86_64_EXIT_0, make_elf, with_header
 from support.run_magicpak import (
     RunResult,
     chrooted,
-    command,
     compiled,
     done,
-    environment,
     executable,
     magicpak,
+    magicpak_with_mounts,
     names,
     tree,
 )
@@ -203,17 +201,9 @@ def test_what_the_kernel_makes_is_left_out_wherever_it_is_mounted(here: Path) ->
         "mount -t proc none t/proc && mount -t sysfs none t/sys && mount -t devpts none t/pts &&"
         ' mount --bind /proc/version t/version && mount -t tmpfs none t/memory && echo x > t/memory/x && exec "$@"'
     )
-    ran = subprocess.run(
-        ["unshare", "--mount", "sh", "-c", line, "sh", *command("-it", "--install-to=/prog", "prog", "out")],
-        cwd=here,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    ran = magicpak_with_mounts(line, "-it", "--install-to=/prog", "prog", "out", cwd=here)
     told = f"warning: skipped {here}/t/proc and 3 more: provided by the kernel at run time\n"
-    assert (ran.returncode, ran.stderr) == (0, told)
+    assert ran == RunResult(0, "", told)
     assert names(here / "out") == ["prog", "t/", "t/memory/", "t/memory/x", "t/mtab -> proc/mounts"]
 
 

@@ -71,6 +71,20 @@ def magicpak(
     return _result(ran)
 
 
+def magicpak_with_mounts(script: str, *args: Text, cwd: Text) -> RunResult:
+    """Run the shell `script` in a mount namespace of its own, with the command `magicpak args` as its `"$@"`."""
+    ran = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script, "sh", *command(*args)],
+        cwd=cwd,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    return _result(ran)
+
+
 _AS_NOBODY = f"""
 import ctypes, difflib, importlib, os, pkgutil, shlex, tomllib, traceback
 import structlog, wcmatch.fnmatch, wcmatch.glob
