@@ -105,6 +105,8 @@ def test_crates_are_those_in_the_program_with_what_they_need(tmp_path: Path) -> 
         {".dep-v0": zlib.compress(b'{"packages": [{"name": "a"}]}')},
         {".dep-v0": zlib.compress(b'{"packages": {"name": "a"}}')},
         {".dep-v0": zlib.compress(b'{"packages": [1]}')},
+        {".dep-v0": zlib.compress(b'{"packages": [{"name": "a", "version": [1]}]}')},
+        {".dep-v0": zlib.compress(b'{"packages": [{"name": "\\ud800", "version": "1"}]}')},
         {".dep-v0": zlib.compress(b"[" * 100_000)},
         {".dep-v0": zlib.compress(b" " * (modules.MAX_LIST + 1))},
         {".dep-v0": zlib.compress(json.dumps(CRATES).encode())[:20]},

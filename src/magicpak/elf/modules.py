@@ -140,11 +140,16 @@ def _rust_modules(data: bytes, first: int) -> list[LinkedModule]:
         return [
             LinkedModule(
                 RUST,
-                str(each["name"]),
-                str(each["version"]),
+                _text(each["name"]),
+                _text(each["version"]),
                 tuple(numbers[index] for index in each.get("dependencies", ()) if index in numbers),
             )
             for _, each in crates
         ]
     except (zlib.error, ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return []
+
+
+def _text(value: str) -> str:
+    """Return a text of the list. Raises ValueError for half a surrogate pair, AttributeError for another type."""
+    return value.encode().decode()
