@@ -40,6 +40,7 @@ class Terms(NamedTuple):
 
     licences: tuple[str, ...] = ()
     common: tuple[str, ...] = ()
+    is_readable: bool = True
 
 
 def licence_path(package: Package) -> str:
@@ -52,11 +53,11 @@ def licence_path(package: Package) -> str:
 def terms_of(package: Package, files: "SourceView" = HOST) -> Terms:
     """Return what the copyright file of `package` says, in `files`; one that cannot be read says nothing."""
     if not package.is_file_name:
-        return Terms()
+        return Terms(is_readable=False)
     try:
         content = read_file(files, licence_path(package), MAX_COPYRIGHT)
     except OSError:
-        return Terms()
+        return Terms(is_readable=False)
     text = content.decode(errors="replace").replace("\r\n", "\n")
     licences = islice(dict.fromkeys(_licences(text)), MAX_LICENCES)
     return Terms(tuple(licences), tuple(dict.fromkeys(_REFERENCE.findall(text))))

@@ -49,9 +49,9 @@ def _licences(
         if package.manager == "dpkg":
             terms = terms_of(package, files)
             found[package] = known.all_of(terms.licences)
-            if not terms.licences and terms.common:
-                where = f"see {licence_path(package)}, which refers to {', '.join(terms.common)}"
-                found[package] = LicenceExpression(elsewhere=where)
+            if not terms.licences and terms.is_readable:
+                texts = f", which refers to {', '.join(terms.common)}" if terms.common else ""
+                found[package] = LicenceExpression(elsewhere=f"see {licence_path(package)}{texts}")
         elif package in details:
             found[package] = known.all_of([details[package].licence])
     return found
