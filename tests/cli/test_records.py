@@ -334,6 +334,11 @@ def test_without_a_known_end_a_name_is_refused(prog: Path, here: Path) -> None:
         )
 
 
+def test_a_report_and_a_record_have_files_of_their_own(prog: Path, here: Path) -> None:
+    result = magicpak("--sbom=a.cdx.json", "--report-file=a.cdx.json", prog, here / "out")
+    assert result == RunResult(2, "", "error: --report-file and --sbom both write to a.cdx.json\n" + HELP_HINT)
+
+
 def test_a_run_that_fails_writes_none(prog: Path, here: Path) -> None:
     failed = magicpak(*both(here), "--size-limit=1", prog, here / "out")
     assert failed.code == 10

@@ -120,6 +120,8 @@ def _refuse_contradictions(values: Values) -> None:
         message = f"--report-against and {'--why' if values['why'] else '--report list'} both print to stdout"
     elif values["why"] and values["report"] and values["report_file"] is None:
         message = "--why and --report both print to stdout: write the report to a file with --report-file"
+    elif values["report_file"] in values["sbom"]:
+        message = f"--report-file and --sbom both write to {printable(values['report_file'])}"
     if message is not None:
         raise click.UsageError(message)
 
