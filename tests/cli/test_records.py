@@ -454,3 +454,13 @@ def test_packages_of_alpine_are_as_apk_has_them(database: str, here: Path, stati
     }
     packages = loaded(here / "a.spdx.json")["packages"]
     assert [each["licenseDeclared"] for each in packages if each["name"] == "musl"] == ["MIT"]
+
+
+def test_what_a_database_has_in_another_encoding_has_escapes(here: Path, static: Path) -> None:
+    (here / "alpine/lib/apk/db").mkdir(parents=True)
+    (here / "alpine/lib/apk/db/installed").write_bytes(b"P:ls\nV:1\xff\nA:x86_64\nL:\xff\no:\xff\nF:usr/bin\nR:ls\n\n")
+    executable(here / "alpine/usr/bin/ls", static.read_bytes())
+    done(*both(here), f"--root={here}/alpine", "/usr/bin/ls", here / "out")
+    cyclonedx, spdx = loaded(here / "a.cdx.json"), loaded(here / "a.spdx.json")
+    versions = [each["version"] for each in (cyclonedx["metadata"]["component"], *cyclonedx["components"])]
+    assert versions == [each["versionInfo"] for each in spdx["packages"]] == ["1\\xff"] * 2

@@ -29,7 +29,7 @@ def cyclonedx(record: Record) -> bytes:
                 "type": "container" if record.is_image else "application",
                 "bom-ref": ROOT,
                 "name": utf8(record.name),
-                **({"version": record.version} if record.version else {}),
+                **({"version": utf8(record.version)} if record.version else {}),
             },
         },
         "components": list(_components(record)),

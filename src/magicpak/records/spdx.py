@@ -98,7 +98,7 @@ def _package(recorded: RecordedPackage, ids: _Ids) -> _Json:
     if licence.expression:
         element["licenseDeclared"] = licence.expression
     if licence.elsewhere:
-        element["licenseComments"] = licence.elsewhere
+        element["licenseComments"] = utf8(licence.elsewhere)
     return element | _sums(files)
 
 
