@@ -112,7 +112,7 @@ def test_the_image_for_the_platform_of_the_program_is_taken(here: Path, prog: Pa
         (lambda made: made.image(layer({}), diff_ids=["sha256:0"]), "without compression, not sha256:0"),
         (lambda made: made.image(layer({}), diff_ids=["a", "b"]), "another number of layers than its manifest"),
         (lambda made: made.image(b"\x1f\x8b" + b"x" * 100), "is damaged"),
-        (lambda made: made.blob(b"[]"), "is not a sound image: TypeError"),
+        (lambda made: made.blob(b"[]"), "is not a sound image: its JSON files are not those of an image"),
         (lambda _made: {"digest": "sha256:" + "0" * 64}, "it has no blobs/sha256/0000"),
         (lambda _made: {"digest": "sha256:../../x"}, "is not a digest"),
         (lambda made: made.stored(b"\x28\xb5\x2f\xfdxxxx"), "compressed by zstd, which is not supported"),

@@ -123,8 +123,10 @@ class _ImageReader:
                 return self._oci()
             if os.path.isfile(self._path_of("manifest.json")):
                 return self._docker()
-        except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
-            raise self.damaged(f"{type(error).__name__}: {error}") from None
+        except ValueError as error:
+            raise self.damaged(str(error)) from None
+        except (KeyError, TypeError, AttributeError, RecursionError):
+            raise self.damaged("its JSON files are not those of an image") from None
         message = f"--onto {printable(self._name)} is not an image: it has neither index.json nor manifest.json"
         raise MagicpakError(message, hints=["a base is a directory, oci:DIR[:TAG], or what docker save writes"])
 
