@@ -4,7 +4,7 @@ import os
 import re
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 _WILDCARDS = frozenset("*?[")
 _OF_NAMES = r"(?!\.|.*\*\*)(?:[\w.+*?-]|\[(?:\w+|0-9)\])+"  # what wcmatch takes as Python's fnmatch does
@@ -33,13 +33,16 @@ def glob_paths(pattern: str, root: str) -> Iterator[str]:
     yield from found
 
 
-def _names_like(pattern: str, directory: str) -> list[str]:
+def _names_like(pattern: str, directory: str) -> Iterator[str]:
+    """Yield what wcmatch finds: not a link in a loop."""
     from fnmatch import fnmatchcase
 
-    try:
-        return [name for name in os.listdir(directory) if fnmatchcase(name, pattern)]
-    except OSError:
-        return []
+    with suppress(OSError), os.scandir(directory) as entries:
+        for entry in entries:
+            if fnmatchcase(entry.name, pattern):
+                with suppress(OSError):
+                    entry.is_dir()
+                    yield entry.name
 
 
 def path_matcher(pattern: str) -> Callable[[str], object]:
