@@ -464,3 +464,15 @@ def test_what_a_database_has_in_another_encoding_has_escapes(here: Path, static:
     cyclonedx, spdx = loaded(here / "a.cdx.json"), loaded(here / "a.spdx.json")
     versions = [each["version"] for each in (cyclonedx["metadata"]["component"], *cyclonedx["components"])]
     assert versions == [each["versionInfo"] for each in spdx["packages"]] == ["1\\xff"] * 2
+
+
+def test_a_package_of_very_many_files_is_recorded_like_any_other(here: Path, static: Path) -> None:
+    database = "lib/apk/db/installed"
+    (here / f"alpine/{database}").parent.mkdir(parents=True)
+    others = "".join(f"R:a-file-of-many-{number}\nZ:Q1abcdefghijklmnopqrstuvwxyz0=\n" for number in range(30_000))
+    (here / f"alpine/{database}").write_text(f"P:many\nV:1\nA:x86_64\nL:MIT\nF:usr/bin\n{others}R:ls\n\n")
+    executable(here / "alpine/usr/bin/ls", static.read_bytes())
+    done(*both(here), f"--root={here}/alpine", "--with=package-records", "/usr/bin/ls", here / "out")
+    assert (here / "out" / database).read_text() == "P:many\nV:1\nA:x86_64\nL:MIT\nF:usr/bin\nR:ls\n\n"
+    (package,) = packages_of_cyclonedx(loaded(here / "a.cdx.json")).values()
+    assert package["licenses"] == [{"license": {"id": "MIT"}}]

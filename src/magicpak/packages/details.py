@@ -12,8 +12,8 @@ from magicpak.packages.database import DatabaseReader, Package
 if TYPE_CHECKING:
     from magicpak.files.source import SourceView
 
-MAX_PARAGRAPH = 1 << 20
-"""Bytes of what is kept of one package: the largest paragraph of Debian has 40 KB, one of apk with its files 500 KB."""
+MAX_PARAGRAPH = 1 << 24
+"""Bytes of what is kept of one package: one of dpkg has 40 KB, one of apk has 50 bytes for each file of the package."""
 
 
 class PackageDetails(NamedTuple):
