@@ -30,11 +30,11 @@ class TestNames:
         assert added(here, "--with=users") == ["etc/", "etc/group", "etc/passwd"]
         lines = Path("/etc/passwd").read_text().splitlines()
         assert (here / "out/etc/passwd").read_text().splitlines() == [
-            ":".join([name, "x", *rest])
+            ":".join([name, "*", *rest])
             for name, _, *rest in (line.split(":") for line in lines)
             if name in {"root", "nobody"}
         ]
-        assert "root:x:0:\n" in (here / "out/etc/group").read_text()
+        assert "root:*:0:\n" in (here / "out/etc/group").read_text()
 
     def test_a_group_keeps_of_its_members_the_users_that_come_along(self, here: Path) -> None:
         added(here, "--with=users=daemon")

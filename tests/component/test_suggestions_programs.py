@@ -33,7 +33,7 @@ NAMES = {
     "lz4": [],
     "mktemp": ["tmp"],
     "nc": ["nss", "tmp"],
-    "nginx": ["nss", "openssl", "users"],
+    "nginx": ["nss", "openssl", "unwind", "users"],
     "openssl": ["certs", "openssl"],
     "pigz": [],
     "ping": ["nss"],

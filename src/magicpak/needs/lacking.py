@@ -1,10 +1,13 @@
 """Whether a bundle lacks what an option would add."""
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+from magicpak.bundle.entry import Copy, Directory
 from magicpak.bundle.plan import BundlePlan
 from magicpak.errors import InvalidUsage, NeedNotFound
+from magicpak.files.view import is_below
 
 if TYPE_CHECKING:
     from magicpak.needs.found import NeedHost
@@ -19,13 +22,36 @@ class Lacking:
         self._host = host
 
     def name(self, value: str) -> bool:
-        """Return whether `--with value` adds something here, of which the bundle has nothing. Raises ToolFailed."""
-        paths = self._brought(value)
-        return bool(paths) and all(map(self.path, paths))
+        """Return whether `--with value` adds something here, of which the bundle has nothing. Raises ToolFailed.
+
+        A library that a loader loads is there for that, and so are the directories above: they do not count.
+        """
+        lacked = {path: self.path(path) for path in self._brought(value)}
+        return any(lacked.values()) and all(
+            is_lacked or self._is_for_loaders(path) for path, is_lacked in lacked.items()
+        )
 
     def path(self, path: str) -> bool:
-        """Return whether nothing is at `path` in the bundle: of what is there in part, somebody has taken care."""
-        return self._plan.reached(path)[0] is None
+        """Return whether nothing is at `path` in the bundle, or only what the loaders load.
+
+        Of what is there in part for another reason, somebody has taken care.
+        """
+        item, place = self._plan.reached(path)
+        if item is None or not isinstance(item.entry, Directory) or not self._is_for_loaders(path):
+            return item is None
+        loaded = {self._host().files.physical(each) for each in self._loaded}
+        below = (each.entry for each in self._plan if each.path.is_under(place))
+        return all(each.source in loaded for each in below if isinstance(each, Copy))
+
+    @cached_property
+    def _loaded(self) -> frozenset[str]:
+        """The real paths of what the loaders of the programs load."""
+        host = self._host()
+        return frozenset(host.files.real(each.path) for program in host.programs for each in program.closure.objects)
+
+    def _is_for_loaders(self, path: str) -> bool:
+        real = self._host().files.real(path)
+        return any(is_below(each, (real,)) for each in self._loaded)
 
     def _brought(self, value: str) -> Sequence[str]:
         """Return the paths of what `--with value` adds here: nothing where that would be an error."""

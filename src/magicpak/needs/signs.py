@@ -1,6 +1,7 @@
 """The signs by which a program shows that it needs what no header names, from `signs.toml`."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cache, cached_property
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from magicpak.files.source import SourceView
 
 _SYSTEM = ("/lib", "/lib32", "/lib64", "/libx32", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libx32")
+
+
+_LIBRARY_NAME = re.compile(r"lib(.+?)(?:-?\d+(?:\.\d+)*)?\.so")
+_VERSION = re.compile(r"-?\d+(\.\d+)*$")
 
 
 class Sign(NamedTuple):
@@ -33,6 +38,7 @@ class Sign(NamedTuple):
     env: Sequence[str] = ()
     plain: Sequence[str] = ()
     alone: bool = False
+    after: str = ""
 
     def argument(self, env: Mapping[str, str]) -> str | None:
         """Return what the first of the variables that is set asks for; None where that is nothing."""
@@ -89,8 +95,23 @@ class SignedProgram:
         if sign.loaded and not any(_matches([each.name], sign.loaded) for each in self._closure.objects):
             return False
         if not (sign.imports or sign.strings or sign.bytes):
-            return bool(sign.needed or sign.loaded)
+            return bool(sign.needed or sign.loaded or sign.after)
         return any(_is_in(content, sign) for content in (*self.own, *self._libraries(sign.libraries)))
+
+    def libraries_like_it(self, patterns: Sequence[str]) -> list[ElfContent]:
+        """Return the libraries that the program itself needs, and that match one of `patterns` or are called like it.
+
+        Such as libsox.so.3 of sox: it is no other than the program.
+        """
+        program = self._closure.program
+        names = {_VERSION.sub("", each).lower() for each in (self.name, os.path.basename(program.path))}
+        needs = [each.satisfied_by for each in program.needs if each.satisfied_by is not None]
+        return [
+            self._content(each.path)
+            for each in needs
+            if _matches([each.name], patterns)
+            or ((match := _LIBRARY_NAME.match(each.name)) is not None and match[1].lower() in names)
+        ]
 
     def _libraries(self, patterns: Sequence[str]) -> Iterator[ElfContent]:
         if patterns:
@@ -106,6 +127,7 @@ class NamedFiles(NamedTuple):
     """What counts of the files that a program names in its strings, by the part `named` of the table."""
 
     below: Sequence[str]
+    libraries: Sequence[str]
     common: Sequence[str]
     secret: Sequence[str]
     exec: Sequence[str]

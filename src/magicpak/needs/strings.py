@@ -29,8 +29,8 @@ _FEW = 12  # searches in all of a file take as long as taking its strings
 _FLAGS = {32: "24xI4x", 64: "4xI48x"}  # p_flags, by the class
 _EXECUTABLE, _WRITABLE = 1, 2
 
-_STRING = re.compile(rb"\0([!-~]{2,250}+)(?=\0)")
-_PATH = re.compile(rb"\0(/[a-z][!-~]{1,248}+)(?=\0)")
+_STRING = re.compile(rb"\0([!-~]{2,1000}+)(?=\0)")
+_PATH = re.compile(rb"\0(/[a-z][!-~]{1,998}+)(?=\0)")
 _LIBRARY = re.compile(rb"\0(lib[\w+.-]+\.so\.[\d.]+)(?=\0)")
 _FIRST_WORD = re.compile(rb"\0([a-z][a-z0-9+._-]{1,60}+) ")
 

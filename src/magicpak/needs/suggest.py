@@ -39,7 +39,7 @@ def suggestions(
     Names of `--with` come first, then paths.
     """
     found: dict[tuple[str, str], Suggestion] = {}
-    each_of = [list(_suggested(program, table, env)) for program in programs]
+    each_of = [list(_suggested(program, table, env, lacks)) for program in programs]
     for each in sorted(chain.from_iterable(each_of), key=lambda each: each.flag == "include"):
         lacking = lacks.name if each.flag == "with" else lacks.path
         if each[:2] not in found and lacking(each.value):
@@ -47,20 +47,26 @@ def suggestions(
     return list(found.values())
 
 
-def _suggested(program: SignedProgram, table: SignTable, env: Mapping[str, str]) -> Iterator[Suggestion]:
+def _suggested(program: SignedProgram, table: SignTable, env: Mapping[str, str], lacks: Lacks) -> Iterator[Suggestion]:
     """Yield what the signs in `program` suggest, each name once, by its first sign, and the files that it names.
 
-    Where a sign is alone, that is all.
+    Where a sign is alone, that is all, but for what its library needs, if the bundle has that.
     """
     names = set()
+    interpreter = None
     for sign in table.signs:
+        if interpreter is not None and (sign.after != interpreter or lacks.name(interpreter)):
+            continue
         argument = sign.argument(env)
-        if sign.name in names or (sign.env and not argument) or not program.shows(sign):
+        if sign.name in names or (sign.env and not argument) or (sign.after and interpreter is None):
+            continue
+        if not program.shows(sign):
             continue
         names.add(sign.name)
         value = f"{sign.name}={argument}" if argument else sign.name
         yield Suggestion("with", value, f"{program.name} {sign.words}")
-        if sign.alone:
-            return
+        interpreter = sign.name if sign.alone else interpreter
+    if interpreter is not None:
+        return
     for path, words in named_files(program, table.named, env):
         yield Suggestion("include", path, f"{program.name} {words}")

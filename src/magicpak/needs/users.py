@@ -18,7 +18,7 @@ MAX_MODULES = 64
 """Modules that are looked for: all that exist are some twenty."""
 
 _MODULE = re.compile(r"[\w-]+")
-_IN_SHADOW = "x"  # instead of a password, which old files have: no bundle has /etc/shadow
+_LOCKED = "*"  # which no password matches; x would be in /etc/shadow, which no bundle has, and PAM asks for it
 _DEFAULT_USERS = ("root", "nobody")
 _DEFAULT_MODULES = ("files", "dns")
 
@@ -33,13 +33,13 @@ def users(need: WantedNeed, host: NeedHost) -> NeedFiles:
     known = {fields[0] for fields in (*passwd, *group)}
     if missing := [name for name in need.arguments if name not in known]:
         raise NeedNotFound(need.flag, [f"{name} in {PASSWD} and {GROUP}" for name in missing])
-    accounts = [[fields[0], _IN_SHADOW, *fields[2:]] for fields in passwd if fields[0] in wanted]
+    accounts = [[fields[0], _LOCKED, *fields[2:]] for fields in passwd if fields[0] in wanted]
     names, own = {fields[0] for fields in accounts}, {fields[3] for fields in accounts}
     groups = []
     for name, _, number, members in group:
         kept = [each for each in members.split(",") if each in names]
         if name in wanted or number in own or kept:
-            groups.append([name, _IN_SHADOW, number, ",".join(kept)])
+            groups.append([name, _LOCKED, number, ",".join(kept)])
     made = {path: _file(lines) for path, lines in ((PASSWD, accounts), (GROUP, groups)) if lines}
     return NeedFiles(made=made, sought=[f"{' and '.join(wanted)} in {PASSWD} and {GROUP}"])
 
