@@ -404,7 +404,7 @@ class TestShell:
 
     def test_a_shell_that_a_program_lacks_is_named(self, work: Path) -> None:
         result = magicpak(*by_shell("grep -q . /doer; /doer shell=true"), "./doer", "out", cwd=work)
-        assert (result.code, result.stderr.splitlines()[1:]) == (8, ["hint: --include /bin/sh (a shell)", DYNAMIC])
+        assert (result.code, result.stderr.splitlines()[1:]) == (8, ["hint: --with shell (a shell)", DYNAMIC])
         assert names(work) == ["doer", "file"]
         done(*by_shell("/doer shell=true"), "--include", "/bin/sh", "./doer", "out", cwd=work)
 
@@ -784,6 +784,9 @@ NEEDS = {
     "the time zone Europe/Rome": "tz=Europe/Rome",
     "the terminfo entry xterm": "terminfo=xterm",
     "names of network services and protocols": "nss",
+    "user and group names": "users",
+    "the locale C.utf8": "locale=C.utf8",
+    "a shell": "shell",
 }
 """Those that a name of --with stands for."""
 
@@ -822,7 +825,7 @@ class TestHints:
         )
 
     def test_of_many_hints_eight_are_told(self, work: Path) -> None:
-        paths = ["/etc/passwd", "/etc/group", "/etc/shadow", "/etc/profile", "/etc/fstab", "/etc/os-release"]
+        paths = ["/etc/bash.bashrc", "/etc/debian_version", "/etc/issue", "/etc/profile", "/etc/os-release"]
         paths += ["/bin/ls", "/bin/cat", "/bin/grep", "/bin/sed", "/bin/dash", "/bin/date"]
         found = [path for path in paths if os.path.exists(path)]
         options = does(*(f"missing={path}" for path in found), "exit=1")
@@ -838,12 +841,12 @@ class TestHints:
         result = magicpak(*options, "./doer", "out", cwd=work, env={"HOME": "/nonexistent"})
         assert (result.code, result.stderr.splitlines()[-1]) == (
             8,
-            "hint: --include /etc/passwd (user and group names)",
+            "hint: --with users (user and group names)",
         )
 
     def test_a_directory_that_lacks_to_write_into_is_one_to_make(self, work: Path) -> None:
         result = magicpak(*does("write=/tmp/x"), "./doer", "out", cwd=work)
-        assert (result.code, result.stderr.splitlines()[-2:]) == (8, ["hint: --mkdir /tmp", DYNAMIC])
+        assert (result.code, result.stderr.splitlines()[-2:]) == (8, ["hint: --with tmp", DYNAMIC])
         done(*does("write=/tmp/x"), "--mkdir", "/tmp", "./doer", "out", cwd=work)
 
     def test_a_directory_of_run_that_lacks_is_one_to_make(self, work: Path) -> None:

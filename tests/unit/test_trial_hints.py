@@ -99,7 +99,7 @@ def test_a_directory_to_write_into_is_made_though_the_host_has_none() -> None:
 
 def test_of_directories_for_temporary_files_the_usual_one_comes_first() -> None:
     tried = [sought(path, Access.MADE) for path in ("/tmp", "/var/tmp", "/usr/tmp")]
-    hints = ["--mkdir /tmp", "--mkdir /var/tmp", "--mkdir /usr/tmp"]
+    hints = ["--with tmp", "--mkdir /usr/tmp"]
     assert told(*tried) == told(*tried[::-1]) == hints
 
 
@@ -107,7 +107,7 @@ def test_of_directories_for_temporary_files_the_usual_one_comes_first() -> None:
 def test_a_directory_of_run_that_a_message_names_is_one_to_make_and_a_file_is_not(run: str) -> None:
     asked = sought(f"{run}/no-daemon", Access.TESTED)
     said = f"Missing privilege separation directory: {run}/no-daemon"
-    assert told(asked, "/bin/sh", said=said) == [f"--mkdir {run}/no-daemon", "--include /bin/sh (a shell)"]
+    assert told(asked, "/bin/sh", said=said) == [f"--mkdir {run}/no-daemon", "--with shell (a shell)"]
     assert told(asked, said="no-daemon: exit") == []
     assert told(sought(f"{run}/no-daemon", Access.READ), said=said) == []
     assert told(sought(f"{run}/no-daemon.pid", Access.TESTED), said=f"no {run}/no-daemon.pid") == []

@@ -1,6 +1,6 @@
 """`--test`: runs the finished bundle alone."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from magicpak.trial.expectations import Expectations, run_as_for
 from magicpak.trial.invocation import TrialCommand
 from magicpak.trial.run import run_trial, trial_commands
 from magicpak.trial.sandbox_fallback import SandboxFallback
-from magicpak.trial.suggestions import TrialPlans
+from magicpak.trial.suggestions import Cures, TrialPlans
 
 
 class Trial(NamedTuple):
@@ -28,16 +28,18 @@ class Trial(NamedTuple):
     expectations: Expectations
     source_date_epoch: int | None
 
-    def prepare(self, result: Result, runs: Sequence[TracedRun] | None) -> "PreparedTrial":
+    def prepare(
+        self, result: Result, runs: Sequence[TracedRun] | None, cures: Callable[[], Cures] | None = None
+    ) -> "PreparedTrial":
         """Return the test run of the bundle of `result`. Raises InvalidUsage for a user, ToolFailed for a busybox.
 
-        `runs` are those that were traced on the host, None where there were none.
+        `runs` are those that were traced on the host, None where there were none; `cures` knows what would help.
         """
         plan = result.whole
         commands = trial_commands(self.command, [each.place for each in result.inputs.all], plan, self.busybox)
         expectations = self.expectations._replace(run_as=run_as_for(self.user, plan))
         made = None if runs is None else _made_by(runs)
-        plans = TrialPlans(plan, result.exclusion, made, result.inputs.all)
+        plans = TrialPlans(plan, result.exclusion, made, result.inputs.all, cures)
         return PreparedTrial(commands, expectations, plans, self.source_date_epoch)
 
 

@@ -3,7 +3,7 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from magicpak.bundle.entry import Copy, Directory
@@ -28,20 +28,26 @@ _SHORTEST = 3  # characters of a name that is worth finding in what was printed
 _CROWD = 4  # from so many paths of one directory on, the directory is suggested
 _DEPTH = 2  # of a directory that holds half a system: /etc, /usr/lib
 _TEMPORARY = ("/tmp", "/var/tmp", "/usr/tmp")  # noqa: S108 - the bundle's; the usual one first
+_PASSWORDS = ("/etc/shadow", "/etc/gshadow")  # which no image has
 _STATE = (*_TEMPORARY, "/var", "/run", "/home", "/root")  # what a system writes there, no image has (FHS 3.0)
+
+
+Cures = Callable[[str], str | None]
+"""Returns the value of `--with` that adds a path and is suggested for the bundle; None for no such."""
 
 
 class TrialPlans(NamedTuple):
     """What is in the bundle, and what `--exclude` has taken from it; `inputs` are the INPUTs.
 
     `made` are the real paths of what the program itself has made on the host, when it was traced there; None where it
-    was not.
+    was not. `cures` finds out what is suggested, which only a failure needs.
     """
 
     plan: BundlePlan
     exclusion: Exclusion
     made: Collection[str] | None = None
     inputs: Sequence[Input] = ()
+    cures: Callable[[], Cures] | None = None
 
     def is_excluded(self, path: BundlePath) -> bool:
         """Return whether `--exclude` has taken what was at `path`."""
@@ -71,8 +77,9 @@ def suggest(lookups: Sequence[FailedLookup], plans: TrialPlans, printed: str) ->
         if (source := _argument(each, plans, printed, relative=relative)) and real_path(source) not in made
     ]
     suggestions.sort(key=lambda each: (_rank(each, plans, printed), _temporary_rank(each.lookup.path)))
-    hints = [_hint(each, plans) for each in _without_repetition(_gathered(suggestions, plans.plan), plans)]
-    return list(dict.fromkeys(hints))
+    found = _without_repetition(_gathered(suggestions, plans.plan), plans)
+    cure = plans.cures() if found and plans.cures is not None else _no_cure
+    return list(dict.fromkeys([_hint(each, plans, cure) for each in found]))
 
 
 def worth_suggesting(unlisted: Iterable[FailedLookup], plans: TrialPlans, printed: str) -> list[FailedLookup]:
@@ -104,6 +111,8 @@ def _has_relative(plan: BundlePlan) -> bool:
 def _argument(lookup: FailedLookup, plans: TrialPlans, printed: str, *, relative: bool) -> str | None:
     """Return the argument that adds `lookup`; None where there is none, or it would be half a system."""
     path = str(lookup.path)
+    if path in _PASSWORDS:
+        return None
     removed = plans.exclusion.removed.get(lookup.path)
     if removed is not None and isinstance(removed.item.entry, Copy):
         return removed.item.entry.source
@@ -197,14 +206,20 @@ def _without_repetition(suggestions: Iterable[_Cure], plans: TrialPlans) -> list
     return list(kept.values())
 
 
-def _hint(suggestion: _Cure, plans: TrialPlans) -> str:
+def _no_cure(_path: str) -> None:
+    """Return None: nothing is suggested."""
+
+
+def _hint(suggestion: _Cure, plans: TrialPlans, cure: Cures) -> str:
     path, known = suggestion.lookup.path, known_path(suggestion.lookup.path)
     about = f" ({known.words})" if known.words else ""
     excluded_by = plans.exclusion.flag_for(path)
     if excluded_by is not None:
         return f"{printable(path)}{about} is excluded by {excluded_by}"
-    if known.need and suggestion.source == path and not suggestion.is_bare:
+    if suggestion.source == path and known.need and (not suggestion.is_bare or path in _TEMPORARY):
         return f"{shell_line(['--with', known.need])}{about}"
+    if suggestion.source == path and (name := cure(path)):
+        return shell_line(["--with", name])
     flag = "--mkdir" if suggestion.is_bare else "--include"
     return f"{shell_line([flag, suggestion.source])}{about}"
 
