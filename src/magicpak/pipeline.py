@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from magicpak.stages.compression import Compression
     from magicpak.stages.stripping import Stripping
     from magicpak.tracing.run import TracedRun
+    from magicpak.trial.suggestions import Cures
     from magicpak.verify.severity import Verdict
 
 
@@ -67,16 +68,11 @@ def bundle(options: Options, log: Log, print_: Callable[[bytes], None]) -> None:
             log.hint_all(run.suggestions)
             log.info("nothing was written: this was a dry run")
             return
-        inspect = _test(options, result, run.traced, log) if options.test else None
+        inspect = run.test(result) if options.test else None
         written = writing.run(result, inspect, log)  # the private directories hold files of the plan
     log.hint_all(run.suggestions)
     count, seconds = count_noun(written.files, "file"), monotonic() - started
     log.summary(f"{options.output}: {count}, {format_size(written.size)}, in {seconds:.1f} s")
-
-
-def _test(options: Options, result: Result, traced: "Sequence[TracedRun]", log: Log) -> "Inspect":
-    test = assembly.trial(options).prepare(result, traced if options.dynamic else None)
-    return partial(test.run, log=log)
 
 
 class _Run:
@@ -93,6 +89,7 @@ class _Run:
         self._private: list[str] = []
         self.traced: Sequence[TracedRun] = ()
         self.suggestions: Sequence[Suggestion] = ()
+        self._cures: Callable[[], Cures] | None = None
 
     def decide(
         self, stripping: "Stripping | None", compression: "Compression | None", *, until_report: bool
@@ -129,7 +126,13 @@ class _Run:
         verdict = _verify(result, loaders, options.output_path, log) if options.verify and error is None else None
         log.warn_all(_unpack_warnings(elf, result, traced=options.dynamic))
         self.suggestions = _suggestions(options, result, loaders, log)
+        self._cures = lambda: assembly.suggesting(options, files).cures(result, loaders)
         return result, verdict, verdict.error if verdict else error
+
+    def test(self, result: Result) -> "Inspect":
+        """Return what tests the bundle of `result`."""
+        runs = self.traced if self._options.dynamic else None
+        return partial(assembly.trial(self._options).prepare(result, runs, self._cures).run, log=self._log)
 
     def _smaller(
         self, result: Result, stripping: "Stripping | None", compression: "Compression | None", elf: ElfCache

@@ -879,6 +879,12 @@ class TestHints:
         result = in_chroot(*does("exit=1"), "./doer", "out", cwd=work)
         assert (result.code, "/proc" in result.stderr.partition("error:")[2]) == (8, False)
 
+    def test_what_a_suggested_name_brings_is_named_by_it(self, work: Path) -> None:
+        options = ["--no-hints", "--test", "--test-command=file -b /usr/bin/file", "/usr/bin/file", "out"]
+        result = magicpak(*options, cwd=work)
+        assert (result.code, result.stderr.splitlines()[-2:]) == (8, ["hint: --with magic", DYNAMIC])
+        done("--with=magic", *options, cwd=work)
+
     def test_what_exclude_has_removed_is_named_with_its_pattern(self, work: Path) -> None:
         options = [*does("show=/file"), "--include=file"]
         result = magicpak(*options, "--exclude=/none", "--exclude=/fi*", "./doer", "out", cwd=work)

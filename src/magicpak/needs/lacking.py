@@ -26,7 +26,7 @@ class Lacking:
 
         A library that a loader loads is there for that, and so are the directories above: they do not count.
         """
-        lacked = {path: self.path(path) for path in self._brought(value)}
+        lacked = {path: self.path(path) for path in self.brought(value)}
         return any(lacked.values()) and all(
             is_lacked or self._is_for_loaders(path) for path, is_lacked in lacked.items()
         )
@@ -53,7 +53,7 @@ class Lacking:
         real = self._host().files.real(path)
         return any(is_below(each, (real,)) for each in self._loaded)
 
-    def _brought(self, value: str) -> Sequence[str]:
+    def brought(self, value: str) -> Sequence[str]:
         """Return the paths of what `--with value` adds here: nothing where that would be an error."""
         from magicpak.needs.found import find_need
         from magicpak.needs.rows import need_rows, wanted_needs

@@ -3,11 +3,13 @@
 import os
 from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from magicpak.bundle.globs import literal_pattern
 from magicpak.bundle.plan import BundlePlan
 from magicpak.collect.result import Result
+from magicpak.files.view import is_below
 from magicpak.ldso.factory import Loaders
 from magicpak.needs.lacking import Lacking
 from magicpak.needs.signs import SignedProgram, read_signs
@@ -20,6 +22,7 @@ from magicpak.stages.planning import Planning
 if TYPE_CHECKING:
     from magicpak.files.source import SourceView
     from magicpak.needs.found import NeedHost
+    from magicpak.trial.suggestions import Cures
 
 
 class Suggesting(NamedTuple):
@@ -53,14 +56,36 @@ class Suggesting(NamedTuple):
         needs = wanted_needs([*given, *values], need_rows(self.rows_file))
         return planning._replace(needs=needs, include=[*planning.include, *paths])
 
+    def cures(self, result: Result, loaders: Loaders) -> "Cures":
+        """Return what returns the value of `--with`, of those that are suggested, that adds a path or what is below it.
+
+        That returns None where there is no such. Raises ToolFailed.
+        """
+        resolved = [each.resolved for each in result.placed if each.program is not None]
+        lacking = self._lacking(result.inputs, resolved, result.whole, loaders)
+        names = [each.value for each in self.run(result, loaders) if each.flag == "with"]
+        real = self.files.real
+        brought = {name: tuple(map(real, lacking.brought(name))) for name in names}
+
+        def cure(path: str) -> str | None:
+            place = real(path)
+            at = (name for name, paths in brought.items() if is_below(place, paths))
+            below = (name for name, paths in brought.items() if any(is_below(each, (place,)) for each in paths))
+            return next(chain(at, below), None)
+
+        return cure
+
     def _suggestions(
         self, inputs: Inputs, resolved: Sequence[Resolved], plan: BundlePlan, loaders: Loaders
     ) -> list[Suggestion]:
+        programs = [SignedProgram(os.path.basename(each.name), each.closure, self.files) for each in resolved]
+        return suggestions(programs, read_signs(), self.env, self._lacking(inputs, resolved, plan, loaders))
+
+    def _lacking(self, inputs: Inputs, resolved: Sequence[Resolved], plan: BundlePlan, loaders: Loaders) -> Lacking:
         @cache
         def host() -> "NeedHost":
             from magicpak.needs.found import NeedHost
 
             return NeedHost.of([each.real for each in inputs.all], resolved, loaders, self.files)
 
-        programs = [SignedProgram(os.path.basename(each.name), each.closure, self.files) for each in resolved]
-        return suggestions(programs, read_signs(), self.env, Lacking(plan, self.rows_file, host))
+        return Lacking(plan, self.rows_file, host)
