@@ -115,7 +115,8 @@ class _Run:
         base = onto.base if onto else None
         planning = assembly.planning(options, self._needs, files, self._private, base)
         if SUGGESTED in options.with_:
-            planning = assembly.suggesting(options, files).added_to(planning, inputs, resolved, loaders)
+            planned = (inputs, resolved, self.traced, loaders, Log(LogLevel.OFF))
+            planning = assembly.suggesting(options, files).added_to(planning, lambda each: each.run(*planned), loaders)
         result = planning.run(inputs, resolved, self.traced, loaders, log)
         if error is None:
             result = result._replace(plan=self._smaller(result, stripping, compression, elf))

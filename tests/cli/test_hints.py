@@ -131,3 +131,28 @@ def test_what_is_suggested_does_not_take_the_place_of_what_is_asked_for(here: Pa
     options = ["--with=suggested", "--with=tz=Europe/Paris"]
     assert magicpak(*options, clock, "out", cwd=here, env={"TZ": "Europe/Rome"}).code == 0
     assert [(here / zones / "Europe" / each).exists() for each in ("Paris", "Rome")] == [True, False]
+
+
+def test_what_helpers_need_is_suggested_too(here: Path) -> None:
+    app = compiled(here / "app", "int main(void) { return 0; }")
+    (here / "libexec").mkdir()
+    source = '#include <stdlib.h>\nint main(void) { return system("true"); }'
+    compiled(here / "libexec/worker", source)
+    line = "hint: worker runs commands of a shell: --with shell"
+    assert hints(magicpak("--dry-run", app, cwd=here).stderr) == []
+    assert hints(magicpak("--dry-run", f"--include={here}/libexec", app, cwd=here).stderr) == [line]
+    assert magicpak("--with=suggested", f"--include={here}/libexec", app, "out", cwd=here) == RunResult(0, "", "")
+    assert (here / "out/bin/sh").exists()
+
+
+def test_suggestions_for_what_is_suggested_come_along(here: Path) -> None:
+    certificates = Path("/etc/ssl/certs/ca-certificates.crt")
+    python = Path("/usr/bin/python3")
+    if not (certificates.exists() and python.exists()):
+        pytest.skip("this is not Debian with Python and certificates")
+    assert hints(magicpak("--dry-run", python, cwd=here).stderr) == [
+        "hint: python3 is an interpreter of Python: --with python"
+    ]
+    listed = magicpak("--dry-run", "--with=suggested", "--report=list", python, cwd=here)
+    assert (listed.code, listed.stderr) == (0, "")
+    assert str(certificates) in listed.stdout

@@ -32,15 +32,20 @@ class Lacks(Protocol):
 
 
 def suggestions(
-    programs: Sequence[SignedProgram], table: SignTable, env: Mapping[str, str], lacks: Lacks
+    programs: Sequence[SignedProgram],
+    table: SignTable,
+    env: Mapping[str, str],
+    lacks: Lacks,
+    helpers: Sequence[SignedProgram] = (),
 ) -> list[Suggestion]:
     """Return what `table` suggests for `programs` that run with the variables `env`, each value once.
 
-    Names of `--with` come first, then paths.
+    Names of `--with` come first, then paths; of `helpers`, which these execute, only names count.
     """
     found: dict[tuple[str, str], Suggestion] = {}
     each_of = [list(_suggested(program, table, env, lacks)) for program in programs]
-    for each in sorted(chain.from_iterable(each_of), key=lambda each: each.flag == "include"):
+    names = [[each for each in _suggested(program, table, env, lacks) if each.flag == "with"] for program in helpers]
+    for each in sorted(chain.from_iterable([*each_of, *names]), key=lambda each: each.flag == "include"):
         lacking = lacks.name if each.flag == "with" else lacks.path
         if each[:2] not in found and lacking(each.value):
             found[each[:2]] = each
