@@ -6,6 +6,8 @@ from typing import NamedTuple
 import click
 
 from magicpak.cli.grouped_help import options_by_group
+from magicpak.needs.rows import need_rows
+from magicpak.options import SUGGESTED
 
 
 class Value(Enum):
@@ -25,13 +27,15 @@ _BY_METAVAR = {
     "CONTENT": Value.TEXT,
     "N": Value.TEXT,
     "NAME=VALUE": Value.TEXT,
-    "NAME[=ARG,...]": Value.TEXT,
     "PATH": Value.DIRECTORY,
     "PATH or NAME": Value.COMMAND,
     "SECONDS": Value.TEXT,
     "SIZE": Value.TEXT,
     "UID[:GID]": Value.TEXT,
 }
+
+
+_OFFERED = {"NAME[=ARG,...]": (*need_rows(), SUGGESTED)}
 
 
 class Option(NamedTuple):
@@ -84,7 +88,7 @@ def command_line(command: click.Command) -> CommandLine:
 
 def _option(parameter: click.Option, context: click.Context) -> Option:
     metavar = "" if parameter.is_flag else parameter.make_metavar(context)
-    words = tuple(metavar.strip("[]").split("|")) if "|" in metavar else ()
+    words = tuple(metavar.strip("[]").split("|")) if "|" in metavar else _OFFERED.get(metavar, ())
     value = Value.NONE if parameter.is_flag else Value.WORDS if words else _BY_METAVAR.get(metavar, Value.FILE)
     _, text = parameter.get_help_record(context) or ("", "")
     return Option((*parameter.opts,), metavar, " ".join(text.split()), value, words, parameter.multiple)

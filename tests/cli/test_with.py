@@ -183,7 +183,7 @@ class TestListing:
         assert by_name["mine"] == ["1", "file", "1.5", "kB", "Of mine"]
         assert by_name["users"][:2] == ["2", "files"]
         assert by_name["package"][:3] == ["-", "-", "Every"]
-        assert [line.split()[0] for line in lines] == [*need_rows(), "mine"]
+        assert [line.split()[0] for line in lines] == [*need_rows(), "mine", "suggested"]
 
     def test_names_can_be_chosen_and_what_an_input_has_does_not_count(self) -> None:
         result = magicpak("--with-list", "--with=users=root", "--with=shell", "/bin/sh")
@@ -191,6 +191,19 @@ class TestListing:
         first, second = result.stdout.splitlines()
         assert first.split()[:3] == ["users=root", "2", "files"]
         assert second.split()[:5] == ["shell", "0", "files", "0", "B"]
+
+    def test_all_that_is_suggested_is_one_of_them(self, here: Path) -> None:
+        done("--no-hints", "/usr/bin/curl", here / "bare")
+        done("--with=suggested", "/usr/bin/curl", here / "whole")
+        more = sum(
+            not os.path.isdir(each) or os.path.islink(each)
+            for each in (here / "whole").rglob("*")
+            if not os.path.lexists(here / "bare" / each.relative_to(here / "whole"))
+        )
+        result = magicpak("--with-list", "--with=suggested", "/usr/bin/curl")
+        assert (result.code, result.stderr) == (0, "")
+        assert result.stdout.split()[:3] == ["suggested", str(more), "files"]
+        assert magicpak("--with-list", "--with=suggested").stdout.split()[:3] == ["suggested", "-", "-"]
 
     def test_options_that_make_a_bundle_are_refused(self) -> None:
         assert magicpak("--with-list", "--mkdir=/x").stderr == (

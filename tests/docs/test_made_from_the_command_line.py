@@ -74,6 +74,8 @@ printf '%s\\n' "${COMPREPLY[@]}"
         (["--layout", "=", "d"], ["directories"]),
         (["--layout", "="], ["host", "directories"]),
         (["--log-level", "D"], ["Debug"]),
+        (["--with", "=", "gst"], ["gstreamer"]),
+        (["--with", "sug"], ["suggested"]),
         (["--include", "fi"], ["file"]),
         (["-e", ""], ["directory", "file"]),
         (["--mkdir", ""], ["directory"]),

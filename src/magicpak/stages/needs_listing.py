@@ -1,5 +1,6 @@
 """What `--with-list` prints: each name, and what it would add on this host."""
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,15 +18,19 @@ from magicpak.ldso.factory import Loaders
 from magicpak.ldso.resolver import Resolver
 from magicpak.log import Log
 from magicpak.needs.rows import WantedNeed, need_rows, wanted_needs
+from magicpak.options import SUGGESTED, LogLevel
 from magicpak.resolve.inputs import find_inputs
 from magicpak.resolve.libraries import resolve_program
 from magicpak.stages.bundle_needs import BundleNeeds
+from magicpak.stages.planning import Planning
+from magicpak.stages.suggesting import Suggesting
 from magicpak.text import count_noun, format_size, printable
 
 if TYPE_CHECKING:
     from magicpak.files.source import SourceView
 
 _NOTHING = "-"
+_SUMMARY_OF_SUGGESTED = "All that is suggested for the INPUTs"
 
 
 class NeedsListing(NamedTuple):
@@ -46,11 +51,14 @@ class NeedsListing(NamedTuple):
         Nothing is executed. Raises MagicpakError.
         """
         rows = need_rows(self.file)
-        wanted = [(value, wanted_needs([value], rows)) for value in self.values or rows]
+        values = self.values or (*rows, SUGGESTED)
+        wanted = [(value, wanted_needs([value], rows)) for value in values if value != SUGGESTED]
         bundle = _BundleOfInputs(self.inputs, self.library_path, self.files)
         log.doing("looking for what --with names")
         try:
             lines = [_Line(value, *bundle.weigh(needs), needs[0].row.summary) for value, needs in wanted]
+            if SUGGESTED in values:
+                lines.append(_Line(SUGGESTED, *bundle.weigh_suggested(self.file), _SUMMARY_OF_SUGGESTED))
         finally:
             log.rest()
         names, files, sizes = (max(len(line[column]) for line in lines) for column in range(3))
@@ -97,5 +105,19 @@ class _BundleOfInputs:
                 plan = BundleNeeds(needs, (), result, mirror, lambda _lines: None).added(self._loaders).plan
         except (NeedNotFound, InvalidUsage):
             return _NOTHING, _NOTHING
+        return self._weighed(plan)
+
+    def weigh_suggested(self, rows_file: str | None) -> tuple[str, str]:
+        """Return the same of all that is suggested, with the user's table `rows_file`. Raises MagicpakError."""
+        if not self._real:
+            return _NOTHING, _NOTHING
+        env = dict(os.environ)
+        with_inputs = Planning(Layout.HOST, None, (), (), (), (), False, env, self._files, ())
+        suggesting = Suggesting((SUGGESTED,), rows_file, env, self._files)
+        inputs = (self._inputs, self._resolved, (), self._loaders, Log(LogLevel.OFF))
+        planning = suggesting.added_to(with_inputs, lambda each: each.run(*inputs), self._loaders)
+        return self._weighed(planning.run(*inputs).plan)
+
+    def _weighed(self, plan: BundlePlan) -> tuple[str, str]:
         files = sum(not isinstance(item.entry, Directory) and item.path not in self._plan for item in plan)
         return count_noun(files, "file"), format_size(total_size(plan) - total_size(self._plan))

@@ -3,7 +3,7 @@ complete -c magicpak -l root -r -F -d 'Look up INPUT and everything else in DIR,
 complete -c magicpak -s i -l include -r -F -d 'Add matching files and directories, and the libraries they need.'
 complete -c magicpak -s e -l exclude -r -F -d 'Exclude matching paths; * also matches /.'
 complete -c magicpak -l mkdir -x -a '(__fish_complete_directories)' -d 'Create a directory in the bundle.'
-complete -c magicpak -l with -x -d 'Add what no ELF header names, such as certs, users or tz=Europe/Rome; --with-list lists all names.'
+complete -c magicpak -l with -x -a 'nss users certs unwind tmp tz locale gconv terminfo openssl dlopen shell magic mime fonts gio gdk-pixbuf gtk qt mesa gstreamer sasl krb5 pam p11-kit nss3 imagemagick graphicsmagick python perl ruby tcl lua guile node java mono php R package package+deps package-records licenses suggested' -d 'Add what no ELF header names, such as certs, users or tz=Europe/Rome; --with-list lists all names.'
 complete -c magicpak -l with-file -r -F -d 'Read further names for --with from FILE, in TOML.'
 complete -c magicpak -l with-list -f -d 'Print all names for --with, what each would add on this host, and its size; make no bundle.'
 complete -c magicpak -s r -l install-to -x -a '(__fish_complete_directories)' -d 'Put the executable at PATH in the bundle, or into PATH if it ends with /.'
