@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from magicpak.needs.found import NeedHost
     from magicpak.trial.suggestions import Cures
 
-_FOR_ALL = tuple(f"{above}{name}" for above in ("/", "/usr/", "/usr/local/") for name in ("bin", "sbin"))
+_FOR_ALL = frozenset(["bin", "sbin"])  # directories of programs that people call, not helpers of others
 _MOST_HELPERS = 64  # of one bundle, each of which is read
 
 _MOST_ROUNDS = 4
@@ -107,12 +107,16 @@ class Suggesting(NamedTuple):
         return SignedProgram(os.path.basename(resolved.name), resolved.closure, self.files)
 
     def _helpers(self, result: Result) -> list[Resolved]:
-        """Return the programs besides INPUTs that are in no directory of programs for all, each file once."""
+        """Return the programs besides INPUTs that are in no directory of programs for all, each file once.
+
+        Both its path and its real path count.
+        """
         found: dict[tuple[int, int] | None, Resolved | None]
         found = {self._inode(each.resolved): None for each in result.placed if each.program is not None}
         for resolved in (each.resolved for each in result.placed if each.program is None):
             program = resolved.closure.program
-            if program.facts.interpreter and not is_below(self.files.real(program.path), _FOR_ALL):
+            directories = [os.path.dirname(each) for each in (program.path, self.files.real(program.path))]
+            if program.facts.interpreter and _FOR_ALL.isdisjoint(map(os.path.basename, directories)):
                 found.setdefault(self._inode(resolved), resolved)
         return list(islice(filter(None, found.values()), _MOST_HELPERS))
 
