@@ -35,7 +35,7 @@ def host(tmp_path_factory: pytest.TempPathFactory, static: Path) -> Path:
     """A tree that takes a while to be bundled."""
     root = tmp_path_factory.mktemp("host")
     executable(root / "prog", static.read_bytes())
-    for number in range(1500):
+    for number in range(6000):
         executable(root / f"t/{number % 50}/{number}", os.urandom(2000))
     (root / "work/tmp").mkdir(parents=True)
     return root
@@ -170,7 +170,7 @@ def test_a_hangup_that_is_ignored_stays_ignored(host: Path) -> None:
             process.send_signal(signal.SIGHUP)
             time.sleep(0.01)
         assert ended(process) == RunResult(0, "", "")
-    assert len(list((host / "work/out").rglob("*"))) > 1500
+    assert len(list((host / "work/out").rglob("*"))) > 6000
     shutil.rmtree(host / "work/out")
     assert state(host) == before
 
