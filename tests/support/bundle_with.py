@@ -12,3 +12,6 @@ class BundleWith:
 
     def path(self, path: str) -> bool:
         return path not in self._has
+
+    def part(self, end: str) -> bool:
+        return not any(path.endswith(end) for path in self._has)

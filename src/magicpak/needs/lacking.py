@@ -43,6 +43,10 @@ class Lacking:
         below = (each.entry for each in self._plan if each.path.is_under(place))
         return all(each.source in loaded for each in below if isinstance(each, Copy))
 
+    def part(self, end: str) -> bool:
+        """Return whether no path of the bundle ends with `end`."""
+        return not any(item.path.endswith(end) for item in self._plan)
+
     @cached_property
     def _loaded(self) -> frozenset[str]:
         """The real paths of what the loaders of the programs load."""

@@ -39,6 +39,7 @@ class Sign(NamedTuple):
     plain: Sequence[str] = ()
     alone: bool = False
     after: str = ""
+    part: str = ""
 
     def argument(self, env: Mapping[str, str]) -> str | None:
         """Return what the first of the variables that is set asks for; None where that is nothing."""

@@ -30,6 +30,9 @@ class Lacks(Protocol):
     def path(self, path: str) -> bool:
         """Return whether it lacks the file or directory `path`."""
 
+    def part(self, end: str) -> bool:
+        """Return whether it lacks every path that ends with `end`."""
+
 
 def suggestions(
     programs: Sequence[SignedProgram],
@@ -55,12 +58,12 @@ def suggestions(
 def _suggested(program: SignedProgram, table: SignTable, env: Mapping[str, str], lacks: Lacks) -> Iterator[Suggestion]:
     """Yield what the signs in `program` suggest, each name once, by its first sign, and the files that it names.
 
-    Where a sign is alone, that is all, but for what its library needs, if the bundle has that.
+    Where a sign is alone, that is all, but for what those parts of its library need that the bundle has.
     """
     names = set()
     interpreter = None
     for sign in table.signs:
-        if interpreter is not None and (sign.after != interpreter or lacks.name(interpreter)):
+        if interpreter is not None and (sign.after != interpreter or lacks.part(sign.part)):
             continue
         argument = sign.argument(env)
         if sign.name in names or (sign.env and not argument) or (sign.after and interpreter is None):
