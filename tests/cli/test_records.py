@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import zlib
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -231,10 +232,11 @@ def found_by_syft(*words: str) -> set[tuple[str, str, str]]:
 def said_by_syft(*words: str) -> Any:
     syft = shutil.which("syft", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     assert syft is not None
-    ran = subprocess.run(
-        [syft, *words, "--quiet", "--output", "syft-json"], capture_output=True, check=True,
-        env={"PATH": "/usr/bin", "SYFT_CHECK_FOR_APP_UPDATE": "false", "HOME": "/nonexistent"},
-    )  # fmt: skip
+    with tempfile.TemporaryDirectory() as home:  # for its cache
+        ran = subprocess.run(
+            [syft, *words, "--quiet", "--output", "syft-json"], capture_output=True, check=True,
+            env={"PATH": "/usr/bin", "SYFT_CHECK_FOR_APP_UPDATE": "false", "HOME": home},
+        )  # fmt: skip
     return json.loads(ran.stdout)
 
 
