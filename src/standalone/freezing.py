@@ -7,11 +7,10 @@ SHIPPED is the directory of the files that `magicpak.resources` reads.
 """
 
 import _imp
-import ast
 import importlib.machinery
 import marshal
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from modulefinder import Module, ModuleFinder
 from pathlib import Path
 from typing import NamedTuple
@@ -22,28 +21,6 @@ SHIPPED = "magicpak.resources"
 EXCLUDED = Path(__file__).with_name("excluded_modules.txt")
 ENCODINGS = ("aliases", "ascii", "latin_1", "unicode_escape", "utf_8", "utf_8_sig")
 """Encodings that magicpak and its dependencies use. Python imports them by name, without an import statement."""
-
-LAZY = {"ast": (), "tokenize": (), "inspect": ("sys", "cleandoc")}
-"""Modules that are loaded when first used, and the functions and imports of each that are available before that.
-
-click needs only `cleandoc` of `inspect`. The other imports of `inspect` would take 6 of the 46 ms of bundling /bin/ls.
-"""
-
-WITHOUT_CATALOGUES = """
-def gettext(message):
-    return message
-
-def ngettext(one, several, count):
-    return one if count == 1 else several
-"""
-"""A replacement for the module `gettext`, with the functions that click uses: there are no translations to look for."""
-
-FORWARDING = """
-def __getattr__(name):
-    import {itself}
-    globals().update(vars({itself}))
-    return getattr({itself}, name)
-"""
 
 
 class Frozen(NamedTuple):
@@ -76,31 +53,12 @@ def found(source: Path, dependencies: Path, standard_library: Path) -> dict[str,
 
 def frozen(modules: dict[str, Module], shipped: Path) -> Iterator[Frozen]:
     """Yield the modules that are not already frozen in the interpreter, sorted by name."""
-    ours = {SHIPPED: shipping(shipped), "gettext": WITHOUT_CATALOGUES.encode()}
     for name, module in sorted(modules.items()):
         file = getattr(module, "__file__", None) or ""
         if not file.endswith(tuple(importlib.machinery.SOURCE_SUFFIXES)) or _imp.is_frozen(name):
             continue
-        text = ours.get(name) or Path(file).read_bytes()
-        if name in LAZY:
-            itself = f"_{name}_itself"
-            yield Frozen(itself, compiled(text, name), False)
-            text = (first_of(text, LAZY[name]) + FORWARDING.format(itself=itself)).encode()
+        text = shipping(shipped) if name == SHIPPED else Path(file).read_bytes()
         yield Frozen(name, compiled(text, name), bool(getattr(module, "__path__", None)))
-
-
-def first_of(text: bytes, names: Collection[str]) -> str:
-    """Return the top-level statements of a module that import a module, or define a function, named in `names`."""
-    kept: list[ast.stmt] = []
-    for statement in ast.parse(text).body:
-        match statement:
-            case ast.FunctionDef(name=name) if name in names:
-                kept.append(statement)
-            case ast.Import(names=[ast.alias(name=name, asname=None)]) if name in names:
-                kept.append(statement)
-            case _:
-                pass
-    return "\n".join(map(ast.unparse, kept))
 
 
 def compiled(text: bytes, name: str) -> bytes:

@@ -129,8 +129,9 @@ def imported(*args: Text) -> set[str]:
 
 def test_nothing_heavy_is_imported_before_it_is_needed(here: Path) -> None:
     heavy = {"structlog", "wcmatch", "elftools", "magicpak.tracing"}
-    assert imported("--version") & heavy == set()
-    assert imported("/bin/ls", here / "quiet") & heavy == set()
+    of_click = {"ast", "datetime", "gettext", "inspect", "platform", "tokenize", "uuid"}  # there are stand-ins
+    assert imported("--version") & (heavy | of_click) == set()
+    assert imported("/bin/ls", here / "quiet") & (heavy | of_click) == set()
     assert imported("-v", "/bin/ls", here / "told") & heavy == {"structlog"}
     assert imported("/bin/ls", here / "less", "-e", "*.none", "--log-level=Off") & heavy == {"wcmatch"}
 
