@@ -154,7 +154,7 @@ class _Run:
 
 
 def _interpreters(result: Result, elf: ElfCache) -> "list[Program]":
-    from magicpak.collect.scripts import interpreters
+    from magicpak.collect.programs import interpreters
 
     return interpreters(result.inputs.scripts, result.scripts, elf, result.files)
 

@@ -65,3 +65,23 @@ def test_a_script_of_a_virtual_environment(tmp_path: Path) -> None:
     script.write_text(f"#!{home}/bin/python3\nimport sys, tool\nprint(tool.WORDS, tool.__file__, sys.prefix)\n")
     script.chmod(0o755)
     prints_the_same(str(script), (), tmp_path)
+
+
+@pytest.mark.skipif(not os.path.exists("/usr/bin/python3"), reason="there is no /usr/bin/python3")
+@pytest.mark.parametrize("whole", [True, False])
+def test_code_that_is_included_is_read_for_the_interpreter_of_the_input(tmp_path: Path, *, whole: bool) -> None:
+    home, application = tmp_path / "venv", tmp_path / "app"
+    subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", home], check=True)
+    (site,) = home.glob("lib/python3*/site-packages")
+    (site / "tool.py").write_text("WORDS = 'a b'\n")
+    (site / "unused.py").write_text("")
+    application.mkdir()
+    (application / "served.py").write_text("import tool\nprint(tool.WORDS)\n")
+    script = home / "bin/serve"
+    run = f"import importlib, sys\nsys.path.append('{application}')\nimportlib.import_module(sys.argv[1])\n"
+    script.write_text(f"#!{home}/bin/python3\n{run}")
+    script.chmod(0o755)
+    bundle = tmp_path / "bundle"
+    assert magicpak("--include", application if whole else application / "served.py", script, bundle).code == 0
+    assert printed(["chroot", str(bundle), str(script), "served"]) == (0, b"a b\n", b"")
+    assert not (bundle / f"{site}/unused.py".lstrip("/")).exists()

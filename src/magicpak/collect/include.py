@@ -29,12 +29,13 @@ class IncludeMatches(NamedTuple):
     """What the patterns match.
 
     `named` are the files that a pattern itself matches, not a directory above them, `scripts` the executable scripts
-    among them, `elf_files` all ELF files, `warnings` lines worth a warning, `unreadable` the failures by the paths of
-    the bundle that cannot be read, which `--exclude` may still remove.
+    among them, `items` all that was collected, `elf_files` the ELF files among that, `warnings` lines worth a warning,
+    `unreadable` the failures by the paths of the bundle that cannot be read, which `--exclude` may still remove.
     """
 
     named: tuple[Location, ...]
     scripts: tuple[Location, ...]
+    items: Sequence[Item]
     elf_files: tuple[Location, ...]
     warnings: tuple[str, ...]
     unreadable: Mapping[BundlePath, ReadFailure]
@@ -62,9 +63,10 @@ def include(patterns: Sequence[str], mirror: Mirror) -> IncludeMatches:
     except TooMuch as error:
         option = printable(error.because.words.removeprefix(_MATCHED_BY))
         raise InvalidUsage(f"{option}: {error.what}", hints=[error.hint]) from None
-    elf_files = elf_files_among(mirror.after(before), trees.unreadable, mirror.host.files)
+    items = mirror.after(before)
+    elf_files = elf_files_among(items, trees.unreadable, mirror.host.files)
     scripts = tuple(location for location in named if _is_script(location.host, mirror.host.files))
-    return IncludeMatches(tuple(named), scripts, tuple(elf_files), tuple(warnings), trees.unreadable)
+    return IncludeMatches(tuple(named), scripts, items, tuple(elf_files), tuple(warnings), trees.unreadable)
 
 
 def make_directories(paths: Sequence[str], mirror: Mirror) -> None:

@@ -2,6 +2,8 @@
 
 import os
 import stat
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from magicpak.bundle.path import ROOT, BundlePath
 from magicpak.bundle.plan import Because
@@ -14,12 +16,22 @@ from magicpak.files.env_line import env_command
 from magicpak.files.script import HEAD, MAX_INTERPRETERS, Script, parse_script
 from magicpak.files.view import read_host_file
 from magicpak.ldso.factory import Loaders
-from magicpak.resolve.inputs import Program
+from magicpak.resolve.inputs import Program, ScriptInput
 from magicpak.resolve.libraries import Resolved, resolve_program
 from magicpak.scripts.needs import ScriptFile
 
+if TYPE_CHECKING:
+    from magicpak.files.source import SourceView
+
 _NO_FILE = (0, 0), 0o755
 """Inode and mode of a program that is not on the host any more, or not as it was."""
+
+
+class PlacedScript(NamedTuple):
+    """A script, what runs it, and its place in the bundle."""
+
+    file: ScriptFile
+    place: BundlePath
 
 
 class ProgramCollector:
@@ -164,3 +176,19 @@ class ProgramCollector:
 
 def _below(root: BundlePath, path: str) -> str:
     return root.rstrip("/") + path
+
+
+def interpreters(
+    inputs: Sequence[ScriptInput], scripts: Sequence[PlacedScript], elf: ElfCache, files: "SourceView"
+) -> list[Program]:
+    """Return the programs of `files` that run `inputs`, of which `scripts` says what runs them. Raises OSError."""
+    places = {each.place for each in inputs}
+    paths = dict.fromkeys(each.file.interpreter for each in scripts if each.place in places)
+    found = []
+    for path in paths:
+        real = BundlePath(files.real(path))
+        try:
+            found.append(Program(path, path, real, elf.get(real), BundlePath(path)))
+        except ElfError:  # a script in its turn
+            continue
+    return found

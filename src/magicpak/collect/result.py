@@ -13,7 +13,7 @@ from magicpak.resolve.inputs import Inputs
 if TYPE_CHECKING:
     from magicpak.base.base import Base
     from magicpak.bundle.laid import Laid
-    from magicpak.collect.scripts import PlacedScript
+    from magicpak.collect.programs import PlacedScript
     from magicpak.files.source import SourceView
 
 

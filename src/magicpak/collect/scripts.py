@@ -1,26 +1,24 @@
 """What scripts need: their interpreters, the library of each interpreter, and what the scripts reach from there."""
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from magicpak.bundle.path import BundlePath
-from magicpak.bundle.plan import Because
+from magicpak.bundle.plan import Because, Item
 from magicpak.collect.executed import executed_needs
 from magicpak.collect.include import elf_files_among, make_directory
 from magicpak.collect.include_libraries import resolve_included
 from magicpak.collect.mirror import Mirror
-from magicpak.collect.programs import ProgramCollector
+from magicpak.collect.programs import PlacedScript, ProgramCollector
 from magicpak.collect.trees import TooManyLinks, TooMuch, TreeCollector
-from magicpak.elf.cache import ElfCache
-from magicpak.elf.errors import ElfError
 from magicpak.errors import ToolFailed
 from magicpak.files.cli_path import HOST_ROOT, CliPath, Location
 from magicpak.ldso.factory import Loaders
-from magicpak.resolve.inputs import Program, ScriptInput
+from magicpak.resolve.inputs import ScriptInput
 from magicpak.resolve.libraries import Resolved
 from magicpak.scripts.jars import class_path
-from magicpak.scripts.languages import language_of
+from magicpak.scripts.languages import language_of, source_files
 from magicpak.scripts.needs import Language, Requirement, ScriptFile, ScriptNeeds
 from magicpak.scripts.packaged import MAX_OF_EXECUTED, MAX_PACKAGE, packaged_scripts
 from magicpak.scripts.sources import Sources
@@ -28,18 +26,11 @@ from magicpak.scripts.state import WRITTEN_TO
 from magicpak.text import printable
 
 if TYPE_CHECKING:
-    from magicpak.files.source import SourceView
+    pass
 _Key = tuple[str, str, str]
 
 _NAMES = {"java": ("java", "users")}
 """Programs without a reader of their own, and what they need of `--with`: java looks up the user's home directory."""
-
-
-class PlacedScript(NamedTuple):
-    """A script, what runs it, and its place in the bundle."""
-
-    file: ScriptFile
-    place: BundlePath
 
 
 class ScriptItems(NamedTuple):
@@ -61,6 +52,7 @@ class ScriptItems(NamedTuple):
 def collect_scripts(
     inputs: Sequence[ScriptInput],
     included: Sequence[Location],
+    items: Sequence[Item],
     resolved: Sequence[Resolved],
     loaders: Loaders,
     mirror: Mirror,
@@ -69,12 +61,14 @@ def collect_scripts(
 ) -> ScriptItems:
     """Collect in `mirror` what runs the scripts among the INPUTs and at `included`, and what these need.
 
-    `resolved` is what else is in the bundle. With `whole`, all packages of their interpreters are included. Nothing is
-    executed. Raises CannotRead and ToolFailed.
+    Files among `items` that hold code of the INPUTs' languages count as the scripts do. `resolved` is what else is in
+    the bundle. With `whole`, all packages of their interpreters are included. Nothing is executed. Raises CannotRead
+    and ToolFailed.
     """
     collector = _ScriptCollector(mirror, loaders, whole=whole)
     for each in inputs:
         collector.programs.place_interpreter(each.path, Location(BundlePath(each.real), each.place), each.script)
+    collector.add_sources(items)
     for location in included:
         collector.programs.interpret(location)
     collector.add_packages([each.real for each in inputs])
@@ -85,22 +79,6 @@ def collect_scripts(
     warnings = (*collector.programs.warnings, *collector.warnings(), *libraries.warnings)
     scripts = [PlacedScript(file, location.bundle) for location, file in collector.programs.scripts.items()]
     return ScriptItems([*programs, *libraries.resolved], scripts, warnings, collector.hints, collector.names)
-
-
-def interpreters(
-    inputs: Sequence[ScriptInput], scripts: Sequence[PlacedScript], elf: ElfCache, files: "SourceView"
-) -> list[Program]:
-    """Return the programs of `files` that run `inputs`, of which `scripts` says what runs them. Raises OSError."""
-    places = {each.place for each in inputs}
-    paths = dict.fromkeys(each.file.interpreter for each in scripts if each.place in places)
-    found = []
-    for path in paths:
-        real = BundlePath(files.real(path))
-        try:
-            found.append(Program(path, path, real, elf.get(real), BundlePath(path)))
-        except ElfError:  # a script in its turn
-            continue
-    return found
 
 
 def _key(script: ScriptFile) -> _Key:
@@ -127,6 +105,10 @@ class _ScriptCollector:
         self._examined: set[str] = set()
         self._packaged: set[str] = set()
         self._beside: list[Requirement] = []
+
+    def add_sources(self, items: Iterable[Item]) -> None:
+        """Take the files among `items` that hold code of the languages of the scripts for scripts, too."""
+        self._given |= {_key(each): each for each in source_files(self._scripts().values(), items, self._sources)}
 
     def add_packages(self, inputs: Collection[str]) -> None:
         """Collect what the packages have that own the scripts at the real paths `inputs`."""

@@ -2,10 +2,12 @@
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from magicpak.scripts.needs import Language
+from magicpak.bundle.entry import Copy
+from magicpak.bundle.plan import Item
+from magicpak.scripts.needs import Language, ScriptFile
 from magicpak.scripts.sources import Sources
 
 
@@ -69,6 +71,19 @@ _INTERPRETED = {
     "make": r"g?make",
 }
 
+_SOURCES = {
+    "shell": (".bash", ".sh"),
+    "python": (".py",),
+    "perl": (".pl", ".pm", ".psgi"),
+    "ruby": (".rb", ".ru"),
+    "node": (".cjs", ".js", ".mjs"),
+    "tcl": (".tcl",),
+    "lua": (".lua",),
+    "php": (".php",),
+    "guile": (".scm",),
+}
+"""The ends of the names of files that hold code of a language."""
+
 LANGUAGES = (
     LanguageRow("shell", r"(?:da|ba|a|k|mk|pdk|z)?sh[-.0-9]*|t?csh|bsd-csh|fish|busybox|rbash|posh|yash", _shell),
     LanguageRow("python", r"(?:python|pypy)[.0-9]*[dmut]*", _python),
@@ -86,3 +101,18 @@ def language_of(interpreter: str, sources: Sources) -> LanguageRow | None:
             if re.fullmatch(row.interpreters, name):
                 return row
     return None
+
+
+def source_files(scripts: Iterable[ScriptFile], items: Iterable[Item], sources: Sources) -> list[ScriptFile]:
+    """Return the files among `items` that hold code of a language of `scripts`, for the interpreter of the first one.
+
+    Such as `/app/hello.py`, which gunicorn imports because its command line says so.
+    """
+    interpreters: dict[str, str] = {}
+    for script in scripts:
+        row = language_of(script.interpreter, sources)
+        for suffix in _SOURCES.get(row.name, ()) if row is not None else ():
+            interpreters.setdefault(suffix, script.interpreter)
+    files = (item.path for item in items if interpreters and isinstance(item.entry, Copy))
+    found = ((path, interpreters.get(os.path.splitext(path)[1])) for path in files)
+    return [ScriptFile(path, interpreter) for path, interpreter in found if interpreter is not None]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from magicpak.bundle.entry import Copy, Layout
 from magicpak.bundle.exclude import Exclusion, exclude
 from magicpak.bundle.path import BundlePath
-from magicpak.bundle.plan import BundlePlan
+from magicpak.bundle.plan import BundlePlan, Item
 from magicpak.collect.libraries import Placed, place_inputs, place_libraries, relative_path_warnings
 from magicpak.collect.loader_config import with_loader_config
 from magicpak.collect.mirror import Mirror
@@ -26,7 +26,8 @@ from magicpak.text import count_noun
 if TYPE_CHECKING:
     from magicpak.base.base import Base
     from magicpak.collect.include import IncludeMatches
-    from magicpak.collect.scripts import PlacedScript, ScriptItems
+    from magicpak.collect.programs import PlacedScript
+    from magicpak.collect.scripts import ScriptItems
     from magicpak.collect.with_needs import NeedItems
     from magicpak.dynamic.items import TracedItems
     from magicpak.dynamic.moved import MovedItems
@@ -155,7 +156,8 @@ class Planning(NamedTuple):
             unreadable |= brought.unreadable
         scripts: Sequence[PlacedScript] = ()
         if inputs.scripts or executed:
-            read = self._read_scripts(inputs, executed, [*resolved, *needs], loaders, mirror, log)
+            items = matches.items if matches else ()
+            read = self._read_scripts(inputs, executed, items, [*resolved, *needs], loaders, mirror, log)
             needs, scripts = [*needs, *read.resolved], read.scripts
         placed += [place_libraries(each, mirror) for each in needs]
         return _Collected(placed, moved, scripts, matches, unreadable)
@@ -191,16 +193,17 @@ class Planning(NamedTuple):
         self,
         inputs: Inputs,
         included: Sequence[Location],
+        items: Sequence[Item],
         resolved: Sequence[Resolved],
         loaders: Loaders,
         mirror: Mirror,
         log: Log,
     ) -> "ScriptItems":
-        """Collect what the scripts among the INPUTs, and those that are `included`, need."""
+        """Collect what the scripts among the INPUTs, those that are `included`, and code among `items` need."""
         from magicpak.collect.scripts import collect_scripts
 
         log.doing("reading scripts:", lambda: count_noun(len(mirror), "entry"))
-        found = collect_scripts(inputs.scripts, included, resolved, loaders, mirror, whole=self.all_packages)
+        found = collect_scripts(inputs.scripts, included, items, resolved, loaders, mirror, whole=self.all_packages)
         log.warn_all(found.warnings)
         for line in found.hints:
             log.info(line)
@@ -210,8 +213,7 @@ class Planning(NamedTuple):
         from magicpak.needs.rows import needs_of_scripts
 
         paths = [self.files.real(path) for path in found.names.values()]
-        programs = [*resolved, *found.resolved]
-        brought = collect_needs(needs_of_scripts(found.names), paths, programs, loaders, mirror)
+        brought = collect_needs(needs_of_scripts(found.names), paths, [*resolved, *found.resolved], loaders, mirror)
         log.warn_all(brought.warnings)
         return found._replace(resolved=[*found.resolved, *brought.resolved])
 
